@@ -1,0 +1,151 @@
+"""Partial results: what the tasks of every engine return, and how they are reduced."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rankme import Accumulator
+from rankme._arrays import as_eps
+from rankme._spectrum import score_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["FAN_IN", "Settings", "groups_of", "merged", "partial", "require", "restored", "scored"]
+
+# Partial results that one task merges. It may hold all of them at once, so that at K = 8192, with
+# 268 MB each, a task needs 1.1 GB beside its sum.
+FAN_IN = 4
+
+
+def require(module: str, extra: str) -> Any:
+    """Import the library of an engine, or say how to get it.
+
+    Parameters
+    ----------
+    module : str
+    extra : str
+        Of rankme, which installs it.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ImportError
+        If it is missing; the text names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'rankme.distributed.{extra} needs {module}: pip install "rankme[{extra}]" ({error})'
+        ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all accumulators of a job have in common; made on the driver, sent with every task."""
+
+    normalize: bool
+    method: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        self.accumulator(1)  # a wrong one fails here and not in a task
+
+    def accumulator(self, dim: int) -> Accumulator:
+        """Return an empty accumulator of that width."""
+        return Accumulator(dim, normalize=self.normalize, method=self.method, seed=self.seed)
+
+
+def partial(blocks: Iterable[NDArray[Any]], settings: Settings) -> bytes | None:
+    """Reduce blocks of rows to the bytes of an accumulator.
+
+    Parameters
+    ----------
+    blocks : iterable of array
+        Each of shape (n, K) with n >= 0.
+    settings : Settings
+
+    Returns
+    -------
+    bytes or None
+        None where there is no row: the width is not known then.
+    """
+    acc = None
+    for block in blocks:
+        if len(block) == 0:
+            continue
+        if acc is None:
+            acc = settings.accumulator(_width(block))
+        acc.update(block)
+    return None if acc is None else acc.__getstate__()
+
+
+def _width(block: NDArray[Any]) -> int:
+    # What is no matrix of at least one column fails in `update`, which says what it is.
+    return max(1, block.shape[1]) if block.ndim == 2 else 1  # noqa: PLR2004
+
+
+def merged(partials: Iterable[bytes | None]) -> bytes | None:
+    """Reduce partial results to one.
+
+    Parameters
+    ----------
+    partials : iterable of (bytes or None)
+        As `partial` returns them. They are taken one by one, in their order.
+
+    Returns
+    -------
+    bytes or None
+        None where none of them has a row.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together, or one was damaged on its way.
+    """
+    total: Accumulator | None = None
+    alone: bytes | None = None  # while there is only one, it need not be unpacked
+    for data in partials:
+        if data is None:
+            continue
+        if total is not None:
+            total.merge(restored(data))
+        elif alone is None:
+            alone = data
+        else:
+            total = restored(alone)
+            total.merge(restored(data))
+    return alone if total is None else total.__getstate__()
+
+
+def restored(data: bytes | None) -> Accumulator:
+    """Return the accumulator that a partial result holds.
+
+    Raises
+    ------
+    ValueError
+        If there is none, since there was no row; or if the bytes were damaged.
+    """
+    if data is None:
+        raise ValueError("there are no rows to score: every shard, block or partition is empty")
+    acc = Accumulator.__new__(Accumulator)
+    acc.__setstate__(data)
+    return acc
+
+
+def groups_of(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """Cut a sequence into runs of at most `size`."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def scored(acc: Accumulator, *, eps: float, center: bool) -> float:
+    """Score for a public function, to whose caller a PrecisionWarning points."""
+    return score_of(acc.spectrum(center=center), as_eps(eps), stacklevel=3)

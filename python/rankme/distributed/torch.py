@@ -1,0 +1,271 @@
+"""One accumulator from those of all ranks of a ``torch.distributed`` process group.
+
+Every rank takes in its own rows, as many as it has; `all_reduce` then adds the states up over
+whatever backend the group has, and every rank holds the whole::
+
+    acc = rankme.Accumulator(dim)
+    for block in drop_padding(blocks, n_total=len(dataset)):
+        acc.update(block)
+    total = rankme.distributed.torch.all_reduce(acc)
+
+Nothing is gathered: a rank sends and receives what an all-reduce of K(K+1)/2 numbers takes, about
+``8 * K**2`` bytes, however many ranks there are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rankme import Accumulator
+from rankme._arrays import as_index, type_name
+from rankme.distributed._partials import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from rankme._state_file import State
+
+torch = require("torch", "torch")
+dist = require("torch.distributed", "torch")
+
+__all__ = ["all_reduce", "drop_padding"]
+
+_NO_ROWS = -(2**31)  # below every exponent
+_MAX_COUNT = 2**62  # of rows and of blocks, over all ranks
+
+
+def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Accumulator:
+    """Sum the accumulators of all ranks; a collective call.
+
+    Parameters
+    ----------
+    acc : rankme.Accumulator
+        This rank's rows; there may be none. The same `dim`, `normalize` and `seed` on every rank,
+        and ``method="gram"``. It stays as it is, so that the stream may go on, and a later call
+        counts no row twice.
+    group : torch.distributed.ProcessGroup, optional
+        The default group where none is given.
+    device : torch.device or str, optional
+        Where the backend wants its tensors. By default the CPU where the group has a backend for
+        it, as gloo and MPI, and the current CUDA device with NCCL; the state is moved there once.
+
+    Returns
+    -------
+    rankme.Accumulator
+        All rows of all ranks. With gloo and NCCL, the same bits on every rank. Sums of a power-of-
+        two scale are brought to the largest scale first, which is exact.
+
+    Raises
+    ------
+    TypeError
+        If `acc` is no accumulator.
+    ValueError
+        If `dim`, `normalize` or `seed` differ among the ranks: on every rank, with the extremes. If
+        `method` is another one, or this process is no member of `group`.
+    RuntimeError
+        If another rank came with something that cannot be reduced; that rank has the reason. And
+        whatever the backend raises where a rank has died.
+
+    Notes
+    -----
+    A rank that never comes leaves the others waiting until the process group's timeout, as in any
+    collective: set ``init_process_group(timeout=...)``. gloo notices a dead peer at once.
+
+    Memory beside `acc`: the packed triangle, ``4 * K**2`` bytes, which is reduced where it lies,
+    and then the result, ``8 * K**2``; with NCCL the triangle once more on the GPU.
+    """
+    if dist.get_rank(group) < 0:
+        raise ValueError(
+            "this process is no member of group, and cannot take part in its reduction"
+        )
+    place = torch.device(_default_device(group) if device is None else device)
+    offer, problem = _prepare(acc, place)
+    facts = _agree(offer, problem, group, place)
+    _scale_to(offer, facts.exponent)
+    for tensor in offer.tensors:
+        _sum(tensor, offer.staging, group)
+    return _result(offer, facts)
+
+
+class _Offer(NamedTuple):
+    """What a rank brings: its state, and its arrays as tensors over the same memory."""
+
+    state: State | None
+    tensors: tuple[Any, ...]
+    staging: Any  # where the backend needs its tensors elsewhere; as large as the largest
+
+
+class _Facts(NamedTuple):
+    """What all ranks know of the sum before it is made."""
+
+    n_rows: int
+    exponent: int
+    blocks: int
+    longest_block: int
+
+
+def _default_device(group: Any) -> Any:
+    backends = str(dist.get_backend_config(group))  # such as "cpu:gloo,cuda:nccl"
+    if "cpu:" in backends and dist.get_backend(group) != "nccl":
+        return "cpu"
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def _prepare(acc: object, place: Any) -> tuple[_Offer, Exception | None]:
+    """Take the state, and all memory that the reduction needs; a failure is told to all ranks."""
+    try:
+        if not isinstance(acc, Accumulator):
+            raise TypeError(f"acc must be a rankme.Accumulator, not {type_name(acc)}")  # noqa: TRY301
+        if acc.method != "gram":
+            raise ValueError(  # noqa: TRY301
+                f'all_reduce adds Gram matrices; method="{acc.method}" has none: '
+                f"save the accumulators and merge them"
+            )
+        state = acc._state()  # noqa: SLF001
+        tensors = tuple(map(torch.from_numpy, state.arrays))
+        staging = None
+        if place.type != "cpu":
+            largest = max(array.size for array in state.arrays)
+            staging = torch.empty(largest, dtype=torch.float64, device=place)
+        return _Offer(state, tensors, staging), None
+    except Exception as error:  # noqa: BLE001
+        return _Offer(None, (), None), error
+
+
+def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> _Facts:
+    """Exchange some numbers, so that what does not fit together is an error on every rank."""
+    state = offer.state
+    failed = 0 if state is not None else 1 + dist.get_rank(group)
+    same = [0, 0, 0, 0]
+    most = [_NO_ROWS, 0]
+    sums = [0, 0, 0]
+    if state is not None:
+        exponent, seed, blocks, longest_block = state.numbers
+        same = [state.dim, int(state.normalize), seed >> 32, seed & 0xFFFFFFFF]
+        most = [exponent if state.arrays[-1].any() else _NO_ROWS, longest_block]
+        # A share of the count for each rank: sums of saturated counts stay countable.
+        share = _MAX_COUNT // dist.get_world_size(group)
+        sums = [min(state.n_rows, share), min(blocks, share), int(blocks > 0)]
+    largest = _exchange([failed, *most], dist.ReduceOp.MAX, group, place)
+    if problem is not None:
+        raise problem
+    if largest[0] > 0:
+        raise RuntimeError(
+            f"rank {largest[0] - 1} has nothing that can be reduced; its own error tells why"
+        )
+    # A value and its negative: the largest and the smallest of all ranks in one exchange.
+    extremes = _exchange([*same, *(-value for value in same)], dist.ReduceOp.MAX, group, place)
+    _require_same(extremes[:4], [-value for value in extremes[4:]])
+    n_rows, blocks, ranks = _exchange(sums, dist.ReduceOp.SUM, group, place)
+    # Each sum of two sums that hold something rounds once more.
+    exponent = 0 if largest[1] == _NO_ROWS else largest[1]
+    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), largest[2])
+
+
+def _exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:
+    tensor = torch.tensor(values, dtype=torch.int64, device=place)
+    dist.all_reduce(tensor, op=op, group=group)
+    return [int(value) for value in tensor.tolist()]
+
+
+def _require_same(high: list[int], low: list[int]) -> None:
+    for name, largest, smallest in (
+        ("dim", high[0], low[0]),
+        ("normalize", bool(high[1]), bool(low[1])),
+        ("seed", tuple(high[2:]), tuple(low[2:])),
+    ):
+        if largest != smallest:
+            extremes = "" if name == "seed" else f": {smallest} and {largest}"
+            raise ValueError(f"{name} of the accumulators differs among the ranks{extremes}")
+
+
+def _scale_to(offer: _Offer, exponent: int) -> None:
+    """Bring the arrays to the scale of 2**exponent, which moves exponents only."""
+    assert offer.state is not None  # noqa: S101
+    shift = offer.state.numbers[0] - exponent
+    if shift != 0:
+        for array, times in zip(offer.state.arrays, (1, 2, 2), strict=True):
+            np.ldexp(array, times * shift, out=array)
+
+
+def _sum(tensor: Any, staging: Any, group: Any) -> None:
+    if staging is None:
+        dist.all_reduce(tensor, group=group)
+        return
+    moved = staging[: tensor.numel()]
+    moved.copy_(tensor)
+    dist.all_reduce(moved, group=group)
+    tensor.copy_(moved)
+
+
+def _result(offer: _Offer, facts: _Facts) -> Accumulator:
+    state = offer.state
+    assert state is not None  # noqa: S101
+    numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
+    return Accumulator._from_state(state._replace(n_rows=facts.n_rows, numbers=numbers))  # noqa: SLF001
+
+
+def drop_padding(
+    blocks: Iterable[NDArray[Any]],
+    *,
+    n_total: int,
+    rank: int | None = None,
+    world_size: int | None = None,
+    group: Any = None,
+) -> Iterator[NDArray[Any]]:
+    """Leave out the rows that ``DistributedSampler`` repeats to give every rank as many.
+
+    With ``drop_last=False``, its default, the sampler lets the list of all `n_total` rows, shuffled
+    or not, start again from its beginning until it can be dealt out evenly; rank r gets the places
+    r, r + world_size, ... of it. Those beyond `n_total` are repeats, and the last of their rank: at
+    most one a rank unless there are more ranks than rows.
+
+    Parameters
+    ----------
+    blocks : iterable of array
+        This rank's rows in the sampler's order, each of shape (n, K): a ``DataLoader`` with
+        ``sampler=DistributedSampler(...)`` and ``drop_last=False``, any number of workers.
+    n_total : int
+        Rows of the whole dataset, ``len(dataset)``.
+    rank, world_size : int, optional
+        As the sampler has them; those of `group` where they are not given.
+    group : torch.distributed.ProcessGroup, optional
+
+    Yields
+    ------
+    array
+        The blocks, the last ones shorter or left out: views, no copies.
+
+    Raises
+    ------
+    TypeError
+        If one of the numbers is no integer.
+    ValueError
+        If one of them is out of range, or `blocks` has fewer or more rows than the sampler deals
+        out: they do not come from such a sampler then.
+    """
+    world = dist.get_world_size(group) if world_size is None else world_size
+    world = as_index(world, "world_size", 1)
+    own = as_index(dist.get_rank(group) if rank is None else rank, "rank", 0, world - 1)
+    total = as_index(n_total, "n_total", 1)
+    return _without_padding(blocks, len(range(own, total, world)), -(-total // world))
+
+
+def _without_padding(
+    blocks: Iterable[NDArray[Any]], own: int, dealt: int
+) -> Iterator[NDArray[Any]]:
+    seen = 0
+    for block in blocks:
+        left = own - seen
+        seen += len(block)
+        if left > 0:
+            yield block[:left]
+    if seen != dealt:
+        raise ValueError(
+            f"blocks have {seen} rows, and DistributedSampler deals out {dealt} to each rank, "
+            f"padding included"
+        )

@@ -1,0 +1,172 @@
+"""torch.distributed over gloo: the score of one process on every rank, with real processes."""
+
+import os
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+
+import rankme
+from engines import assert_same, embeddings, one_process
+from helpers import bits
+from rankme.distributed import torch as rankme_torch
+from ranks import on_ranks
+
+
+def rows_of_rank(z, rank, world_size):
+    """Uneven shares, of which the last is empty where there is more than one rank."""
+    if world_size == 1:
+        return z
+    cuts = np.cumsum([len(z) // (3 * (rank + 1)) for rank in range(world_size - 2)])
+    return np.split(z, [*cuts, len(z)])[rank]
+
+
+def reduce_rows(rank, world_size, z, settings):
+    acc = rankme.Accumulator(z.shape[1], **settings)
+    own = rows_of_rank(z, rank, world_size)
+    for start in range(0, len(own), 100):
+        acc.update(own[start : start + 100])
+    before = bits(acc)
+    total = rankme_torch.all_reduce(acc)
+    assert bits(acc) == before
+    # A second reduction starts from the rank's own rows again.
+    assert bits(rankme_torch.all_reduce(acc)) == bits(total)
+    return total
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+@pytest.mark.parametrize("n_cols", [1, 7, 300])
+def test_every_rank_has_the_score_of_one_process(world_size, n_cols):
+    z = embeddings(2_000, n_cols)
+    totals = on_ranks(world_size, reduce_rows, world_size, z, {})
+    assert_same(totals[0], one_process(z))
+    assert all(bits(total) == bits(totals[0]) for total in totals)
+
+
+def test_settings_are_kept():
+    z = embeddings(500, 20)
+    settings = {"normalize": True, "seed": 2**64 - 3}
+    totals = on_ranks(3, reduce_rows, 3, z, settings)
+    assert_same(totals[0], one_process(z, **settings))
+    assert all(bits(total) == bits(totals[0]) for total in totals)
+
+
+def reduce_scaled(rank, scales):
+    z = embeddings(300, 12, seed=rank).astype(np.float64) * scales[rank]
+    acc = one_process(z)
+    return acc, rankme_torch.all_reduce(acc)
+
+
+@pytest.mark.parametrize(
+    "scales", [(1e200, 1e200), (1e-200, 1e-200), (1e200, 1.0), (1e-200, 1e200), (0.0, 1e-200)]
+)
+def test_scales_are_brought_together(scales):
+    results = on_ranks(2, reduce_scaled, scales)
+    expected = results[0][0] + results[1][0]
+    for _, total in results:
+        assert bits(total)[-1] == bits(expected)[-1]
+        assert total.score() == expected.score()
+
+
+def no_rows(_rank):
+    return rankme_torch.all_reduce(rankme.Accumulator(3))
+
+
+def test_no_rows_at_all():
+    for total in on_ranks(2, no_rows):
+        assert total.n_rows == 0
+        with pytest.raises(ValueError, match="no rows"):
+            total.score()
+
+
+def mismatched(rank, settings):
+    acc = rankme.Accumulator(**settings[rank])
+    try:
+        rankme_torch.all_reduce(acc)
+    except ValueError as error:
+        # The group can still be used.
+        good = rankme.Accumulator(2)
+        good.update(np.eye(2))
+        assert rankme_torch.all_reduce(good).n_rows == 4
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        ({"dim": 5}, "dim of the accumulators differs among the ranks: 4 and 5"),
+        ({"dim": 4, "normalize": True}, "normalize of the .* ranks: False and True"),
+        ({"dim": 4, "seed": 1}, "seed of the accumulators differs among the ranks"),
+        ({"dim": 4, "seed": 2**32}, "seed of the accumulators differs among the ranks"),
+    ],
+)
+def test_what_does_not_fit_is_an_error_on_every_rank(other, text):
+    for message in on_ranks(2, mismatched, [{"dim": 4}, other]):
+        assert re.fullmatch(text, message)
+
+
+def one_is_wrong(rank, wrong):
+    acc = rankme.Accumulator(4)
+    acc.update(np.eye(4))
+    if rank == 1:
+        acc = rankme.Accumulator(4, method="qr") if wrong == "qr" else None
+    return rankme_torch.all_reduce(acc)
+
+
+@pytest.mark.parametrize(("wrong", "error"), [("qr", ValueError), ("None", TypeError)])
+def test_a_rank_that_cannot_take_part_fails_everywhere(wrong, error):
+    first, second, third = on_ranks(3, one_is_wrong, wrong)
+    assert isinstance(second, error)
+    for other in (first, third):
+        assert isinstance(other, RuntimeError)
+        assert "rank 1 has nothing that can be reduced" in str(other)
+
+
+def in_a_group(rank):
+    import torch.distributed as dist
+
+    group = dist.new_group([0, 2])
+    acc = rankme.Accumulator(3)
+    acc.update(np.full((rank + 1, 3), rank + 1.0))
+    return rankme_torch.all_reduce(acc, group=group).n_rows
+
+
+def test_a_group_of_some_ranks():
+    first, second, third = on_ranks(3, in_a_group)
+    assert (first, third) == (4, 4)
+    assert isinstance(second, ValueError)
+    assert "no member of group" in str(second)
+
+
+def one_dies(rank, *, late):
+    acc = rankme.Accumulator(4)
+    acc.update(np.eye(4))
+    if rank == 1:
+        if late:
+            rankme_torch.all_reduce(acc)
+        os.kill(os.getpid(), signal.SIGKILL)
+    start = time.monotonic()
+    try:
+        rankme_torch.all_reduce(acc)
+        rankme_torch.all_reduce(acc)
+    except RuntimeError:
+        return time.monotonic() - start, acc.n_rows
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_dead_rank_is_an_error_and_no_hang(late):
+    first, second, third = on_ranks(3, one_dies_late if late else one_dies_early)
+    assert second is None
+    for seconds, n_rows in (first, third):
+        assert seconds < 30
+        assert n_rows == 4
+
+
+def one_dies_early(rank):
+    return one_dies(rank, late=False)
+
+
+def one_dies_late(rank):
+    return one_dies(rank, late=True)
