@@ -1,0 +1,192 @@
+"""Files and Ray Data datasets, scored by Ray.
+
+Every task is a pure function, so a task that Ray runs again after its worker died replaces its
+result. There is no actor: one that is retried would count rows twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rankme._arrays import as_eps, type_name
+from rankme.distributed._columns import matrices_of, only_column
+from rankme.distributed._partials import (
+    FAN_IN,
+    Settings,
+    groups_of,
+    merged,
+    partial,
+    require,
+    restored,
+    scored,
+)
+from rankme.distributed._parts import ROWS_PER_TASK, Part, is_paths, parts_of, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rankme import Accumulator
+
+ray = require("ray", "ray")
+
+__all__ = ["accumulate", "score"]
+
+_PARTIAL = "partial"  # the column of partial results
+
+
+def score(
+    data: Any,
+    *,
+    column: str | None = None,
+    eps: float = 1e-7,
+    center: bool = False,
+    normalize: bool = False,
+    method: str = "gram",
+    seed: int = 0,
+    rows_per_task: int = ROWS_PER_TASK,
+    ray_remote_args: Mapping[str, Any] | None = None,
+) -> float:
+    """RankMe of the rows of a dataset or of files, computed by the tasks of a Ray cluster.
+
+    Parameters
+    ----------
+    data, column, normalize, method, seed, rows_per_task, ray_remote_args
+        As in `accumulate`.
+    eps, center
+        As in `rankme.score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As `accumulate`; and if `eps` is no number from 0 to 1.
+    """
+    eps = as_eps(eps)  # before the work, not after it
+    acc = accumulate(
+        data,
+        column=column,
+        normalize=normalize,
+        method=method,
+        seed=seed,
+        rows_per_task=rows_per_task,
+        ray_remote_args=ray_remote_args,
+    )
+    return scored(acc, eps=eps, center=center)
+
+
+def accumulate(
+    data: Any,
+    *,
+    column: str | None = None,
+    normalize: bool = False,
+    method: str = "gram",
+    seed: int = 0,
+    rows_per_task: int = ROWS_PER_TASK,
+    ray_remote_args: Mapping[str, Any] | None = None,
+) -> Accumulator:
+    """Take in the rows of a dataset or of files, by the tasks of a Ray cluster.
+
+    Parameters
+    ----------
+    data : ray.data.Dataset, path or sequence of path
+        Files that `rankme.open_source` reads, under paths that every worker can reach; a task reads
+        a range of rows of a file. Or a dataset: a task takes whole blocks of it.
+    column : str, optional
+        Of a dataset: tensors of shape (K,), or lists of K numbers. It may be left out where there
+        is one such column.
+    normalize, method, seed
+        As in `rankme.Accumulator`.
+    rows_per_task : int
+        Rows that become one partial result; at the most of a file, at the least of a dataset.
+    ray_remote_args : mapping, optional
+        For the tasks that read rows: ``num_cpus``, ``memory``, ``scheduling_strategy`` and so on,
+        as in ``ray.remote``. Ray gives a worker as many BLAS threads as the task has CPUs.
+
+    Returns
+    -------
+    rankme.Accumulator
+
+    Raises
+    ------
+    TypeError
+        If `data` is none of these, or a setting is of the wrong type.
+    ValueError
+        If a setting is out of range, `column` is missing or cannot be chosen, there are no rows, or
+        rows are null, not finite or of different width (within a ``RayTaskError``).
+    OSError
+        If a file cannot be opened.
+
+    Notes
+    -----
+    Partial results, ``4 * K**2`` bytes each, are merged four at a time in Ray's object store.
+    """
+    settings = Settings(normalize=bool(normalize), method=method, seed=seed)
+    options = dict(ray_remote_args or {})
+    if is_paths(data):
+        if column is not None:
+            raise ValueError("column is of a dataset, and data are paths")
+        return restored(_reduce_files(parts_of(data, rows_per_task), settings, options))
+    if not hasattr(data, "map_batches"):
+        raise TypeError(f"data must be a ray.data.Dataset or paths, not {type_name(data)}")
+    return restored(_reduce_dataset(data, column, settings, rows_per_task, options))
+
+
+def _reduce_files(parts: list[Part], settings: Settings, options: dict[str, Any]) -> bytes | None:
+    read = ray.remote(_partial_of_part)
+    if options:
+        read = read.options(**options)
+    merge = ray.remote(_merged)
+    # A group's merging is asked for with its reading, so that its partial results can go before the
+    # last group's come.
+    return _tree(
+        [
+            merge.remote(*(read.remote(part, settings) for part in group))
+            for group in groups_of(parts, FAN_IN)
+        ]
+    )
+
+
+def _reduce_dataset(
+    dataset: Any,
+    column: str | None,
+    settings: Settings,
+    rows_per_task: int,
+    options: dict[str, Any],
+) -> bytes | None:
+    name = only_column(dataset.schema().base_schema, column)
+
+    def partial_of_batch(batch: Any) -> Any:
+        arrow = require("pyarrow", "ray")
+        data = partial(matrices_of(batch.column(name), name), settings)
+        # 32-bit offsets would end at 2 GiB of partial results.
+        results = arrow.array([] if data is None else [data], arrow.large_binary())
+        return arrow.table({_PARTIAL: results})
+
+    partials = dataset.select_columns([name]).map_batches(
+        partial_of_batch, batch_size=rows_per_task, batch_format="pyarrow", **options
+    )
+    merge = ray.remote(_merged_tables)
+    return _tree([merge.remote(*group) for group in groups_of(partials.to_arrow_refs(), FAN_IN)])
+
+
+def _tree(refs: list[Any]) -> bytes | None:
+    merge = ray.remote(_merged)
+    while len(refs) > 1:
+        refs = [merge.remote(*group) for group in groups_of(refs, FAN_IN)]
+    result: bytes | None = ray.get(refs[0])
+    return result
+
+
+def _partial_of_part(part: Part, settings: Settings) -> bytes | None:
+    return partial(rows_of(part), settings)
+
+
+def _merged(*partials: bytes | None) -> bytes | None:
+    return merged(partials)
+
+
+def _merged_tables(*tables: Any) -> bytes | None:
+    return merged(value.as_py() for table in tables for value in table.column(_PARTIAL))
