@@ -69,8 +69,10 @@ def test_dataset(z, expected):
 
 
 @pytest.mark.parametrize("settings", [{"normalize": True, "seed": 7}, {"method": "qr"}])
-def test_settings_reach_the_tasks(shards, z, settings):
-    acc = rankme_ray.accumulate(shards, rows_per_task=9_000, **settings)
+def test_settings_reach_the_tasks(tmp_path, settings):
+    z = embeddings(3_000, 60)
+    shards = write_shards(tmp_path, z, 3)
+    acc = rankme_ray.accumulate(shards, rows_per_task=400, **settings)
     assert_same(acc, one_process(z, **settings))
 
 

@@ -36,13 +36,17 @@ def reduce_rows(rank, world_size, z, settings):
     return total
 
 
+def reduce_several(rank, world_size, matrices, settings):
+    return [reduce_rows(rank, world_size, z, settings) for z in matrices]
+
+
 @pytest.mark.parametrize("world_size", [1, 2, 3, 5])
-@pytest.mark.parametrize("n_cols", [1, 7, 300])
-def test_every_rank_has_the_score_of_one_process(world_size, n_cols):
-    z = embeddings(2_000, n_cols)
-    totals = on_ranks(world_size, reduce_rows, world_size, z, {})
-    assert_same(totals[0], one_process(z))
-    assert all(bits(total) == bits(totals[0]) for total in totals)
+def test_every_rank_has_the_score_of_one_process(world_size):
+    matrices = [embeddings(2_000, n_cols) for n_cols in (1, 7, 300)]
+    by_rank = on_ranks(world_size, reduce_several, world_size, matrices, {})
+    for z, totals in zip(matrices, zip(*by_rank, strict=True), strict=True):
+        assert_same(totals[0], one_process(z))
+        assert all(bits(total) == bits(totals[0]) for total in totals)
 
 
 def test_settings_are_kept():
@@ -54,20 +58,16 @@ def test_settings_are_kept():
 
 
 def reduce_scaled(rank, scales):
-    z = embeddings(300, 12, seed=rank).astype(np.float64) * scales[rank]
-    acc = one_process(z)
-    return acc, rankme_torch.all_reduce(acc)
+    z = embeddings(300, 12, seed=rank).astype(np.float64)
+    own = [one_process(z * by_rank[rank]) for by_rank in scales]
+    return own, [rankme_torch.all_reduce(acc) for acc in own]
 
 
-@pytest.mark.parametrize(
-    "scales", [(1e200, 1e200), (1e-200, 1e-200), (1e200, 1.0), (1e-200, 1e200), (0.0, 1e-200)]
-)
-def test_scales_are_brought_together(scales):
-    results = on_ranks(2, reduce_scaled, scales)
-    expected = results[0][0] + results[1][0]
-    for _, total in results:
-        assert bits(total)[-1] == bits(expected)[-1]
-        assert total.score() == expected.score()
+def test_scales_are_brought_together():
+    scales = [(1e200, 1e200), (1e-200, 1e-200), (1e200, 1.0), (1e-200, 1e200), (0.0, 1e-200)]
+    (first, totals), (second, also) = on_ranks(2, reduce_scaled, scales)
+    for mine, yours, total, same in zip(first, second, totals, also, strict=True):
+        assert bits(total) == bits(same) == bits(mine + yours)
 
 
 def no_rows(_rank):
@@ -81,30 +81,30 @@ def test_no_rows_at_all():
             total.score()
 
 
-def mismatched(rank, settings):
-    acc = rankme.Accumulator(**settings[rank])
-    try:
-        rankme_torch.all_reduce(acc)
-    except ValueError as error:
-        # The group can still be used.
-        good = rankme.Accumulator(2)
-        good.update(np.eye(2))
-        assert rankme_torch.all_reduce(good).n_rows == 4
-        return str(error)
+def mismatched(rank, cases):
+    messages = []
+    for other, _ in cases:
+        acc = rankme.Accumulator(**(other if rank else {"dim": 4}))
+        with pytest.raises(ValueError, match="differs among the ranks") as caught:
+            rankme_torch.all_reduce(acc)
+        messages.append(str(caught.value))
+    # The group can still be used.
+    acc = rankme.Accumulator(2)
+    acc.update(np.eye(2))
+    assert rankme_torch.all_reduce(acc).n_rows == 4
+    return messages
 
 
-@pytest.mark.parametrize(
-    ("other", "text"),
-    [
+def test_what_does_not_fit_is_an_error_on_every_rank():
+    cases = [
         ({"dim": 5}, "dim of the accumulators differs among the ranks: 4 and 5"),
         ({"dim": 4, "normalize": True}, "normalize of the .* ranks: False and True"),
         ({"dim": 4, "seed": 1}, "seed of the accumulators differs among the ranks"),
         ({"dim": 4, "seed": 2**32}, "seed of the accumulators differs among the ranks"),
-    ],
-)
-def test_what_does_not_fit_is_an_error_on_every_rank(other, text):
-    for message in on_ranks(2, mismatched, [{"dim": 4}, other]):
-        assert re.fullmatch(text, message)
+    ]
+    for messages in on_ranks(2, mismatched, cases):
+        for message, (_, text) in zip(messages, cases, strict=True):
+            assert re.fullmatch(text, message)
 
 
 def one_is_wrong(rank, wrong):
@@ -170,3 +170,61 @@ def one_dies_early(rank):
 
 def one_dies_late(rank):
     return one_dies(rank, late=True)
+
+
+def sampled(_rank, z, shuffle):
+    import torch
+    from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+    dataset = TensorDataset(torch.from_numpy(z))
+    sampler = DistributedSampler(dataset, shuffle=shuffle, seed=3)
+    loader = DataLoader(dataset, batch_size=4, sampler=sampler)
+    acc = rankme.Accumulator(z.shape[1])
+    blocks = (batch.numpy() for (batch,) in loader)
+    for block in rankme_torch.drop_padding(blocks, n_total=len(dataset)):
+        acc.update(block)
+    return len(sampler), rankme_torch.all_reduce(acc)
+
+
+@pytest.mark.parametrize(("n_rows", "shuffle"), [(40, False), (41, True), (3, False)])
+def test_a_padded_sampler_counts_each_row_once(n_rows, shuffle):
+    z = embeddings(n_rows, 6)
+    results = on_ranks(4, sampled, z, shuffle)
+    assert 4 * results[0][0] >= n_rows
+    for _, total in results:
+        assert_same(total, one_process(z))
+
+
+def test_drop_padding_agrees_with_the_sampler():
+    from torch.utils.data import DistributedSampler
+
+    for n_total in range(1, 20):
+        for world in range(1, 7):
+            kept = []
+            for rank in range(world):
+                sampler = DistributedSampler(range(n_total), world, rank, shuffle=True)
+                dealt = np.array(list(sampler))
+                blocks = np.array_split(dealt, max(1, len(dealt) // 2))
+                numbers = {"n_total": n_total, "rank": rank, "world_size": world}
+                kept += list(rankme_torch.drop_padding(blocks, **numbers))
+            assert sorted(np.concatenate(kept)) == list(range(n_total))
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_drop_padding_refuses_another_number_of_rows(rows):
+    blocks = rankme_torch.drop_padding(np.zeros((rows, 1, 5)), n_total=8, rank=0, world_size=3)
+    with pytest.raises(ValueError, match=f"blocks have {rows} rows, and .* deals out 3"):
+        list(blocks)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ({"n_total": 0}, "n_total must be 1 or more, not 0"),
+        ({"rank": 3}, "rank must be from 0 to 2, not 3"),
+        ({"world_size": 0}, "world_size must be 1 or more, not 0"),
+    ],
+)
+def test_drop_padding_refuses_bad_numbers_at_once(numbers, text):
+    with pytest.raises(ValueError, match=re.escape(text)):
+        rankme_torch.drop_padding([], **{"n_total": 8, "rank": 0, "world_size": 3} | numbers)

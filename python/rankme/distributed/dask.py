@@ -1,0 +1,157 @@
+"""Dask arrays, delayed blocks and files, scored by whatever scheduler Dask uses."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rankme._arrays import as_eps, type_name
+from rankme.distributed._partials import (
+    FAN_IN,
+    Settings,
+    groups_of,
+    merged,
+    partial,
+    require,
+    restored,
+    scored,
+)
+from rankme.distributed._parts import ROWS_PER_TASK, Part, is_paths, parts_of, rows_of
+
+if TYPE_CHECKING:
+    from rankme import Accumulator
+
+dask = require("dask", "dask")
+
+__all__ = ["accumulate", "score"]
+
+_GROUP_BYTES = 64 * 2**20  # of an array's small chunks, which one task takes together
+
+
+def score(
+    data: Any,
+    *,
+    eps: float = 1e-7,
+    center: bool = False,
+    normalize: bool = False,
+    method: str = "gram",
+    seed: int = 0,
+    rows_per_task: int = ROWS_PER_TASK,
+) -> float:
+    """RankMe of the rows of a Dask array, of delayed blocks or of files.
+
+    Parameters
+    ----------
+    data, normalize, method, seed, rows_per_task
+        As in `accumulate`.
+    eps, center
+        As in `rankme.score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As `accumulate`; and if `eps` is no number from 0 to 1.
+    """
+    eps = as_eps(eps)  # before the work, not after it
+    acc = accumulate(
+        data, normalize=normalize, method=method, seed=seed, rows_per_task=rows_per_task
+    )
+    return scored(acc, eps=eps, center=center)
+
+
+def accumulate(
+    data: Any,
+    *,
+    normalize: bool = False,
+    method: str = "gram",
+    seed: int = 0,
+    rows_per_task: int = ROWS_PER_TASK,
+) -> Accumulator:
+    """Take in the rows of a Dask array, of delayed blocks or of files.
+
+    Parameters
+    ----------
+    data : dask.array.Array, list of Delayed, path or sequence of path
+        An array of shape (N, K), its lengths known or not; a chunk that is not K wide is joined
+        with its neighbours first. Or ``dask.delayed`` blocks, each of shape (n, K). Or files that
+        `rankme.open_source` reads, under paths that every worker can reach.
+    normalize, method, seed
+        As in `rankme.Accumulator`.
+    rows_per_task : int
+        Of files: the most rows that one task reads.
+
+    Returns
+    -------
+    rankme.Accumulator
+
+    Raises
+    ------
+    TypeError
+        If `data` is none of these, or a setting is of the wrong type.
+    ValueError
+        If a setting is out of range, an array is not 2-D, there are no rows, or rows are not finite
+        or of different width.
+    OSError
+        If a file cannot be opened.
+
+    Notes
+    -----
+    The graph runs where ``dask.compute`` runs: on the cluster of the current
+    ``distributed.Client``, which also repeats the tasks of a worker that died; otherwise on
+    threads. Partial results, ``4 * K**2`` bytes each, are merged four at a time. Workers compute
+    with one BLAS thread for each of theirs where ``OPENBLAS_NUM_THREADS`` is 1, as a
+    ``LocalCluster`` sets it.
+    """
+    settings = Settings(normalize=bool(normalize), method=method, seed=seed)
+    if is_paths(data):
+        read = dask.delayed(_partial_of_part)
+        partials = [read(part, settings) for part in parts_of(data, rows_per_task)]
+    else:
+        take = dask.delayed(partial)
+        partials = [take(blocks, settings) for blocks in _block_groups(data)]
+    merge = dask.delayed(merged)
+    while len(partials) > 1:
+        partials = [merge(list(group)) for group in groups_of(partials, FAN_IN)]
+    return restored(partials[0].compute())
+
+
+def _partial_of_part(part: Part, settings: Settings) -> bytes | None:
+    return partial(rows_of(part), settings)
+
+
+def _block_groups(data: Any) -> list[list[Any]]:
+    """Return the blocks, those that one task takes together in one list."""
+    if isinstance(data, (list, tuple)) and all(hasattr(item, "dask") for item in data) and data:
+        return [[block] for block in data]
+    if not hasattr(data, "to_delayed") or not hasattr(data, "chunks"):
+        raise TypeError(
+            f"data must be a dask.array.Array, a list of delayed blocks or paths, not "
+            f"{type_name(data)}"
+        )
+    if data.ndim != 2:  # noqa: PLR2004
+        raise ValueError(f"data must be 2-D, a row per embedding; it is {data.ndim}-D")
+    n_cols = data.shape[1]
+    array = data if len(data.chunks[1]) == 1 else data.rechunk({1: -1})
+    blocks = array.to_delayed().ravel().tolist()
+    if not blocks or math.isnan(n_cols):
+        return [[block] for block in blocks] or [[]]
+    # A partial result of fewer rows than this would be larger than the rows.
+    least = max(2 * n_cols, _GROUP_BYTES // max(1, n_cols * data.dtype.itemsize))
+    return _joined(blocks, array.chunks[0], least)
+
+
+def _joined(blocks: list[Any], lengths: tuple[float, ...], least: int) -> list[list[Any]]:
+    groups: list[list[Any]] = [[]]
+    rows = 0.0
+    for block, length in zip(blocks, lengths, strict=True):
+        # A length that is not known (NaN) stands alone.
+        if groups[-1] and not rows + length <= least:
+            groups.append([])
+            rows = 0.0
+        groups[-1].append(block)
+        rows += length
+    return groups

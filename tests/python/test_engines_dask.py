@@ -1,0 +1,107 @@
+"""Dask: the score of one process, also when workers die; arrays, delayed blocks, files, errors."""
+
+import os
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from engines import (
+    REPETITIONS,
+    WorkerKiller,
+    assert_same,
+    embeddings,
+    one_process,
+    write_shards,
+)
+from rankme.distributed import dask as rankme_dask
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask and what it imports
+
+ROWS = 60_000
+
+
+@pytest.fixture(scope="module")
+def z():
+    return embeddings(ROWS)
+
+
+@pytest.fixture(scope="module")
+def expected(z):
+    return one_process(z)
+
+
+@pytest.fixture(scope="module")
+def shards(z, tmp_path_factory):
+    return write_shards(tmp_path_factory.mktemp("shards"), z, 3)
+
+
+@pytest.fixture(scope="module")
+def client():
+    # A LocalCluster drops a worker that is down 15 s after it was killed, even if it was up in
+    # between; here workers are killed every few seconds.
+    patience = dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"})
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with patience, LocalCluster(processes=True, **options) as cluster, Client(cluster) as client:
+        yield client
+
+
+@pytest.mark.usefixtures("client")
+def test_files(shards, expected):
+    assert_same(rankme_dask.accumulate(shards, rows_per_task=5_000), expected)
+    assert rankme_dask.score(shards, center=True) == pytest.approx(
+        expected.score(center=True), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("chunks", [(7_000, -1), (7_000, 100), (500, -1)])
+@pytest.mark.usefixtures("client")
+def test_array(z, expected, chunks):
+    assert_same(rankme_dask.accumulate(da.from_array(z, chunks=chunks)), expected)
+
+
+@pytest.mark.usefixtures("client")
+def test_lengths_that_are_not_known(z):
+    array = da.from_array(z, chunks=(9_000, -1))
+    positive = array[array[:, 0] > 0]
+    assert np.isnan(positive.shape[0])
+    assert_same(rankme_dask.accumulate(positive), one_process(z[z[:, 0] > 0]))
+
+
+@pytest.mark.usefixtures("client")
+def test_delayed_blocks(expected):
+    read = dask.delayed(lambda start: embeddings(ROWS)[start : start + ROWS // 4])
+    blocks = [read(start) for start in range(0, ROWS, ROWS // 4)]
+    assert_same(rankme_dask.accumulate(blocks), expected)
+
+
+def test_without_a_cluster(z, expected):
+    with dask.config.set(scheduler="threads"):
+        assert_same(rankme_dask.accumulate(da.from_array(z, chunks=(7_000, -1))), expected)
+
+
+@pytest.mark.parametrize("settings", [{"normalize": True, "seed": 7}, {"method": "qr"}])
+@pytest.mark.usefixtures("client")
+def test_settings_reach_the_tasks(tmp_path, settings):
+    z = embeddings(3_000, 60)
+    shards = write_shards(tmp_path, z, 3)
+    acc = rankme_dask.accumulate(shards, rows_per_task=400, **settings)
+    assert_same(acc, one_process(z, **settings))
+
+
+@pytest.mark.parametrize("repetition", range(REPETITIONS))
+def test_a_killed_worker_changes_nothing(client, shards, expected, repetition):
+    client.wait_for_workers(2, timeout=60)
+    addresses = {pid: address for address, pid in client.run(os.getpid).items()}
+    workers = client.cluster.scheduler.workers
+
+    def runs_task(process):
+        worker = workers.get(addresses.get(process.pid))
+        return worker is not None and len(worker.processing) > 0
+
+    with WorkerKiller(runs_task, seed=repetition) as killer:
+        acc = rankme_dask.accumulate(shards, rows_per_task=8_000)
+    assert killer.killed is not None
+    assert_same(acc, expected)
