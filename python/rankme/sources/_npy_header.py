@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from numpy.lib import format as npy_format
 
-from rankme.sources._checks import check_dtype, check_shape
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ HEADER_READERS = {
 }
 
 
-def read_header(name: str, file: BinaryIO) -> tuple[int, int, bool, np.dtype[Any]]:
-    """Read and check the header; the file then stands where the data begin.
+def read_header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header; the file then stands where the data begin.
 
     Parameters
     ----------
@@ -37,24 +36,16 @@ def read_header(name: str, file: BinaryIO) -> tuple[int, int, bool, np.dtype[Any
 
     Returns
     -------
-    n_rows, n_cols : int
-        Both at least 1.
+    shape : tuple of int
+        Not checked yet, and neither is the type.
     fortran_order : bool
     dtype : numpy.dtype
-        float16, float32 or float64, in native byte order.
 
     Raises
     ------
     BadDataError
-        The file is no ``.npy`` file or holds something else than such a matrix.
+        The file is no ``.npy`` file.
     """
-    shape, fortran_order, dtype = _parse(name, file)
-    check_dtype(name, dtype)
-    n_rows, n_cols = check_shape(name, shape)
-    return n_rows, n_cols, fortran_order, dtype
-
-
-def _parse(name: str, file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     magic = file.read(len(MAGIC))
     if magic != MAGIC:
         came = "an empty file" if not magic else f"the first bytes {magic!r}"

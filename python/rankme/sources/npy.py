@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rankme.sources._checks import check_dtype, check_shape
 from rankme.sources._files import DataFile, LocalFile
 from rankme.sources._npy_header import read_header
 from rankme.sources._raw import RawSource
@@ -42,8 +43,10 @@ class NpySource(RawSource):
         if not isinstance(file, DataFile):
             file = LocalFile.find(file)
         with file.open() as handle:
-            n_rows, n_cols, fortran_order, dtype = read_header(file.name, handle)
+            shape, fortran_order, dtype = read_header(file.name, handle)
             offset = handle.tell()
+        check_dtype(file.name, dtype)
+        n_rows, n_cols = check_shape(file.name, shape)
         source = cls(file, n_rows, n_cols, dtype, offset, fortran_order)
         source.check_inside(exact=True)
         return source
