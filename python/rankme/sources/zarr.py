@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,9 +79,9 @@ def _check_chunks(label: str, array: Any) -> None:
 
 
 def _arrays(group: Any, path: str) -> Iterator[tuple[str, Any]]:
-    for key, array in group.arrays():
+    for key, array in sorted(group.arrays(), key=itemgetter(0)):
         yield f"{path}{key}", array
-    for key, inner in group.groups():
+    for key, inner in sorted(group.groups(), key=itemgetter(0)):
         yield from _arrays(inner, f"{path}{key}/")
 
 
