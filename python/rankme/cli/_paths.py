@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rankme.sources import RowSource
 
-__all__ = ["check_paths", "open_paths", "refuse_duplicates"]
+__all__ = ["check_paths", "open_paths"]
 
 
 # Any and not list[str]: typer asks of a callback's annotations whether they are subclasses, and
@@ -44,7 +44,7 @@ def _check_local(path: str) -> None:
         raise typer.BadParameter(f"{path} cannot be read: permission denied")
 
 
-def refuse_duplicates(paths: Sequence[str]) -> None:
+def _refuse_duplicates(paths: Sequence[str]) -> None:
     """Take two names of one file for wrong usage: a pool counts every row once."""
     seen: dict[object, str] = {}
     for path in paths:
@@ -73,6 +73,7 @@ def open_paths(paths: Sequence[str], column: str | None) -> RowSource | None:
         return None
     if len(sources) == 1:
         return sources[0]
+    _refuse_duplicates([shard.name for source in sources for shard in source.shards])
     try:
         return ShardedSource(" + ".join(paths), sources)
     except BadDataError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankme.cli._paths import check_paths, open_paths, refuse_duplicates
+from rankme.cli._paths import check_paths, open_paths
 from rankme.cli._text import print_error, print_warning
 from rankme.cli._threads import require_threads
 
@@ -137,8 +137,6 @@ def score(
 
     require_threads()
     groups = [paths] if pool else [[path] for path in paths]
-    if pool:
-        refuse_duplicates(paths)
     if plot is not None and len(groups) > 1:
         raise typer.BadParameter(
             f"one picture shows one set, and there are {len(groups)} files; --pool makes one set "

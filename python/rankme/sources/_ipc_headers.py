@@ -62,6 +62,8 @@ def _walk(file: DataFile, handle: BinaryIO) -> Iterator[int]:
             return
         metadata = handle.read(size)
         length, body = _read_message(metadata)
+        if body < 0 or (length or 0) < 0:
+            raise BadDataError(file.name, f"the message at byte {position} has a negative length")
         position += 8 + size + body
         if len(metadata) < size or position > file.size:
             raise BadDataError(
@@ -77,7 +79,7 @@ def _read_message(metadata: bytes) -> tuple[int | None, int]:
     place = _field(metadata, message, BODY_LENGTH)
     body = struct.unpack_from("<q", metadata, place)[0] if place else 0
     place = _field(metadata, message, HEADER_TYPE)
-    if not place or metadata[place] != RECORD_BATCH:
+    if not place or struct.unpack_from("<B", metadata, place)[0] != RECORD_BATCH:
         return None, body
     place = _field(metadata, message, HEADER)
     batch = place + struct.unpack_from("<I", metadata, place)[0]

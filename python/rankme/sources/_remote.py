@@ -57,8 +57,6 @@ def connect(url: str) -> tuple[Any, str]:
         raise MissingLibraryError(
             f'{url}: {protocol}:// needs a library ({error}): pip install "rankme[{extra}]"'
         ) from error
-    except ValueError as error:
-        raise BadDataError(url, str(error)) from error
     return system, path
 
 
@@ -67,8 +65,10 @@ def remote_errors(url: str) -> Iterator[None]:
     """Turn what stores raise into an OSError that names the URL."""
     try:
         yield
-    except (ImportError, ValueError, MemoryError):
+    except (BadDataError, ImportError, MemoryError):
         raise
+    except ValueError as error:  # an unknown protocol, a server without ranges
+        raise BadDataError(url, str(error)) from error
     except OSError as error:
         code = error.errno if error.errno is not None else errno.EIO
         raise OSError(code, error.strerror or str(error) or type(error).__name__, url) from error

@@ -65,6 +65,11 @@ class VectorColumn:
     ----------
     dtype : numpy.dtype
     n_cols : int or None
+
+    Raises
+    ------
+    BadDataError
+        The column holds no vectors, or its type says another length.
     """
 
     def __init__(self, name: str, field: Any, n_cols: int | None = None) -> None:
@@ -82,11 +87,14 @@ class VectorColumn:
         self.dtype = dtype
         self._is_binary = self._pa.types.is_fixed_size_binary(kind)
         self._is_fixed = self._pa.types.is_fixed_size_list(kind)
+        told = n_cols
         if self._is_binary:
-            n_cols = kind.byte_width // dtype.itemsize
+            told = kind.byte_width // dtype.itemsize
         elif self._is_fixed:
-            n_cols = kind.list_size
-        self.n_cols = n_cols
+            told = kind.list_size
+        if n_cols not in (None, told):
+            raise BadDataError(name, f"column {field.name!r} has width {told}; wanted {n_cols}")
+        self.n_cols = told
 
     def learn_width(self, array: Any) -> int:
         """Take the length of the first row for that of all, where the type does not tell it."""
@@ -113,6 +121,7 @@ class VectorColumn:
             A null row, a row of another length, a null entry.
         """
         array = getattr(array, "storage", array)
+        array.validate()
         if array.null_count:
             row = _first_null(array)
             raise BadDataError(self._name, f"{where(row)} is null in column {self._label!r}")
@@ -129,7 +138,13 @@ class VectorColumn:
         else:
             offsets = array.offsets.to_numpy()
             self._check_lengths(np.diff(offsets), width, where)
-            values = array.values.slice(int(offsets[0]), len(array) * width)
+            values = array.values.slice(max(0, int(offsets[0])), len(array) * width)
+        if len(values) != len(array) * width:
+            raise BadDataError(
+                self._name,
+                f"{where(0)} and its next have {len(values)} entries in column "
+                f"{self._label!r}; wanted {len(array)} times {width}",
+            )
         if values.null_count:
             row, column = divmod(_first_null(values), width)
             raise BadDataError(
@@ -141,7 +156,7 @@ class VectorColumn:
         """Return the rows of a chunk as a read-only matrix over the memory of Arrow."""
         values = self.values(array, where)
         rows: NDArray[Any] = values.to_numpy(zero_copy_only=True)
-        return rows.reshape(len(array), -1)
+        return rows.reshape(len(array), self.learn_width(array))
 
     def _check_lengths(
         self, lengths: NDArray[Any], width: int, where: Callable[[int], str]
