@@ -25,6 +25,7 @@ from ._errors import IntegrityError, NonFiniteError, PrecisionWarning
 from ._score import score, spectrum
 from ._spectrum import Spectrum
 from ._threads import apply_environment as _apply_environment
+from .sources import open_source
 
 __all__ = [
     "Accumulator",
@@ -33,6 +34,7 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "__version__",
+    "open_source",
     "score",
     "show_config",
     "spectrum",

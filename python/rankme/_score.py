@@ -1,20 +1,22 @@
 """One matrix in, one score or one spectrum out."""
 
 import math
+import os
 from typing import Any
 
 from numpy.typing import NDArray
 
-from . import _core
+from . import _core, _stream
 from ._arrays import as_eps, as_matrix, as_method
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
+from .sources import RowSource, open_source
 
 __all__ = ["score", "spectrum"]
 
 
 def score(
-    Z: NDArray[Any],  # noqa: N803
+    Z: NDArray[Any] | RowSource | str | os.PathLike[str],  # noqa: N803
     *,
     eps: float = 1e-7,
     center: bool = False,
@@ -29,9 +31,10 @@ def score(
 
     Parameters
     ----------
-    Z : numpy.ndarray
+    Z : numpy.ndarray, RowSource, str or os.PathLike
         Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole.
+        any strides. It is read block by block and never copied as a whole. A path, pattern or URL
+        is opened as `rankme.open_source` does, and read as a stream in constant memory.
     eps : float
         Added to each ``p_k`` after the division; from 0 to 1. With 0 the result is the
         effective rank of Roy and Vetterli.
@@ -80,7 +83,7 @@ def score(
 
 
 def spectrum(
-    Z: NDArray[Any],  # noqa: N803
+    Z: NDArray[Any] | RowSource | str | os.PathLike[str],  # noqa: N803
     *,
     center: bool = False,
     normalize: bool = False,
@@ -91,9 +94,10 @@ def spectrum(
 
     Parameters
     ----------
-    Z : numpy.ndarray
+    Z : numpy.ndarray, RowSource, str or os.PathLike
         Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole.
+        any strides. It is read block by block and never copied as a whole. A path, pattern or URL
+        is opened as `rankme.open_source` does, and read as a stream in constant memory.
     center : bool
         Subtract the column means first.
     normalize : bool
@@ -116,12 +120,18 @@ def spectrum(
     Raises
     ------
     TypeError
-        If `Z` is no NumPy array, is masked or has another dtype.
+        If `Z` is no NumPy array, path or source, is masked or has another dtype.
     ValueError
         If `Z` is not 2-D or is empty, if `method` or `rtol` is none of the above, or if
         ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
+    BadDataError
+        If a file holds no embeddings, or NaN or infinity: a ValueError that names file and row.
+    OSError
+        If a file cannot be read.
+    MissingLibraryError
+        If its format needs a library that is not installed: an ImportError.
     IntegrityError
         If the Gram matrix disagrees with its probes: a fault of memory, processor or BLAS.
     RuntimeError
@@ -130,10 +140,16 @@ def spectrum(
         If the Gram matrix or the factor does not fit; the text tells how much was wanted.
     """
     require_budget()
-    matrix = as_matrix(Z)
     as_method(method, ("gram", "qr", "auto"))
     if not 0 <= rtol < math.inf:
         raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
+    if isinstance(Z, (str, os.PathLike)):
+        Z = open_source(Z)  # noqa: N806
+    if isinstance(Z, RowSource):
+        return _stream.spectrum_of_source(
+            Z, eps=1e-7, center=bool(center), normalize=bool(normalize), method=method, rtol=rtol
+        )
+    matrix = as_matrix(Z)
     if method != "auto":
         return _spectrum_by(matrix, center=center, normalize=normalize, method=method)
     result = _spectrum_by(matrix, center=center, normalize=normalize, method="gram")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy_format
 
-from rankme.sources import BadDataError, NpySource, _npy_header, npy, open_source
+from rankme.sources import BadDataError, NpySource, _npy_header, _raw, open_source
 
 
 def matrix(shape=(37, 5), dtype=np.float32, order="C"):
@@ -33,9 +33,9 @@ def raw_npy(path, header, data=b"", version=(1, 0)):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Make several blocks of a few hundred bytes out of a small file."""
-    monkeypatch.setattr(npy, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(npy, "MIN_PIECE_BYTES", 16)
-    monkeypatch.setattr(npy, "MAX_FORTRAN_BLOCK_BYTES", 400)
+    monkeypatch.setattr(_raw, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(_raw, "MIN_PIECE_BYTES", 16)
+    monkeypatch.setattr(_raw, "MAX_FORTRAN_BLOCK_BYTES", 400)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -124,7 +124,7 @@ def test_arrays_that_are_no_embeddings_are_refused(tmp_path, array, problem):
     np.save(path, array)
     with pytest.raises(BadDataError, match=re.escape(f"{path}: {problem}")) as caught:
         open_source(path)
-    assert caught.value.path == path
+    assert caught.value.name == str(path)
     assert isinstance(caught.value, ValueError)
 
 
@@ -149,9 +149,9 @@ def test_pickled_objects_are_refused_and_never_loaded(tmp_path):
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "not a .npy file: an empty file"),
-        (b"PK\x03\x04 a zip archive", r"not a .npy file: the first bytes b'PK\x03\x04 a"),
-        (b"\x93NUM", r"not a .npy file: the first bytes b'\x93NUM'"),
+        (b"", "no known format: an empty file"),
+        (b"PK\x03\x04 a zip archive", r"no known format: the first bytes b'PK\x03\x04 a"),
+        (b"\x93NUM", r"no known format: the first bytes b'\x93NUM'"),
         (_npy_header.MAGIC, ".npy format version 0.0; wanted 1.0, 2.0 or 3.0"),
         (
             _npy_header.MAGIC + b"\x04\x00" + bytes(80),
@@ -272,7 +272,7 @@ def test_a_file_that_is_overwritten_while_it_is_read_is_refused(tmp_path, read):
 
 
 def test_a_file_that_is_replaced_while_it_is_read_stays_the_old_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(npy, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(_raw, "BLOCK_BYTES", 200)
     rows = matrix()
     path = write(tmp_path / "rows.npy", rows)
     blocks = open_source(path).blocks()

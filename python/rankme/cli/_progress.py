@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from rankme._stream import NoMeter
 from rankme.cli._text import one_line
 
 if TYPE_CHECKING:
@@ -13,31 +14,9 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, Task
 
-__all__ = ["Meter", "progress_bar"]
+    from rankme._stream import Meter
 
-
-class Meter(Protocol):
-    """Told how far the work has come."""
-
-    def advance(self, n_bytes: int) -> None:
-        """Count bytes whose rows have been taken in."""
-
-    def stage(self, name: str) -> None:
-        """Name what is done after the rows."""
-
-    def restart(self, name: str) -> None:
-        """Start from nothing again, for a second pass over the rows."""
-
-
-class _NoMeter:
-    def advance(self, n_bytes: int) -> None:
-        pass
-
-    def stage(self, name: str) -> None:
-        pass
-
-    def restart(self, name: str) -> None:
-        pass
+__all__ = ["progress_bar"]
 
 
 class _BarMeter:
@@ -74,7 +53,7 @@ def progress_bar(label: str, *, n_rows: int, n_bytes: int) -> Iterator[Meter]:
     Meter
     """
     if not sys.stderr.isatty():
-        yield _NoMeter()
+        yield NoMeter()
         return
     with _make_bar() as bar:
         yield _BarMeter(bar, one_line(label), n_rows, n_bytes)

@@ -27,12 +27,12 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
     files. A metric that is not finite is null, for JSON has no other word.
     """
-    paths = [str(path) for path in score.paths]
+    paths = score.paths
     spectrum = score.spectrum
     record: dict[str, object] = {
         "schema": SCHEMA,
         "path": paths[0] if len(paths) == 1 else None,
-        **({"paths": paths} if pool else {}),
+        **({"paths": list(paths)} if pool else {}),
         "rankme": score.rankme,
         "low": score.low,
         "high": score.high,

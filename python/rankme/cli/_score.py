@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import sys
 from enum import Enum
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankme.cli._paths import check_paths, open_paths
 from rankme.cli._text import print_error, print_warning
 from rankme.cli._threads import require_threads
 
@@ -19,34 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rankme.cli._stream import Score, Settings
-    from rankme.sources import RowSource
 
 __all__ = ["HELP", "score"]
 
 HELP = (
-    "Score .npy files, a row per embedding: one by one or pooled. Files are read as a stream, in "
-    "constant memory; only where there are fewer rows than columns, --center and --normalize "
-    "need all rows at once: one file is mapped, a pool is loaded."
+    "Score embeddings, a row each: every path by itself, or pooled. A folder or a quoted pattern "
+    "is one set of all its files. Rows are read as a stream, in constant memory; only where there "
+    "are fewer of them than columns are all needed at once: one .npy file is then read by columns "
+    "or mapped, anything else is loaded."
 )
 BAD_DATA = 1
-
-
-# Any and not list[Path]: typer asks of a callback's annotations whether they are subclasses, and
-# Python 3.10 fails on that.
-def _check_paths(paths: Any) -> list[Path]:
-    checked: list[Path] = paths
-    for path in checked:
-        try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            raise typer.BadParameter(f"{path} does not exist") from None
-        except OSError as error:
-            raise typer.BadParameter(f"{path}: {error.strerror}") from error
-        if stat.S_ISDIR(mode):
-            raise typer.BadParameter(f"{path} is a folder; wanted a .npy file")
-        if not os.access(path, os.R_OK):
-            raise typer.BadParameter(f"{path} cannot be read: permission denied")
-    return checked
 
 
 def _check_eps(eps: float) -> float:
@@ -92,9 +74,23 @@ class Method(str, Enum):
 def score(
     *,
     paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH", callback=_check_paths, help="Files to score."),
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            callback=check_paths,
+            help="Files, folders, quoted patterns such as 'part-*.npy', or URLs.",
+        ),
     ],
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            "--key",
+            metavar="NAME",
+            help="Which column of a table, tensor or dataset of a container, where several could "
+            "be meant.",
+        ),
+    ] = None,
     eps: Annotated[
         float,
         typer.Option(callback=_check_eps, help="Added to each p_k; 0 gives the effective rank."),
@@ -141,8 +137,6 @@ def score(
 
     require_threads()
     groups = [paths] if pool else [[path] for path in paths]
-    if pool:
-        _refuse_duplicates(paths)
     if plot is not None and len(groups) > 1:
         raise typer.BadParameter(
             f"one picture shows one set, and there are {len(groups)} files; --pool makes one set "
@@ -152,7 +146,7 @@ def score(
     settings = Settings(eps=eps, center=center, normalize=normalize, method=method.value, rtol=rtol)
     status = shown = 0
     for group in groups:
-        result = _score_group(group, settings)
+        result = _score_group(group, column, settings)
         if result is None:
             status = BAD_DATA
             continue
@@ -185,58 +179,34 @@ def _draw(result: Score, path: Path) -> bool:
     return False
 
 
-def _names(paths: Sequence[Path]) -> str:
-    return " + ".join(map(str, paths))
+def _names(paths: Sequence[str]) -> str:
+    return " + ".join(paths)
 
 
-def _refuse_duplicates(paths: Sequence[Path]) -> None:
-    seen: dict[tuple[int, int], Path] = {}
-    for path in paths:
-        status = path.stat()
-        other = seen.setdefault((status.st_dev, status.st_ino), path)
-        if other is not path:
-            raise typer.BadParameter(
-                f"{other} and {path} are the same file; --pool counts every row once",
-                param_hint="'PATH'",
-            )
-
-
-def _score_group(paths: Sequence[Path], settings: Settings) -> Score | None:
-    """Score files as one set; print what is wrong with them and return None where that fails."""
+def _score_group(paths: Sequence[str], column: str | None, settings: Settings) -> Score | None:
+    """Score paths as one set; print what is wrong with them and return None where that fails."""
+    from rankme._stream import source_bytes  # noqa: PLC0415
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
-    from rankme.cli._stream import score_sources, set_bytes, set_rows  # noqa: PLC0415
+    from rankme.cli._stream import score_source  # noqa: PLC0415
 
-    sources = [source for source in map(_open, paths) if source is not None]
-    if len(sources) < len(paths):
+    source = open_paths(paths, column)
+    if source is None:
         return None
-    label = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+    label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
-        with progress_bar(label, n_rows=set_rows(sources), n_bytes=set_bytes(sources)) as meter:
-            return score_sources(sources, settings, meter)
-    except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError) as error:
-        print_error(_describe(error, sources))
+        with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
+            return score_source(source, tuple(paths), settings, meter)
+    except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
+        print_error(_describe(error, paths))
         return None
 
 
-def _open(path: Path) -> RowSource | None:
-    from rankme.sources import BadDataError, open_source  # noqa: PLC0415
-
-    try:
-        return open_source(path)
-    except BadDataError as error:
-        print_error(error)
-    except OSError as error:
-        print_error(f"{path}: {error.strerror}")
-    return None
-
-
-def _describe(error: Exception, sources: Sequence[RowSource]) -> str:
+def _describe(error: Exception, paths: Sequence[str]) -> str:
     from rankme.sources import BadDataError  # noqa: PLC0415
 
     if isinstance(error, BadDataError):
         return str(error)
-    names = _names([source.path for source in sources])
     if isinstance(error, OSError):
-        return f"{error.filename or names}: {error.strerror}"
+        return f"{error.filename or _names(paths)}: {error.strerror or error}"
     # Python's own MemoryError has no text.
-    return f"{names}: {str(error) or 'out of memory'}"
+    return f"{_names(paths)}: {str(error) or 'out of memory'}"

@@ -1,11 +1,11 @@
-"""The error of a file that cannot be scored."""
+"""The errors of sources that cannot be read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["BadDataError", "MissingLibraryError", "require"]
 
 
 class BadDataError(ValueError):
@@ -13,21 +13,50 @@ class BadDataError(ValueError):
 
     Parameters
     ----------
-    path
-        The file; the text of the error begins with it.
+    name
+        The file or URL; the text of the error begins with it.
     problem
         What came and what was wanted.
 
     Attributes
     ----------
-    path : pathlib.Path
+    name : str
     problem : str
     """
 
-    def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(path, problem)
-        self.path = path
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.problem}"
+        return f"{self.name}: {self.problem}"
+
+
+class MissingLibraryError(ImportError):
+    """A format needs a library that is not installed; the text names the extra that brings it."""
+
+
+def require(library: str, *, extra: str, what: str) -> Any:
+    """Import a library that an extra of this package brings.
+
+    Parameters
+    ----------
+    library
+        Name of the module.
+    extra
+        Name of the extra in ``pip install "rankme[extra]"``.
+    what
+        What needs it, for the error.
+
+    Raises
+    ------
+    MissingLibraryError
+        It is not installed, or one that it needs itself is not.
+    """
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        raise MissingLibraryError(
+            f'{what} needs {library} ({error}): pip install "rankme[{extra}]"', name=error.name
+        ) from error

@@ -1,0 +1,188 @@
+"""From a source of rows to its spectrum, in constant memory."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from rankme._accumulator import Accumulator
+from rankme._errors import NonFiniteError
+from rankme.sources import BadDataError, row_blocks
+
+if TYPE_CHECKING:
+    from rankme._spectrum import Spectrum
+    from rankme.sources import RowSource
+
+__all__ = ["Meter", "NoMeter", "source_bytes", "spectrum_of_source"]
+
+# Of a file with fewer rows than columns, this much of all rows is read at a time.
+PANEL_BYTES = 16 * 2**20
+# A C-order file is then read in one piece a row; a piece under a page would read each page several
+# times.
+MIN_PIECE_BYTES = 4096
+
+
+class Meter(Protocol):
+    """Told how far the work has come."""
+
+    def advance(self, n_bytes: int) -> None:
+        """Count bytes whose rows have been taken in."""
+
+    def stage(self, name: str) -> None:
+        """Name what is done after the rows."""
+
+    def restart(self, name: str) -> None:
+        """Start from nothing again, for a second pass over the rows."""
+
+
+class NoMeter:
+    """A meter that nobody reads."""
+
+    def advance(self, n_bytes: int) -> None:
+        """Do nothing."""
+
+    def stage(self, name: str) -> None:
+        """Do nothing."""
+
+    def restart(self, name: str) -> None:
+        """Do nothing."""
+
+
+def source_bytes(source: RowSource) -> int:
+    """Count the bytes of all rows."""
+    return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
+
+
+def spectrum_of_source(
+    source: RowSource,
+    *,
+    eps: float,
+    center: bool,
+    normalize: bool,
+    method: str,
+    rtol: float,
+    meter: Meter | None = None,
+) -> Spectrum:
+    """Find the spectrum of the rows of a source, each taken once.
+
+    Parameters
+    ----------
+    source
+        Where the rows come from.
+    eps
+        For ``method="auto"``: the eps of the RankMe that has to be certain.
+    center, normalize, method, rtol
+        As in `rankme.spectrum`.
+    meter
+        Told of the bytes that were taken in.
+
+    Raises
+    ------
+    BadDataError
+        NaN or infinity, with where it stands; a file that changed while it was read.
+    OSError, MemoryError, RuntimeError
+        A file cannot be read; no room for the Gram matrix; LAPACK failed, or the Gram matrix
+        disagrees with its probes.
+    """
+    meter = NoMeter() if meter is None else meter
+    if method != "auto":
+        return _find_by(method, source, center, normalize, meter)
+    result = _find_by("gram", source, center, normalize, meter)
+    low, high = result.rankme_bounds(eps=eps)
+    if high - low <= rtol * result.rankme(eps=eps):
+        return result
+    meter.restart("qr")
+    return _find_by("qr", source, center, normalize, meter)
+
+
+def _find_by(
+    method: str, source: RowSource, center: bool, normalize: bool, meter: Meter
+) -> Spectrum:
+    # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
+    # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
+    # tell the norm of a row and whose own means are not those of the columns.
+    if source.n_rows >= source.n_cols:
+        return _stream_rows(method, source, center, normalize, meter)
+    if center or normalize:
+        return _spectrum_of_matrix(method, source, center, normalize, meter)
+    return _stream_columns(method, source, meter)
+
+
+def _stream_rows(
+    method: str, source: RowSource, center: bool, normalize: bool, meter: Meter
+) -> Spectrum:
+    accumulator = Accumulator(source.n_cols, normalize=normalize, method=method)
+    with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
+        for shard, first, rows in blocks:
+            try:
+                accumulator.update(rows)
+            except NonFiniteError as error:
+                raise _not_finite(shard, first + error.row, error.column, error.value) from error
+            meter.advance(rows.nbytes)
+    _check_count(source, accumulator.n_rows)
+    meter.stage("eigenvalues")
+    return accumulator.spectrum(center=center)
+
+
+def _stream_columns(method: str, source: RowSource, meter: Meter) -> Spectrum:
+    accumulator = Accumulator(source.n_rows, method=method)
+    size = max(shard.dtype.itemsize for shard in source.shards)
+    width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
+    total = source_bytes(source)
+    for panel in source.panels(width):
+        try:
+            accumulator.update(panel.T)
+        except NonFiniteError as error:
+            raise _first_not_finite(source) from error
+        meter.advance(total * panel.shape[1] // source.n_cols)
+    meter.stage("eigenvalues")
+    result = accumulator.spectrum()
+    return replace(result, n_rows=result.n_cols, n_cols=result.n_rows)
+
+
+def _spectrum_of_matrix(
+    method: str, source: RowSource, center: bool, normalize: bool, meter: Meter
+) -> Spectrum:
+    from rankme._score import spectrum  # noqa: PLC0415 - which imports this module
+
+    rows = source.matrix()
+    meter.stage("spectrum")
+    try:
+        return spectrum(rows, center=center, normalize=normalize, method=method)
+    except NonFiniteError as error:
+        row = error.row
+        for shard in source.shards:
+            if row < shard.n_rows:
+                raise _not_finite(shard, row, error.column, error.value) from error
+            row -= shard.n_rows
+        raise
+
+
+def _check_count(source: RowSource, n_rows: int) -> None:
+    # A source of somebody else's may break its word; a score of too few rows must not pass.
+    if n_rows != source.n_rows:
+        raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
+
+
+def _first_not_finite(source: RowSource) -> BadDataError:
+    """Look for the first bad entry by rows, where the columns have shown that there is one."""
+    for shard in source.shards:
+        first = 0
+        for block in shard.blocks():
+            finite = np.isfinite(block)
+            if not finite.all():
+                row, column = (int(index) for index in np.argwhere(~finite)[0])
+                return _not_finite(shard, first + row, column, float(block[row, column]))
+            first += len(block)
+    return BadDataError(source.name, "changed while it was read")
+
+
+def _not_finite(shard: RowSource, row: int, column: int, value: float) -> BadDataError:
+    return BadDataError(
+        shard.name,
+        f"{shard.where(row)}, column {column} (counted from 0) is {value}; every entry must be "
+        f"finite",
+    )

@@ -1,0 +1,98 @@
+"""Which format a file is in, told by its first bytes where the format has such."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rankme.sources import _npy_header, vecs
+from rankme.sources._errors import BadDataError
+from rankme.sources.arrow import ArrowSource
+from rankme.sources.hdf5 import open_hdf5
+from rankme.sources.npy import NpySource
+from rankme.sources.npz import open_npz
+from rankme.sources.parquet import ParquetSource
+from rankme.sources.pytorch import open_pytorch
+from rankme.sources.safetensors import open_safetensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rankme.sources._files import DataFile
+    from rankme.sources._source import RowSource
+
+__all__ = ["KNOWN_SUFFIXES", "open_file", "suffix_of"]
+
+KNOWN_SUFFIXES = (
+    ".npy", ".npz", ".fbin", ".f16bin", ".fvecs", ".safetensors", ".pt", ".pth", ".bin",
+    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
+)  # fmt: skip
+
+MAGICS: dict[bytes, Callable[[DataFile, str | None], RowSource]] = {
+    b"PAR1": ParquetSource.open,
+    b"ARROW1": ArrowSource.open,
+    b"\xff\xff\xff\xff": ArrowSource.open,
+    b"\x89HDF\r\n\x1a\n": open_hdf5,
+}
+SINGLE = "holds one matrix without a name, so column cannot be"
+
+
+def suffix_of(name: str) -> str:
+    """Return the suffix of a path or URL, in lower case."""
+    return PurePosixPath(name.partition("?")[0]).suffix.lower()
+
+
+def open_file(file: DataFile, column: str | None = None) -> RowSource:
+    """Open a file as a source.
+
+    Parameters
+    ----------
+    file
+        Of any format.
+    column
+        As in :func:`rankme.open_source`.
+
+    Raises
+    ------
+    BadDataError
+        No format has such first bytes, or the format has others.
+    """
+    with file.open() as handle:
+        head = handle.read(16)
+    suffix = suffix_of(file.name)
+    if head.startswith(_npy_header.MAGIC) or suffix in {".fbin", ".f16bin", ".fvecs"}:
+        if column is not None:
+            raise BadDataError(file.name, f"{SINGLE} {column!r}")
+        return _open_single(file, suffix, head)
+    for magic, opener in MAGICS.items():
+        if head.startswith(magic):
+            return opener(file, column)
+    if head.startswith(b"PK"):
+        return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
+    if suffix == ".safetensors" or head[8:9] == b"{":
+        return open_safetensors(file, column)
+    if head.startswith(b"\x80") and suffix in {".pt", ".pth", ".bin"}:
+        raise BadDataError(file.name, "the format of torch before 1.6; save it again")
+    came = "an empty file" if not head else f"the first bytes {head!r}"
+    raise BadDataError(file.name, f"no known format: {came}; wanted {', '.join(KNOWN_SUFFIXES)}")
+
+
+def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
+    if head.startswith(_npy_header.MAGIC):
+        return NpySource.open(file)
+    if suffix == ".fvecs":
+        return vecs.open_fvecs(file)
+    return vecs.open_bin(file, np.dtype("<f4" if suffix == ".fbin" else "<f2"))
+
+
+def _is_pytorch(file: DataFile) -> bool:
+    with file.open() as handle:
+        try:
+            with zipfile.ZipFile(handle) as archive:
+                names = archive.namelist()
+        except zipfile.BadZipFile as error:
+            raise BadDataError(file.name, f"the zip archive cannot be read: {error}") from error
+    return any(name.endswith("/data.pkl") or name == "data.pkl" for name in names)

@@ -1,0 +1,61 @@
+"""Files whose rows come in groups: record batches, row groups."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from rankme.sources._source import RowSource
+
+if TYPE_CHECKING:
+    from rankme.sources._files import DataFile
+    from rankme.sources._source import Identity
+
+__all__ = ["GroupedSource"]
+
+
+class GroupedSource(RowSource):
+    """A source that knows where its groups begin.
+
+    Attributes
+    ----------
+    file : DataFile
+    column : str
+        Which column of the table.
+    firsts : tuple of int
+        First row of each group, and the number of rows at the end.
+    noun : str
+        What a group is called.
+    """
+
+    file: DataFile
+    column: str
+    firsts: tuple[int, ...]
+    noun: str
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Path or URL, as it is shown."""
+        return self.file.name
+
+    @property
+    def identity(self) -> Identity:  # type: ignore[override]
+        """Of the file, and which column of it."""
+        return self.file.identity(self.column)
+
+    @property
+    def n_rows(self) -> int:  # type: ignore[override]
+        """Rows of all groups."""
+        return self.firsts[-1]
+
+    def group_of(self, row: int) -> int:
+        """Return the number of the group that a row is in."""
+        return bisect_right(self.firsts, row) - 1
+
+    def where(self, row: int) -> str:
+        """Say in words where a row stands, group first."""
+        return self.where_in(self.group_of(row), row)
+
+    def where_in(self, group: int, row: int) -> str:
+        """Say where a row of the file stands that is in a known group."""
+        return f"{self.noun} {group}, row {row - self.firsts[group]} (row {row} of the file)"

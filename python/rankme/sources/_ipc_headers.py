@@ -1,0 +1,98 @@
+"""The record batches of an Arrow IPC stream, counted without reading their bodies.
+
+Layout of https://arrow.apache.org/docs/format/Columnar.html (encapsulated messages): 0xFFFFFFFF,
+int32 size of the metadata, the metadata (a FlatBuffers table ``Message``), the body. An IPC file is
+such a stream between a magic and a footer.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, BinaryIO
+
+from rankme.sources._errors import BadDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rankme.sources._files import DataFile
+
+__all__ = ["MAGIC", "batch_lengths"]
+
+MAGIC = b"ARROW1\0\0"
+CONTINUATION = 0xFFFFFFFF
+RECORD_BATCH = 3  # of the union MessageHeader
+HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of Message
+LENGTH = 0  # field of RecordBatch
+
+
+def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
+    """Return the number of rows of every record batch.
+
+    Raises
+    ------
+    BadDataError
+        The stream ends in the middle of a message, or is none.
+    """
+    try:
+        return list(_walk(file, handle))
+    except struct.error as error:
+        raise BadDataError(
+            file.name, f"a message of the Arrow stream is damaged: {error}"
+        ) from error
+
+
+def _walk(file: DataFile, handle: BinaryIO) -> Iterator[int]:
+    handle.seek(0)
+    position = len(MAGIC) if handle.read(len(MAGIC)) == MAGIC else 0
+    while position < file.size:
+        handle.seek(position)
+        prefix = handle.read(8)
+        if len(prefix) < 4:  # noqa: PLR2004
+            raise BadDataError(file.name, f"truncated at byte {position}, before a message")
+        if len(prefix) < 8:  # noqa: PLR2004 - a stream may end with four bytes of zeros
+            return
+        marker, size = struct.unpack("<Ii", prefix)
+        if marker != CONTINUATION:
+            raise BadDataError(
+                file.name,
+                f"no message of an Arrow stream (format version 0.15 or later) at byte {position}",
+            )
+        if size == 0:
+            return
+        metadata = handle.read(size)
+        length, body = _read_message(metadata)
+        if body < 0 or (length or 0) < 0:
+            raise BadDataError(file.name, f"the message at byte {position} has a negative length")
+        position += 8 + size + body
+        if len(metadata) < size or position > file.size:
+            raise BadDataError(
+                file.name, f"truncated: a record batch ends at byte {position} of {file.size}"
+            )
+        if length is not None:
+            yield length
+
+
+def _read_message(metadata: bytes) -> tuple[int | None, int]:
+    """Return the rows of the batch, None for other messages, and the length of the body."""
+    (message,) = struct.unpack_from("<I", metadata, 0)
+    place = _field(metadata, message, BODY_LENGTH)
+    body = struct.unpack_from("<q", metadata, place)[0] if place else 0
+    place = _field(metadata, message, HEADER_TYPE)
+    if not place or struct.unpack_from("<B", metadata, place)[0] != RECORD_BATCH:
+        return None, body
+    place = _field(metadata, message, HEADER)
+    batch = place + struct.unpack_from("<I", metadata, place)[0]
+    place = _field(metadata, batch, LENGTH)
+    return (struct.unpack_from("<q", metadata, place)[0] if place else 0), body
+
+
+def _field(metadata: bytes, table: int, number: int) -> int:
+    """Return where a field of a FlatBuffers table stands, 0 where it is left out."""
+    vtable = table - struct.unpack_from("<i", metadata, table)[0]
+    size = struct.unpack_from("<H", metadata, vtable)[0]
+    entry = 4 + 2 * number
+    if entry + 2 > size:
+        return 0
+    offset: int = struct.unpack_from("<H", metadata, vtable + entry)[0]
+    return table + offset if offset else 0

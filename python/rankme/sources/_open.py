@@ -1,0 +1,178 @@
+"""From a path, a pattern or a URL to a source."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import os
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from rankme.sources import huggingface, zarr
+from rankme.sources._errors import BadDataError
+from rankme.sources._files import LocalFile
+from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
+from rankme.sources._remote import RemoteFile, connect, remote_errors, version_of
+from rankme.sources._sharded import ShardedSource, natural_order
+from rankme.sources._source import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rankme.sources._source import RowSource
+
+__all__ = ["open_source"]
+
+
+def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> RowSource:
+    """Open embeddings where they lie, as a source of rows.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A file: ``.npy``, ``.npz``, ``.fbin``, ``.f16bin``, ``.fvecs``, safetensors, PyTorch,
+        Arrow IPC, Parquet or HDF5, told by its first bytes, or by its suffix where a format has
+        none. A folder: a Zarr store, a Hugging Face dataset that was saved to disk, or shards, in
+        its sub-folders too. A pattern of files such as ``"part-*.npy"``. A URL of any of these,
+        ``s3://``, ``gs://``, ``https://`` and what else fsspec knows. The files of a folder or
+        pattern are one set, in natural order: part-2 before part-10.
+    column : str
+        Which column of a table, tensor or dataset of a container. Needed only where several could
+        be meant.
+
+    Returns
+    -------
+    RowSource
+        Its shape is known and checked; rows are read by `RowSource.blocks` only.
+
+    Raises
+    ------
+    BadDataError
+        The file does not hold a matrix of float16, bfloat16, float32 or float64; several columns
+        could be meant (they are listed); files of a folder differ in width or format.
+    MissingLibraryError
+        The format needs a library that is not installed: an ImportError that names the extra.
+    OSError
+        A file cannot be opened or read.
+    """
+    text = os.fspath(path)
+    if text.startswith("file://"):
+        text = url2pathname(urlsplit(text).path)
+    if "://" in text:
+        return _open_url(text, column)
+    if os.path.isdir(text):  # noqa: PTH112
+        return _open_folder(text, column)
+    if not os.path.lexists(text) and glob.has_magic(text):
+        found = [name for name in glob.glob(text, recursive=True) if os.path.isfile(name)]  # noqa: PTH113, PTH207
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, "no file matches", text)
+        return _open_shards(text, _in_order(found), _open_local, column)
+    return _open_local(text, column)
+
+
+def _open_local(path: str, column: str | None) -> RowSource:
+    return open_file(LocalFile.find(path), column)
+
+
+def _open_folder(path: str, column: str | None) -> RowSource:
+    folder = Path(path)
+    names = set(os.listdir(path))  # noqa: PTH208
+    if zarr.is_store(names):
+        return zarr.open_zarr(path, column, partial(_identify_folder, folder))
+    if huggingface.is_dataset(names):
+        found = huggingface.list_files(
+            path, lambda name: (folder / name).read_bytes(), is_dict=huggingface.DICT_FILE in names
+        )
+    else:
+        inside = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+        found = _data_files(path, [file.as_posix() for file in inside])
+    return _open_shards(path, [str(folder / name) for name in found], _open_local, column)
+
+
+def _identify_folder(folder: Path, column: str | None) -> Identity:
+    statuses = [file.stat() for file in folder.rglob("*") if file.is_file()]
+    latest = max((status.st_mtime_ns for status in statuses), default=0)
+    size = sum(status.st_size for status in statuses)
+    return Identity(str(folder.absolute()), size, f"mtime_ns:{latest}", column)
+
+
+def _open_url(url: str, column: str | None) -> RowSource:
+    system, path = connect(url)
+
+    def open_one(name: str, column: str | None) -> RowSource:
+        return open_file(RemoteFile.find(system, system._strip_protocol(name), name), column)  # noqa: SLF001
+
+    # An HTTP server has no folders, and a question mark there begins a query.
+    if url.startswith(("http://", "https://")):
+        return open_one(url, column)
+    with remote_errors(url):
+        if glob.has_magic(path):
+            matches = [name for name in system.glob(path) if system.isfile(name)]
+            if not matches:
+                raise FileNotFoundError(errno.ENOENT, "no file matches", url)
+            names = _in_order(map(system.unstrip_protocol, matches))
+            return _open_shards(url, names, open_one, column)
+        infos = system.find(path, detail=True) if system.isdir(path) else {}
+    if not infos:
+        return open_one(url, column)
+    base = path.rstrip("/") + "/"
+    places = {name.removeprefix(base): system.unstrip_protocol(name) for name in infos}
+    if zarr.is_store(places):
+        return zarr.open_zarr(url, column, partial(_identify_url, url, system, path))
+    if huggingface.is_dataset(places):
+        found = huggingface.list_files(
+            url, lambda name: system.cat_file(base + name), is_dict=huggingface.DICT_FILE in places
+        )
+    else:
+        found = _data_files(url, list(places))
+    return _open_shards(url, [places[name] for name in found], open_one, column)
+
+
+def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
+    system.invalidate_cache(path)
+    with remote_errors(url):
+        infos = system.find(path, detail=True)
+    parts = sorted((name, info["size"], version_of(info)) for name, info in infos.items())
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Identity(url, sum(size for _, size, _ in parts), f"sha256:{digest}", column)
+
+
+def _data_files(folder: str, names: Iterable[str]) -> list[str]:
+    """Choose the files of embeddings among those of a folder, in order; one format only."""
+    found = [
+        name for name in names if suffix_of(name) in KNOWN_SUFFIXES and _is_data(name.split("/"))
+    ]
+    if not found:
+        raise BadDataError(
+            folder, f"a folder without a file of embeddings; wanted {', '.join(KNOWN_SUFFIXES)}"
+        )
+    counts = Counter(map(suffix_of, found))
+    if len(counts) > 1:
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+        raise BadDataError(
+            folder, f"holds files of several formats: {kinds}; name some by a pattern"
+        )
+    return _in_order(found)
+
+
+def _is_data(parts: Sequence[str]) -> bool:
+    # As Spark and Arrow have it: names that begin so are notes and unfinished work.
+    return not any(part.startswith((".", "_")) for part in parts)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=natural_order)
+
+
+def _open_shards(
+    name: str,
+    paths: Iterable[str],
+    open_one: Callable[[str, str | None], RowSource],
+    column: str | None,
+) -> RowSource:
+    return ShardedSource(name, tuple(open_one(path, column) for path in paths))

@@ -1,0 +1,206 @@
+"""Blocks that are read by a thread while the last ones are being used."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from rankme.sources._source import RowSource
+
+__all__ = ["HOLD", "Block", "read_ahead", "read_in_parallel", "row_blocks"]
+
+T = TypeVar("T")
+
+# Blocks that are ready and wait. One would do for steady rates; two bridge a slow read.
+DEPTH = 2
+# While the user holds a block, DEPTH others wait and one more is being filled.
+HOLD = DEPTH + 1
+# A thread that hangs in a read of the network is left behind, rather than that Ctrl-C hangs too.
+PATIENCE = 2.0
+
+
+class Block(NamedTuple):
+    """Some rows of a source.
+
+    Attributes
+    ----------
+    source : RowSource
+    first : int
+        Where the rows begin in it.
+    rows : numpy.ndarray
+        Shape (n, K).
+    """
+
+    source: RowSource
+    first: int
+    rows: NDArray[Any]
+
+
+def row_blocks(
+    shards: Iterable[tuple[RowSource, int]], *, ahead: bool = True
+) -> Generator[Block, None, None]:
+    """Yield the rows of sources, one after the other, read ahead by a thread.
+
+    Parameters
+    ----------
+    shards
+        Sources, each with the first row that is wanted of it.
+    ahead
+        Whether to read ahead; else a block is read when it is asked for.
+
+    Yields
+    ------
+    Block
+        Valid until the next one is asked for.
+
+    Raises
+    ------
+    BadDataError, OSError
+        As :meth:`RowSource.blocks`, after the blocks before the error.
+    """
+    if not ahead:
+        yield from _blocks_of(shards, 0)
+        return
+    with read_ahead(lambda: _blocks_of(shards, HOLD)) as blocks:
+        yield from blocks
+
+
+def _blocks_of(shards: Iterable[tuple[RowSource, int]], hold: int) -> Generator[Block, None, None]:
+    for source, start in shards:
+        first = start
+        for rows in source.blocks(start, hold=hold):
+            yield Block(source, first, rows)
+            first += len(rows)
+
+
+@contextmanager
+def read_ahead(items: Callable[[], Generator[T, None, None]]) -> Iterator[Iterator[T]]:
+    """Run an iterator in a thread of its own, a few steps ahead.
+
+    Parameters
+    ----------
+    items
+        Called in the thread; makes the iterator. An item must outlive :data:`HOLD` further steps.
+
+    Yields
+    ------
+    iterator
+        The items in order. An error of the other iterator is raised here when its turn comes. The
+        thread ends with the context, whatever ends that.
+    """
+    channel: _Channel[T] = _Channel()
+    thread = threading.Thread(
+        target=_run, args=(channel, items), name="rankme read-ahead", daemon=True
+    )
+    thread.start()
+    try:
+        yield iter(channel)
+    finally:
+        channel.close()
+        thread.join(PATIENCE)
+
+
+def read_in_parallel(
+    jobs: Iterable[Callable[[], Generator[T, None, None]]], workers: int
+) -> Generator[T, None, None]:
+    """Chain iterators in order, while threads run the next ones a few steps ahead.
+
+    Parameters
+    ----------
+    jobs
+        Each makes an iterator.
+    workers
+        How many run at the same time, each :data:`HOLD` items ahead at most.
+
+    Yields
+    ------
+    object
+        The items of the first, then those of the second, and so on.
+    """
+    waiting: deque[Any] = deque()
+    upcoming = iter(jobs)
+    try:
+        while True:
+            while len(waiting) < workers and (job := next(upcoming, None)) is not None:
+                context = read_ahead(job)
+                waiting.append((context, context.__enter__()))
+            if not waiting:
+                return
+            yield from waiting[0][1]
+            waiting.popleft()[0].__exit__(None, None, None)
+    finally:
+        for context, _ in waiting:
+            context.__exit__(None, None, None)
+
+
+def _run(channel: _Channel[T], items: Callable[[], Generator[T, None, None]]) -> None:
+    try:
+        # Closed at once when nobody listens any more, and with it the files.
+        with closing(items()) as iterator:
+            for item in iterator:
+                if not channel.put(item):
+                    return
+    except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads
+        channel.fail(error)
+    else:
+        channel.finish()
+
+
+class _Channel(Generic[T]):
+    """A bounded queue between one thread that puts and one that iterates."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._finished = False
+        self._closed = False
+
+    def put(self, item: T) -> bool:
+        """Wait for room and add an item; False where nobody wants it any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._items) < DEPTH)
+            if self._closed:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
+
+    def finish(self) -> None:
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = error
+            self._finished = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._finished)
+            if self._items:
+                item = self._items.popleft()
+                self._changed.notify_all()
+                return item
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            raise StopIteration

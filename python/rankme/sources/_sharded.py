@@ -1,0 +1,115 @@
+"""Several sources as one, and the order in which the files of a folder come."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankme.sources._errors import BadDataError
+from rankme.sources._source import Identity, RowSource, check_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["ShardedSource", "natural_order"]
+
+
+def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return the key that sorts names with their numbers as numbers: part-2 before part-10."""
+    # Numbers sort before text, so that any two pieces can be compared.
+    return tuple(
+        (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
+        for piece in re.split(r"([0-9]+)", name)
+    )
+
+
+@dataclass(frozen=True)
+class ShardedSource(RowSource):
+    """The rows of several sources, one after the other.
+
+    Parameters
+    ----------
+    name
+        What the whole is called: a folder, a pattern.
+    parts
+        At least one, all of the same width.
+
+    Raises
+    ------
+    BadDataError
+        A width differs from the first one's.
+    """
+
+    name: str
+    parts: tuple[RowSource, ...]
+
+    def __post_init__(self) -> None:
+        check_widths(self.parts)
+
+    @property
+    def shards(self) -> tuple[RowSource, ...]:
+        """The files, in the order of their rows."""
+        return tuple(shard for part in self.parts for shard in part.shards)
+
+    @property
+    def n_rows(self) -> int:  # type: ignore[override]
+        """Rows of all parts."""
+        return sum(part.n_rows for part in self.parts)
+
+    @property
+    def n_cols(self) -> int:  # type: ignore[override]
+        """Columns of each part."""
+        return self.parts[0].n_cols
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        """The smallest type that holds the entries of all parts exactly."""
+        return np.result_type(*{part.dtype for part in self.parts})
+
+    @property
+    def identity(self) -> Identity:  # type: ignore[override]
+        """The name, the size of all, and a digest of the identities of the parts."""
+        identities = [part.identity for part in self.parts]
+        digest = hashlib.sha256(repr(identities).encode("utf-8", "surrogateescape")).hexdigest()
+        return Identity(self.name, sum(part.size for part in identities), f"sha256:{digest}")
+
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield the rows from ``start`` on; a block has the dtype of its own part."""
+        check_start(start, self.n_rows)
+        return self._blocks(start, hold)
+
+    def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        for part in self.parts:
+            if start < part.n_rows:
+                yield from part.blocks(start, hold=hold)
+            start = max(0, start - part.n_rows)
+
+    def where(self, row: int) -> str:
+        """Say in words where a row stands, file first."""
+        for part in self.parts:
+            if row < part.n_rows:
+                return f"{part.name}: {part.where(row)}"
+            row -= part.n_rows
+        raise ValueError(f"row is {row} beyond the last; wanted one of {self.n_rows}")
+
+    def panels(self, width: int) -> Iterator[NDArray[Any]]:
+        """Yield the columns of all parts, ``width`` at a time, as arrays of shape (N, columns)."""
+        for pieces in zip(*(part.panels(width) for part in self.parts), strict=True):
+            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def check_widths(sources: Sequence[RowSource]) -> None:
+    """Raise a BadDataError unless all have as many columns as the first."""
+    first = sources[0]
+    for source in sources:
+        if source.n_cols != first.n_cols:
+            raise BadDataError(
+                source.name,
+                f"has {source.n_cols} columns; wanted {first.n_cols}, as in {first.name}",
+            )

@@ -1,0 +1,160 @@
+"""What every source of rows is: a shape, an identity and an iterator of row blocks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["BLOCK_BYTES", "Identity", "Ring", "RowSource", "check_start"]
+
+# Large enough that a block of 256 columns takes the core's fast way for many narrow rows, small
+# enough that the few blocks of a read-ahead are nothing beside the rest.
+BLOCK_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a shard from every other, and from its own earlier content.
+
+    Attributes
+    ----------
+    name : str
+        Absolute path or URL.
+    size : int
+        In bytes, as stored.
+    version : str
+        When or what it was: ``mtime_ns:...`` of a local file, ``etag:...`` or the like of a remote
+        one; ``unknown`` where the store tells nothing.
+    column : str or None
+        Which column, tensor or dataset of the file, where it holds several things.
+    """
+
+    name: str
+    size: int
+    version: str
+    column: str | None = None
+
+
+class RowSource(ABC):
+    """A set of embeddings that is read as a stream of row blocks.
+
+    Nothing stays open between calls, and iterators are independent of each other. Subclass it to
+    score rows from anywhere: set the attributes and write `blocks`.
+
+    Attributes
+    ----------
+    name : str
+        Path or URL, as it is shown.
+    identity : Identity
+    n_rows, n_cols : int
+        Shape (N, K), both at least 1, known before any row is read.
+    dtype : numpy.dtype
+        float16, bfloat16 (of ml_dtypes), float32 or float64.
+    """
+
+    name: str
+    identity: Identity
+    n_rows: int
+    n_cols: int
+    dtype: np.dtype[Any]
+
+    @property
+    def shards(self) -> tuple[RowSource, ...]:
+        """The single files behind it, in the order of their rows."""
+        return (self,)
+
+    @abstractmethod
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield the rows from ``start`` on, in order, each exactly once.
+
+        Parameters
+        ----------
+        start
+            First row, 0 <= start <= N.
+        hold
+            How many further steps of the iterator a block must outlive. With 0 the next step may
+            overwrite it.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (rows, K) with rows >= 1, dtype :attr:`dtype`.
+
+        Raises
+        ------
+        BadDataError
+            Rows that are missing, null or of another length; a file that changed since it was
+            opened.
+        ValueError
+            ``start`` lies outside the source.
+        OSError
+            It cannot be read.
+        """
+
+    def where(self, row: int) -> str:
+        """Say in words where a row stands, counted from 0."""
+        return f"row {row}"
+
+    def panels(self, width: int) -> Iterator[NDArray[Any]]:
+        """Yield the columns, ``width`` at a time and in order, as arrays of shape (N, columns).
+
+        For sets with fewer rows than columns, so that all N x K entries fit where a K x K matrix
+        would. Unless a format knows better, all rows are gathered first. The next step may
+        overwrite a panel.
+        """
+        rows = self.matrix()
+        for first in range(0, self.n_cols, width):
+            yield rows[:, first : first + width]
+
+    def matrix(self) -> NDArray[Any]:
+        """Return all rows as one array of shape (N, K): in memory, unless a format can map them."""
+        rows = np.empty((self.n_rows, self.n_cols), dtype=self.dtype)
+        first = 0
+        for block in self.blocks():
+            rows[first : first + len(block)] = block
+            first += len(block)
+        return rows
+
+
+class Ring:
+    """Buffers that blocks are read into, one after the other.
+
+    Parameters
+    ----------
+    size
+        Entries of a buffer.
+    dtype
+        Of the entries.
+    hold
+        As of :meth:`RowSource.blocks`: how many others are used before a buffer's turn comes again.
+    """
+
+    def __init__(self, size: int, dtype: np.dtype[Any], hold: int) -> None:
+        self._size = size
+        self._dtype = dtype
+        self._buffers: list[NDArray[Any]] = []
+        self._count = hold + 1
+        self._turn = 0
+
+    def next(self) -> NDArray[Any]:
+        """Return the buffer that was used longest ago, 1-D; a new one in the first round."""
+        if len(self._buffers) < self._count:
+            self._buffers.append(np.empty(self._size, dtype=self._dtype))
+            return self._buffers[-1]
+        buffer = self._buffers[self._turn]
+        self._turn = (self._turn + 1) % self._count
+        return buffer
+
+
+def check_start(start: int, n_rows: int) -> None:
+    """Raise a ValueError where ``start`` is no row of the source nor its end."""
+    if not 0 <= start <= n_rows:
+        raise ValueError(f"start is {start}; wanted a row from 0 to {n_rows}")

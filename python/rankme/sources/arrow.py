@@ -1,0 +1,207 @@
+"""Columns of vectors in Arrow IPC files and streams, also those of Hugging Face datasets.
+
+Where the entries lie in the file uncompressed they are read like a raw matrix: PyArrow only tells
+where. A memory map of the rows themselves would count as resident, and would kill the process where
+the file shrinks.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from rankme.sources._checks import check_shape, pick
+from rankme.sources._errors import BadDataError
+from rankme.sources._grouped import GroupedSource
+from rankme.sources._ipc_headers import MAGIC, batch_lengths
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
+from rankme.sources._vectors import VectorColumn, pyarrow, vector_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rankme.sources._files import DataFile
+
+__all__ = ["ArrowSource"]
+
+
+@dataclass(frozen=True)
+class ArrowSource(GroupedSource):
+    """One column of an Arrow IPC file or stream.
+
+    Attributes
+    ----------
+    offsets : tuple of int or None
+        Where the entries of each record batch begin in the file; None where PyArrow has to read
+        them, because they are compressed or remote.
+    """
+
+    file: DataFile
+    column: str
+    n_cols: int
+    dtype: np.dtype[Any]
+    firsts: tuple[int, ...]
+    offsets: tuple[int, ...] | None
+    noun: str = "record batch"
+
+    @classmethod
+    def open(cls, file: DataFile, column: str | None) -> ArrowSource:
+        """Walk the headers of the record batches; of a local file, check null rows and lengths.
+
+        Parameters
+        ----------
+        file
+            An Arrow IPC file or stream.
+        column
+            Name of a column, needed where several hold vectors.
+        """
+        with file.open() as handle:
+            lengths = batch_lengths(file, handle)
+        firsts = tuple(accumulate(lengths, initial=0))
+        with _opened(file, mapped=True) as (reader, base):
+            schema = reader.schema
+            name = pick(file.name, column, vector_columns(schema), "column")
+            vectors = VectorColumn(file.name, schema.field(name))
+            source = cls(file, name, 0, vectors.dtype, firsts, None)
+            offsets = None
+            if base is not None:
+                offsets = source._find_entries(reader, vectors, base)
+            elif vectors.n_cols is None and firsts[-1]:
+                filled = next(_batches(reader, source.group_of(0)))
+                vectors.learn_width(filled.column(name))
+        _, n_cols = check_shape(f"{file.name}[{name}]", (firsts[-1], vectors.n_cols or 0))
+        return cls(file, name, n_cols, vectors.dtype, firsts, offsets)
+
+    def _find_entries(
+        self, reader: Any, vectors: VectorColumn, base: int
+    ) -> tuple[int, ...] | None:
+        offsets = []
+        for group, batch in enumerate(_batches(reader, 0)):
+            self._check_length(group, batch.num_rows)
+            if batch.num_rows == 0:
+                offsets.append(0)
+                continue
+            values = vectors.values(batch.column(self.column), partial(self._place, group))
+            first = values.buffers()[1].address + values.offset * self.dtype.itemsize - base
+            if not 0 <= first <= self.file.size - len(values) * self.dtype.itemsize:
+                return None  # decompressed into other memory
+            offsets.append(first)
+        self._check_count(len(offsets))
+        return tuple(offsets)
+
+    # The headers were read by other code than the batches: the two must agree.
+    def _check_length(self, group: int, n_rows: int) -> None:
+        if self.firsts[group + 1 : group + 2] != (self.firsts[group] + n_rows,):
+            raise BadDataError(
+                self.file.name, f"record batch {group} has {n_rows} rows; its header says otherwise"
+            )
+
+    def _check_count(self, groups: int) -> None:
+        wanted = len(self.firsts) - 1
+        if groups != wanted:
+            raise BadDataError(self.file.name, f"gave {groups} of {wanted} record batches")
+
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield the rows from ``start`` on in blocks of up to 16 MiB."""
+        check_start(start, self.n_rows)
+        step = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
+        if self.offsets is None:
+            return self._decoded(start, step)
+        return self._raw(self.offsets, start, step, hold)
+
+    def _raw(
+        self, offsets: Sequence[int], start: int, step: int, hold: int
+    ) -> Iterator[NDArray[Any]]:
+        ring = Ring(min(step, self.n_rows) * self.n_cols, self.dtype, hold)
+        row_bytes = self.n_cols * self.dtype.itemsize
+        with self.file.open() as handle:
+            for first in range(start, self.n_rows, step):
+                last = min(first + step, self.n_rows)
+                rows = ring.next()[: (last - first) * self.n_cols].reshape(-1, self.n_cols)
+                done = first
+                # A block spans several record batches where these are small.
+                for group in range(self.group_of(first), len(offsets)):
+                    if done >= last:
+                        break
+                    begin, end = done, min(last, self.firsts[group + 1])
+                    position = offsets[group] + (begin - self.firsts[group]) * row_bytes
+                    part = rows[begin - first : end - first]
+                    self.file.fill(handle, position, part, self.file.size)
+                    done = end
+                if done != last:
+                    raise BadDataError(self.file.name, f"{self.where(done)} was not found")
+                yield rows
+            self.file.check_unchanged(handle)
+
+    def _decoded(self, start: int, step: int) -> Iterator[NDArray[Any]]:
+        if start == self.n_rows:
+            return
+        group = self.group_of(start)
+        with _opened(self.file, mapped=False, column=self.column) as (reader, _):
+            vectors = VectorColumn(self.file.name, reader.schema.field(self.column), self.n_cols)
+            for batch in _batches(reader, group):
+                self._check_length(group, batch.num_rows)
+                rows = vectors.matrix(batch.column(self.column), partial(self._place, group))
+                for begin in range(max(start - self.firsts[group], 0), len(rows), step):
+                    yield rows[begin : begin + step]
+                group += 1
+            self._check_count(group)
+            self.file.check_unchanged()
+
+    def _place(self, group: int, row: int) -> str:
+        return self.where_in(group, self.firsts[group] + row)
+
+
+def _batches(reader: Any, group: int) -> Iterator[Any]:
+    """Yield the record batches from a number on, of an IPC file or stream."""
+    if hasattr(reader, "num_record_batches"):
+        for number in range(group, reader.num_record_batches):
+            yield reader.get_batch(number)
+        return
+    for number, batch in enumerate(reader):
+        if number >= group:
+            yield batch
+
+
+@contextmanager
+def _opened(
+    file: DataFile, *, mapped: bool, column: str | None = None
+) -> Iterator[tuple[Any, int | None]]:
+    """Open a reader, and tell the address of the first byte of a mapped file."""
+    pa = pyarrow(f"{file.name}: Arrow", "arrow")
+    ipc = pyarrow(file.name, "arrow", "pyarrow.ipc")
+    base = None
+    try:
+        with file.open() as handle:
+            is_file = handle.read(len(MAGIC)) == MAGIC
+            handle.seek(0)
+            if file.local is None:
+                raw = pa.PythonFile(handle, mode="r")
+            elif mapped:
+                raw = pa.memory_map(str(file.local))
+                base = raw.read_buffer(1).address
+                raw.seek(0)
+            else:
+                raw = pa.OSFile(str(file.local))
+            open_reader = ipc.open_file if is_file else ipc.open_stream
+            with raw:
+                options = None
+                if column is not None:
+                    with open_reader(raw) as reader:
+                        index = reader.schema.get_field_index(column)
+                    options = ipc.IpcReadOptions(included_fields=[index], use_threads=False)
+                    raw.seek(0)
+                with open_reader(raw, options=options) as reader:
+                    yield reader, base
+    except pa.ArrowException as error:
+        raise BadDataError(file.name, f"the Arrow file cannot be read: {error}") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise BadDataError(file.name, f"the Arrow file cannot be read: {error}") from error

@@ -1,0 +1,132 @@
+"""Datasets in HDF5 files: contiguous ones as raw bytes, chunked and compressed ones by h5py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
+from rankme.sources._errors import BadDataError, require
+from rankme.sources._raw import RawSource
+from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rankme.sources._files import DataFile
+
+__all__ = ["ChunkedSource", "open_hdf5"]
+
+MAX_CHUNK_BYTES = 4 * BLOCK_BYTES
+
+
+def open_hdf5(file: DataFile, column: str | None) -> RowSource:
+    """Open one dataset of a file.
+
+    Parameters
+    ----------
+    file
+        An HDF5 file.
+    column
+        Path of the dataset inside, needed where several are 2-D and floating.
+    """
+    h5py = _h5py(file)
+    with file.open() as handle, _opened(h5py, file, handle) as root:
+        datasets: dict[str, Any] = {}
+        root.visititems(
+            lambda key, item: datasets.update({key: item}) if hasattr(item, "chunks") else None
+        )
+        found = {
+            key: is_matrix(item.shape or (), item.dtype.kind) for key, item in datasets.items()
+        }
+        key = pick(file.name, None if column is None else column.strip("/"), found, "dataset")
+        item, label = datasets[key], f"{file.name}[{key}]"
+        check_dtype(label, item.dtype)
+        n_rows, n_cols = check_shape(label, item.shape or ())
+        member = key if len(datasets) > 1 else None
+        offset = item.id.get_offset() if item.external is None and not item.is_virtual else None
+        if offset is not None:
+            source = RawSource(file, n_rows, n_cols, item.dtype, offset, column=member)
+            source.check_inside()
+            return source
+        step = _rows_at_a_time(item)
+        return ChunkedSource(file, n_rows, n_cols, item.dtype, key, step, member)
+
+
+def _h5py(file: DataFile) -> Any:
+    return require("h5py", extra="hdf5", what=f"{file.name}: HDF5")
+
+
+def _opened(h5py: Any, file: DataFile, handle: Any) -> Any:
+    try:
+        return h5py.File(handle if file.local is None else file.local, "r")
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise BadDataError(file.name, f"the HDF5 file cannot be read: {error}") from error
+
+
+def _rows_at_a_time(item: Any) -> int:
+    # Whole chunks, lest they are decompressed several times; but memory comes first.
+    row_bytes = int(item.shape[1] * item.dtype.itemsize)
+    rows = int(item.chunks[0]) if item.chunks else 1
+    if rows * row_bytes > MAX_CHUNK_BYTES:
+        return max(1, BLOCK_BYTES // row_bytes)
+    return max(rows, BLOCK_BYTES // row_bytes // rows * rows)
+
+
+@dataclass(frozen=True)
+class ChunkedSource(RowSource):
+    """A dataset that h5py has to read: chunked, compressed, or spread over several files.
+
+    A block takes whole chunks: about 16 MiB, or the rows of one chunk if that is more, up to 64
+    MiB.
+    """
+
+    file: DataFile
+    n_rows: int
+    n_cols: int
+    dtype: np.dtype[Any]
+    key: str
+    step: int
+    column: str | None
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Path or URL, as it is shown."""
+        return self.file.name
+
+    @property
+    def identity(self) -> Identity:  # type: ignore[override]
+        """Of the file, and which dataset of it."""
+        return self.file.identity(self.column)
+
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield the rows from ``start`` on, whole chunks at a time."""
+        check_start(start, self.n_rows)
+        return self._blocks(start, hold)
+
+    def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        ring = Ring(min(self.step, self.n_rows) * self.n_cols, self.dtype, hold)
+        with self.file.open() as handle, _opened(_h5py(self.file), self.file, handle) as root:
+            item = root[self.key]
+            first = start
+            while first < self.n_rows:
+                # The first block may end a chunk that begins before it.
+                last = min((first // self.step + 1) * self.step, self.n_rows)
+                rows = ring.next()[: (last - first) * self.n_cols].reshape(-1, self.n_cols)
+                self._read(item, rows, first, last)
+                yield rows
+                first = last
+            self.file.check_unchanged(handle)
+
+    def _read(self, item: Any, rows: NDArray[Any], first: int, last: int) -> None:
+        try:
+            item.read_direct(rows, source_sel=slice(first, last))
+        except OSError as error:
+            raise BadDataError(
+                self.name, f"rows {first} to {last - 1} cannot be read: {error}"
+            ) from error

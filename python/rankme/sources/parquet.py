@@ -1,0 +1,124 @@
+"""Columns of vectors in Parquet files, decoded by PyArrow, row groups side by side."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from rankme.sources._checks import check_shape, pick
+from rankme.sources._errors import BadDataError
+from rankme.sources._grouped import GroupedSource
+from rankme.sources._read_ahead import read_in_parallel
+from rankme.sources._source import BLOCK_BYTES, check_start
+from rankme.sources._vectors import VectorColumn, pyarrow, vector_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rankme.sources._files import DataFile
+
+__all__ = ["ParquetSource"]
+
+# Row groups that are decoded at the same time. More than two gain nothing beside a Gram matrix that
+# wants the cores itself.
+WORKERS = 2
+# What is read from the file at a time, lest a column of a row group is held compressed as a whole.
+BUFFER_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class ParquetSource(GroupedSource):
+    """One column of a Parquet file, in blocks of up to 16 MiB within a row group."""
+
+    file: DataFile
+    column: str
+    n_cols: int
+    dtype: np.dtype[Any]
+    firsts: tuple[int, ...]
+    metadata: Any = field(repr=False, compare=False)
+    noun: str = "row group"
+
+    @classmethod
+    def open(cls, file: DataFile, column: str | None) -> ParquetSource:
+        """Read the footer of a file, and where the type does not tell the width, the first row.
+
+        Parameters
+        ----------
+        file
+            A Parquet file.
+        column
+            Name of a top-level column, needed where several hold vectors.
+        """
+        with _opened(file) as reader:
+            schema, metadata = reader.schema_arrow, reader.metadata
+            name = pick(file.name, column, vector_columns(schema), "column")
+            vectors = VectorColumn(file.name, schema.field(name))
+            if vectors.n_cols is None and metadata.num_rows:
+                first = next(reader.iter_batches(batch_size=1, columns=[name], use_threads=False))
+                vectors.learn_width(first.column(0))
+        groups = range(metadata.num_row_groups)
+        firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
+        _, n_cols = check_shape(f"{file.name}[{name}]", (firsts[-1], vectors.n_cols or 0))
+        return cls(file, name, n_cols, vectors.dtype, firsts, metadata)
+
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
+        """Yield the rows from ``start`` on; two row groups are decoded at a time."""
+        check_start(start, self.n_rows)
+        return self._blocks(start)
+
+    def _blocks(self, start: int) -> Iterator[NDArray[Any]]:
+        groups = range(self.group_of(start), len(self.firsts) - 1)
+        jobs = (partial(self._group, group, start) for group in groups)
+        yield from read_in_parallel(jobs, WORKERS)
+        self.file.check_unchanged()
+
+    def _group(self, group: int, start: int) -> Generator[NDArray[Any], None, None]:
+        first, last = self.firsts[group : group + 2]
+        size = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
+        with _opened(self.file, self.metadata) as reader:
+            field_ = reader.schema_arrow.field(self.column)
+            vectors = VectorColumn(self.file.name, field_, self.n_cols)
+            batches = reader.iter_batches(
+                batch_size=size, row_groups=[group], columns=[self.column], use_threads=False
+            )
+            for batch in batches:
+                # A row group cannot be entered in the middle: rows before the start are dropped.
+                array = batch.column(0).slice(min(max(start - first, 0), batch.num_rows))
+                end = first + batch.num_rows
+                if len(array):
+                    yield vectors.matrix(array, partial(self._place, group, end - len(array)))
+                first = end
+        if first != last:
+            raise BadDataError(
+                self.file.name,
+                f"row group {group} gave {first - self.firsts[group]} rows; its footer announces "
+                f"{last - self.firsts[group]}",
+            )
+
+    def _place(self, group: int, first: int, row: int) -> str:
+        return self.where_in(group, first + row)
+
+
+@contextmanager
+def _opened(file: DataFile, metadata: Any = None) -> Iterator[Any]:
+    pq = pyarrow(f"{file.name}: Parquet", "parquet", "pyarrow.parquet")
+    pa = pyarrow(file.name, "parquet")
+    with file.open() as handle:
+        place = handle if file.local is None else file.local
+        try:
+            with pq.ParquetFile(
+                place, metadata=metadata, buffer_size=BUFFER_BYTES, pre_buffer=False
+            ) as reader:
+                yield reader
+        except pa.ArrowException as error:
+            raise BadDataError(file.name, f"the Parquet file cannot be read: {error}") from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise BadDataError(file.name, f"the Parquet file cannot be read: {error}") from error

@@ -1,0 +1,96 @@
+"""Tensors in PyTorch's ``.pt`` files, read where they lie in the archive.
+
+PyTorch parses the file (with ``weights_only=True``: no code of the file runs) and tells where each
+storage begins; the entries are then read like those of any raw matrix, in constant memory.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
+from rankme.sources._errors import BadDataError, require
+from rankme.sources._raw import RawSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rankme.sources._files import DataFile
+
+__all__ = ["open_pytorch"]
+
+FLOATS = {"float16": "<f2", "float32": "<f4", "float64": "<f8", "bfloat16": None}
+
+
+def open_pytorch(file: DataFile, column: str | None) -> RawSource:
+    """Open one tensor of a file that ``torch.save`` wrote.
+
+    Parameters
+    ----------
+    file
+        A tensor, or dictionaries and lists of tensors, in the zip format of torch 1.6 and later.
+    column
+        Name of the tensor, its keys joined by dots; needed where several are 2-D and floating.
+    """
+    tensors = dict(_tensors(_load(file), ""))
+    found = {key: is_matrix(tensor.shape, _kind(tensor)) for key, tensor in tensors.items()}
+    key = pick(file.name, column, found, "tensor")
+    tensor = tensors[key]
+    label = f"{file.name}[{key}]" if key else file.name
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in FLOATS:
+        raise BadDataError(label, f"dtype {name}; wanted {', '.join(FLOATS)}")
+    n_rows, n_cols = check_shape(label, tensor.shape)
+    fortran_order = _is_fortran(label, tensor)
+    code = FLOATS[name]
+    dtype = bfloat16(label) if code is None else np.dtype(code)
+    offset = tensor.untyped_storage()._checkpoint_offset  # noqa: SLF001 - documented for this use
+    offset += tensor.storage_offset() * dtype.itemsize
+    member = key if len(tensors) > 1 else None
+    source = RawSource(file, n_rows, n_cols, dtype, offset, fortran_order, member)
+    source.check_inside()
+    return source
+
+
+def _load(file: DataFile) -> Any:
+    torch = require("torch", extra="torch", what=f"{file.name}: a PyTorch file")
+    fake = require("torch._subclasses.fake_tensor", extra="torch", what=file.name)
+    try:
+        # Fake tensors have shapes and places in the file, and no entries in memory.
+        with file.open() as handle, fake.FakeTensorMode():
+            return torch.load(handle, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadDataError(file.name, f"torch.load cannot read it: {reason}") from error
+
+
+def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        pieces: Any = value.items()
+    elif isinstance(value, (list, tuple)):
+        pieces = enumerate(value)
+    else:
+        if hasattr(value, "untyped_storage"):
+            yield path, value
+        return
+    for key, piece in pieces:
+        yield from _tensors(piece, f"{path}.{key}" if path else str(key))
+
+
+def _kind(tensor: Any) -> str:
+    return "f" if tensor.dtype.is_floating_point else "?"
+
+
+def _is_fortran(label: str, tensor: Any) -> bool:
+    if tensor.is_contiguous():
+        return False
+    if tensor.T.is_contiguous():
+        return True
+    raise BadDataError(
+        label,
+        f"a view of strides {tuple(tensor.stride())} over a larger tensor; save "
+        f"tensor.contiguous()",
+    )

@@ -1,0 +1,80 @@
+"""Tensors in safetensors files: a JSON header that tells where each lies, then their bytes.
+
+The format is that of https://github.com/huggingface/safetensors (8 bytes of header length, the
+header, the data); reading it takes no library, except for bfloat16, whose type is of ml_dtypes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
+from rankme.sources._errors import BadDataError
+from rankme.sources._raw import RawSource
+
+if TYPE_CHECKING:
+    from rankme.sources._files import DataFile
+
+__all__ = ["open_safetensors"]
+
+FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": None}
+MAX_HEADER_BYTES = 100_000_000  # of the format's own reader
+
+
+def open_safetensors(file: DataFile, column: str | None) -> RawSource:
+    """Open one tensor of a file.
+
+    Parameters
+    ----------
+    file
+        A safetensors file.
+    column
+        Name of the tensor, needed where several are 2-D and floating.
+    """
+    with file.open() as handle:
+        tensors, base = _read_header(file, handle)
+    found = {
+        key: is_matrix(entry["shape"], "f" if entry["dtype"] in FLOATS else "?")
+        for key, entry in tensors.items()
+    }
+    key = pick(file.name, column, found, "tensor")
+    entry, label = tensors[key], f"{file.name}[{key}]"
+    if entry["dtype"] not in FLOATS:
+        raise BadDataError(label, f"dtype {entry['dtype']}; wanted {', '.join(FLOATS)}")
+    n_rows, n_cols = check_shape(label, entry["shape"])
+    code = FLOATS[entry["dtype"]]
+    dtype = bfloat16(label) if code is None else np.dtype(code)
+    begin, end = entry["data_offsets"]
+    member = key if len(tensors) > 1 else None
+    source = RawSource(file, n_rows, n_cols, dtype, base + begin, column=member)
+    if end - begin != n_rows * source.row_bytes:
+        raise BadDataError(label, f"{end - begin} bytes do not fit its shape {entry['shape']}")
+    source.check_inside()
+    return source
+
+
+def _read_header(file: DataFile, handle: BinaryIO) -> tuple[dict[str, Any], int]:
+    length = int.from_bytes(handle.read(8), "little")
+    if not 2 <= length <= min(MAX_HEADER_BYTES, file.size - 8):  # noqa: PLR2004
+        raise BadDataError(
+            file.name, f"a safetensors header of {length} bytes in a file of {file.size}"
+        )
+    try:
+        header = json.loads(handle.read(length))
+        tensors = {key: entry for key, entry in header.items() if key != "__metadata__"}
+        for entry in tensors.values():
+            _check_entry(entry)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadDataError(file.name, f"the safetensors header cannot be read: {error}") from error
+    return tensors, 8 + length
+
+
+def _check_entry(entry: dict[str, Any]) -> None:
+    begin, end = entry["data_offsets"]
+    if not all(isinstance(number, int) for number in (begin, end, *entry["shape"])):
+        raise TypeError("shape and data_offsets must be integers")
+    if not 0 <= begin <= end or not isinstance(entry["dtype"], str):
+        raise ValueError(f"tensor {entry!r}")

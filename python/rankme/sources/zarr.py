@@ -1,0 +1,131 @@
+"""Arrays in Zarr stores, formats 2 and 3, read chunk by chunk by the zarr package."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
+from rankme.sources._errors import BadDataError, require
+from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["ZarrSource", "is_store", "open_zarr"]
+
+METADATA = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_store(names: Collection[str]) -> bool:
+    """Whether a folder with files of these names is a Zarr store."""
+    return any(name in names for name in METADATA)
+
+
+def open_zarr(
+    name: str, column: str | None, identify: Callable[[str | None], Identity]
+) -> ZarrSource:
+    """Open one array of a store.
+
+    Parameters
+    ----------
+    name
+        Folder or URL of an array, or of a group.
+    column
+        Path of the array in the group, needed where several are 2-D and floating.
+    identify
+        Looks at the files of the store; called again to see whether they have changed.
+    """
+    root = _open(name)
+    arrays = {"": root} if hasattr(root, "chunks") else dict(_arrays(root, ""))
+    found = {key: is_matrix(array.shape, array.dtype.kind) for key, array in arrays.items()}
+    key = pick(name, None if column is None else column.strip("/"), found, "array")
+    array, label = arrays[key], f"{name}[{key}]" if key else name
+    check_dtype(label, array.dtype)
+    n_rows, n_cols = check_shape(label, array.shape)
+    _check_chunks(label, array)
+    member = key if len(arrays) > 1 else None
+    rows = (getattr(array, "shards", None) or array.chunks)[0]
+    step = max(1, BLOCK_BYTES // (n_cols * array.dtype.itemsize))
+    # Whole chunks, lest they are decompressed several times.
+    step = max(rows, step // rows * rows)
+    return ZarrSource(name, identify(member), n_rows, n_cols, array.dtype, key, step, identify)
+
+
+def _open(name: str) -> Any:
+    zarr = require("zarr", extra="zarr", what=f"{name}: Zarr")
+    try:
+        return zarr.open(name, mode="r")
+    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
+        raise BadDataError(name, f"the Zarr store cannot be read: {error}") from error
+
+
+def _check_chunks(label: str, array: Any) -> None:
+    # A chunk that is not there would read as the fill value: rows of zeros where rows were lost, or
+    # are not written yet.
+    stored = getattr(array, "shards", None) or array.chunks
+    files = math.prod(-(-side // part) for side, part in zip(array.shape, stored, strict=True))
+    wanted = files * math.prod(stored) // math.prod(array.chunks)
+    if array.nchunks_initialized != wanted:
+        raise BadDataError(
+            label, f"has {array.nchunks_initialized} of {wanted} chunks; wanted all of them"
+        )
+
+
+def _arrays(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for key, array in sorted(group.arrays(), key=itemgetter(0)):
+        yield f"{path}{key}", array
+    for key, inner in sorted(group.groups(), key=itemgetter(0)):
+        yield from _arrays(inner, f"{path}{key}/")
+
+
+@dataclass(frozen=True)
+class ZarrSource(RowSource):
+    """A 2-D array of a Zarr store.
+
+    A block takes whole chunks: about 16 MiB, or the rows of one chunk (or shard) if that is more.
+    """
+
+    name: str
+    identity: Identity
+    n_rows: int
+    n_cols: int
+    dtype: np.dtype[Any]
+    key: str
+    step: int
+    identify: Callable[[str | None], Identity] = field(repr=False, compare=False)
+
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
+        """Yield the rows from ``start`` on, whole chunks at a time."""
+        check_start(start, self.n_rows)
+        return self._blocks(start)
+
+    def _blocks(self, first: int) -> Iterator[NDArray[Any]]:
+        self._check_unchanged()
+        root = _open(self.name)
+        array = root[self.key] if self.key else root
+        while first < self.n_rows:
+            # The first block may end a chunk that begins before it.
+            last = min((first // self.step + 1) * self.step, self.n_rows)
+            yield self._read(array, first, last)
+            first = last
+        # A chunk that was removed meanwhile was read as the fill value.
+        self._check_unchanged()
+
+    def _read(self, array: Any, first: int, last: int) -> NDArray[Any]:
+        try:
+            return np.asarray(array[first:last])
+        except (ValueError, RuntimeError) as error:
+            raise BadDataError(
+                self.name, f"rows {first} to {last - 1} cannot be read: {error}"
+            ) from error
+
+    def _check_unchanged(self) -> None:
+        if self.identify(self.identity.column) != self.identity:
+            raise BadDataError(self.name, "changed since it was opened")

@@ -1,0 +1,167 @@
+"""Rows that cannot be counted: null, ragged, too wide, not finite. The error says where."""
+
+import re
+
+import numpy as np
+import pytest
+
+import rankme
+from command import error_line, run
+from rankme.sources import BadDataError, open_source
+from source_files import FORMATS, arrow_table, matrix, write
+
+
+def save_table(path, table, groups=4):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix == ".parquet":
+        pq.write_table(table, path, row_group_size=groups)
+    else:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table, max_chunksize=groups)
+
+
+def vectors(lists, kind):
+    import pyarrow as pa
+
+    kinds = {
+        "fixed": lambda: pa.list_(pa.float32(), 3),
+        "list": lambda: pa.list_(pa.float32()),
+        "large": lambda: pa.large_list(pa.float32()),
+        "binary": lambda: pa.binary(12),
+    }
+    if kind == "binary":
+        lists = [None if row is None else np.array(row, np.float32).tobytes() for row in lists]
+    return pa.table({"rows": pa.array(lists, kinds[kind]())})
+
+
+NOUNS = {".parquet": "row group", ".arrow": "record batch"}
+
+
+@pytest.fixture(params=NOUNS)
+def place(request, tmp_path):
+    """A path, and what a group is called there."""
+    return tmp_path / f"rows{request.param}", NOUNS[request.param]
+
+
+def refused(path, problem):
+    """The problem is found when the file is opened or when it is scored, not later."""
+    with pytest.raises(BadDataError, match=re.escape(f"{path}: {problem}")):
+        rankme.score(path)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "list", "large", "binary"])
+def test_a_null_row_is_named(place, kind):
+    path, noun = place
+    rows = [[1.0, 2, i] for i in range(10)]
+    rows[6] = None
+    save_table(path, vectors(rows, kind))
+    refused(path, f"{noun} 1, row 2 (row 6 of the file) is null in column 'rows'")
+
+
+@pytest.mark.parametrize("kind", ["fixed", "list", "large"])
+def test_a_null_entry_is_named(place, kind):
+    path, noun = place
+    rows = [[1.0, 2, i] for i in range(10)]
+    rows[9] = [1.0, 2, None]
+    save_table(path, vectors(rows, kind))
+    refused(path, f"{noun} 2, row 1 (row 9 of the file), entry 2 is null in column 'rows'")
+
+
+@pytest.mark.parametrize("kind", ["list", "large"])
+@pytest.mark.parametrize("ragged", [[], [1.0, 2], [1.0, 2, 3, 4]])
+def test_a_row_of_another_length_is_named(place, kind, ragged):
+    path, noun = place
+    rows = [[1.0, 2, i] for i in range(10)]
+    rows[4] = ragged
+    save_table(path, vectors(rows, kind))
+    refused(
+        path,
+        f"{noun} 1, row 0 (row 4 of the file) has length {len(ragged)} in column 'rows'; wanted 3",
+    )
+
+
+def test_lengths_that_cancel_are_found(place):
+    path, _ = place
+    rows = [[1.0, 2, i] for i in range(4)]
+    rows[1], rows[2] = [1.0, 2], [1.0, 2, 3, 4]
+    save_table(path, vectors(rows, "list"))
+    refused(path, f"{NOUNS[path.suffix]} 0, row 1 (row 1 of the file) has length 2")
+
+
+@pytest.mark.parametrize("kind", ["fixed", "list", "large"])
+def test_slices_of_columns_are_read_from_their_own_offset(place, kind):
+    path, _ = place
+    rows = matrix(20, 3)
+    save_table(path, arrow_table(rows, kind).slice(5, 9))
+    np.testing.assert_array_equal(open_source(path).matrix(), rows[5:14])
+
+
+@pytest.mark.parametrize("kind", ["list", "large"])
+def test_a_first_row_that_tells_no_length_is_an_error(place, kind):
+    path, _ = place
+    save_table(path, vectors([None, [1.0, 2, 3]], kind))
+    with pytest.raises(BadDataError, match=r"row 0.* is null"):
+        open_source(path)
+    save_table(path, vectors([[], []], kind))
+    with pytest.raises(BadDataError, match=r"empty, shape \(2, 0\)"):
+        open_source(path)
+
+
+def test_a_table_without_rows_is_an_error(place):
+    path, _ = place
+    save_table(path, vectors([], "fixed"))
+    with pytest.raises(BadDataError, match=r"empty, shape \(0, 3\)"):
+        open_source(path)
+
+
+GROUPS = {"arrow": ("record batch", 7), "parquet": ("row group", 15)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("shape", [(37, 5), (17, 20)], ids=["tall", "wide"])
+@pytest.mark.parametrize("options", [{}, {"center": True}])
+def test_a_bad_entry_is_named_with_its_place(tmp_path, name, shape, options):
+    rows = matrix(*shape)
+    rows[16, 3] = np.nan
+    path = write(tmp_path, name, rows)
+    noun, size = GROUPS.get(name.partition("-")[0], (None, 1))
+    where = (
+        "row 16" if noun is None else (f"{noun} {16 // size}, row {16 % size} (row 16 of the file)")
+    )
+    if name == "huggingface":
+        shard = next(shard for shard in open_source(path).shards if np.isnan(shard.matrix()).any())
+        row = int(np.argwhere(np.isnan(shard.matrix()))[0, 0])
+        path, where = shard.name, f"record batch 0, row {row} (row {row} of the file)"
+    expected = f"{path}: {where}, column 3 (counted from 0) is nan; every entry must be finite"
+    with pytest.raises(BadDataError) as caught:
+        rankme.score(write(tmp_path, name, rows), **options)
+    assert str(caught.value) == expected
+
+
+def test_the_command_names_the_row_group(tmp_path):
+    rows = matrix(40, 5)
+    rows[33, 1] = -np.inf
+    write(tmp_path, "parquet", rows)
+    result = run("score", "rows.parquet", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert error_line(result) == (
+        "rows.parquet: row group 2, row 3 (row 33 of the file), column 1 (counted from 0) is -inf; "
+        "every entry must be finite"
+    )
+
+
+def test_fvecs_rows_of_two_lengths_are_an_error(tmp_path):
+    path = write(tmp_path, "fvecs", matrix(6, 3))
+    data = bytearray(path.read_bytes())
+    data[16 * 4 : 16 * 4 + 4] = (2).to_bytes(4, "little")
+    path.write_bytes(data)
+    refused(path, "row 4 has length 2; wanted 3")
+
+
+@pytest.mark.parametrize("name", ["npz", "safetensors", "pt", "hdf5", "zarr-3"])
+def test_integers_are_refused(tmp_path, name):
+    path = write(tmp_path, name, matrix().astype(np.int32))
+    with pytest.raises(BadDataError, match=r"holds no .* of floating-point vectors"):
+        open_source(path)

@@ -1,0 +1,209 @@
+"""Which column, tensor or dataset is meant, and what is said where a library is missing."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import rankme
+from command import environment, error_line, run
+from rankme.sources import BadDataError, MissingLibraryError, open_source
+from source_files import FORMATS, arrow_table, matrix, write
+
+
+def two_npz(path, one, two):
+    np.savez(path, one=one, two=two)
+
+
+def two_safetensors(path, one, two):
+    from safetensors.numpy import save_file
+
+    save_file({"one": one, "two": two}, path)
+
+
+def two_tensors(path, one, two):
+    import torch
+
+    torch.save({"one": torch.from_numpy(one), "two": torch.from_numpy(two)}, path)
+
+
+def two_tables(one, two):
+    return arrow_table(one, "list", "one").append_column("two", arrow_table(two)["rows"])
+
+
+def two_parquet(path, one, two):
+    import pyarrow.parquet as pq
+
+    pq.write_table(two_tables(one, two), path)
+
+
+def two_arrow(path, one, two):
+    from pyarrow import feather
+
+    feather.write_feather(two_tables(one, two), str(path), compression="uncompressed")
+
+
+def two_hdf5(path, one, two):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file["one"], file["two"] = one, two
+
+
+def two_zarr(path, one, two):
+    import zarr
+
+    group = zarr.open_group(path, mode="w")
+    group.create_array("one", data=one)
+    group.create_array("two", data=two)
+
+
+CONTAINERS = {
+    ".npz": (two_npz, "array"),
+    ".safetensors": (two_safetensors, "tensor"),
+    ".pt": (two_tensors, "tensor"),
+    ".parquet": (two_parquet, "column"),
+    ".feather": (two_arrow, "column"),
+    ".h5": (two_hdf5, "dataset"),
+    ".zarr": (two_zarr, "array"),
+}
+
+
+@pytest.fixture(params=CONTAINERS)
+def container(request, tmp_path):
+    """A file of two matrices, and what its things are called."""
+    path = tmp_path / f"two{request.param}"
+    save, noun = CONTAINERS[request.param]
+    one, two = matrix(12, 3, seed=1), matrix(12, 3, seed=2)
+    save(path, one, two)
+    return path, noun, one, two
+
+
+def test_a_name_picks_one(container):
+    path, _, one, two = container
+    for name, rows in (("one", one), ("two", two)):
+        source = open_source(path, column=name)
+        assert source.identity.column == name
+        np.testing.assert_array_equal(source.matrix(), rows)
+
+
+def test_without_a_name_both_are_listed(container):
+    path, _, _, _ = container
+    with pytest.raises(BadDataError, match=r"holds 2 that may be meant: 'one', 'two'; name one"):
+        open_source(path)
+    with pytest.raises(BadDataError, match="holds 2 that may be meant"):
+        rankme.score(path)
+
+
+def test_a_wrong_name_is_an_error_that_lists_the_right_ones(container):
+    path, noun, _, _ = container
+    with pytest.raises(BadDataError, match=rf"has no {noun} 'three'; it has 'one', 'two'"):
+        open_source(path, column="three")
+
+
+@pytest.mark.parametrize(("option", "suffix"), [("--column", ".parquet"), ("--key", ".pt")])
+def test_the_command_takes_the_name(tmp_path, option, suffix):
+    path, two = tmp_path / f"two{suffix}", matrix(12, 3, seed=2)
+    CONTAINERS[suffix][0](path, matrix(12, 3), two)
+    result = run("score", "--json", option, "two", path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f'"rankme": {rankme.score(two)}'[:20] in result.stdout
+    result = run("score", path.name, cwd=path.parent)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert error_line(result).startswith(f"{path.name}: holds 2 that may be meant: 'one', 'two'")
+
+
+def test_a_table_without_vectors_lists_its_columns(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {f"c{i}": np.zeros(2) for i in range(14)}
+    pq.write_table(pa.table(columns), tmp_path / "flat.parquet")
+    with pytest.raises(
+        BadDataError, match=r"no column of floating-point vectors; .*'c11' and 2 more"
+    ):
+        open_source(tmp_path / "flat.parquet")
+    with pytest.raises(BadDataError, match=r"column 'c1' is of type double; wanted lists"):
+        open_source(tmp_path / "flat.parquet", column="c1")
+
+
+@pytest.mark.parametrize("name", ["npy", "fbin", "fvecs"])
+def test_a_name_for_what_has_none_is_an_error(tmp_path, name):
+    with pytest.raises(BadDataError, match="one matrix without a name, so column cannot be 'x'"):
+        open_source(write(tmp_path, name, matrix()), column="x")
+
+
+# What is hidden, the extra that brings it, and a format that needs it.
+LIBRARIES = [
+    ("pyarrow", "parquet", "parquet"),
+    ("pyarrow", "arrow", "arrow-file"),
+    ("pyarrow", "arrow", "huggingface"),
+    ("h5py", "hdf5", "hdf5"),
+    ("zarr", "zarr", "zarr-3"),
+    ("torch", "torch", "pt"),
+]
+
+HIDE = """
+import sys
+sys.modules[sys.argv[1]] = None  # an import of it fails now
+import rankme
+try:
+    rankme.open_source(sys.argv[2])
+except rankme.sources.MissingLibraryError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("library", "extra", "name"), LIBRARIES)
+def test_a_missing_library_names_its_extra(tmp_path, library, extra, name):
+    path = write(tmp_path, name, matrix())
+    result = subprocess.run(
+        [sys.executable, "-c", HIDE, library, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+    )
+    assert f"needs {library}" in result.stdout
+    assert f'pip install "rankme[{extra}]"' in result.stdout
+    assert str(path) in result.stdout
+
+
+def test_a_missing_fsspec_names_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(MissingLibraryError, match=r"s3://bucket/x\.npy: a URL needs fsspec"):
+        open_source("s3://bucket/x.npy")
+
+
+def test_a_missing_protocol_names_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(MissingLibraryError, match=r'pip install "rankme\[gcs\]"') as caught:
+        open_source("gs://bucket/x.npy")
+    assert isinstance(caught.value, ImportError)
+
+
+def test_the_command_names_the_extra(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['h5py'] = None\n")
+    write(tmp_path, "hdf5", matrix())
+    result = run("score", "rows.h5", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert error_line(result).endswith('pip install "rankme[hdf5]"')
+
+
+def test_importing_rankme_imports_no_reader():
+    code = "import sys, rankme; print(*sorted(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in result.stdout.split()}
+    assert loaded.isdisjoint({"pyarrow", "h5py", "zarr", "torch", "fsspec", "ml_dtypes"})
+
+
+def test_every_extra_of_a_reader_is_declared():
+    from importlib.metadata import metadata
+
+    extras = set(metadata("rankme").get_all("Provides-Extra"))
+    assert {extra for _, extra, _ in LIBRARIES} <= extras
+    assert {"bfloat16", "remote", "s3", "gcs"} <= extras
+    assert {name for _, _, name in LIBRARIES} <= set(FORMATS)
