@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
+import rankme
 from engines import (
     REPETITIONS,
     WorkerKiller,
@@ -105,3 +106,38 @@ def test_a_killed_worker_changes_nothing(client, shards, expected, repetition):
         acc = rankme_dask.accumulate(shards, rows_per_task=8_000)
     assert killer.killed is not None
     assert_same(acc, expected)
+
+
+@pytest.mark.usefixtures("client")
+def test_a_changed_file_is_an_error(tmp_path):
+    z = embeddings(100, 5)
+    path = write_shards(tmp_path, z, 1)[0]
+    source = rankme.open_source(path)
+    np.save(path, z[:90])
+    with pytest.raises(Exception, match=r"shard-0.npy: .*(chang|replac)"):
+        rankme_dask.accumulate(source)
+
+
+@pytest.mark.usefixtures("client")
+def test_bad_arguments(shards):
+    with pytest.raises(TypeError, match=r"data must be a .*, not float"):
+        rankme_dask.score(1.0)
+    with pytest.raises(ValueError, match=r"shard-0.npy is given twice"):
+        rankme_dask.score([shards[0], *shards])
+    with pytest.raises(ValueError, match="rows_per_task must be 1 or more, not 0"):
+        rankme_dask.score(shards, rows_per_task=0)
+    with pytest.raises(ValueError, match="method must be 'gram' or 'qr', not 'svd'"):
+        rankme_dask.score(shards, method="svd")
+    with pytest.raises(ValueError, match="eps must be from 0 to 1"):
+        rankme_dask.score(shards, eps=2)
+    with pytest.raises(FileNotFoundError):
+        rankme_dask.score("nothing.npy")
+
+
+@pytest.mark.usefixtures("client")
+def test_a_bad_entry_is_named_with_its_file(tmp_path):
+    z = embeddings(100, 5)
+    z[73, 2] = np.nan
+    path = write_shards(tmp_path, z, 1)[0]
+    with pytest.raises(Exception, match=r"shard-0.npy: row 73, column 2 .* is nan"):
+        rankme_dask.accumulate(path, rows_per_task=30)

@@ -1,10 +1,12 @@
 """Ray: the score of one process, also when workers die; datasets, files and their errors."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import ray
 import ray.data
 
+import rankme
 from engines import (
     REPETITIONS,
     WorkerKiller,
@@ -51,7 +53,7 @@ def cluster():
 
 def runs_task(process):
     title = " ".join(process.cmdline())
-    return title.startswith(("ray::_partial", "ray::Map"))
+    return title.startswith(("ray::partial", "ray::Map"))
 
 
 def test_files(shards, expected):
@@ -82,3 +84,63 @@ def test_a_killed_worker_changes_nothing(shards, expected, repetition):
         acc = rankme_ray.accumulate(shards, rows_per_task=8_000)
     assert killer.killed is not None
     assert_same(acc, expected)
+
+
+def test_a_changed_file_is_an_error(tmp_path):
+    z = embeddings(100, 5)
+    path = write_shards(tmp_path, z, 1)[0]
+    source = rankme.open_source(path)
+    np.save(path, z[:90])
+    with pytest.raises(Exception, match=r"shard-0.npy: .*(chang|replac)"):
+        rankme_ray.accumulate(source)
+
+
+def test_bad_arguments(shards):
+    with pytest.raises(TypeError, match=r"data must be a .*, not float"):
+        rankme_ray.score(1.0)
+    with pytest.raises(ValueError, match=r"shard-0.npy is given twice"):
+        rankme_ray.score([shards[0], *shards])
+    with pytest.raises(ValueError, match="rows_per_task must be 1 or more, not 0"):
+        rankme_ray.score(shards, rows_per_task=0)
+    with pytest.raises(ValueError, match="method must be 'gram' or 'qr', not 'svd'"):
+        rankme_ray.score(shards, method="svd")
+    with pytest.raises(ValueError, match="eps must be from 0 to 1"):
+        rankme_ray.score(shards, eps=2)
+    with pytest.raises(FileNotFoundError):
+        rankme_ray.score("nothing.npy")
+
+
+def test_columns_of_a_dataset():
+    table = pa.table({"id": range(6), "a": [[1.0, 0.0]] * 6, "b": [[0.0, 2.0]] * 6})
+    dataset = ray.data.from_arrow(table)
+    assert rankme_ray.accumulate(dataset, column="b").gram()[1, 1] == 24
+    with pytest.raises(ValueError, match="the dataset: holds 2 that may be meant"):
+        rankme_ray.score(dataset)
+    with pytest.raises(ValueError, match="the dataset: has no column 'c'"):
+        rankme_ray.score(dataset, column="c")
+    matrices = ray.data.from_numpy(np.zeros((6, 2, 2), np.float32))
+    with pytest.raises(ValueError, match="the dataset: holds no column"):
+        rankme_ray.score(matrices)
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([[1.0, 2.0], None], "row 1 is null in column 'z'"),
+        ([[1.0, 2.0], [1.0]], "row 1 has length 1 in column 'z'; wanted 2"),
+        ([[1.0, None]], "row 0, entry 1 is null in column 'z'"),
+        ([[1.0, float("inf")]], r"Z\[0, 1\] is inf"),
+    ],
+)
+def test_bad_rows_are_named(rows, text):
+    dataset = ray.data.from_arrow(pa.table({"z": pa.array(rows, pa.list_(pa.float32()))}))
+    with pytest.raises(Exception, match=text):
+        rankme_ray.score(dataset)
+
+
+def test_a_bad_entry_is_named_with_its_file(tmp_path):
+    z = embeddings(100, 5)
+    z[73, 2] = np.nan
+    path = write_shards(tmp_path, z, 1)[0]
+    with pytest.raises(Exception, match=r"shard-0.npy: row 73, column 2 .* is nan"):
+        rankme_ray.accumulate(path, rows_per_task=30)

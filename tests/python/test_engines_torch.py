@@ -1,15 +1,20 @@
 """torch.distributed over gloo: the score of one process on every rank, with real processes."""
 
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import elastic_job
 import rankme
-from engines import assert_same, embeddings, one_process
+from engines import REPETITIONS, assert_same, embeddings, one_process
 from helpers import bits
 from rankme.distributed import torch as rankme_torch
 from ranks import on_ranks
@@ -228,3 +233,26 @@ def test_drop_padding_refuses_another_number_of_rows(rows):
 def test_drop_padding_refuses_bad_numbers_at_once(numbers, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         rankme_torch.drop_padding([], **{"n_total": 8, "rank": 0, "world_size": 3} | numbers)
+
+
+def test_a_killed_rank_goes_on_from_its_saved_state():
+    """Under the elastic agent: each time one rank is killed and all are started again."""
+    folder = Path(__file__).parent
+    result = subprocess.run(
+        [sys.executable, folder / "elastic_job.py", str(REPETITIONS)],
+        env={**os.environ, "PYTHONPATH": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    expected = one_process(embeddings(elastic_job.ROWS, elastic_job.COLS))
+    runs = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(runs) == REPETITIONS
+    for run in runs:
+        assert run[0] == run[1]
+        score, n_rows, restarts = run[0]
+        assert score == pytest.approx(expected.score(), rel=1e-12)
+        assert n_rows == elastic_job.ROWS
+        assert restarts == "1"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from rankme.sources import BadDataError
+from rankme.sources._checks import pick
+from rankme.sources._vectors import VectorColumn, vector_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["matrices_of", "only_column"]
 
 
-def only_column(schema: Any, column: str | None) -> str:
+def only_column(schema: Any, column: str | None, name: str) -> str:
     """Find the column of embeddings in an Arrow schema.
 
     Parameters
@@ -20,6 +25,8 @@ def only_column(schema: Any, column: str | None) -> str:
     schema : pyarrow.Schema
     column : str, optional
         The user's choice.
+    name : str
+        Of the table, for the error messages.
 
     Returns
     -------
@@ -27,34 +34,23 @@ def only_column(schema: Any, column: str | None) -> str:
 
     Raises
     ------
-    ValueError
-        If it is not there, or none was chosen and there is not exactly one of lists or tensors of
-        floating-point numbers.
+    BadDataError
+        If it is not there, or none was chosen and there is not exactly one of vectors.
     """
-    if column is not None:
-        if column not in schema.names:
-            raise ValueError(f"there is no column {column!r}, only {_listed(schema.names)}")
-        return column
-    candidates: list[str] = [field.name for field in schema if _holds_rows(field.type)]
-    if len(candidates) != 1:
-        found = (
-            f"{_listed(candidates)} could be meant; choose one with column="
-            if candidates
-            else f"of the columns {_listed(schema.names)} none holds lists or tensors of floats"
-        )
-        raise ValueError(f"column was not given, and {found}")
-    return candidates[0]
+    fits = vector_columns(schema)
+    return pick(name, column, {key: fits[key] and _is_flat(schema, key) for key in fits}, "column")
 
 
-def matrices_of(column: Any, name: str) -> Iterator[NDArray[Any]]:
-    """Yield a column of lists or tensors as matrices over the memory where Arrow keeps it.
+def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArray[Any]]:
+    """Yield a column of vectors as matrices over the memory where Arrow keeps it.
 
     Parameters
     ----------
-    column : pyarrow.Array or pyarrow.ChunkedArray
-        Lists of any kind, or an extension type over lists; K numbers in each.
+    tables : iterable of pyarrow.Table or pyarrow.RecordBatch
+        Of one schema.
+    column : str
     name : str
-        Of the column, for the error messages.
+        Of the whole, for the error messages.
 
     Yields
     ------
@@ -63,52 +59,29 @@ def matrices_of(column: Any, name: str) -> Iterator[NDArray[Any]]:
 
     Raises
     ------
-    TypeError
-        If the column holds something else.
-    ValueError
-        If a row or a number in it is null, or rows of a chunk differ in their width. Rows are
-        counted from the first of `column`.
+    BadDataError
+        If the column holds no vectors, or a row or an entry is null, or rows differ in their width.
+        Rows are counted over all tables.
     """
-    first_row = 0
-    for chunk in getattr(column, "chunks", [column]):
-        yield _matrix_of(chunk, name, first_row)
-        first_row += len(chunk)
+    vectors = None
+    first = 0
+    for table in tables:
+        if vectors is None:
+            if not _is_flat(table.schema, column):
+                kind = table.schema.field(column).type
+                raise BadDataError(name, f"column {column!r} is of type {kind}; wanted 1-D vectors")
+            vectors = VectorColumn(name, table.schema.field(column))
+        array = table.column(column)
+        for chunk in getattr(array, "chunks", [array]):
+            if len(chunk) > 0:
+                yield vectors.matrix(chunk, partial(_place, first))
+            first += len(chunk)
 
 
-def _matrix_of(lists: Any, name: str, first_row: int) -> NDArray[Any]:
-    kind = lists.type
-    lists = getattr(lists, "storage", lists)  # of an extension type, such as Ray's tensors
-    if not _holds_rows(kind):
-        raise TypeError(
-            f"column {name!r} holds {kind}; wanted are lists or tensors of float16, float32 "
-            f"or float64"
-        )
-    if lists.null_count:
-        row = first_row + lists.is_null().index(True).as_py()
-        raise ValueError(f"column {name!r}: row {row} is null")
-    # `flatten` and not `values`: the numbers of these rows only. It would drop null rows.
-    numbers = lists.flatten()
-    widths = lists.value_lengths().to_numpy(zero_copy_only=False)
-    wrong = (widths != widths[:1]).nonzero()[0]
-    if wrong.size:
-        raise ValueError(
-            f"column {name!r}: row {first_row + wrong[0]} has {widths[wrong[0]]} numbers, and "
-            f"those before it have {widths[0]}"
-        )
-    if numbers.null_count:
-        row, place = divmod(numbers.is_null().index(True).as_py(), int(widths[0]))
-        raise ValueError(f"column {name!r}: row {first_row + row}, entry {place} is null")
-    matrix: NDArray[Any] = numbers.to_numpy()
-    return matrix.reshape(len(lists), -1 if len(lists) else 0)
+def _place(first: int, row: int) -> str:
+    return f"row {first + row}"
 
 
-def _holds_rows(kind: Any) -> bool:
-    if len(getattr(kind, "shape", (0,))) != 1:  # a tensor a row, of more dimensions
-        return False
-    kind = getattr(kind, "storage_type", kind)
-    is_list = str(kind).startswith(("list<", "large_list<", "fixed_size_list<"))
-    return is_list and str(kind.value_type) in ("halffloat", "float", "double")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(map(repr, names)) or "none"
+def _is_flat(schema: Any, column: str) -> bool:
+    # Ray keeps a matrix a row as lists too, and tells its shape in the type.
+    return len(getattr(schema.field(column).type, "shape", (0,))) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,37 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FAN_IN", "Settings", "groups_of", "merged", "partial", "require", "restored", "scored"]
+__all__ = ["FAN_IN", "Settings", "groups_of", "merged", "partial", "restored", "scored"]
 
 # Partial results that one task merges. It may hold all of them at once, so that at K = 8192, with
 # 268 MB each, a task needs 1.1 GB beside its sum.
 FAN_IN = 4
-
-
-def require(module: str, extra: str) -> Any:
-    """Import the library of an engine, or say how to get it.
-
-    Parameters
-    ----------
-    module : str
-    extra : str
-        Of rankme, which installs it.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    ImportError
-        If it is missing; the text names the extra.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f'rankme.distributed.{extra} needs {module}: pip install "rankme[{extra}]" ({error})'
-        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

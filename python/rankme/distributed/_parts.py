@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._arrays import as_index
-from rankme.sources import open_source
+from rankme._errors import NonFiniteError
+from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from rankme.distributed._partials import Settings
 
-__all__ = ["ROWS_PER_TASK", "Part", "is_paths", "parts_of", "rows_of"]
+__all__ = ["ROWS_PER_TASK", "Part", "is_paths", "partial_of_part", "parts_of"]
 
 # A partial result costs its checksum, its way and its merging: about as much time as the Gram
 # matrix of 700 rows of the same width. With 2**17 rows that is half a percent.
@@ -22,30 +24,37 @@ ROWS_PER_TASK = 2**17
 
 
 class Part(NamedTuple):
-    """Rows `start` to `stop` of a file."""
+    """Rows `start` to `stop` of a source, which a task opens again.
 
-    path: str
+    The source was opened on the driver and knows what its file was then: a file that was changed,
+    cut or replaced since is an error of the task.
+    """
+
+    source: RowSource
     start: int
     stop: int
 
 
 def is_paths(data: object) -> bool:
-    """Tell whether something is a path or a sequence of paths."""
-    if isinstance(data, (str, os.PathLike)):
+    """Tell whether something is a path or a source, or a sequence of them."""
+    kinds = (str, os.PathLike, RowSource)
+    if isinstance(data, kinds):
         return True
     return (
         isinstance(data, (list, tuple))
         and bool(data)
-        and all(isinstance(item, (str, os.PathLike)) for item in data)
+        and all(isinstance(item, kinds) for item in data)
     )
 
 
-def parts_of(data: Any, rows_per_task: int) -> list[Part]:
+def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
     """Open every file for its number of rows, and cut it into ranges of about equal length.
 
     Parameters
     ----------
-    data : path or sequence of path
+    data : path, RowSource, or sequence of them
+    column : str, optional
+        As in `rankme.open_source`.
     rows_per_task : int
         The most rows of a range.
 
@@ -56,42 +65,61 @@ def parts_of(data: Any, rows_per_task: int) -> list[Part]:
     Raises
     ------
     TypeError, ValueError
-        If `rows_per_task` is no positive integer, or a file holds no matrix of embeddings.
+        If `rows_per_task` is no positive integer, a file holds no matrix of embeddings, files
+        differ in width, or one comes twice.
     OSError
         If a file cannot be read here.
     """
     most = as_index(rows_per_task, "rows_per_task", 1)
-    paths: Sequence[Any] = [data] if isinstance(data, (str, os.PathLike)) else data
+    items: Sequence[Any] = data if isinstance(data, (list, tuple)) else [data]
     parts = []
-    for path in map(os.fspath, paths):
-        n_rows = open_source(path).n_rows
-        count = -(-n_rows // most)
-        cuts = [n_rows * i // count for i in range(count + 1)]
-        parts += [Part(path, *ends) for ends in itertools.pairwise(cuts)]
+    seen = set()
+    for item in items:
+        source = item if isinstance(item, RowSource) else open_source(item, column=column)
+        for shard in source.shards:
+            if shard.identity in seen:
+                raise ValueError(f"{shard.name} is given twice, and would be counted twice")
+            seen.add(shard.identity)
+            count = -(-shard.n_rows // most)
+            cuts = [shard.n_rows * i // count for i in range(count + 1)]
+            parts += [Part(shard, *ends) for ends in itertools.pairwise(cuts)]
     return parts
 
 
-def rows_of(part: Part) -> Iterator[NDArray[Any]]:
-    """Read the rows of a range, in a task.
+def partial_of_part(part: Part, settings: Settings) -> bytes:
+    """Reduce the rows of a range to the bytes of an accumulator: a task.
 
     Parameters
     ----------
     part : Part
+    settings : Settings
 
-    Yields
-    ------
-    array
-        Shape (n, K).
+    Returns
+    -------
+    bytes
 
     Raises
     ------
-    OSError, ValueError
-        If the file cannot be read, or has fewer rows than when the job began.
+    BadDataError
+        If an entry is not finite, or the file is not what it was when the job began.
+    OSError
+        If it cannot be read.
     """
+    source = part.source
+    acc = settings.accumulator(source.n_cols)
     left = part.stop - part.start
-    for block in open_source(part.path).blocks(part.start):
-        yield block[:left]
-        left -= len(block)
-        if left <= 0:
-            return
-    raise ValueError(f"{part.path} ends {left} rows before row {part.stop}, which it had before")
+    with closing(row_blocks([(source, part.start)])) as blocks:
+        for _, first, rows in blocks:
+            try:
+                acc.update(rows[:left])
+            except NonFiniteError as error:
+                place = source.where(first + error.row)
+                raise BadDataError(
+                    source.name,
+                    f"{place}, column {error.column} (counted from 0) is {error.value}; every "
+                    f"entry must be finite",
+                ) from error
+            left -= len(rows)
+            if left <= 0:
+                return acc.__getstate__()
+    raise BadDataError(source.name, f"ends {left} rows before row {part.stop}, which it had before")

@@ -12,16 +12,16 @@ from rankme.distributed._partials import (
     groups_of,
     merged,
     partial,
-    require,
     restored,
     scored,
 )
-from rankme.distributed._parts import ROWS_PER_TASK, Part, is_paths, parts_of, rows_of
+from rankme.distributed._parts import ROWS_PER_TASK, is_paths, partial_of_part, parts_of
+from rankme.sources._errors import require
 
 if TYPE_CHECKING:
     from rankme import Accumulator
 
-dask = require("dask", "dask")
+dask = require("dask", extra="dask", what="rankme.distributed.dask")
 
 __all__ = ["accumulate", "score"]
 
@@ -31,6 +31,7 @@ _GROUP_BYTES = 64 * 2**20  # of an array's small chunks, which one task takes to
 def score(
     data: Any,
     *,
+    column: str | None = None,
     eps: float = 1e-7,
     center: bool = False,
     normalize: bool = False,
@@ -42,7 +43,7 @@ def score(
 
     Parameters
     ----------
-    data, normalize, method, seed, rows_per_task
+    data, column, normalize, method, seed, rows_per_task
         As in `accumulate`.
     eps, center
         As in `rankme.score`.
@@ -58,7 +59,12 @@ def score(
     """
     eps = as_eps(eps)  # before the work, not after it
     acc = accumulate(
-        data, normalize=normalize, method=method, seed=seed, rows_per_task=rows_per_task
+        data,
+        column=column,
+        normalize=normalize,
+        method=method,
+        seed=seed,
+        rows_per_task=rows_per_task,
     )
     return scored(acc, eps=eps, center=center)
 
@@ -66,6 +72,7 @@ def score(
 def accumulate(
     data: Any,
     *,
+    column: str | None = None,
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
@@ -75,10 +82,12 @@ def accumulate(
 
     Parameters
     ----------
-    data : dask.array.Array, list of Delayed, path or sequence of path
+    data : dask.array.Array, list of Delayed, path or source, or sequence of these
         An array of shape (N, K), its lengths known or not; a chunk that is not K wide is joined
-        with its neighbours first. Or ``dask.delayed`` blocks, each of shape (n, K). Or files that
-        `rankme.open_source` reads, under paths that every worker can reach.
+        with its neighbours first. Or ``dask.delayed`` blocks, each of shape (n, K). Or what
+        `rankme.open_source` reads, or returns: files, folders and URLs that every worker can reach.
+    column : str, optional
+        Of files: as in `rankme.open_source`.
     normalize, method, seed
         As in `rankme.Accumulator`.
     rows_per_task : int
@@ -108,8 +117,8 @@ def accumulate(
     """
     settings = Settings(normalize=bool(normalize), method=method, seed=seed)
     if is_paths(data):
-        read = dask.delayed(_partial_of_part)
-        partials = [read(part, settings) for part in parts_of(data, rows_per_task)]
+        read = dask.delayed(partial_of_part)
+        partials = [read(part, settings) for part in parts_of(data, column, rows_per_task)]
     else:
         take = dask.delayed(partial)
         partials = [take(blocks, settings) for blocks in _block_groups(data)]
@@ -117,10 +126,6 @@ def accumulate(
     while len(partials) > 1:
         partials = [merge(list(group)) for group in groups_of(partials, FAN_IN)]
     return restored(partials[0].compute())
-
-
-def _partial_of_part(part: Part, settings: Settings) -> bytes | None:
-    return partial(rows_of(part), settings)
 
 
 def _block_groups(data: Any) -> list[list[Any]]:

@@ -16,18 +16,18 @@ from rankme.distributed._partials import (
     groups_of,
     merged,
     partial,
-    require,
     restored,
     scored,
 )
-from rankme.distributed._parts import ROWS_PER_TASK, Part, is_paths, parts_of, rows_of
+from rankme.distributed._parts import ROWS_PER_TASK, Part, is_paths, partial_of_part, parts_of
+from rankme.sources._errors import require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rankme import Accumulator
 
-ray = require("ray", "ray")
+ray = require("ray", extra="ray", what="rankme.distributed.ray")
 
 __all__ = ["accumulate", "score"]
 
@@ -91,12 +91,12 @@ def accumulate(
 
     Parameters
     ----------
-    data : ray.data.Dataset, path or sequence of path
-        Files that `rankme.open_source` reads, under paths that every worker can reach; a task reads
-        a range of rows of a file. Or a dataset: a task takes whole blocks of it.
+    data : ray.data.Dataset, path or source, or sequence of these
+        What `rankme.open_source` reads, or returns: files, folders and URLs that every worker can
+        reach; a task reads a range of rows of a file. Or a dataset: a task takes whole blocks.
     column : str, optional
-        Of a dataset: tensors of shape (K,), or lists of K numbers. It may be left out where there
-        is one such column.
+        Of files: as in `rankme.open_source`. Of a dataset: tensors of shape (K,), or lists of K
+        numbers. It may be left out where there is one such column.
     normalize, method, seed
         As in `rankme.Accumulator`.
     rows_per_task : int
@@ -126,16 +126,14 @@ def accumulate(
     settings = Settings(normalize=bool(normalize), method=method, seed=seed)
     options = dict(ray_remote_args or {})
     if is_paths(data):
-        if column is not None:
-            raise ValueError("column is of a dataset, and data are paths")
-        return restored(_reduce_files(parts_of(data, rows_per_task), settings, options))
+        return restored(_reduce_files(parts_of(data, column, rows_per_task), settings, options))
     if not hasattr(data, "map_batches"):
         raise TypeError(f"data must be a ray.data.Dataset or paths, not {type_name(data)}")
     return restored(_reduce_dataset(data, column, settings, rows_per_task, options))
 
 
 def _reduce_files(parts: list[Part], settings: Settings, options: dict[str, Any]) -> bytes | None:
-    read = ray.remote(_partial_of_part)
+    read = ray.remote(partial_of_part)
     if options:
         read = read.options(**options)
     merge = ray.remote(_merged)
@@ -156,11 +154,11 @@ def _reduce_dataset(
     rows_per_task: int,
     options: dict[str, Any],
 ) -> bytes | None:
-    name = only_column(dataset.schema().base_schema, column)
+    name = only_column(dataset.schema().base_schema, column, "the dataset")
 
     def partial_of_batch(batch: Any) -> Any:
-        arrow = require("pyarrow", "ray")
-        data = partial(matrices_of(batch.column(name), name), settings)
+        arrow = require("pyarrow", extra="ray", what="Ray Data")
+        data = partial(matrices_of([batch], name, "a batch of the dataset"), settings)
         # 32-bit offsets would end at 2 GiB of partial results.
         results = arrow.array([] if data is None else [data], arrow.large_binary())
         return arrow.table({_PARTIAL: results})
@@ -178,10 +176,6 @@ def _tree(refs: list[Any]) -> bytes | None:
         refs = [merge.remote(*group) for group in groups_of(refs, FAN_IN)]
     result: bytes | None = ray.get(refs[0])
     return result
-
-
-def _partial_of_part(part: Part, settings: Settings) -> bytes | None:
-    return partial(rows_of(part), settings)
 
 
 def _merged(*partials: bytes | None) -> bytes | None:

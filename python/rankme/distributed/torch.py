@@ -20,7 +20,7 @@ import numpy as np
 
 from rankme import Accumulator
 from rankme._arrays import as_index, type_name
-from rankme.distributed._partials import require
+from rankme.sources._errors import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from rankme._state_file import State
 
-torch = require("torch", "torch")
-dist = require("torch.distributed", "torch")
+torch = require("torch", extra="torch", what="rankme.distributed.torch")
+dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
 __all__ = ["all_reduce", "drop_padding"]
 

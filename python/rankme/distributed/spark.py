@@ -1,0 +1,181 @@
+"""A column of a Spark DataFrame, scored by its executors.
+
+Partial results travel as rows of at most 4 MiB, so that neither a row nor a batch comes near what
+the JVM holds at once, and they are merged in rounds on the executors until one is left: what the
+driver collects is that one, whatever the number of partitions.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from rankme._arrays import as_eps, type_name
+from rankme.distributed._columns import matrices_of
+from rankme.distributed._partials import (
+    FAN_IN,
+    Settings,
+    merged,
+    partial,
+    restored,
+    scored,
+)
+from rankme.sources._errors import require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rankme import Accumulator
+
+pyspark = require("pyspark", extra="spark", what="rankme.distributed.spark")
+
+__all__ = ["accumulate", "score"]
+
+_PIECE_BYTES = 4 * 2**20
+_SCHEMA = "part long, place long, piece binary"
+_FINAL_PARTITIONS = 8  # of the last result, each of which is collected by itself
+
+
+def score(
+    data: Any,
+    column: str,
+    *,
+    eps: float = 1e-7,
+    center: bool = False,
+    normalize: bool = False,
+    method: str = "gram",
+    seed: int = 0,
+) -> float:
+    """RankMe of a column of embeddings.
+
+    Parameters
+    ----------
+    data, column, normalize, method, seed
+        As in `accumulate`.
+    eps, center
+        As in `rankme.score`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `accumulate`; and if `eps` is no number from 0 to 1.
+    """
+    eps = as_eps(eps)  # before the work, not after it
+    acc = accumulate(data, column, normalize=normalize, method=method, seed=seed)
+    return scored(acc, eps=eps, center=center)
+
+
+def accumulate(
+    data: Any,
+    column: str,
+    *,
+    normalize: bool = False,
+    method: str = "gram",
+    seed: int = 0,
+) -> Accumulator:
+    """Take in a column of embeddings, a partition a task.
+
+    Parameters
+    ----------
+    data : pyspark.sql.DataFrame
+        Each of its partitions becomes one partial result of ``4 * K**2`` bytes: where K is
+        large, ``coalesce`` leaves fewer of them.
+    column : str
+        Of type ``array<float>`` or ``array<double>``, K numbers in each row. Vectors of MLlib
+        become arrays by ``pyspark.ml.functions.vector_to_array``.
+    normalize, method, seed
+        As in `rankme.Accumulator`.
+
+    Returns
+    -------
+    rankme.Accumulator
+
+    Raises
+    ------
+    TypeError
+        If `data` is no DataFrame, `column` holds something else, or a setting is of the wrong type.
+    ValueError
+        If a setting is out of range, `column` is not there, or there are no rows.
+    pyspark.errors.PythonException
+        If rows are null, not finite or of different width; the text has the ValueError.
+
+    Notes
+    -----
+    Spark gives a Python worker as many BLAS threads as ``spark.task.cpus``. Merging takes
+    ``12 * K**2`` bytes of a Python worker's memory, outside the JVM's heap.
+    """
+    settings = Settings(normalize=bool(normalize), method=method, seed=seed)
+    if not hasattr(data, "mapInArrow"):
+        raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")
+    _require_column(data, column)
+    pieces = data.select(column).mapInArrow(_partials_by(settings, column), _SCHEMA)
+    records = pieces.rdd.map(_keyed)
+    count = records.getNumPartitions()
+    while count > 1:
+        count = -(-count // FAN_IN)
+        records = records.repartitionAndSortWithinPartitions(
+            count, partitionFunc=_group_of
+        ).mapPartitionsWithIndex(_merge_partition)
+    # The driver's limit on results, maxResultSize, is one for each of these.
+    last = records.repartitionAndSortWithinPartitions(_FINAL_PARTITIONS, partitionFunc=_place_of)
+    return restored(merged(_joined(sorted(last.toLocalIterator()))))
+
+
+def _require_column(data: Any, column: str) -> None:
+    if column not in data.columns:
+        names = ", ".join(map(repr, data.columns))
+        raise ValueError(f"there is no column {column!r}, only {names}")
+    kind = data.schema[column].dataType.simpleString()
+    if kind not in ("array<float>", "array<double>"):
+        raise TypeError(
+            f"column {column!r} holds {kind}; wanted is array<float> or array<double> "
+            f"(pyspark.ml.functions.vector_to_array makes one of a vector)"
+        )
+
+
+# Records are ((part, place), piece): a partial result, and where in it the piece belongs.
+
+
+def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    def partials(batches: Iterable[Any]) -> Iterator[Any]:
+        arrow = require("pyarrow", extra="spark", what="mapInArrow")
+        part = pyspark.TaskContext.get().partitionId()
+        blocks = matrices_of(batches, column, f"partition {part}")
+        for (_, place), piece in _cut(part, partial(blocks, settings)):
+            yield arrow.record_batch([[part], [place], [piece]], names=["part", "place", "piece"])
+
+    return partials
+
+
+def _keyed(row: Any) -> tuple[tuple[int, int], bytes]:
+    return (row.part, row.place), bytes(row.piece)
+
+
+def _group_of(key: tuple[int, int]) -> int:
+    return key[0] // FAN_IN
+
+
+def _place_of(key: tuple[int, int]) -> int:
+    return key[1]
+
+
+def _merge_partition(
+    index: int, records: Iterable[tuple[tuple[int, int], bytes]]
+) -> Iterator[tuple[tuple[int, int], bytes]]:
+    return _cut(index, merged(_joined(records)))
+
+
+def _cut(part: int, data: bytes | None) -> Iterator[tuple[tuple[int, int], bytes]]:
+    if data is not None:
+        for place, start in enumerate(range(0, len(data), _PIECE_BYTES)):
+            yield (part, place), data[start : start + _PIECE_BYTES]
+
+
+def _joined(records: Iterable[tuple[tuple[int, int], bytes]]) -> Iterator[bytes]:
+    """Put sorted pieces together again, one partial result at a time."""
+    for _, pieces in itertools.groupby(records, key=lambda record: record[0][0]):
+        yield b"".join(piece for _, piece in pieces)
