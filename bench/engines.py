@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHARDS = 8
+TOLERANCE = 1e-12
 CHUNK = 50_000
 ENGINES = ("ray", "dask", "torch", "spark")
 
@@ -232,12 +233,12 @@ def timed(function: Callable[..., Any], *args: Any) -> tuple[float, Any]:
 
 
 def require_same(acc: rankme.Accumulator, expected: rankme.Accumulator) -> None:
-    """Raise unless both hold as many rows and the same Gram matrix to 1e-12."""
+    """Raise unless both hold as many rows and the same Gram matrix."""
     if acc.n_rows != expected.n_rows:
         raise RuntimeError(f"{acc.n_rows} rows came through of {expected.n_rows}")
     gram, wanted = acc.gram(), expected.gram()
     error = np.abs(gram - wanted).max() / np.abs(wanted).max()
-    if not error <= 1e-12:
+    if not error <= TOLERANCE:
         raise RuntimeError(f"the Gram matrix is off by {error} of its largest entry")
 
 
