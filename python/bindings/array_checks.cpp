@@ -27,17 +27,13 @@ std::vector<std::int64_t> c_order(const ArrayView& view, const std::string& name
   return strides;
 }
 
+bool has_no_entries(const ArrayView& view) {
+  return std::ranges::find(view.shape, 0) != view.shape.end();
+}
+
 // The bytes that are read must lie within the address space, or a pointer would wrap around.
 void check_extent(const ArrayView& view, const std::string& name) {
-  std::int64_t low = 0;
-  std::int64_t high = item_size(view.dtype);
-  bool overflow = false;
-  for (std::size_t axis = 0; axis < view.shape.size(); ++axis) {
-    std::int64_t reach = 0;
-    overflow |= __builtin_mul_overflow(view.strides[axis], view.shape[axis] - 1, &reach);
-    std::int64_t& end = reach < 0 ? low : high;
-    overflow |= __builtin_add_overflow(end, reach, &end);
-  }
+  const auto [low, high, overflow] = extent_of(view);
   const auto address = reinterpret_cast<std::uintptr_t>(view.data);
   const auto above = static_cast<std::uintptr_t>(high);
   const auto below = std::uintptr_t{0} - static_cast<std::uintptr_t>(low);
@@ -48,11 +44,33 @@ void check_extent(const ArrayView& view, const std::string& name) {
 
 }  // namespace
 
+Extent extent_of(const ArrayView& view) {
+  Extent extent{0, item_size(view.dtype), false};
+  for (std::size_t axis = 0; axis < view.shape.size(); ++axis) {
+    std::int64_t reach = 0;
+    extent.overflow |= __builtin_mul_overflow(view.strides[axis], view.shape[axis] - 1, &reach);
+    std::int64_t& end = reach < 0 ? extent.low : extent.high;
+    extent.overflow |= __builtin_add_overflow(end, reach, &end);
+  }
+  return extent;
+}
+
+bool lies_within(const ArrayView& view, const void* begin, std::int64_t size) {
+  if (has_no_entries(view)) return true;
+  // Both ends are addresses: `checked` has seen to it that neither wraps around.
+  const Extent extent = extent_of(view);
+  const auto first = reinterpret_cast<std::uintptr_t>(view.data);
+  const auto allowed = reinterpret_cast<std::uintptr_t>(begin);
+  return first + static_cast<std::uintptr_t>(extent.low) >= allowed &&
+         first + static_cast<std::uintptr_t>(extent.high) <=
+             allowed + static_cast<std::uintptr_t>(size);
+}
+
 ArrayView checked(ArrayView view, const std::string& name) {
   for (const std::int64_t size : view.shape) {
     if (size < 0) refuse_layout(name, "a dimension of negative size");
   }
-  const bool empty = std::ranges::find(view.shape, 0) != view.shape.end();
+  const bool empty = has_no_entries(view);
   std::vector<std::int64_t> steps = c_order(view, name);
   if (!view.strides.empty() && !empty) {
     for (std::size_t axis = 0; axis < steps.size(); ++axis) {

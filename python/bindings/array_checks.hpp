@@ -17,6 +17,17 @@ constexpr int max_ndim = 64;  // as NumPy
 // producer's word: no pointer tells how far it reaches.
 ArrayView checked(ArrayView view, const std::string& name);
 
+// The bytes from the first entry on that are read, which may begin below it.
+struct Extent {
+  std::int64_t low;
+  std::int64_t high;
+  bool overflow;
+};
+Extent extent_of(const ArrayView& view);
+
+// Whether all of them lie in the `size` bytes at `begin`.
+bool lies_within(const ArrayView& view, const void* begin, std::int64_t size);
+
 [[noreturn]] void refuse_dtype(const std::string& name, const std::string& dtype);
 
 // Of the type of an object, with its module unless that is Python's own.

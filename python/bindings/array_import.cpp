@@ -58,7 +58,13 @@ ArrayView import_array(const py::object& object, const std::string& name,
     case Protocol::cuda:
       return view_cuda_interface(object, offer.attribute, name);
     case Protocol::arrow_stream:
-      return view_arrow_stream(offer.attribute, name);
+      try {
+        return view_arrow_stream(offer.attribute, name);
+      } catch (py::error_already_set& error) {
+        // pandas offers a stream, and then wants pyarrow for it.
+        if (!error.matches(PyExc_ImportError)) throw;
+      }
+      break;
     case Protocol::buffer:
       return view_buffer(object, name);
     case Protocol::interface:

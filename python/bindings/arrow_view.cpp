@@ -1,5 +1,6 @@
 // Arrow arrays of fixed-size lists of floats, as pyarrow, polars and nanoarrow hold embeddings:
 // https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -34,7 +35,9 @@ T& in_capsule(py::handle capsule, const char* kind, const std::string& name) {
 
 // Arrow's words for what is refused, from the first letters of its format strings.
 std::string kind_of(std::string_view format) {
-  if (format.starts_with("+s")) return "a table or struct";
+  if (format.starts_with("+s")) {
+    return "a table or struct: pass one column of it, or what to_numpy() gives";
+  }
   if (format.starts_with("+l") || format.starts_with("+L") || format.starts_with("+v")) {
     return "lists of varying length";
   }
@@ -58,31 +61,33 @@ std::int64_t list_size(std::string_view format, const std::string& name) {
   return size;
 }
 
-// Looks at [begin, begin + count) of an array whose bitmap has a 1 for each value that is there.
-void refuse_nulls(const arrow::Array& array, std::int64_t begin, std::int64_t count,
-                  const std::string& name) {
-  if (array.null_count == 0 || count == 0) return;
-  const auto* bitmap = static_cast<const unsigned char*>(array.buffers[0]);
-  if (bitmap == nullptr) {
-    if (array.null_count > 0) refuse_arrow(name, "nulls without a bitmap");
-    return;
-  }
-  for (std::int64_t i = begin; i < begin + count; ++i) {
-    if ((bitmap[i / 8] >> (i % 8) & 1) == 0) {
-      throw py::value_error(name + " has a null at entry " + std::to_string(i - begin) +
-                            " of its " + std::to_string(count) +
-                            "; drop such rows or fill their values first");
-    }
-  }
-}
-
-// One level of nesting: entries [begin, begin + count) of `array` as its parent sees it.
+// One level of nesting: entries [begin, begin + count) of `array` as its parent sees it, `in_row`
+// of them for each row of the whole.
 struct Level {
   const arrow::Schema* schema;
   const arrow::Array* array;
   std::int64_t begin;
   std::int64_t count;
+  std::int64_t in_row;
 };
+
+// The bitmap has a 1 for each entry that is there.
+void refuse_nulls(const Level& level, const std::string& name) {
+  const arrow::Array& array = *level.array;
+  if (array.null_count == 0 || level.count == 0) return;
+  const auto* bitmap = static_cast<const unsigned char*>(array.buffers[0]);
+  if (bitmap == nullptr) {
+    if (array.null_count > 0) refuse_arrow(name, "nulls without a bitmap");
+    return;
+  }
+  for (std::int64_t i = 0; i < level.count; ++i) {
+    const std::int64_t bit = array.offset + level.begin + i;
+    if ((bitmap[bit / 8] >> (bit % 8) & 1) == 0) {
+      throw py::value_error(name + " has a null in row " + std::to_string(i / level.in_row) +
+                            "; drop such rows, or fill their values, first");
+    }
+  }
+}
 
 void check_level(const Level& level, const std::string& name) {
   const arrow::Array& array = *level.array;
@@ -99,7 +104,6 @@ void check_level(const Level& level, const std::string& name) {
   if (array.n_buffers != (list ? 1 : 2) || array.buffers == nullptr) {
     refuse_arrow(name, std::to_string(array.n_buffers) + " buffers");
   }
-  refuse_nulls(array, array.offset + level.begin, level.count, name);
 }
 
 Level child_of(const Level& level, std::int64_t size, const std::string& name) {
@@ -109,53 +113,90 @@ Level child_of(const Level& level, std::int64_t size, const std::string& name) {
       array.children == nullptr || schema.children[0] == nullptr || array.children[0] == nullptr) {
     refuse_arrow(name, "lists without their one child");
   }
-  Level child{schema.children[0], array.children[0], 0, 0};
+  Level child{schema.children[0], array.children[0], 0, 0, 0};
   if (__builtin_mul_overflow(array.offset + level.begin, size, &child.begin) ||
-      __builtin_mul_overflow(level.count, size, &child.count)) {
+      __builtin_mul_overflow(level.count, size, &child.count) ||
+      __builtin_mul_overflow(level.in_row, size, &child.in_row)) {
     refuse_arrow(name, "more values than 64 bits can count");
   }
   return child;
 }
 
+// Metadata are a count of pairs, and each half of a pair is a length and so many characters.
+bool is_extension(const char* metadata) {
+  if (metadata == nullptr) return false;
+  const auto number = [&] {
+    std::int32_t value = 0;
+    std::memcpy(&value, metadata, sizeof value);
+    metadata += sizeof value;
+    return value;
+  };
+  const auto text = [&]() -> std::string_view {
+    const std::int32_t length = std::max(number(), 0);
+    metadata += length;
+    return {metadata - length, static_cast<std::size_t>(length)};
+  };
+  for (std::int32_t pairs = number(); pairs > 0; --pairs) {
+    if (text() == "ARROW:extension:name") return true;
+    text();
+  }
+  return false;
+}
+
 void check_schema(const arrow::Schema& schema, const std::string& name) {
   if (schema.format == nullptr) refuse_arrow(name, "no format");
+  // What an extension means by its storage only its library knows: tensors of several axes, say.
+  if (is_extension(schema.metadata)) {
+    throw py::type_error(name +
+                         " is an Arrow extension array; pass its storage if that holds the "
+                         "rows (" +
+                         name + ".storage in pyarrow)");
+  }
   if (schema.dictionary != nullptr) throw py::type_error(name + " is dictionary-encoded");
 }
 
-// The caller keeps schema and array alive while it uses the view.
-ArrayView view_of(const arrow::Schema& schema, const arrow::Array& array, const std::string& name) {
-  ArrayView view;
-  Level level{&schema, &array, 0, array.length};
-  view.shape.push_back(array.length);
+// From the rows down to their values; each level is held against the one above.
+std::vector<Level> levels_of(const arrow::Schema& schema, const arrow::Array& array,
+                             const std::string& name) {
+  std::vector<Level> levels{{&schema, &array, 0, array.length, 1}};
   for (;;) {
-    check_schema(*level.schema, name);
-    const std::string_view format = level.schema->format;
-    if (const auto dtype = dtype_of(format)) {
-      view.dtype = *dtype;
-      break;
-    }
-    if (!format.starts_with("+w:")) {
+    check_schema(*levels.back().schema, name);
+    const std::string_view format = levels.back().schema->format;
+    const bool values = dtype_of(format).has_value();
+    if (!values && !format.starts_with("+w:")) {
       throw py::type_error(
           name + " is an Arrow array of " + kind_of(format) +
           "; wanted are fixed-size lists of float16, float32 or float64, the rows");
     }
-    if (view.shape.size() == max_ndim) refuse_arrow(name, "lists nested without end");
-    const std::int64_t size = list_size(format, name);
-    check_level(level, name);
-    level = child_of(level, size, name);
-    view.shape.push_back(size);
+    check_level(levels.back(), name);
+    if (values) return levels;
+    if (levels.size() == max_ndim) refuse_arrow(name, "lists nested without end");
+    levels.push_back(child_of(levels.back(), list_size(format, name), name));
   }
-  check_level(level, name);
-  const void* values = level.array->buffers[1];
-  if (values != nullptr) {
+}
+
+// The caller keeps schema and array alive while it uses the view.
+ArrayView view_of(const arrow::Schema& schema, const arrow::Array& array, const std::string& name) {
+  const std::vector<Level> levels = levels_of(schema, array, name);
+  ArrayView view;
+  view.shape.push_back(array.length);
+  for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
+    view.shape.push_back(list_size(levels[i].schema->format, name));
+  }
+  const Level& last = levels.back();
+  view.dtype = *dtype_of(last.schema->format);
+  if (last.array->buffers[1] != nullptr) {
     std::int64_t bytes = 0;
-    if (__builtin_mul_overflow(level.array->offset + level.begin, item_size(view.dtype), &bytes)) {
+    if (__builtin_mul_overflow(last.array->offset + last.begin, item_size(view.dtype), &bytes)) {
       refuse_arrow(name, "an offset beyond 64 bits");
     }
-    view.data = reinterpret_cast<const std::byte*>(reinterpret_cast<std::uintptr_t>(values) +
-                                                   static_cast<std::uintptr_t>(bytes));
+    const auto values = reinterpret_cast<std::uintptr_t>(last.array->buffers[1]);
+    view.data = reinterpret_cast<const std::byte*>(values + static_cast<std::uintptr_t>(bytes));
   }
-  return checked(std::move(view), name);
+  view = checked(std::move(view), name);
+  // Last, when the levels agree on how far their bitmaps reach.
+  for (const Level& level : levels) refuse_nulls(level, name);
+  return view;
 }
 
 // What a stream hands out, released when it goes.

@@ -39,6 +39,12 @@ DType dtype_of(const Py_buffer& buffer, const std::string& name) {
   refuse_dtype(name, "'" + format + "' (a buffer's format)");
 }
 
+py::object memoryview_of(const py::object& object) {
+  auto view = py::reinterpret_steal<py::object>(PyMemoryView_FromObject(object.ptr()));
+  if (!view) throw py::error_already_set();
+  return view;
+}
+
 }  // namespace
 
 ArrayView view_numpy(const py::object& object, const std::string& name) {
@@ -54,8 +60,7 @@ ArrayView view_numpy(const py::object& object, const std::string& name) {
 
 ArrayView view_buffer(const py::object& object, const std::string& name) {
   // The memoryview holds the buffer: its exporter may neither free nor move it meanwhile.
-  auto owner = py::reinterpret_steal<py::object>(PyMemoryView_FromObject(object.ptr()));
-  if (!owner) throw py::error_already_set();
+  py::object owner = memoryview_of(object);
   const Py_buffer& buffer = *PyMemoryView_GET_BUFFER(owner.ptr());
   ArrayView view;
   view.dtype = dtype_of(buffer, name);
@@ -66,18 +71,41 @@ ArrayView view_buffer(const py::object& object, const std::string& name) {
   view.shape.assign(buffer.shape, buffer.shape + buffer.ndim);
   view.strides.assign(buffer.strides, buffer.strides + buffer.ndim);
   view.owner = std::move(owner);
+  std::int64_t bytes = buffer.itemsize;
+  bool overflow = false;
+  for (const std::int64_t size : view.shape)
+    overflow |= __builtin_mul_overflow(bytes, size, &bytes);
+  if (overflow || bytes != buffer.len) {
+    throw py::value_error(name + " is a buffer whose shape and length disagree");
+  }
   return checked(std::move(view), name);
 }
 
 ArrayView view_array_interface(const py::object& object, const py::object& interface,
                                const std::string& name) {
   // NumPy reads it, with the checks that it has. It is shown nothing else of the object: it would
-  // turn to __array__, which may copy.
+  // turn to __array__, which may copy. A private copy, for the entries are looked at twice.
+  if (!PyDict_Check(interface.ptr())) {
+    throw py::type_error(name + ".__array_interface__ must be a dict, not " + type_name(interface));
+  }
+  const auto told = py::reinterpret_steal<py::object>(PyDict_Copy(interface.ptr()));
+  if (!told) throw py::error_already_set();
   const py::object holder = py::module_::import("types").attr("SimpleNamespace")();
-  holder.attr("__array_interface__") = interface;
+  holder.attr("__array_interface__") = told;
   holder.attr("owner") = object;
   const py::object array = py::module_::import("numpy").attr("asarray")(holder);
-  return view_numpy(array, name);
+  ArrayView view = view_numpy(array, name);
+  const py::object data = told.attr("get")("data");
+  if (!PyTuple_Check(data.ptr())) {
+    // The bytes of another object, whose length NumPy does not compare.
+    const py::object bytes = memoryview_of(data);
+    const Py_buffer& buffer = *PyMemoryView_GET_BUFFER(bytes.ptr());
+    if (!lies_within(view, buffer.buf, buffer.len)) {
+      throw py::value_error(name + ".__array_interface__ describes more than the " +
+                            std::to_string(buffer.len) + " bytes of its data");
+    }
+  }
+  return view;
 }
 
 }  // namespace rankme::bindings

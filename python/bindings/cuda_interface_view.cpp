@@ -27,7 +27,9 @@ DType dtype_of(py::handle typestr, const std::string& name, const std::string& w
   if (!PyUnicode_Check(typestr.ptr())) {
     throw py::type_error(what + "['typestr'] must be a str, not " + type_name(typestr));
   }
-  const auto text = py::cast<std::string>(typestr);
+  const char* letters = PyUnicode_AsUTF8(typestr.ptr());
+  if (letters == nullptr) throw py::error_already_set();
+  const std::string text = letters;
   if (text == "<f2") return DType::float16;
   if (text == "<f4") return DType::float32;
   if (text == "<f8") return DType::float64;
@@ -59,7 +61,9 @@ ArrayView view_cuda_interface(const py::object& object, const py::object& interf
   if (!PyDict_Check(interface.ptr())) {
     throw py::type_error(what + " must be a dict, not " + type_name(interface));
   }
-  const auto dict = py::reinterpret_borrow<py::dict>(interface);
+  // A copy is ours alone: without a GIL another thread may be changing the producer's.
+  const auto dict = py::reinterpret_steal<py::dict>(PyDict_Copy(interface.ptr()));
+  if (!dict) throw py::error_already_set();
   const std::int64_t version = to_int64(needed(dict, "version", what), what + "['version']");
   if (version < 2) {
     throw py::value_error(what + " is of version " + std::to_string(version) +

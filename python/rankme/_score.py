@@ -57,8 +57,10 @@ def score(
 
     Raises
     ------
-    TypeError, BufferError, ImportError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError
+    TypeError, ValueError, BufferError, ImportError, NonFiniteError
         As `spectrum`; and if `eps` is no real number, or is outside 0 to 1.
+    IntegrityError, RuntimeError, MemoryError
+        As `spectrum`.
 
     References
     ----------
@@ -122,8 +124,8 @@ def spectrum(
         If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has no
         CUDA module here.
     ValueError
-        If `Z` is not 2-D, is empty or contradicts itself, if `method` or `rtol` is none of the above, or if
-        ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
+        If `Z` is not 2-D, is empty or contradicts itself, if `method` or `rtol` is none of the
+        above, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
     IntegrityError

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 # The module: its class is not there yet when Spectrum, which Accumulator makes, imports this.
 from rankme import _accumulator
 from rankme._arrays import as_matrix
 
 from ._checks import default_rtol, float64_chunks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["coherence"]
 
@@ -34,8 +37,9 @@ def coherence(Z: object) -> float:  # noqa: N803
     Parameters
     ----------
     Z : array or callable
-        Shape (N, K), a row per embedding; whatever `rankme.score` takes. Or a function without arguments that returns a fresh iterable of such blocks,
-        with the same rows each time: it is called twice.
+        Shape (N, K), a row per embedding; whatever `rankme.score` takes. Or a function without
+        arguments that returns a fresh iterable of such blocks, with the same rows each time: it
+        is called twice.
 
     Returns
     -------

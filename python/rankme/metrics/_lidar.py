@@ -36,7 +36,8 @@ def lidar(groups: object, *, delta: float = 1e-4, eps: float = 1e-7) -> float:
     Parameters
     ----------
     groups : array or iterable of arrays
-        Shape (n, q, K) with n, q >= 2; of any kind that `rankme.score` takes. Or blocks of shape (n_b, q, K), n_b >= 1, of one q and one K: a group is never split.
+        Shape (n, q, K) with n, q >= 2; of any kind that `rankme.score` takes. Or blocks of shape
+        (n_b, q, K), n_b >= 1, of one q and one K: a group is never split.
     delta : float
         Added to the diagonal of Sw; finite and 0 or more, in the unit of the entries squared, so
         that LiDAR does depend on the scale of the embeddings where `delta` is not small beside
