@@ -1,9 +1,6 @@
 """One matrix in, one score or one spectrum out."""
 
 import math
-from typing import Any
-
-from numpy.typing import NDArray
 
 from . import _core
 from ._arrays import as_eps, as_matrix, as_method
@@ -14,7 +11,7 @@ __all__ = ["score", "spectrum"]
 
 
 def score(
-    Z: NDArray[Any],  # noqa: N803
+    Z: object,  # noqa: N803
     *,
     eps: float = 1e-7,
     center: bool = False,
@@ -29,9 +26,11 @@ def score(
 
     Parameters
     ----------
-    Z : numpy.ndarray
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole.
+    Z : array
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
+        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
+        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
+        is read where it lies, block by block, and never copied as a whole.
     eps : float
         Added to each ``p_k`` after the division; from 0 to 1. With 0 the result is the
         effective rank of Roy and Vetterli.
@@ -58,8 +57,10 @@ def score(
 
     Raises
     ------
-    TypeError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError
+    TypeError, ValueError, BufferError, ImportError, NonFiniteError
         As `spectrum`; and if `eps` is no real number, or is outside 0 to 1.
+    IntegrityError, RuntimeError, MemoryError
+        As `spectrum`.
 
     References
     ----------
@@ -80,7 +81,7 @@ def score(
 
 
 def spectrum(
-    Z: NDArray[Any],  # noqa: N803
+    Z: object,  # noqa: N803
     *,
     center: bool = False,
     normalize: bool = False,
@@ -91,9 +92,11 @@ def spectrum(
 
     Parameters
     ----------
-    Z : numpy.ndarray
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole.
+    Z : array
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
+        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
+        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
+        is read where it lies, block by block, and never copied as a whole.
     center : bool
         Subtract the column means first.
     normalize : bool
@@ -116,10 +119,13 @@ def spectrum(
     Raises
     ------
     TypeError
-        If `Z` is no NumPy array, is masked or has another dtype.
+        If `Z` is no array, is masked, requires a gradient or has another dtype.
+    BufferError, ImportError
+        If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has no
+        CUDA module here.
     ValueError
-        If `Z` is not 2-D or is empty, if `method` or `rtol` is none of the above, or if
-        ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
+        If `Z` is not 2-D, is empty or contradicts itself, if `method` or `rtol` is none of the
+        above, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
     IntegrityError
@@ -143,7 +149,9 @@ def spectrum(
     return _spectrum_by(matrix, center=center, normalize=normalize, method="qr")
 
 
-def _spectrum_by(matrix: NDArray[Any], *, center: bool, normalize: bool, method: str) -> Spectrum:
+def _spectrum_by(
+    matrix: _core.ArrayView, *, center: bool, normalize: bool, method: str
+) -> Spectrum:
     n_rows, n_cols = matrix.shape
     center, normalize = bool(center), bool(normalize)
     values = _core.spectrum(matrix, center, normalize, method)
