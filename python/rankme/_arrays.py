@@ -4,12 +4,22 @@ import math
 import numbers
 import operator
 import sys
+from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_DIM", "MAX_SEED", "as_eps", "as_index", "as_matrix", "as_method", "type_name"]
+__all__ = [
+    "MAX_DIM",
+    "MAX_SEED",
+    "as_eps",
+    "as_index",
+    "as_matrix",
+    "as_method",
+    "as_stack",
+    "type_name",
+]
 
 MAX_DIM = 2**31 - 1  # LAPACK's integers
 MAX_SEED = 2**64 - 1
@@ -63,6 +73,47 @@ def as_matrix(z: object, name: str = "Z") -> NDArray[Any]:
             f"needed"
         )
     return np.asarray(z)
+
+
+def as_stack(zs: object, name: str = "Zs") -> tuple[NDArray[Any], ...]:
+    """Check that an object is a stack of matrices, and take it apart without a copy.
+
+    Parameters
+    ----------
+    zs : numpy.ndarray or sequence of numpy.ndarray
+        Shape (L, n, K), or L matrices (n, K), each as in `as_matrix`.
+    name : str
+        What the error messages call it.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The L matrices. Whether they have one shape is not looked at.
+
+    Raises
+    ------
+    TypeError
+        If `zs` is neither, or as `as_matrix`, naming the matrix.
+    ValueError
+        If `zs` is an array that is not 3-D, or as `as_matrix`, naming the matrix.
+    """
+    if isinstance(zs, np.ndarray):
+        if zs.ndim != 3:  # noqa: PLR2004
+            raise ValueError(
+                f"{name} must be 3-D, layers by rows by columns, or a sequence of matrices; it is "
+                f"{zs.ndim}-D with shape {zs.shape}"
+            )
+        if zs.size == 0:
+            raise ValueError(
+                f"{name} is empty: it has shape {zs.shape}, and at least one layer, one row and "
+                f"one column are needed"
+            )
+    elif not isinstance(zs, Sequence) or isinstance(zs, str | bytes | bytearray):
+        raise TypeError(
+            f"{name} must be a numpy.ndarray of shape (L, n, K) or a sequence of L arrays of shape "
+            f"(n, K), not {type_name(zs)}"
+        )
+    return tuple(as_matrix(z, f"{name}[{i}]") for i, z in enumerate(zs))
 
 
 def as_eps(eps: object) -> float:
