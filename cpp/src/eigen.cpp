@@ -45,12 +45,8 @@ std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
   const int liwork = std::max(1, best_iwork);
   std::vector<double> work(static_cast<std::size_t>(lwork));
   std::vector<int> iwork(static_cast<std::size_t>(liwork));
-  // LAPACK's reduction to tridiagonal form meets its threads at every column. Up to this order two
-  // threads gain a tenth or a fifth; where another program wants the cores they lose a factor of
-  // a hundred, spinning.
-  constexpr std::int64_t least_threaded_order = 1025;
   std::optional<SingleThreadedBlas> single;
-  if (n < least_threaded_order) single.emplace();
+  if (n <= most_single_threaded_order) single.emplace();
   RANKME_BLAS(dsyevd_)("N", "U", &order, a, &order, eigenvalues.data(), work.data(), &lwork,
                        iwork.data(), &liwork, &info);
   check(info);

@@ -226,7 +226,7 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const bool shift = center && mean_dominates(z, normalize);
   const std::vector<double> origin =
       shift && !wide ? first_row(z, normalize) : std::vector<double>{};
-  GramAccumulator::Preparation preparation;
+  Preparation preparation;
   if (!scales.empty()) preparation.column_scales = scales.data();
   if (!origin.empty()) preparation.subtract_row = origin.data();
   preparation.subtract_first_column = shift && wide;
@@ -265,10 +265,16 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
 SingularValues singular_values(const GramAccumulator& accumulator, bool center,
                                std::int64_t* n_rows) {
   GramSum sum = accumulator.total(n_rows);
-  if (*n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
-  const GramAccuracy accuracy = measure_accuracy(sum, accumulator.probes());
-  const Extent extent = extent_of(*n_rows, sum.dim, center, accumulator.normalize());
-  return from_columns(std::move(sum), *n_rows, extent, accuracy, center);
+  return singular_values(std::move(sum), accumulator.probes(), *n_rows, center,
+                         accumulator.normalize());
+}
+
+SingularValues singular_values(GramSum sum, const std::vector<double>& probes, std::int64_t n_rows,
+                               bool center, bool normalize) {
+  if (n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  const GramAccuracy accuracy = measure_accuracy(sum, probes);
+  const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
+  return from_columns(std::move(sum), n_rows, extent, accuracy, center);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,

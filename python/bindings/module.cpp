@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   rankme::bindings::register_arrays(m);
   rankme::bindings::register_spectrum(m);
   rankme::bindings::register_accumulator(m);
+  rankme::bindings::register_layers(m);
 }

@@ -1,13 +1,14 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "array_view.hpp"
+#include "gram_state.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/gram.hpp"
-#include "rankme/probe.hpp"
 #include "rankme/qr.hpp"
 #include "rankme/spectrum.hpp"
 #include "register.hpp"
@@ -71,18 +72,12 @@ py::array_t<double> gram(const GramAccumulator& self) {
 
 py::tuple gram_state(const GramAccumulator& self) {
   std::int64_t n_rows = 0;
-  std::vector<double> triangle;
-  GramSum rest(1);
+  std::optional<PackedSum> packed;
   {
     const Unlocked unlocked;
-    rest = self.total(&n_rows);
-    triangle = rest.packed();
-    rest.gram = {};
+    packed.emplace(self.total(&n_rows));
   }
-  return py::make_tuple(
-      n_rows, py::make_tuple(rest.exponent, self.seed(), rest.blocks, rest.longest_block),
-      py::make_tuple(to_numpy(std::move(rest.column_sums)),
-                     to_numpy(std::move(rest.probe_products)), to_numpy(std::move(triangle))));
+  return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays());
 }
 
 std::unique_ptr<GramAccumulator> gram_from_state(std::int64_t dim, bool normalize,
@@ -90,22 +85,9 @@ std::unique_ptr<GramAccumulator> gram_from_state(std::int64_t dim, bool normaliz
                                                  const Doubles& column_sums,
                                                  const Doubles& probe_products,
                                                  const Doubles& triangle) {
-  const auto seed = numbers[1].cast<std::uint64_t>();
-  std::vector<double> sums = to_vector(column_sums, dim, "column_sums");
-  std::vector<double> products = to_vector(probe_products, dim * probe_count, "probe_products");
-  if (triangle.size() != dim * (dim + 1) / 2) throw py::value_error("triangle has another size");
-  const auto exponent = numbers[0].cast<int>();
-  const auto blocks = numbers[2].cast<std::int64_t>();
-  const auto longest_block = numbers[3].cast<std::int64_t>();
-
+  GramSum sum = sum_of(dim, numbers, column_sums, probe_products, triangle);
+  const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  GramSum sum(dim);
-  sum.exponent = exponent;
-  sum.blocks = blocks;
-  sum.longest_block = longest_block;
-  sum.column_sums = std::move(sums);
-  sum.probe_products = std::move(products);
-  sum.unpack(triangle.data());
   return std::make_unique<GramAccumulator>(std::move(sum), n_rows, normalize, seed);
 }
 

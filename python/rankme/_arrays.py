@@ -4,7 +4,8 @@ import math
 import numbers
 import operator
 import sys
-from typing import SupportsIndex
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -17,6 +18,7 @@ __all__ = [
     "as_array",
     "as_eps",
     "as_index",
+    "as_matrices",
     "as_matrix",
     "as_method",
     "type_name",
@@ -106,6 +108,55 @@ def as_matrix(obj: object, name: str = "Z") -> _core.ArrayView:
             f"{name} is empty: it has shape {shape}, and at least one row and one column are needed"
         )
     return view
+
+
+def as_matrices(
+    zs: object, shape: str, each: str, name: str = "Zs"
+) -> _core.ArrayView | Sequence[Any]:
+    """Check that an object is several matrices in one place.
+
+    Parameters
+    ----------
+    zs : array or sequence
+        3-D, as `as_array` takes it, with no axis of length 0; or a sequence that is not empty.
+    shape, each : str
+        What the error messages say is wanted: the shape of the one array, and those of the items.
+    name : str
+        What the error messages call it.
+
+    Returns
+    -------
+    rankme._core.ArrayView or sequence
+        Of a sequence the items were not looked at: the core does that, with `as_matrix` for those
+        that are no plain NumPy arrays.
+
+    Raises
+    ------
+    TypeError
+        If `zs` is neither, or as `as_array`.
+    ValueError
+        If it is an array that is not 3-D, or is empty, or as `as_array`.
+    BufferError, ImportError
+        As `as_array`.
+    """
+    wanted = f"an array of shape {shape} or a sequence of arrays of shape {each}"
+    if isinstance(zs, _core.ArrayView) or _core.is_array(zs):
+        view = as_array(zs, name)
+        if len(view.shape) != 3:  # noqa: PLR2004
+            raise ValueError(
+                f"{name} must be {wanted}; it is {len(view.shape)}-D with shape {view.shape}"
+            )
+        if 0 in view.shape:
+            raise ValueError(
+                f"{name} is empty: it has shape {view.shape}, and at least one matrix with a row "
+                f"and a column is needed"
+            )
+        return view
+    if not isinstance(zs, Sequence) or isinstance(zs, str | bytes | bytearray):
+        raise TypeError(f"{name} must be {wanted}, not {type_name(zs)}")
+    if not zs:
+        raise ValueError(f"{name} is empty: at least one matrix is needed")
+    return zs
 
 
 def as_eps(eps: object) -> float:

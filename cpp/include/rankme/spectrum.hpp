@@ -25,6 +25,9 @@ struct SingularValues {
 // IntegrityError where the sum disagrees with its probes.
 SingularValues singular_values(const GramAccumulator& accumulator, bool center,
                                std::int64_t* n_rows);
+// The same of a sum by itself, which it uses up.
+SingularValues singular_values(GramSum sum, const std::vector<double>& probes, std::int64_t n_rows,
+                               bool center, bool normalize);
 SingularValues singular_values(const QrAccumulator& accumulator, bool center, std::int64_t* n_rows);
 
 // Of a whole matrix in one pass, from its smaller side. Throws NonFiniteError.
