@@ -4,6 +4,7 @@
 #   make test       C++ tests under ctest, then pytest against the installed package
 #   make lint       ruff, mypy, clang-format, codespell, validate-pyproject
 #   make sanitize   the C++ tests under the address+undefined and the thread sanitizer
+#   make fuzz       random objects into a _core that is built with the address sanitizer
 #   make bench      every competitor on this machine, into bench/results
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
@@ -25,7 +26,7 @@ SOURCES   := $(shell find cpp cmake python -name __pycache__ -prune -o -name '*.
              CMakeLists.txt pyproject.toml
 CXX_FILES := $(shell find cpp python/bindings tests/cpp -name '*.[ch]pp')
 
-.PHONY: demo test test-cpp test-python sanitize asan tsan bench develop clean distclean \
+.PHONY: demo test test-cpp test-python sanitize asan tsan fuzz bench develop clean distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
 demo: $(STAMPS)/package
@@ -56,6 +57,24 @@ tsan: $(STAMPS)/build
 	cmake --preset tsan -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build --preset tsan
 	$(NO_ASLR) ctest --preset tsan
+
+# The Python files and the sanitized _core lie in a folder of their own, and -S keeps the installed
+# rankme, which an editable install would put first, off the path. The interpreter itself is not
+# instrumented, so the sanitizer's runtime is loaded before it; what an interpreter leaves allocated
+# at its end is no leak of ours, and looking for leaks is switched off. RelWithDebInfo, since pybind11
+# optimises other builds at link time, which takes minutes with the sanitizer.
+FUZZ_CASES ?= 10000
+FUZZ_SEED  ?= 0
+FUZZ_SITE  := build/fuzz-site
+fuzz: $(STAMPS)/build $(STAMPS)/test
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --upgrade \
+	    --target $(FUZZ_SITE) --config-settings=build-dir=build/fuzz \
+	    --config-settings=cmake.build-type=RelWithDebInfo \
+	    --config-settings=cmake.define.RANKME_SANITIZE=address .
+	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=2 \
+	    PYTHONPATH=$(FUZZ_SITE):tests/python:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))') \
+	    $(BIN)/python -S tests/fuzz/fuzz_entry.py $(FUZZ_CASES) --seed $(FUZZ_SEED)
 
 # One target a tool, so that `make -k lint` tells all that is wrong.
 lint: lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject

@@ -45,6 +45,18 @@ py::object memoryview_of(const py::object& object) {
   return view;
 }
 
+py::object as_numpy(const py::object& holder, const std::string& name) {
+  try {
+    return py::module_::import("numpy").attr("asarray")(holder);
+  } catch (py::error_already_set& error) {
+    // Among other things NumPy says so where a size is beyond 64 bits.
+    if (!error.matches(PyExc_OverflowError)) throw;
+    const std::string why = name + ".__array_interface__ has a number that is out of range";
+    py::raise_from(error, PyExc_ValueError, why.c_str());
+    throw py::error_already_set();
+  }
+}
+
 }  // namespace
 
 ArrayView view_numpy(const py::object& object, const std::string& name) {
@@ -93,8 +105,7 @@ ArrayView view_array_interface(const py::object& object, const py::object& inter
   const py::object holder = py::module_::import("types").attr("SimpleNamespace")();
   holder.attr("__array_interface__") = told;
   holder.attr("owner") = object;
-  const py::object array = py::module_::import("numpy").attr("asarray")(holder);
-  ArrayView view = view_numpy(array, name);
+  ArrayView view = view_numpy(as_numpy(holder, name), name);
   const py::object data = told.attr("get")("data");
   if (!PyTuple_Check(data.ptr())) {
     // The bytes of another object, whose length NumPy does not compare.

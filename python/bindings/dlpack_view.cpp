@@ -118,14 +118,10 @@ ArrayView view_of(const dlpack::Tensor& tensor, const std::string& name) {
 // error that is on its way must survive it.
 template <class T>
 void release(PyObject* capsule) {
-  PyObject* type = nullptr;
-  PyObject* value = nullptr;
-  PyObject* trace = nullptr;
-  PyErr_Fetch(&type, &value, &trace);
+  const py::error_scope pending;
   auto* managed = static_cast<T*>(PyCapsule_GetPointer(capsule, nullptr));
   if (managed->deleter != nullptr) managed->deleter(managed);
   if (PyErr_Occurred() != nullptr) PyErr_WriteUnraisable(nullptr);
-  PyErr_Restore(type, value, trace);
 }
 
 // Takes the tensor over: from here on our capsule is what owns it, and its deleter runs when that

@@ -55,6 +55,7 @@ INTERFACES = {
     "negative": (interface(shape=(-1, 5)), ValueError, "negative dimensions"),
     "int": (interface(typestr="<i8"), TypeError, "Z has dtype int64; accepted are"),
     "big-endian": (interface(typestr=">f8"), TypeError, "float64 in foreign byte order"),
+    "huge": (interface(shape=(2**70, 5)), ValueError, "has a number that is out of range"),
     "strides": (interface(strides=(8,)), ValueError, "mismatch in length of strides"),
     "beyond its bytes": (
         Holder(
