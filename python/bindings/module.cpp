@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, m) {
   rankme::bindings::register_config(m);
   rankme::bindings::register_spectrum(m);
   rankme::bindings::register_accumulator(m);
+  rankme::bindings::register_batch(m);
 }

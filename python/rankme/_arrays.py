@@ -4,12 +4,23 @@ import math
 import numbers
 import operator
 import sys
+from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_DIM", "MAX_SEED", "as_eps", "as_index", "as_matrix", "as_method", "type_name"]
+__all__ = [
+    "MAX_DIM",
+    "MAX_SEED",
+    "as_batch",
+    "as_eps",
+    "as_index",
+    "as_matrix",
+    "as_method",
+    "as_rtol",
+    "type_name",
+]
 
 MAX_DIM = 2**31 - 1  # LAPACK's integers
 MAX_SEED = 2**64 - 1
@@ -46,13 +57,7 @@ def as_matrix(z: object, name: str = "Z") -> NDArray[Any]:
             f"{name} must be a numpy.ndarray of shape (N, K), not {type_name(z)}; "
             f"numpy.asarray(...) converts what NumPy understands"
         )
-    if isinstance(z, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, whose mask would be lost; "
-            f"drop or fill the masked entries and pass a plain numpy.ndarray"
-        )
-    if not _is_accepted(z.dtype):
-        raise TypeError(f"{name} has dtype {_dtype_name(z.dtype)}; accepted are {_ACCEPTED}")
+    _require_entries(z, name)
     if z.ndim != 2:  # noqa: PLR2004
         raise ValueError(
             f"{name} must be 2-D, a row per embedding; it is {z.ndim}-D with shape {z.shape}"
@@ -63,6 +68,51 @@ def as_matrix(z: object, name: str = "Z") -> NDArray[Any]:
             f"needed"
         )
     return np.asarray(z)
+
+
+def as_batch(zs: object, name: str = "Zs") -> NDArray[Any] | Sequence[Any]:
+    """Check that an object is a batch of matrices.
+
+    Parameters
+    ----------
+    zs : numpy.ndarray or sequence
+        Shape (B, N, K) with B, N, K >= 1, as `as_matrix` takes it otherwise; or a sequence that is
+        not empty.
+    name : str
+        What the error messages call it.
+
+    Returns
+    -------
+    numpy.ndarray or sequence
+        The same memory as a plain ``numpy.ndarray``; or the sequence itself, whose items were not
+        looked at: the core does that, with `as_matrix` for those that are not plain.
+
+    Raises
+    ------
+    TypeError
+        If `zs` is neither, or is an array of another dtype or a masked one.
+    ValueError
+        If it is an array that is not 3-D, or is empty.
+    """
+    wanted = "a numpy.ndarray of shape (B, N, K) or a list of arrays of shapes (N_i, K_i)"
+    if isinstance(zs, np.ndarray):
+        _require_entries(zs, name)
+        if zs.ndim != 3:  # noqa: PLR2004
+            hint = "; rankme.score takes one matrix" if zs.ndim == 2 else ""  # noqa: PLR2004
+            raise ValueError(
+                f"{name} must be {wanted}; it is {zs.ndim}-D with shape {zs.shape}{hint}"
+            )
+        if zs.size == 0:
+            raise ValueError(
+                f"{name} is empty: it has shape {zs.shape}, and at least one matrix with a row and "
+                f"a column is needed"
+            )
+        return np.asarray(zs)
+    if not isinstance(zs, Sequence) or isinstance(zs, str | bytes | bytearray | memoryview):
+        raise TypeError(f"{name} must be {wanted}, not {type_name(zs)}")
+    if not zs:
+        raise ValueError(f"{name} is empty: at least one matrix is needed")
+    return zs
 
 
 def as_eps(eps: object) -> float:
@@ -147,6 +197,29 @@ def as_method(method: object, known: tuple[str, ...]) -> None:
     if method not in known:
         names = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
         raise ValueError(f"method must be {names}, not {method!r}")
+
+
+def as_rtol(rtol: float) -> float:
+    """Check `rtol` of ``method="auto"``: a finite number, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not 0 <= rtol < math.inf:
+        raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
+    return rtol
+
+
+def _require_entries(array: NDArray[Any], name: str) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost; "
+            f"drop or fill the masked entries and pass a plain numpy.ndarray"
+        )
+    if not _is_accepted(array.dtype):
+        raise TypeError(f"{name} has dtype {_dtype_name(array.dtype)}; accepted are {_ACCEPTED}")
 
 
 def _is_accepted(dtype: np.dtype[Any]) -> bool:

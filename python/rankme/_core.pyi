@@ -1,6 +1,7 @@
 # The compiled core. Private: `rankme` itself is the public face, and `rankme._arrays` checks what
 # comes in here. m is min(N, K).
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
@@ -11,6 +12,8 @@ __version__: str
 _Doubles: TypeAlias = NDArray[np.float64]
 # scaled (m,), low (m,), high (m,), exponent: sigma = scaled * 2**exponent, between the other two
 _Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int]
+# the same of a batch: scaled, low, high, offsets, exponents
+_Batch: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, NDArray[np.int64], NDArray[np.int32]]
 
 class BlasConfig(TypedDict):
     build: str
@@ -63,6 +66,22 @@ class QrAccumulator(_Accumulator):
     ) -> QrAccumulator: ...
 
 def spectrum(z: NDArray[Any], center: bool, normalize: bool, method: str) -> _Values: ...
+
+# zs: a 3-D array, or a sequence of 2-D arrays. scaled, low, high: one matrix after the other,
+# matrix i at offsets[i]:offsets[i + 1]; exponents: int32 (B,)
+def spectrum_batch(
+    zs: NDArray[Any] | Sequence[NDArray[Any]], center: bool, normalize: bool, method: str
+) -> _Batch: ...
+
+# (B,) scores, and the indices of those whose interval is wider than tolerance * score
+def rankme_batch(
+    scaled: _Doubles,
+    low: _Doubles,
+    high: _Doubles,
+    offsets: NDArray[np.int64],
+    eps: float,
+    tolerance: float,
+) -> tuple[_Doubles, NDArray[np.int64]]: ...
 def rankme(singular_values: _Doubles, eps: float) -> float: ...
 def rankme_bounds(low: _Doubles, high: _Doubles, eps: float) -> tuple[float, float]: ...
 def num_threads() -> int: ...

@@ -15,10 +15,10 @@ from ._spectrum_metrics import SpectrumMetrics
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Spectrum", "score_of"]
+__all__ = ["WARNING_WIDTH", "Spectrum", "score_of"]
 
 # Wider than this part of the score, an interval is worth a warning.
-_WARNING_WIDTH = 1e-3
+WARNING_WIDTH = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -252,7 +252,7 @@ def score_of(spectrum: Spectrum, eps: float, *, stacklevel: int) -> float:
     """
     score = spectrum.rankme(eps=eps)
     low, high = spectrum.rankme_bounds(eps=eps)
-    if high - low > _WARNING_WIDTH * score:
+    if high - low > WARNING_WIDTH * score:
         remedy = (
             'method="qr" sees smaller singular values'
             if spectrum.method == "gram"
