@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "ends.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
@@ -56,30 +57,6 @@ void center_both_sides(GramSum& sum) {
 
 // ---- from a factor to singular values ----------------------------------------------------------
 
-// What a factor can have and what may be off in it.
-struct Extent {
-  std::int64_t count;  // singular values, min(N, K)
-  std::int64_t rank;   // no more of them can differ from zero
-  // Rows that were divided by their computed norms: each is off by this factor at most, and all
-  // entries together by this much.
-  double normalization = 0;
-  double rounding = 0;
-};
-
-// N centred rows add up to zero, so they span N - 1 directions at most.
-Extent extent_of(std::int64_t n_rows, std::int64_t n_cols, bool center, bool normalize) {
-  const std::int64_t count = std::min(n_rows, n_cols);
-  const std::int64_t rank = std::min(center ? n_rows - 1 : n_rows, n_cols);
-  if (!normalize) return {count, rank};
-  // A sum of K squares, its root and two products; and N rows of length 1. Rows that are off by a
-  // factor each move singular values by such factors as well, but not those of the centred rows,
-  // which may be nothing but what is off.
-  const double factor = (static_cast<double>(n_cols) + 8) * unit_roundoff;
-  const double entries = 4 * unit_roundoff * std::sqrt(static_cast<double>(n_rows));
-  if (!center) return {count, rank, factor, entries};
-  return {count, rank, 0, factor * std::sqrt(static_cast<double>(n_rows)) + entries};
-}
-
 // The dimensions in which there is anything at all. A dead one has an eigenvalue of exactly 0; the
 // solver would make it eps * lambda_1, and its root is no longer small. Asked before centring: a
 // diagonal entry that centring has cancelled is rounding, and no exact zero.
@@ -112,37 +89,29 @@ SingularValues zeros(const Extent& extent) {
   return {none, none, none, 0};
 }
 
-// Moves the ends outwards by a relative and an absolute error of every singular value.
-void widen_ends(SingularValues& values, double relative, double absolute) {
-  for (std::size_t k = 0; k < values.scaled.size() && values.high[k] > 0; ++k) {
-    const double error = relative * values.high[k] + absolute;
-    values.low[k] = std::max(0.0, values.low[k] - error);
-    values.high[k] += error;
-  }
+Ends ends_of(SingularValues& values) {
+  return {values.scaled.data(), values.low.data(), values.high.data(),
+          static_cast<std::int64_t>(values.scaled.size())};
 }
 
-// `order` is that of the matrix in sum.gram. Every eigenvalue lies within delta of the exact one
-// (Weyl 1912), and within the solver's own error of the one that it should have found.
+// `order` is that of the matrix in sum.gram. Every eigenvalue lies within delta of the exact one,
+// and within the solver's own error of the one that it should have found.
 SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                          const GramAccuracy& accuracy, bool center) {
   SingularValues values = zeros(extent);
   values.exponent = sum.exponent;
   if (order == 0) return values;
-  const std::vector<double> ascending = symmetric_eigenvalues(sum.gram.data(), order);
-  const double largest = std::max(std::abs(ascending.front()), std::abs(ascending.back()));
+  std::vector<double> eigenvalues = symmetric_eigenvalues(sum.gram.data(), order);
+  std::reverse(eigenvalues.begin(), eigenvalues.end());
+  const double largest = std::max(std::abs(eigenvalues.front()), std::abs(eigenvalues.back()));
   const double delta = accuracy.delta + solver_error(order) * largest;
   // No sum of squares has eigenvalues below zero, and rounding explains delta.
-  if (ascending.front() < -16 * delta) throw IntegrityError(-ascending.front(), delta);
-  for (std::int64_t k = 0; k < std::min(order, extent.rank); ++k) {
-    const double eigenvalue = ascending[static_cast<std::size_t>(order - 1 - k)];
-    const auto at = static_cast<std::size_t>(k);
-    values.scaled[at] = std::sqrt(std::max(eigenvalue, 0.0));
-    values.low[at] = std::sqrt(std::max(eigenvalue - delta, 0.0));
-    values.high[at] = std::sqrt(std::max(eigenvalue + delta, 0.0));
-  }
+  if (eigenvalues.back() < -16 * delta) throw IntegrityError(-eigenvalues.back(), delta);
+  set_ends(eigenvalues.data(), std::min(order, extent.rank), delta, ends_of(values));
   // The root rounds, and so does the subtraction of a vector from every row where there was one.
   const double subtraction = center ? 2 * unit_roundoff * std::sqrt(accuracy.trace) : 0;
-  widen_ends(values, 2 * unit_roundoff + extent.normalization, extent.rounding + subtraction);
+  widen_ends(ends_of(values), 2 * unit_roundoff + extent.normalization,
+             extent.rounding + subtraction);
   return values;
 }
 
@@ -168,7 +137,7 @@ SingularValues from_factor(QrFactor factor, const Extent& extent, double error, 
     values.low[k] = std::max(0.0, computed[k] - error);
     values.high[k] = computed[k] + error;
   }
-  widen_ends(values, extent.normalization, extent.rounding);
+  widen_ends(ends_of(values), extent.normalization, extent.rounding);
   return values;
 }
 

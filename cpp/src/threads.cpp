@@ -44,6 +44,8 @@ private:
 class SubnormalsKept {};
 #endif
 
+thread_local bool alone = false;  // see OneThread
+
 // What all threads share. `budget` is the setting to restore while `holders` > 0.
 struct Shared {
   std::mutex mutex;
@@ -100,7 +102,11 @@ Shared& shared() {
 
 }  // namespace
 
+OneThread::OneThread() : before_(std::exchange(alone, true)) {}
+OneThread::~OneThread() { alone = before_; }
+
 int num_threads() {
+  if (alone) return 1;
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);
   const int count = state.holders > 0 ? state.budget : RANKME_BLAS(openblas_get_num_threads)();

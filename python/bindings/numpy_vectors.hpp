@@ -14,13 +14,15 @@ namespace rankme::bindings {
 namespace py = pybind11;
 
 // Hands the vector's memory to NumPy.
-inline py::array_t<double> to_numpy(std::vector<double> values, std::vector<py::ssize_t> shape) {
-  auto* owner = new std::vector<double>(std::move(values));
-  const py::capsule release(owner, [](void* p) { delete static_cast<std::vector<double>*>(p); });
-  return py::array_t<double>(std::move(shape), owner->data(), release);
+template <class T>
+py::array_t<T> to_numpy(std::vector<T> values, std::vector<py::ssize_t> shape) {
+  auto* owner = new std::vector<T>(std::move(values));
+  const py::capsule release(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+  return py::array_t<T>(std::move(shape), owner->data(), release);
 }
 
-inline py::array_t<double> to_numpy(std::vector<double> values) {
+template <class T>
+py::array_t<T> to_numpy(std::vector<T> values) {
   const auto size = static_cast<py::ssize_t>(values.size());
   return to_numpy(std::move(values), {size});
 }

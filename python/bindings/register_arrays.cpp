@@ -38,6 +38,16 @@ void widen_all(ArrayView& view, std::size_t axis, double*& out) {
   view.data = first;
 }
 
+// Without the first axis; of a stack, one of its matrices.
+ArrayView item(const ArrayView& self, std::int64_t index) {
+  if (self.shape.empty() || index < 0 || index >= self.shape[0]) throw py::index_error();
+  ArrayView part = self;
+  part.data += index * self.strides[0];
+  part.shape.erase(part.shape.begin());
+  part.strides.erase(part.strides.begin());
+  return part;
+}
+
 py::array_t<double> widened(const ArrayView& z, std::int64_t begin, std::int64_t end) {
   require_cpu(z);
   if (z.shape.size() < 2) throw py::value_error("z must have 2 dimensions or more");
@@ -73,9 +83,10 @@ void register_arrays(py::module_& m) {
       .def_property_readonly(
           "device",
           [](const ArrayView& self) { return device_name(self.device_type, self.device_id); })
-      .def_property_readonly("pointer", [](const ArrayView& self) {
-        return reinterpret_cast<std::uintptr_t>(self.data);
-      });
+      .def_property_readonly(
+          "pointer",
+          [](const ArrayView& self) { return reinterpret_cast<std::uintptr_t>(self.data); })
+      .def("__getitem__", &item, py::arg("index"));
   m.def("is_array", &is_array, py::arg("obj"));
   m.def("device_of", &device_of, py::arg("obj"));
   m.def("widened", &widened, py::arg("z"), py::arg("begin"), py::arg("end"));

@@ -6,9 +6,9 @@
 >>> round(rankme.score(Z, eps=0), 6)
 4.0
 
-`score` takes one matrix, `Accumulator` takes rows as they come and merges with others,
-`LayerAccumulator` does so for all layers of a network at once, and `Spectrum` is what they reduce
-the rows to.
+`score` takes one matrix and `score_batch` many, `Accumulator` takes rows as they come and merges
+with others, `LayerAccumulator` does so for all layers of a network at once, and `Spectrum` is what
+they reduce the rows to.
 
 References
 ----------
@@ -20,6 +20,7 @@ References
 """
 
 from ._accumulator import Accumulator
+from ._batch import score_batch, spectrum_batch
 from ._config import show_config
 from ._core import __version__
 from ._errors import IntegrityError, NonFiniteError, PrecisionWarning
@@ -37,8 +38,10 @@ __all__ = [
     "Spectrum",
     "__version__",
     "score",
+    "score_batch",
     "show_config",
     "spectrum",
+    "spectrum_batch",
 ]
 
 _apply_environment()

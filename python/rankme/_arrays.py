@@ -21,6 +21,7 @@ __all__ = [
     "as_matrices",
     "as_matrix",
     "as_method",
+    "as_rtol",
     "type_name",
 ]
 
@@ -143,8 +144,9 @@ def as_matrices(
     if isinstance(zs, _core.ArrayView) or _core.is_array(zs):
         view = as_array(zs, name)
         if len(view.shape) != 3:  # noqa: PLR2004
+            hint = "; rankme.score takes one matrix" if len(view.shape) == 2 else ""  # noqa: PLR2004
             raise ValueError(
-                f"{name} must be {wanted}; it is {len(view.shape)}-D with shape {view.shape}"
+                f"{name} must be {wanted}; it is {len(view.shape)}-D with shape {view.shape}{hint}"
             )
         if 0 in view.shape:
             raise ValueError(
@@ -241,6 +243,19 @@ def as_method(method: object, known: tuple[str, ...]) -> None:
     if method not in known:
         names = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
         raise ValueError(f"method must be {names}, not {method!r}")
+
+
+def as_rtol(rtol: float) -> float:
+    """Check `rtol` of ``method="auto"``: a finite number, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not 0 <= rtol < math.inf:
+        raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
+    return rtol
 
 
 def _refuse_lazy_tensor(obj: object, name: str) -> None:

@@ -12,6 +12,8 @@ __version__: str
 _Doubles: TypeAlias = NDArray[np.float64]
 # scaled (m,), low (m,), high (m,), exponent: sigma = scaled * 2**exponent, between the other two
 _Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int]
+# the same of a batch: scaled, low, high, offsets, exponents
+_Batch: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, NDArray[np.int64], NDArray[np.int32]]
 
 class BlasConfig(TypedDict):
     build: str
@@ -33,6 +35,8 @@ class ArrayView:
     def device(self) -> str: ...  # "cpu", "cuda:0"; "cuda" where the producer names no device
     @property
     def pointer(self) -> int: ...
+    # along the first axis; the same memory
+    def __getitem__(self, index: int) -> ArrayView: ...
 
 # False of lists, scalars and whatever else offers none of the protocols
 def is_array(obj: object) -> bool: ...
@@ -118,6 +122,22 @@ class LayerAccumulator:
     def states(self) -> list[_GramState]: ...
 
 def spectrum(z: ArrayView, center: bool, normalize: bool, method: str) -> _Values: ...
+
+# zs: a 3-D array, or a sequence of matrices that need not be views yet. scaled, low, high: one
+# matrix after the other, matrix i at offsets[i]:offsets[i + 1]; exponents: int32 (B,)
+def spectrum_batch(
+    zs: ArrayView | Sequence[Any], center: bool, normalize: bool, method: str
+) -> _Batch: ...
+
+# (B,) scores, and the indices of those whose interval is wider than tolerance * score
+def rankme_batch(
+    scaled: _Doubles,
+    low: _Doubles,
+    high: _Doubles,
+    offsets: NDArray[np.int64],
+    eps: float,
+    tolerance: float,
+) -> tuple[_Doubles, NDArray[np.int64]]: ...
 def rankme(singular_values: _Doubles, eps: float) -> float: ...
 def rankme_bounds(low: _Doubles, high: _Doubles, eps: float) -> tuple[float, float]: ...
 def num_threads() -> int: ...

@@ -14,8 +14,8 @@ class NonFiniteError(ValueError):
     value : float
         The entry: ``nan``, ``inf`` or ``-inf``.
     matrix : int, optional
-        Where several matrices were given, such as the layers of a stack: which one, counted from 0;
-        the first with such an entry.
+        Where several matrices were given, a batch or the layers of a stack: which one, counted from
+        0; the first with such an entry.
 
     Attributes
     ----------

@@ -1,9 +1,7 @@
 """One matrix in, one score or one spectrum out."""
 
-import math
-
 from . import _core
-from ._arrays import as_eps, as_matrix, as_method
+from ._arrays import as_eps, as_matrix, as_method, as_rtol
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
 
@@ -138,13 +136,12 @@ def spectrum(
     require_budget()
     matrix = as_matrix(Z)
     as_method(method, ("gram", "qr", "auto"))
-    if not 0 <= rtol < math.inf:
-        raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
+    tolerance = as_rtol(rtol)
     if method != "auto":
         return _spectrum_by(matrix, center=center, normalize=normalize, method=method)
     result = _spectrum_by(matrix, center=center, normalize=normalize, method="gram")
     low, high = result.rankme_bounds()
-    if high - low <= rtol * result.rankme():
+    if high - low <= tolerance * result.rankme():
         return result
     return _spectrum_by(matrix, center=center, normalize=normalize, method="qr")
 

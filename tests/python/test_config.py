@@ -55,13 +55,16 @@ def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
         "IntegrityError",
+        "LayerAccumulator",
         "NonFiniteError",
         "PrecisionWarning",
         "Spectrum",
         "__version__",
         "score",
+        "score_batch",
         "show_config",
         "spectrum",
+        "spectrum_batch",
     ]
     for name in rankme.__all__:
         assert hasattr(rankme, name)

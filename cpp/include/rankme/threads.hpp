@@ -13,6 +13,19 @@ namespace rankme {
 int num_threads();
 void set_num_threads(int count);
 
+// While one lives, num_threads() is 1 on its thread: for a worker whose work has workers of its
+// own.
+class OneThread {
+public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+private:
+  bool before_;
+};
+
 struct BlasConfig {
   std::string build;      // OpenBLAS's own description of itself
   std::string core;       // the kernel set that it chose for this processor

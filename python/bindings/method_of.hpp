@@ -1,0 +1,18 @@
+// The name of a method as the core knows it.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "rankme/spectrum.hpp"
+
+namespace rankme::bindings {
+
+inline Method method_of(const std::string& name) {
+  if (name == "gram") return Method::gram;
+  if (name == "qr") return Method::qr;
+  throw pybind11::value_error("method must be 'gram' or 'qr', got '" + name + "'");
+}
+
+}  // namespace rankme::bindings
