@@ -271,17 +271,24 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
       values[layer] = singular_values(copy_of(sums_[layer]), probes_, n_rows_, center, normalize_);
     }
   };
-  if (dim_ > most_single_threaded_order) {
-    solve(0, 0, n_layers());
-    return values;
-  }
-  const auto order = static_cast<double>(dim_);
-  const double by_work = static_cast<double>(n_layers()) * order * order * order / least_work;
-  const double workers = std::min(
-      {static_cast<double>(num_threads()), static_cast<double>(n_layers()), std::floor(by_work)});
-  const SingleThreadedBlas single;
-  parallel_ranges(n_layers(), std::max(1, static_cast<int>(workers)), solve);
+  const int workers = solvers();
+  std::optional<SingleThreadedBlas> single;
+  if (workers > 1) single.emplace();
+  parallel_ranges(n_layers(), workers, solve);
   return values;
+}
+
+// How many layers are solved side by side, each on one thread and in a copy of its matrix. One:
+// they take turns, and LAPACK may use all threads.
+int LayerAccumulator::solvers() const {
+  const auto order = static_cast<double>(dim_);
+  const auto layers = static_cast<double>(n_layers());
+  const double threads = num_threads();
+  const double by_work = std::floor(layers * order * order * order / least_work);
+  const double wanted = std::min({threads, layers, std::max(1.0, by_work)});
+  if (dim_ <= most_single_threaded_order) return static_cast<int>(wanted);
+  const double copies = 2 + std::floor((32 << 20) / (8 * order * order));
+  return threads >= 2 * copies ? 1 : static_cast<int>(std::min(wanted, copies));
 }
 
 }  // namespace rankme

@@ -139,6 +139,24 @@ void spectra_are_those_of_each_layer() {
   }
 }
 
+// Beyond the order up to which LAPACK has one thread anyway. No more threads than cores: LAPACK's
+// own would spin.
+void wide_spectra_agree() {
+  const std::vector<Matrix> zs = stack_of(2, 40, 1100);
+  LayerAccumulator stack(2, 1100, false, 0);
+  stack.update(views(zs));
+  for (const int threads : {1, 2}) {
+    rankme::set_num_threads(threads);
+    std::int64_t n_rows = 0;
+    const std::vector<SingularValues> all = stack.spectra(false, &n_rows);
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+      CHECK_CLOSE(rankme::rankme(all[layer].scaled, 1e-7),
+                  rankme::rankme(oracle::singular_values(zs[layer]), 1e-7), 1e-9);
+    }
+  }
+  rankme::set_num_threads(2);
+}
+
 // An update that fails leaves every layer as it was.
 void bad_input_changes_nothing() {
   const std::vector<Matrix> good = stack_of(6, 50, 12);
@@ -211,6 +229,7 @@ int main() {
   any_number_of_threads_agrees();
   wide_layers_agree();
   spectra_are_those_of_each_layer();
+  wide_spectra_agree();
   bad_input_changes_nothing();
   stacks_merge();
   return check::finish("layers");

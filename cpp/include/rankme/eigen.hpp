@@ -12,7 +12,8 @@ namespace rankme {
 constexpr std::int64_t most_single_threaded_order = 1024;
 
 // The n eigenvalues of a symmetric matrix in ascending order. `a` is n x n, dense, its lower
-// triangle in row-major order (LAPACK's upper); it is destroyed. LAPACK dsyevd with jobz = 'N'.
+// triangle in row-major order (LAPACK's upper); it is destroyed. LAPACK dsyevd with jobz = 'N',
+// or dsyevd_2stage where the matrix is large and BLAS has one thread.
 // Throws LapackError where the routine reports a failure.
 std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n);
 

@@ -67,6 +67,7 @@ private:
   bool add_stretch(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
                    std::int64_t end, std::int64_t block_rows);
   void add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan);
+  int solvers() const;
   void require_whole() const;
   void require_mergeable(const LayerAccumulator& other) const;
 
