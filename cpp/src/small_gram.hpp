@@ -40,7 +40,7 @@ private:
   Outcome find_row_scales();
   Outcome find_means();
   double largest_entry();
-  void add_panel(std::int64_t length);
+  void add_panel(std::int64_t length, const MatrixView& next);
   void finish();
   bool rows_are_alike();
 
