@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "blas.hpp"
-#include "memory.hpp"
 #include "rankme/error.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 

@@ -9,7 +9,7 @@
 
 #include "multiversion.hpp"
 #include "rankme/error.hpp"
-#include "rankme/threads.hpp"
+#include "rankme/parallel.hpp"
 
 namespace rankme {
 

@@ -33,8 +33,9 @@ struct Extent {
 };
 Extent extent_of(std::int64_t n_rows, std::int64_t n_cols, bool center, bool normalize);
 
-// The dimensions in which there is anything at all, by the diagonal of the Gram matrix and the
-// column sums, before centring. `stride` doubles lie between two entries of the diagonal.
+// The dimensions in which there is anything at all, by the diagonal of the Gram matrix (entries
+// `stride` doubles apart) and the column sums, both before centring. A dead one has an eigenvalue
+// of exactly 0; the solver would make it eps * lambda_1, and its root is no longer small.
 std::vector<std::int64_t> live_dimensions(const double* diagonal, std::int64_t stride,
                                           const double* column_sums, std::int64_t dim);
 
