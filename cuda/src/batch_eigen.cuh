@@ -116,6 +116,7 @@ RANKME_DEVICE void bisect(const Team& team, const Tridiagonal& t, int n, double*
   const double smallest = 0x1p-1021 * largest_square;
   // The counts see a matrix that is off by a few units in the last place.
   const double slack = 0x1p-48 * fmax(fabs(low), fabs(high)) + smallest;
+  const bool zero = low == 0 && high == 0;
   for (int j = team.rank(); j < n; j += team.size()) {
     double below = low - slack;
     double above = high + slack;
@@ -127,7 +128,7 @@ RANKME_DEVICE void bisect(const Team& team, const Tridiagonal& t, int n, double*
         below = middle;
       }
     }
-    out[j] = 0.5 * (below + above);
+    out[j] = zero ? 0 : 0.5 * (below + above);
   }
 }
 

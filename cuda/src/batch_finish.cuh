@@ -41,6 +41,12 @@ RANKME_DEVICE int exponent_of(double largest) {
   return exponent < -1000 ? -1000 : exponent > 1000 ? 1000 : exponent;
 }
 
+template <int width, class Team>
+RANKME_DEVICE void set_scales(const Team& team, Workspace<width>& work) {
+  for (int i = team.rank(); i < width; i += team.size()) work.power[i] = work.inverse[i] = 1;
+  team.sync();
+}
+
 // Powers of two that bring the largest entry, of each vector or of all, near 1. Returns the common
 // exponent.
 template <int width, class Team>
@@ -51,7 +57,6 @@ RANKME_DEVICE int choose_powers(const Team& team, int order, bool each_vector,
   for (int i = team.rank(); i < width; i += team.size()) {
     const double own = i < order ? work.rows[i] : 0;
     work.power[i] = ldexp(1.0, -exponent_of(each_vector ? own : largest));
-    work.inverse[i] = 1;
   }
   team.sync();
   return each_vector ? 0 : exponent_of(largest);
@@ -158,43 +163,42 @@ RANKME_DEVICE void center(const Team& team, const Matrix& z, Workspace<width>& w
 }
 
 // The whole way of one matrix. Every thread gets the facts; out gets the live part of the matrix,
-// full and row-major.
+// full and row-major. Nearly always one round is enough. Another follows where squares left the
+// range, with powers of two, and where centring would cancel, with the first row subtracted.
 template <class Entry, int tiles, class Team>
 RANKME_DEVICE Facts gram_of(const Team& team, const Matrix& z, const Options& options,
                             Workspace<8 * tiles>& work, double* out) {
   Facts facts{all_finite, 0, 0, 0, 0, 0};
-  const bool normalize_vectors_too = options.normalize && z.rows;
+  const bool unit_vectors = options.normalize && z.rows;
   Steps steps;
   steps.normalize_entries = options.normalize && !z.rows;
   steps.ones = options.center && !z.rows ? z.order : -1;
-  accumulate<Entry, tiles>(team, z, steps, work);
-
-  if (!ordinary<Entry>(work, z, normalize_vectors_too)) {
-    facts.nonfinite = scan<Entry, tiles>(team, z, work);
-    if (facts.nonfinite != all_finite) return facts;
-    if constexpr (squares_may_overflow<Entry>) {
-      facts.exponent = choose_powers(team, z.order, normalize_vectors_too, work);
-      steps.scale = true;
-      accumulate<Entry, tiles>(team, z, steps, work);
-      // On rows of length 1 the common factor leaves no trace.
-      if (options.normalize) facts.exponent = 0;
-    }
-  } else if (normalize_vectors_too) {
-    for (int i = team.rank(); i < 8 * tiles; i += team.size()) work.power[i] = 1;
-  }
-
-  if (normalize_vectors_too) {
-    normalize_vectors(team, z.order, work);
-    steps.scale = true;
-  }
-  if (options.center) {
-    if (!z.rows) find_origin<Entry, tiles>(team, z, steps, work);
-    if (mean_dominates(work, z)) {
+  set_scales(team, work);
+  bool looked = false;
+  for (bool again = true; again;) {
+    again = false;
+    accumulate<Entry, tiles>(team, z, steps, work);
+    if (!looked && !ordinary<Entry>(work, z, unit_vectors)) {
+      facts.nonfinite = scan<Entry, tiles>(team, z, work);
+      if (facts.nonfinite != all_finite) return facts;
+      if constexpr (squares_may_overflow<Entry>) {
+        facts.exponent = choose_powers(team, z.order, unit_vectors, work);
+        // Rows of length 1 keep no trace of a common factor.
+        if (options.normalize) facts.exponent = 0;
+        steps.scale = again = true;
+      }
+      looked = true;
+    } else if (!steps.shift) {
+      if (unit_vectors) {
+        normalize_vectors(team, z.order, work);
+        steps.scale = true;
+      }
+      if (options.center && !z.rows) find_origin<Entry, tiles>(team, z, steps, work);
+      steps.shift = looked = again = options.center && mean_dominates(work, z);
       team.sync();
-      steps.shift = true;
-      accumulate<Entry, tiles>(team, z, steps, work);
     }
   }
+
   find_live(team, z, options.center, work);
   measure(team, z, steps.ones >= 0, work, facts);
   if (options.center) center(team, z, work);
