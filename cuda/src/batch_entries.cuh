@@ -54,9 +54,7 @@ struct Float32 {
   using Bits = std::uint32_t;
   static constexpr Bits magnitude = 0x7fffffff;
   static constexpr Bits nonfinite = 0x7f800000;
-  static RANKME_DEVICE double value(Bits bits) {
-    return static_cast<double>(bits_to<float>(bits));
-  }
+  static RANKME_DEVICE double value(Bits bits) { return static_cast<double>(bits_to<float>(bits)); }
 };
 
 struct Float64 {

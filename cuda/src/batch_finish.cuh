@@ -92,8 +92,8 @@ RANKME_DEVICE bool mean_dominates(const Workspace<width>& work, const Matrix& z)
     } else {
       const double origin = work.origin[i];
       const double sum = entry(work, z.order, i);
-      from_first += (entry(work, i, i) - 2 * origin * sum) +
-                    static_cast<double>(z.length) * origin * origin;
+      from_first +=
+          (entry(work, i, i) - 2 * origin * sum) + static_cast<double>(z.length) * origin * origin;
     }
   }
   return from_first < 0.5 * from_zero;
@@ -125,14 +125,14 @@ RANKME_DEVICE void measure(const Team& team, const Matrix& z, bool column_sums,
   }
   team.sync();
   double squares = 0;
-  double means = 0;
+  double sums = 0;
   for (int i = 0; i < z.order; ++i) {
     squares += work.rows[i];
-    if (column_sums) means += entry(work, z.order, i) * entry(work, z.order, i);
+    if (column_sums) sums += entry(work, z.order, i) * entry(work, z.order, i);
   }
   facts.trace = trace_of(work, z.order);
   facts.frobenius = sqrt(squares);
-  facts.mean_norm = sqrt(means / static_cast<double>(z.length));
+  facts.sums_norm = sqrt(sums);
   team.sync();
 }
 

@@ -50,7 +50,9 @@ RANKME_DEVICE void normalize_across(const Team& team, double (&a)[tiles]) {
       }
       const bool scaled = extreme && largest > 0;
       const int exponent = scaled ? ilogb(largest) : 0;
-      const double power = ldexp(1.0, -(exponent < -1000 ? -1000 : exponent > 1000 ? 1000 : exponent));
+      const double power = ldexp(1.0, -(exponent < -1000  ? -1000
+                                        : exponent > 1000 ? 1000
+                                                          : exponent));
       double again = 0;
       RANKME_UNROLL
       for (int t = 0; t < tiles; ++t) {
@@ -205,8 +207,7 @@ RANKME_DEVICE std::int64_t scan(const Team& team, const Matrix& z, Workspace<8 *
   }
   // Positions are bits here: doubles carry them from lane to lane unchanged.
   for (int mask = warp_size / 2; mask > 0; mask /= 2) {
-    const auto other =
-        bits_to<std::int64_t>(team.shuffle_xor(bits_to<double>(first), mask));
+    const auto other = bits_to<std::int64_t>(team.shuffle_xor(bits_to<double>(first), mask));
     first = other < first ? other : first;
   }
   if (team.lane() == 0) work.first_bad[team.warp()] = first;

@@ -12,8 +12,6 @@ namespace rankme::cuda::batch {
 
 namespace {
 
-constexpr int most_warps = 4;
-
 // 255 registers a thread: two blocks of four warps fill a multiprocessor's registers, and while one
 // waits for memory the other multiplies.
 template <class Entry, int tiles>
@@ -55,16 +53,13 @@ void launch_grams_of(const Matrix* matrices, unsigned count, int width, int thre
                      cudaStream_t stream) {
   switch (width) {
     case 16:
-      gram_kernel<Entry, 2>
-          <<<count, threads, 0, stream>>>(matrices, options, grams, slot, facts);
+      gram_kernel<Entry, 2><<<count, threads, 0, stream>>>(matrices, options, grams, slot, facts);
       break;
     case 32:
-      gram_kernel<Entry, 4>
-          <<<count, threads, 0, stream>>>(matrices, options, grams, slot, facts);
+      gram_kernel<Entry, 4><<<count, threads, 0, stream>>>(matrices, options, grams, slot, facts);
       break;
     case 64:
-      gram_kernel<Entry, 8>
-          <<<count, threads, 0, stream>>>(matrices, options, grams, slot, facts);
+      gram_kernel<Entry, 8><<<count, threads, 0, stream>>>(matrices, options, grams, slot, facts);
       break;
     default:
       throw std::logic_error("no batch kernel of this width");
@@ -72,12 +67,6 @@ void launch_grams_of(const Matrix* matrices, unsigned count, int width, int thre
 }
 
 }  // namespace
-
-int warps_for(DType dtype, std::int64_t length) {
-  // At least four rounds of 64 bytes each, so that the sum over warps at the end does not dominate.
-  const std::int64_t rounds = length * item_size(dtype) / 256;
-  return rounds >= most_warps ? most_warps : rounds >= 2 ? 2 : 1;
-}
 
 void launch_grams(const Matrix* matrices, std::int64_t count, DType dtype, int width, int warps,
                   const Options& options, double* grams, std::int64_t slot, Facts* facts,

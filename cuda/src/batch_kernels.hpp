@@ -10,9 +10,6 @@
 
 namespace rankme::cuda::batch {
 
-// How many warps share one matrix of such a length.
-int warps_for(DType dtype, std::int64_t length);
-
 // grams[b] gets the Gram matrix of matrices[b], ready for its eigenvalues, full and row-major,
 // facts[b].order wide; it starts at b * slot. All pointers are to device memory. Every order, and
 // the ones' row where there is one, must fit `width`: 16, 32 or 64.

@@ -8,6 +8,7 @@ namespace rankme::cuda::batch {
 
 // The largest order that the fused kernels take: the Gram matrix lies in the registers of a warp.
 constexpr int largest_width = 64;
+constexpr int most_warps = 4;  // that share one matrix
 
 // How entries may be read: 16 bytes at a time, one at a time, or, where they are not aligned, byte
 // by byte.
@@ -35,7 +36,7 @@ struct Facts {
   std::int64_t nonfinite;  // row * columns + column in Z of the first such entry, or all_finite
   double trace;            // of the Gram matrix before it was centred, on its scale
   double frobenius;        // likewise
-  double mean_norm;        // of the column sums over sqrt(N), where columns were centred
+  double sums_norm;        // of the column sums, where columns were centred
   std::int32_t exponent;   // the vectors were taken times 2^-exponent
   std::int32_t order;      // of the Gram matrix without the dimensions in which there is nothing
 };

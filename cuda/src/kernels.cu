@@ -7,3 +7,5 @@
 #include "sums.cuh"
 
 #include "factors.cuh"
+
+#include "batch_kernels.cuh"

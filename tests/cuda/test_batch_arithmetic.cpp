@@ -27,7 +27,9 @@ namespace {
 // Cyclic Jacobi in long double: nothing in common with what is tested.
 std::vector<double> reference_eigenvalues(const std::vector<long double>& dense, int n) {
   std::vector<long double> a = dense;
-  const auto at = [&](int i, int j) -> long double& { return a[static_cast<std::size_t>(i * n + j)]; };
+  const auto at = [&](int i, int j) -> long double& {
+    return a[static_cast<std::size_t>(i * n + j)];
+  };
   for (int sweep = 0; sweep < 40; ++sweep) {
     for (int p = 0; p < n; ++p) {
       for (int q = p + 1; q < n; ++q) {
@@ -94,7 +96,8 @@ std::vector<double> computed_eigenvalues(const std::vector<double>& dense, int n
 std::vector<double> with_spectrum(const std::vector<double>& values, unsigned seed) {
   const int n = static_cast<int>(values.size());
   std::vector<double> a(static_cast<std::size_t>(n * n));
-  for (int i = 0; i < n; ++i) a[static_cast<std::size_t>(i * n + i)] = values[static_cast<std::size_t>(i)];
+  for (int i = 0; i < n; ++i)
+    a[static_cast<std::size_t>(i * n + i)] = values[static_cast<std::size_t>(i)];
   for (unsigned step = 0; step < 3; ++step) {
     const Matrix v = oracle::random_matrix(1, n, seed + step);
     double squares = 0;
@@ -102,12 +105,15 @@ std::vector<double> with_spectrum(const std::vector<double>& values, unsigned se
     std::vector<double> w(static_cast<std::size_t>(n));
     double middle = 0;
     for (int i = 0; i < n; ++i) {
-      for (int j = 0; j < n; ++j) w[static_cast<std::size_t>(i)] += a[static_cast<std::size_t>(i * n + j)] * v(0, j);
+      for (int j = 0; j < n; ++j)
+        w[static_cast<std::size_t>(i)] += a[static_cast<std::size_t>(i * n + j)] * v(0, j);
       middle += v(0, i) * w[static_cast<std::size_t>(i)];
     }
     for (int i = 0; i < n; ++i) {
       for (int j = 0; j <= i; ++j) {
-        const double change = -2 / squares * (v(0, i) * w[static_cast<std::size_t>(j)] + w[static_cast<std::size_t>(i)] * v(0, j)) +
+        const double change = -2 / squares *
+                                  (v(0, i) * w[static_cast<std::size_t>(j)] +
+                                   w[static_cast<std::size_t>(i)] * v(0, j)) +
                               4 * middle / squares / squares * v(0, i) * v(0, j);
         a[static_cast<std::size_t>(i * n + j)] += change;
         a[static_cast<std::size_t>(j * n + i)] = a[static_cast<std::size_t>(i * n + j)];
@@ -124,7 +130,8 @@ void check_eigenvalues(const std::vector<double>& dense, int n, const std::strin
   const double largest = std::max(std::abs(wanted.front()), std::abs(wanted.back()));
   const double allowed = rankme::solver_error(n) * largest;
   double worst = 0;
-  for (std::size_t k = 0; k < wanted.size(); ++k) worst = std::max(worst, std::abs(got[k] - wanted[k]));
+  for (std::size_t k = 0; k < wanted.size(); ++k)
+    worst = std::max(worst, std::abs(got[k] - wanted[k]));
   check::report(worst <= allowed, __FILE__, __LINE__, name + check::against(worst, allowed));
   check::report(std::is_sorted(got.begin(), got.end()), __FILE__, __LINE__, name + " ascends");
 }
@@ -162,7 +169,8 @@ void eigenvalues_of_nasty_spectra() {
       graded[at] = std::pow(16.0, -i);
       wilkinson[at] = std::abs(i - n / 2);
       if (i + 1 < n) wilkinson[at + 1] = wilkinson[at + static_cast<std::size_t>(n)] = 1;
-      if (i + 1 < n) graded[at + 1] = graded[at + static_cast<std::size_t>(n)] = 0.5 * std::pow(16.0, -i - 1);
+      if (i + 1 < n)
+        graded[at + 1] = graded[at + static_cast<std::size_t>(n)] = 0.5 * std::pow(16.0, -i - 1);
     }
     check_eigenvalues(identity, n, named("mean on an identity"));
     check_eigenvalues(graded, n, named("graded down the diagonal"));
@@ -174,7 +182,8 @@ void eigenvalues_of_nasty_spectra() {
 
 void threads_find_what_one_finds() {
   for (const int n : {2, 5, 33}) {
-    const std::vector<double> dense = with_spectrum(spectrum(n, [](int k) { return 1.0 / (k + 1); }), 3);
+    const std::vector<double> dense =
+        with_spectrum(spectrum(n, [](int k) { return 1.0 / (k + 1); }), 3);
     const std::vector<double> alone = computed_eigenvalues(dense, n);
     for (const int warps : {1, 2}) {
       const std::vector<double> together = computed_eigenvalues(dense, n, warps);
@@ -223,7 +232,8 @@ struct Stored {
       column_stride = 2 * item + 1;
       row_stride = column_stride * exact.cols + 5;
     }
-    bytes.resize(static_cast<std::size_t>((exact.rows * row_stride + exact.cols * column_stride) / 16 + 2));
+    bytes.resize(
+        static_cast<std::size_t>((exact.rows * row_stride + exact.cols * column_stride) / 16 + 2));
     for (std::int64_t i = 0; i < exact.rows; ++i) {
       for (std::int64_t j = 0; j < exact.cols; ++j) {
         const Bits bits = encode<Entry>(exact(i, j));
@@ -231,9 +241,9 @@ struct Stored {
         exact(i, j) = Entry::value(bits);
       }
     }
-    access = order == Order::by_rows   ? batch::Access::packets
+    access = order == Order::by_rows ? batch::Access::packets
              : order == Order::loose ? batch::Access::bytes
-                                       : batch::Access::entries;
+                                     : batch::Access::entries;
   }
   unsigned char* data() { return reinterpret_cast<unsigned char*>(bytes.data()); }
 
@@ -291,14 +301,16 @@ void check_gram(const Matrix& z, Order order, const batch::Options& options, int
   double worst = 0;
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     const double value = k < got.size() ? got[got.size() - 1 - k] : 0;
-    worst = std::max(worst, std::abs(std::ldexp(value, 2 * result.facts.exponent) - wanted[k] * wanted[k]));
+    worst = std::max(
+        worst, std::abs(std::ldexp(value, 2 * result.facts.exponent) - wanted[k] * wanted[k]));
   }
   check::report(worst <= 1e-13 * largest, __FILE__, __LINE__,
                 name + check::against(worst / largest, 1e-13));
 }
 
 void grams_of_every_kind() {
-  const std::array<batch::Options, 4> all{{{false, false}, {true, false}, {false, true}, {true, true}}};
+  const std::array<batch::Options, 4> all{
+      {{false, false}, {true, false}, {false, true}, {true, true}}};
   for (const batch::Options& options : all) {
     const std::string name = std::string("center ") + (options.center ? "1" : "0") + " normalize " +
                              (options.normalize ? "1" : "0");
@@ -321,8 +333,10 @@ void grams_of_every_kind() {
     check_gram<batch::Float64, 2>(tall, Order::by_rows, options, 2, "far tall " + name);
   }
   const batch::Options plain{false, false};
-  check_gram<batch::Float32, 4>(oracle::random_matrix(25, 70, 5), Order::by_rows, plain, 1, "32 wide");
-  check_gram<batch::Float16, 8>(oracle::random_matrix(50, 70, 6), Order::by_rows, plain, 2, "64 wide");
+  check_gram<batch::Float32, 4>(oracle::random_matrix(25, 70, 5), Order::by_rows, plain, 1,
+                                "32 wide");
+  check_gram<batch::Float16, 8>(oracle::random_matrix(50, 70, 6), Order::by_rows, plain, 2,
+                                "64 wide");
   check_gram<batch::Float64, 8>(oracle::random_matrix(70, 63, 7), Order::by_rows, {true, true}, 1,
                                 "64 tall");
 }
@@ -361,13 +375,15 @@ void extreme_entries() {
   Matrix tall = oracle::random_matrix(19, 4, 3);
   Matrix exact = oracle::normalized(tall);
   for (std::int64_t i = 0; i < tall.rows; ++i) {
-    for (std::int64_t j = 0; j < tall.cols; ++j) tall(i, j) *= i % 3 == 0 ? 0x1p900 : i % 3 == 1 ? 0x1p-900 : 1;
+    for (std::int64_t j = 0; j < tall.cols; ++j)
+      tall(i, j) *= i % 3 == 0 ? 0x1p900 : i % 3 == 1 ? 0x1p-900 : 1;
   }
   Stored<batch::Float64> stored(tall, Order::by_rows);
   const Result result = gram_of<batch::Float64, 2>(stored, {false, true}, 1);
   const std::vector<double> wanted = oracle::singular_values(exact);
   const std::vector<double> got = computed_eigenvalues(result.gram, 4);
-  for (std::size_t k = 0; k < wanted.size(); ++k) CHECK_CLOSE(std::sqrt(got[3 - k]), wanted[k], 1e-13);
+  for (std::size_t k = 0; k < wanted.size(); ++k)
+    CHECK_CLOSE(std::sqrt(got[3 - k]), wanted[k], 1e-13);
 }
 
 void equal_rows_centre_to_nothing() {
