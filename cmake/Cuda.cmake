@@ -97,6 +97,8 @@ enable_language(CUDA)
 set(CMAKE_CUDA_STANDARD 20)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 set(CMAKE_CUDA_RUNTIME_LIBRARY Static) # CuPy and PyTorch bring runtimes of their own
+find_library(CUDA_CUDART NAMES cudart libcudart.so.13 HINTS "${nvcc_root}" PATH_SUFFIXES lib64 lib
+             NO_DEFAULT_PATH)
 find_package(CUDAToolkit REQUIRED)
 add_library(rankme_cuda_libraries INTERFACE)
 add_library(rankme::cuda_libraries ALIAS rankme_cuda_libraries)

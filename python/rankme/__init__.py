@@ -18,6 +18,7 @@ References
    EUSIPCO 2007.
 """
 
+from . import cuda
 from ._accumulator import Accumulator
 from ._config import show_config
 from ._core import __version__
@@ -33,6 +34,7 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "__version__",
+    "cuda",
     "score",
     "show_config",
     "spectrum",

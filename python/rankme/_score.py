@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._arrays import as_eps, as_matrix, as_method
+from ._placement import as_precision, module_of, place_of
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
 
@@ -21,6 +22,8 @@ def score(
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
+    precision: str = "float64",
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -44,6 +47,10 @@ def score(
         As in `spectrum`.
     rtol : float
         As in `spectrum`.
+    device : str, optional
+        As in `spectrum`.
+    precision : {"float64", "fast"}
+        As in `spectrum`.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def score(
 
     Raises
     ------
-    TypeError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError
+    TypeError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError, ImportError
         As `spectrum`; and if `eps` is no real number, or is outside 0 to 1.
 
     References
@@ -75,7 +82,15 @@ def score(
     3.0
     """
     checked_eps = as_eps(eps)  # before the work, not after it
-    result = spectrum(Z, center=center, normalize=normalize, method=method, rtol=rtol)
+    result = spectrum(
+        Z,
+        center=center,
+        normalize=normalize,
+        method=method,
+        rtol=rtol,
+        device=device,
+        precision=precision,
+    )
     return score_of(result, checked_eps, stacklevel=2)
 
 
@@ -86,6 +101,8 @@ def spectrum(
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
+    precision: str = "float64",
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
@@ -106,7 +123,15 @@ def spectrum(
         value. ``"auto"``: the first, and the second if the first leaves RankMe (eps = 1e-7) less
         certain than `rtol`; ``Spectrum.method`` tells which it was.
     rtol : float
-        For ``"auto"``: the width of ``rankme_bounds()`` that is accepted, in parts of RankMe.
+        For ``"auto"`` and ``"fast"``: the width of ``rankme_bounds()`` that is accepted, in parts
+        of RankMe.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where the work is done; by default where `Z` lies. An array in host memory is streamed to
+        the GPU that is named here. One on a GPU is moved nowhere.
+    precision : {"float64", "fast"}
+        On a GPU ``"fast"`` multiplies float16 and bfloat16 rows on the tensor cores, as in
+        `rankme.Accumulator`, and computes again in float64 where that leaves RankMe (eps = 1e-7)
+        less certain than `rtol`; ``Spectrum.precision`` tells which it was.
 
     Returns
     -------
@@ -118,33 +143,61 @@ def spectrum(
     TypeError
         If `Z` is no NumPy array, is masked or has another dtype.
     ValueError
-        If `Z` is not 2-D or is empty, if `method` or `rtol` is none of the above, or if
-        ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
+        If `Z` is not 2-D, is empty or lies on another GPU than `device`; if `method`, `rtol`,
+        `device` or `precision` is none of the above, or if ``RANKME_NUM_THREADS`` was set to
+        something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
     IntegrityError
         If the Gram matrix disagrees with its probes: a fault of memory, processor or BLAS.
     RuntimeError
-        If LAPACK fails; the text names the routine.
+        If LAPACK or a CUDA library fails; the text names the routine. If there is no such GPU, or
+        if this process was forked from one that had used CUDA.
     MemoryError
         If the Gram matrix or the factor does not fit; the text tells how much was wanted.
+    ImportError
+        If the work is for a GPU and the CUDA module or its libraries are missing.
     """
     require_budget()
     matrix = as_matrix(Z)
     as_method(method, ("gram", "qr", "auto"))
     if not 0 <= rtol < math.inf:
         raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
-    if method != "auto":
-        return _spectrum_by(matrix, center=center, normalize=normalize, method=method)
-    result = _spectrum_by(matrix, center=center, normalize=normalize, method="gram")
-    low, high = result.rankme_bounds()
-    if high - low <= rtol * result.rankme():
-        return result
-    return _spectrum_by(matrix, center=center, normalize=normalize, method="qr")
+    place = place_of(matrix.device, device, "Z")
+    as_precision(precision, place, method)
+    ways = _ways(method, precision)
+    for by, arithmetic in ways[:-1]:
+        result = _spectrum_by(matrix, place, by, arithmetic, center=center, normalize=normalize)
+        low, high = result.rankme_bounds()
+        if high - low <= rtol * result.rankme():
+            return result
+    return _spectrum_by(matrix, place, *ways[-1], center=center, normalize=normalize)
 
 
-def _spectrum_by(matrix: NDArray[Any], *, center: bool, normalize: bool, method: str) -> Spectrum:
+def _ways(method: str, precision: str) -> list[tuple[str, str]]:
+    """List the methods and precisions to go through until one settles RankMe."""
+    ways = [("gram" if method == "auto" else method, precision)]
+    if precision == "fast":
+        ways.append(("gram", "float64"))
+    if method == "auto":
+        ways.append(("qr", "float64"))
+    return ways
+
+
+def _spectrum_by(
+    matrix: Any,
+    place: str,
+    method: str,
+    precision: str,
+    *,
+    center: bool,
+    normalize: bool,
+) -> Spectrum:
     n_rows, n_cols = matrix.shape
     center, normalize = bool(center), bool(normalize)
-    values = _core.spectrum(matrix, center, normalize, method)
-    return Spectrum(n_rows, n_cols, center, normalize, method, *values)
+    if place == "cpu":
+        values = _core.spectrum(matrix, center, normalize, method)
+    else:
+        module, index = module_of(place)
+        values = module.spectrum(matrix, center, normalize, method, precision, index)
+    return Spectrum(n_rows, n_cols, center, normalize, method, *values, precision=precision)

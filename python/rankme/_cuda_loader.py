@@ -1,0 +1,82 @@
+"""The CUDA module and the libraries that it stands on, loaded when first needed."""
+
+import ctypes
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MISSING", "cuda_module"]
+
+# A library after those that it needs itself.
+_SONAMES = (
+    "libnvJitLink.so.13",
+    "libcublasLt.so.13",
+    "libcublas.so.13",
+    "libcusparse.so.12",
+    "libcusolver.so.12",
+)
+MISSING = (
+    "this rankme was built without its CUDA module; build it where nvcc of CUDA 13 is, with the "
+    "environment variable RANKME_CUDA=ON: see docs/gpu.md"
+)
+
+
+def cuda_module() -> Any:
+    """Return the CUDA module, loading it and its libraries on the first call.
+
+    No GPU is touched by that.
+
+    Returns
+    -------
+    module
+        ``rankme._cuda``.
+
+    Raises
+    ------
+    ImportError
+        If it was not built, or if cuBLAS or cuSOLVER is missing; the text says what to do.
+    """
+    name = f"{__package__}._cuda"
+    if importlib.util.find_spec(name) is None:
+        raise ImportError(MISSING, name=name)
+    try:
+        _load_libraries()
+        return importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        raise ImportError(
+            f"the CUDA module cannot be loaded: {error}; "
+            f'pip install "rankme[cuda13]" brings cuBLAS and cuSOLVER',
+            name=name,
+        ) from error
+
+
+def _load_libraries() -> None:
+    # The module finds its libraries by name, on its own path and then where the system looks. What
+    # must come before both: a copy that PyTorch or CuPy has loaded already, since two copies of
+    # cuBLAS would each take their work space, and packages in another folder than ours, as in a
+    # virtual environment on top of the system's packages.
+    folders = _package_folders()
+    for soname in _SONAMES:
+        if _is_loaded(soname):
+            continue
+        for folder in folders:
+            if (folder / soname).exists():
+                ctypes.CDLL(str(folder / soname))
+                break
+
+
+def _package_folders() -> list[Path]:
+    """Name the folders in which the packages of PyPI keep the libraries."""
+    spec = importlib.util.find_spec("nvidia")
+    locations = (spec and spec.submodule_search_locations) or ()
+    return [Path(location) / "cu13" / "lib" for location in locations]
+
+
+def _is_loaded(soname: str) -> bool:
+    try:
+        ctypes.CDLL(soname, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+    except OSError:
+        return False
+    return True
