@@ -6,6 +6,7 @@
 namespace rankme::bindings {
 
 void register_accumulator(pybind11::module_& m);
+void register_arrays(pybind11::module_& m);
 void register_config(pybind11::module_& m);
 void register_errors(pybind11::module_& m);
 void register_spectrum(pybind11::module_& m);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "array_view.hpp"
+#include "numpy_vectors.hpp"
 #include "rankme/gram.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/qr.hpp"
@@ -24,8 +25,9 @@ using unlock = py::call_guard<Unlocked>;
 // Every method that computes releases the GIL first and takes the accumulator's lock after, so
 // that a thread waiting for the lock never holds the interpreter.
 template <class Accumulator>
-void update(Accumulator& self, const py::array& z) {
-  const MatrixView view = view_of(z);
+void update(Accumulator& self, const ArrayView& z) {
+  require_cpu(z);
+  const MatrixView view = matrix_of(z);
   const Unlocked unlocked;
   self.update(view);
 }
@@ -50,7 +52,7 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name) {
       .def_property_readonly("n_rows",
                              py::cpp_function([](const Accumulator& self) { return self.n_rows(); },
                                               py::is_method(py::none()), unlock()))
-      .def("update", &update<Accumulator>, py::arg("z").noconvert())
+      .def("update", &update<Accumulator>, py::arg("z"))
       .def("merge", &Accumulator::merge, py::arg("other"), unlock())
       .def("reset", &Accumulator::reset, unlock())
       .def("spectrum", &spectrum<Accumulator>, py::arg("center"));

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "array_view.hpp"
+#include "numpy_vectors.hpp"
 #include "rankme/bounds.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/spectrum.hpp"
@@ -32,8 +33,9 @@ Method method_of(const std::string& name) {
 void register_spectrum(py::module_& m) {
   m.def(
       "spectrum",
-      [](const py::array& z, bool center, bool normalize, const std::string& method) {
-        const MatrixView view = view_of(z);
+      [](const ArrayView& z, bool center, bool normalize, const std::string& method) {
+        require_cpu(z);
+        const MatrixView view = matrix_of(z);
         const Method by = method_of(method);
         SingularValues values;
         {
@@ -42,7 +44,7 @@ void register_spectrum(py::module_& m) {
         }
         return to_tuple(std::move(values));
       },
-      py::arg("z").noconvert(), py::arg("center"), py::arg("normalize"), py::arg("method"));
+      py::arg("z"), py::arg("center"), py::arg("normalize"), py::arg("method"));
 
   m.def(
       "rankme", [](const Doubles& sigma, double eps) { return rankme(span_of(sigma), eps); },

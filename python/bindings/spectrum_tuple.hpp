@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "array_view.hpp"
+#include "numpy_vectors.hpp"
 #include "rankme/spectrum.hpp"
 
 namespace rankme::bindings {

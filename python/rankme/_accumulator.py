@@ -152,21 +152,25 @@ class Accumulator:
         """How many rows were taken in, over all updates and merges."""
         return int(self._core.n_rows)
 
-    def update(self, Z: NDArray[Any]) -> None:  # noqa: N803
+    def update(self, Z: object) -> None:  # noqa: N803
         """Take in more rows.
 
         Parameters
         ----------
-        Z : numpy.ndarray
-            Shape (n, dim) with n >= 1; float16, bfloat16 (of ml_dtypes), float32 or float64; any
-            strides. It is read block by block and never copied as a whole.
+        Z : array
+            Shape (n, dim) with n >= 1; float16, bfloat16, float32 or float64; any strides; whatever
+            `rankme.score` takes. It is read where it lies and never copied as a whole.
 
         Raises
         ------
         TypeError
-            If `Z` is no NumPy array, is masked or has another dtype.
+            If `Z` is no array, is masked, requires a gradient or has another dtype.
+        BufferError, ImportError
+            If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
+            no CUDA module here.
         ValueError
-            If `Z` is not 2-D, is empty, has another width or lies on another GPU than the sums.
+            If `Z` is not 2-D, is empty, contradicts itself, has another width or lies on another
+            GPU than the sums.
         NonFiniteError
             If an entry is NaN or infinite: a ValueError that names the first one.
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from ._arrays import type_name
-from ._cuda_loader import cuda_module
+from ._devices import cuda_module
 
 __all__ = ["as_device", "as_precision", "module_of", "place_of"]
 

@@ -1,9 +1,6 @@
 """One matrix in, one score or one spectrum out."""
 
 import math
-from typing import Any
-
-from numpy.typing import NDArray
 
 from . import _core
 from ._arrays import as_eps, as_matrix, as_method
@@ -15,7 +12,7 @@ __all__ = ["score", "spectrum"]
 
 
 def score(
-    Z: NDArray[Any],  # noqa: N803
+    Z: object,  # noqa: N803
     *,
     eps: float = 1e-7,
     center: bool = False,
@@ -32,9 +29,11 @@ def score(
 
     Parameters
     ----------
-    Z : numpy.ndarray
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole.
+    Z : array
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
+        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
+        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
+        is read where it lies, block by block, and never copied as a whole.
     eps : float
         Added to each ``p_k`` after the division; from 0 to 1. With 0 the result is the
         effective rank of Roy and Vetterli.
@@ -65,8 +64,8 @@ def score(
 
     Raises
     ------
-    TypeError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError, ImportError
-        As `spectrum`; and if `eps` is no real number, or is outside 0 to 1.
+    TypeError, BufferError, ImportError, ValueError, NonFiniteError, IntegrityError, RuntimeError
+        As `spectrum`, and MemoryError; and if `eps` is no real number, or is outside 0 to 1.
 
     References
     ----------
@@ -95,7 +94,7 @@ def score(
 
 
 def spectrum(
-    Z: NDArray[Any],  # noqa: N803
+    Z: object,  # noqa: N803
     *,
     center: bool = False,
     normalize: bool = False,
@@ -108,9 +107,11 @@ def spectrum(
 
     Parameters
     ----------
-    Z : numpy.ndarray
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole.
+    Z : array
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
+        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
+        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
+        is read where it lies, block by block, and never copied as a whole.
     center : bool
         Subtract the column means first.
     normalize : bool
@@ -141,11 +142,14 @@ def spectrum(
     Raises
     ------
     TypeError
-        If `Z` is no NumPy array, is masked or has another dtype.
+        If `Z` is no array, is masked, requires a gradient or has another dtype.
+    BufferError, ImportError
+        If the producer of `Z` cannot export it, or if the work is for a GPU and rankme has no
+        CUDA module here, or not its libraries.
     ValueError
-        If `Z` is not 2-D, is empty or lies on another GPU than `device`; if `method`, `rtol`,
-        `device` or `precision` is none of the above, or if ``RANKME_NUM_THREADS`` was set to
-        something else than a positive integer.
+        If `Z` is not 2-D, is empty, contradicts itself or lies on another GPU than `device`; if
+        `method`, `rtol`, `device` or `precision` is none of the above, or if
+        ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
     IntegrityError
@@ -155,8 +159,6 @@ def spectrum(
         if this process was forked from one that had used CUDA.
     MemoryError
         If the Gram matrix or the factor does not fit; the text tells how much was wanted.
-    ImportError
-        If the work is for a GPU and the CUDA module or its libraries are missing.
     """
     require_budget()
     matrix = as_matrix(Z)
@@ -185,7 +187,7 @@ def _ways(method: str, precision: str) -> list[tuple[str, str]]:
 
 
 def _spectrum_by(
-    matrix: Any,
+    matrix: _core.ArrayView,
     place: str,
     method: str,
     precision: str,

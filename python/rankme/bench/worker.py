@@ -122,7 +122,7 @@ def gram_unprobed(z: Matrix) -> Job:
     """`gram_ours` without its probes, to tell what they cost."""
     core = importlib.import_module("rankme._core")
     accumulator = core.GramAccumulator(z.shape[1], False, 0, probed=False)
-    a = np.array(z)
+    a = core.ArrayView(np.array(z))
 
     def job() -> object:
         accumulator.update(a)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MISSING", "cuda_module"]
+__all__ = ["cuda_module"]
 
 # A library after those that it needs itself.
 _SONAMES = (
@@ -17,16 +17,21 @@ _SONAMES = (
     "libcusparse.so.12",
     "libcusolver.so.12",
 )
-MISSING = (
+_MISSING = (
     "this rankme was built without its CUDA module; build it where nvcc of CUDA 13 is, with the "
     "environment variable RANKME_CUDA=ON: see docs/gpu.md"
 )
 
 
-def cuda_module() -> Any:
+def cuda_module(device: str | None = None) -> Any:
     """Return the CUDA module, loading it and its libraries on the first call.
 
     No GPU is touched by that.
+
+    Parameters
+    ----------
+    device : str, optional
+        Where an array lies that needs the module, for the message: ``"cuda:0"``.
 
     Returns
     -------
@@ -38,9 +43,22 @@ def cuda_module() -> Any:
     ImportError
         If it was not built, or if cuBLAS or cuSOLVER is missing; the text says what to do.
     """
+    try:
+        return _load()
+    except ImportError as error:
+        if device is None:
+            raise
+        raise ImportError(
+            f"the array lies on {device}, and {error}; or copy the array to the host first "
+            f"(Z.cpu() in PyTorch, Z.get() in CuPy)",
+            name=error.name,
+        ) from error
+
+
+def _load() -> Any:
     name = f"{__package__}._cuda"
     if importlib.util.find_spec(name) is None:
-        raise ImportError(MISSING, name=name)
+        raise ImportError(_MISSING, name=name)
     try:
         _load_libraries()
         return importlib.import_module(name)
