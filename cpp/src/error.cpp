@@ -7,9 +7,10 @@ namespace rankme {
 
 namespace {
 
-std::string describe(std::int64_t row, std::int64_t column, double value) {
+std::string describe(std::int64_t matrix, std::int64_t row, std::int64_t column, double value) {
   const char* text = std::isnan(value) ? "nan" : (value > 0 ? "inf" : "-inf");
-  return "Z[" + std::to_string(row) + ", " + std::to_string(column) + "] is " + text +
+  const std::string name = matrix < 0 ? "Z" : "Zs[" + std::to_string(matrix) + "]";
+  return name + "[" + std::to_string(row) + ", " + std::to_string(column) + "] is " + text +
          "; every entry must be finite";
 }
 
@@ -27,8 +28,13 @@ std::string mebibytes(double bytes) {
 
 }  // namespace
 
-NonFiniteError::NonFiniteError(std::int64_t row, std::int64_t column, double value)
-    : std::runtime_error(describe(row, column, value)), row_(row), column_(column), value_(value) {}
+NonFiniteError::NonFiniteError(std::int64_t row, std::int64_t column, double value,
+                               std::int64_t matrix)
+    : std::runtime_error(describe(matrix, row, column, value)),
+      row_(row),
+      column_(column),
+      value_(value),
+      matrix_(matrix) {}
 
 TornError::TornError()
     : std::runtime_error(

@@ -17,7 +17,9 @@ void register_errors(py::module_&) {
       if (failure) std::rethrow_exception(failure);
     } catch (const NonFiniteError& error) {
       const py::object type = py::module_::import("rankme._errors").attr("NonFiniteError");
-      const py::object made = type(error.row(), error.column(), error.value());
+      const py::object matrix =
+          error.matrix() < 0 ? py::object(py::none()) : py::int_(error.matrix());
+      const py::object made = type(error.row(), error.column(), error.value(), matrix);
       PyErr_SetObject(type.ptr(), made.ptr());
     } catch (const IntegrityError& error) {
       const py::object type = py::module_::import("rankme._errors").attr("IntegrityError");

@@ -10,16 +10,19 @@ namespace rankme {
 // An entry of the input is NaN or infinite.
 class NonFiniteError : public std::runtime_error {
 public:
-  NonFiniteError(std::int64_t row, std::int64_t column, double value);
+  // matrix: which one of a batch, or -1.
+  NonFiniteError(std::int64_t row, std::int64_t column, double value, std::int64_t matrix = -1);
 
   std::int64_t row() const noexcept { return row_; }
   std::int64_t column() const noexcept { return column_; }
   double value() const noexcept { return value_; }
+  std::int64_t matrix() const noexcept { return matrix_; }
 
 private:
   std::int64_t row_;
   std::int64_t column_;
   double value_;
+  std::int64_t matrix_;
 };
 
 // An accumulator holds part of an update, because the array changed while it was being read.
