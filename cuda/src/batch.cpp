@@ -16,6 +16,7 @@
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/spectrum.hpp"
+#include "rankme/error.hpp"
 #include "rankme/parallel.hpp"
 #include "rankme/widen.hpp"
 
@@ -277,7 +278,7 @@ private:
   try {
     throw_first_nonfinite({entry.data(), z.dtype, 1, 1, item, item});
   } catch (const NonFiniteError& error) {
-    throw NonFiniteInBatch(matrix, NonFiniteError(row, column, error.value()));
+    throw NonFiniteError(row, column, error.value(), matrix);
   }
 }
 
@@ -308,7 +309,7 @@ BatchSpectra singular_values(const BatchSource& source, bool center, bool normal
     try {
       put(singular_values(one, center, normalize, method, precision, device), matrix, all);
     } catch (const NonFiniteError& error) {
-      throw NonFiniteInBatch(matrix, error);
+      throw NonFiniteError(error.row(), error.column(), error.value(), matrix);
     }
   }
   if (bad.any()) {

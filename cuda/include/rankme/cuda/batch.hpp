@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "rankme/cuda/gram.hpp"
-#include "rankme/error.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/values.hpp"
 
@@ -23,17 +22,6 @@ struct BatchSpectra {
   std::vector<int> exponents;
 };
 
-// NonFiniteError of a matrix in a batch.
-class NonFiniteInBatch : public NonFiniteError {
-public:
-  NonFiniteInBatch(std::int64_t matrix, const NonFiniteError& error)
-      : NonFiniteError(error), matrix_(matrix) {}
-  std::int64_t matrix() const noexcept { return matrix_; }
-
-private:
-  std::int64_t matrix_;
-};
-
 // Matrices that all lie in the same place. on_device and the producers as in Source.
 struct BatchSource {
   std::vector<MatrixView> views;
@@ -43,7 +31,7 @@ struct BatchSource {
 
 // As singular_values of each matrix, with intervals that hold the same exact values; a small
 // matrix is not probed, since what rounding can do to so short sums is known beforehand. `workers`
-// host threads turn eigenvalues into singular values. Throws NonFiniteInBatch for the first matrix,
+// host threads turn eigenvalues into singular values. Throws NonFiniteError for the first matrix,
 // in their order, that is not finite. Small: by the Gram matrix, with a shorter side of 64 at most
 // (63 where columns are centred). The others are computed one after the other.
 BatchSpectra singular_values(const BatchSource& source, bool center, bool normalize, Method method,
