@@ -75,8 +75,8 @@ cudaError_t add_scaled(double* to, const double* from, std::int64_t n, int shift
                        cudaStream_t stream);
 // x *= 2^shift
 cudaError_t scale(double* x, std::int64_t n, int shift, cudaStream_t stream);
-// gram <- the sums over `splits` of the tiles of the triangle: tile t = i (i + 1) / 2 + j of split s
-// begins at sums + (s * tiles + t) * tile * tile and holds rows i, columns j.
+// gram <- the sums over `splits` of the tiles of the triangle: tile t = i (i + 1) / 2 + j of split
+// s begins at sums + (s * tiles + t) * tile * tile and holds rows i, columns j.
 cudaError_t gather_tiles(double* gram, const double* sums, std::int64_t dim, std::int64_t tile,
                          std::int64_t splits, cudaStream_t stream);
 // gram (+)= the sum of `count` float32 matrices of the same shape, one after the other

@@ -20,7 +20,8 @@ constexpr int spread_sums = probe_count + 1;  // the probes' and the column's ow
 
 // T (rows, 8) = B X, a warp for each four rows.
 __global__ void __launch_bounds__(gather_threads)
-    gather_kernel(DeviceBlock block, const double* __restrict__ by_probe, double* __restrict__ out) {
+    gather_kernel(DeviceBlock block, const double* __restrict__ by_probe,
+                  double* __restrict__ out) {
   const int lane = threadIdx.x % 32;
   const std::int64_t warp =
       static_cast<std::int64_t>(blockIdx.x) * (gather_threads / 32) + threadIdx.x / 32;
@@ -131,7 +132,8 @@ cudaError_t probe_products(const DeviceBlock& block, const double* by_probe, dou
   const std::int64_t range = (block.rows + wanted - 1) / wanted;
   const auto ranges = static_cast<unsigned>((block.rows + range - 1) / range);
   const auto across = static_cast<unsigned>((block.cols + spread_threads - 1) / spread_threads);
-  spread_kernel<<<dim3(across, ranges), spread_threads, 0, stream>>>(block, gathered, partial, range);
+  spread_kernel<<<dim3(across, ranges), spread_threads, 0, stream>>>(block, gathered, partial,
+                                                                     range);
   if (const cudaError_t status = cudaGetLastError(); status != cudaSuccess) return status;
 
   add_ranges_kernel<<<dim3(across, spread_sums), spread_threads, 0, stream>>>(

@@ -115,7 +115,8 @@ __global__ void __launch_bounds__(row_threads)
   for (int r = threadIdx.y; r < turn; r += blockDim.y) {
     const std::int64_t i = row0 + r;
     const std::int64_t j = col0 + threadIdx.x;
-    if (i < block.filled_rows && j < block.stride) block.data[i * block.stride + j] = tile[threadIdx.x][r];
+    if (i < block.filled_rows && j < block.stride)
+      block.data[i * block.stride + j] = tile[threadIdx.x][r];
   }
   seen.tell(flags);
 }
@@ -129,8 +130,9 @@ cudaError_t launch_widen(const MatrixView& z, const DeviceBlock& block, const En
   if (by_columns) {
     const std::int64_t across = (block.stride + turn - 1) / turn;
     const std::int64_t down = (block.filled_rows + turn - 1) / turn;
-    widen_columns<dtype, aligned><<<static_cast<unsigned>(across * down), dim3(turn, 8), 0, stream>>>(
-        z, block, index, across, flags);
+    widen_columns<dtype, aligned>
+        <<<static_cast<unsigned>(across * down), dim3(turn, 8), 0, stream>>>(z, block, index,
+                                                                             across, flags);
     return cudaGetLastError();
   }
   unsigned across = 1;
@@ -139,13 +141,16 @@ cudaError_t launch_widen(const MatrixView& z, const DeviceBlock& block, const En
   const std::int64_t rows_each = 2 * static_cast<std::int64_t>(threads.y);
   const auto grid = static_cast<unsigned>((block.filled_rows + rows_each - 1) / rows_each);
   const std::int64_t four = 4 * item > 16 ? 16 : 4 * item;
-  const bool together = aligned && z.col_stride == item &&
-                        reinterpret_cast<std::uintptr_t>(z.data) % static_cast<std::uintptr_t>(four) == 0 &&
-                        (z.rows == 1 || z.row_stride % four == 0);
+  const bool together =
+      aligned && z.col_stride == item &&
+      reinterpret_cast<std::uintptr_t>(z.data) % static_cast<std::uintptr_t>(four) == 0 &&
+      (z.rows == 1 || z.row_stride % four == 0);
   if (together) {
-    widen_rows<dtype, aligned, true><<<grid, threads, 0, stream>>>(z, block, index, rows_each, flags);
+    widen_rows<dtype, aligned, true>
+        <<<grid, threads, 0, stream>>>(z, block, index, rows_each, flags);
   } else {
-    widen_rows<dtype, aligned, false><<<grid, threads, 0, stream>>>(z, block, index, rows_each, flags);
+    widen_rows<dtype, aligned, false>
+        <<<grid, threads, 0, stream>>>(z, block, index, rows_each, flags);
   }
   return cudaGetLastError();
 }
@@ -155,8 +160,7 @@ cudaError_t widen_dtype(const MatrixView& z, const DeviceBlock& block, const Ent
                         Flags* flags, cudaStream_t stream) {
   const auto item = static_cast<std::int64_t>(item_size(dtype));
   const auto address = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(z.data));
-  const bool aligned =
-      address % item == 0 && z.row_stride % item == 0 && z.col_stride % item == 0;
+  const bool aligned = address % item == 0 && z.row_stride % item == 0 && z.col_stride % item == 0;
   return aligned ? launch_widen<dtype, true>(z, block, index, flags, stream)
                  : launch_widen<dtype, false>(z, block, index, flags, stream);
 }
@@ -238,7 +242,7 @@ __global__ void __launch_bounds__(shape_threads)
 cudaError_t shape_rows(const DeviceBlock& block, const Shape& shape, Flags* flags,
                        cudaStream_t stream) {
   shape_rows_kernel<<<static_cast<unsigned>(block.rows), shape_threads, 0, stream>>>(block, shape,
-                                                                                    flags);
+                                                                                     flags);
   return cudaGetLastError();
 }
 
@@ -254,7 +258,7 @@ __global__ void __launch_bounds__(shape_threads)
 cudaError_t row_scales(const DeviceBlock& block, double* powers, double* inverses,
                        cudaStream_t stream) {
   row_scales_kernel<<<static_cast<unsigned>(block.rows), shape_threads, 0, stream>>>(block, powers,
-                                                                                    inverses);
+                                                                                     inverses);
   return cudaGetLastError();
 }
 

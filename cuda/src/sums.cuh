@@ -108,7 +108,8 @@ struct GatherFloats {
   __device__ void operator()(std::int64_t i, std::int64_t j) const {
     const std::int64_t at = i * dim + j;
     double sum = add ? gram[at] : 0;
-    for (std::int64_t c = 0; c < count; ++c) sum += static_cast<double>(products[c * dim * dim + at]);
+    for (std::int64_t c = 0; c < count; ++c)
+      sum += static_cast<double>(products[c * dim * dim + at]);
     gram[at] = sum;
   }
 };
@@ -192,8 +193,8 @@ cudaError_t gather_floats(double* gram, const float* products, std::int64_t dim,
 
 cudaError_t triangle_squares(const double* gram, std::int64_t dim, double* squares,
                              double* diagonal, cudaStream_t stream) {
-  triangle_squares_kernel<<<static_cast<unsigned>(dim), sum_threads, 0, stream>>>(gram, dim, squares,
-                                                                                 diagonal);
+  triangle_squares_kernel<<<static_cast<unsigned>(dim), sum_threads, 0, stream>>>(
+      gram, dim, squares, diagonal);
   return cudaGetLastError();
 }
 

@@ -12,8 +12,8 @@ namespace detail {
 
 // On the current device. Plain cudaMalloc and not the stream-ordered allocator: its pool and the
 // pool's settings would be shared with every other library of the process. What is used again and
-// again is kept in a Lease, so that a warm call allocates nothing large. Where memory is short, idle leases
-// of the device give theirs back before OutOfMemory is thrown.
+// again is kept in a Lease, so that a warm call allocates nothing large. Where memory is short,
+// idle leases of the device give theirs back before OutOfMemory is thrown.
 void* allocate_device(double bytes, const std::string& purpose);
 void free_device(void* data) noexcept;
 void* allocate_pinned(double bytes, const std::string& purpose);
@@ -25,9 +25,8 @@ public:
   Buffer() = default;
   // Of `count` entries that hold anything. Throws OutOfMemory, naming the purpose.
   Buffer(std::int64_t count, const std::string& purpose)
-      : data_(count > 0 ? static_cast<T*>(allocate(static_cast<double>(sizeof(T)) *
-                                                       static_cast<double>(count),
-                                                   purpose))
+      : data_(count > 0 ? static_cast<T*>(allocate(
+                              static_cast<double>(sizeof(T)) * static_cast<double>(count), purpose))
                         : nullptr),
         size_(count) {}
   ~Buffer() { release(data_); }

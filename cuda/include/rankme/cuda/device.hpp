@@ -31,6 +31,13 @@ std::vector<std::pair<std::string, std::string>> library_versions();
 // started. What starts any work on a device calls it first.
 void require_device(int device);
 
+// The device that an address belongs to. Throws where it is none of a device.
+int device_of(const void* data);
+
+// Whether this process was forked from one in which CUDA had been started. What was allocated there
+// can be neither used nor freed here.
+bool forked() noexcept;
+
 // Makes a device current for its own lifetime, and the caller's current again afterwards.
 class DeviceSwitch {
 public:

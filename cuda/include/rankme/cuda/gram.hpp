@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -45,7 +46,7 @@ private:
 // What is done to rows on their way, as GramAccumulator::Preparation; all of it device memory.
 struct Recipe {
   bool normalize = false;
-  const double* column_powers = nullptr;  // dim factors, and dim more that are multiplied after
+  const double* column_powers = nullptr;  // both factors of unit_scale() for each column, or none
   const double* column_inverses = nullptr;
   const double* subtract_row = nullptr;
   bool subtract_first_column = false;
@@ -58,24 +59,30 @@ struct Recipe {
 
 // The probes of a seed on the device, in both orders.
 struct DeviceProbes {
-  DeviceProbes(std::int64_t dim, std::uint64_t seed, cudaStream_t stream);
+  DeviceProbes(std::int64_t dim, std::uint64_t seed);
   std::vector<double> host;       // (dim, 8)
   DeviceBuffer<double> by_row;    // (dim, 8)
   DeviceBuffer<double> by_probe;  // (8, dim)
 };
 
-// How the passes of this process went: for tests, and for people who want to know.
-struct PassFacts {
-  double largest = 0;      // magnitude of what was multiplied, before the power of two
-  bool tensor_cores = false;
+// How a pass multiplies.
+struct PassOptions {
+  SyrkPlan plan;
+  Precision precision = Precision::float64;
+  std::int64_t block_bytes = 0;  // 0: as the memory of the device suggests
 };
 
-// sum <- the Gram matrix of all rows of the source, which must have sum.dim columns. exponent: the
-// power of two to try first; keep: it must not become smaller. Throws NonFiniteError; the sum is then
-// worthless, as it is after any exception.
+struct PassFacts {
+  double largest = 0;  // magnitude of what was multiplied, before the power of two
+  bool fast = false;   // on tensor cores
+};
+
+// sum <- the Gram matrix of all rows of the source, which must have sum.dim columns, and at least
+// one. sum.exponent and sum.zero are those of what it will be added to: the power of two to begin
+// with, and whether a smaller one will do. Throws NonFiniteError; after any exception the sum is
+// worthless.
 PassFacts gram_pass(Lane& lane, const Source& source, const Recipe& recipe,
-                    const DeviceProbes& probes, const SyrkPlan& plan, Precision precision,
-                    int exponent, bool keep, DeviceSum& sum);
+                    const DeviceProbes& probes, const PassOptions& options, DeviceSum& sum);
 
 class GramAccumulator {
 public:
@@ -92,14 +99,15 @@ public:
   void update(const Source& source);
   // Through the host where the other one is on another device.
   void merge(const GramAccumulator& other);
-  void merge(const GramSum& sum, std::int64_t n_rows);
+  // Of an accumulator on the host, whose other settings must be the same.
+  void merge(const GramSum& sum, std::int64_t n_rows, bool normalize, std::uint64_t seed);
   void reset();
 
-  std::int64_t dim() const { return sum_.dim; }
+  std::int64_t dim() const { return dim_; }
   bool normalize() const { return normalize_; }
   std::uint64_t seed() const { return seed_; }
   int device() const { return device_; }
-  Precision precision() const { return precision_; }
+  Precision precision() const { return options_.precision; }
   std::int64_t n_rows() const;
   // How many rows went through tensor cores, of those that came by update().
   std::int64_t fast_rows() const;
@@ -107,23 +115,24 @@ public:
   // As singular_values() of the host's accumulator; the eigenvalues come from the device.
   SingularValues spectrum(bool center, std::int64_t* n_rows) const;
 
-  // For the benchmark: which way the products go.
-  void set_syrk(Syrk way);
+  // How products are computed, for the benchmark: tile 0 chooses dsyrk, otherwise it is the width
+  // of the tiles; block_bytes 0 leaves the choice of blocks alone.
+  void set_products(std::int64_t tile, std::int64_t splits, std::int64_t block_bytes);
 
 private:
+  // Made with the device current.
   struct OnDevice;
 
+  void require_mergeable(std::int64_t dim, bool normalize, std::uint64_t seed) const;
+
+  std::int64_t dim_;
   bool normalize_;
   std::uint64_t seed_;
   int device_;
-  Precision precision_;
-  SyrkPlan plan_;
+  PassOptions options_;
   std::int64_t n_rows_ = 0;
   std::int64_t fast_rows_ = 0;
-  // Made and freed with the device current.
-  DeviceSum sum_;
-  DeviceSum aside_;
-  DeviceProbes probes_;
+  std::unique_ptr<OnDevice> state_;
   mutable std::mutex mutex_;
 };
 

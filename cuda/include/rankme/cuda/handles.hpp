@@ -47,8 +47,8 @@ private:
   cudaEvent_t event_ = nullptr;
 };
 
-// float64 in its native arithmetic: the default math mode knows no TF32 for doubles, and the
-// emulation of float64 by integers stays off whatever the environment says (docs/decisions.md).
+// In the default math mode, in which calls on doubles know no TF32 and emulate nothing. Whoever
+// sets CUBLAS_EMULATE_DOUBLE_PRECISION asks for it; the probes measure what comes of it.
 class BlasHandle {
 public:
   explicit BlasHandle(cudaStream_t stream);
@@ -80,24 +80,32 @@ private:
 struct Lane {
   explicit Lane(int device);
 
+  SolverHandle& solver();  // on work; made when first asked for
+  void synchronize() const;
+  void drop_buffers();
+
   int device;
   Stream copy;
   Stream load;
   Stream work;
-  BlasHandle blas;                     // on work
+  BlasHandle blas;  // on work
   std::unique_ptr<SolverHandle> made_solver;
-  SolverHandle& solver();              // on work; made when first asked for
+
+  Event begin;
+  std::array<Event, 2> converted;   // the block is ready for the products
+  std::array<Event, 2> multiplied;  // and may be overwritten
+  std::array<Event, 3> copied;      // pinned may be filled again, and landed be read
+  std::array<Event, 3> consumed;    // landed may be overwritten
+
   std::array<DeviceBuffer<double>, 2> blocks;
-  std::array<Event, 2> converted;      // the block is ready for the products
-  std::array<Event, 2> multiplied;     // and may be overwritten
   std::array<PinnedBuffer<std::byte>, 3> pinned;
   std::array<DeviceBuffer<std::byte>, 3> landed;  // what was copied from pinned
-  std::array<Event, 3> copied;         // pinned may be filled again
-  std::array<Event, 3> consumed;       // landed may be overwritten
-  DeviceBuffer<double> scratch;        // of probes and reductions, on load
+  DeviceBuffer<double> scratch;                   // of probes and reductions, on load
+  DeviceBuffer<double> products;                  // of tiles, on work
+  DeviceBuffer<std::uint64_t> flags;              // what the rows were found to be, on load
+  DeviceBuffer<double*> tile_pointers;
   DeviceBuffer<std::byte> solver_space;
-  PinnedBuffer<double> answer;         // small results on their way to the host
-  Event begin;
+  PinnedBuffer<double> answer;  // small results on their way to the host
 };
 
 // Borrows a lane of the device, makes the device current, and at its end waits for all streams
@@ -127,7 +135,7 @@ cudaStream_t import_stream(int device);
 // per-thread one, otherwise a cudaStream_t, as in the CUDA array interface).
 void wait_for_producer(Lane& lane, std::optional<std::uintptr_t> producer);
 
-// Frees the buffers of the device's idle lanes.
+// Frees the buffers of the device's idle lanes. Safe while others are in use.
 void trim(int device) noexcept;
 
 }  // namespace rankme::cuda

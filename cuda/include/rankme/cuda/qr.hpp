@@ -28,7 +28,8 @@ public:
   // The same with what a one-shot call does to its rows.
   void update(const Source& source, const Recipe& recipe);
   void merge(const QrAccumulator& other);
-  void merge(const QrFactor& factor, std::int64_t n_rows);
+  // Of an accumulator on the host.
+  void merge(const QrFactor& factor, std::int64_t n_rows, bool normalize);
   void reset();
 
   std::int64_t dim() const { return dim_; }
@@ -40,15 +41,13 @@ public:
   SingularValues spectrum(bool center, std::int64_t* n_rows) const;
 
 private:
-  void eliminate(Lane& lane, std::int64_t rows);
-
   std::int64_t dim_;
   bool with_ones_;
   bool normalize_;
   int device_;
   std::int64_t n_rows_ = 0;
   std::int64_t blocks_ = 0;
-  DeviceBuffer<double> factor_;   // (order, order) column-major, upper triangle
+  DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
   mutable std::mutex mutex_;
 };
 
