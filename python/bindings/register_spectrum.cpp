@@ -4,6 +4,7 @@
 #include <string>
 
 #include "array_view.hpp"
+#include "method_name.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/bounds.hpp"
 #include "rankme/entropy.hpp"
@@ -20,12 +21,6 @@ namespace {
 
 std::span<const double> span_of(const Doubles& values) {
   return {values.data(), static_cast<std::size_t>(values.size())};
-}
-
-Method method_of(const std::string& name) {
-  if (name == "gram") return Method::gram;
-  if (name == "qr") return Method::qr;
-  throw py::value_error("method must be 'gram' or 'qr', got '" + name + "'");
 }
 
 }  // namespace
