@@ -54,7 +54,7 @@ test-cuda: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/cuda-build
 	    $(BIN)/python -m pip install --quiet --no-build-isolation \
 	    $(if $(wildcard $(STAMPS)/editable),--editable) .
 	touch $(STAMPS)/package
-	$(BIN)/python -m pytest tests/python/test_cuda_*.py $(PYTEST_ARGS)
+	RANKME_GPU_TESTS=built $(BIN)/python -m pytest tests/python/test_cuda_*.py $(PYTEST_ARGS)
 
 sanitize: asan tsan
 

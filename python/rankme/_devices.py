@@ -18,8 +18,8 @@ _SONAMES = (
     "libcusolver.so.12",
 )
 _MISSING = (
-    "this rankme was built without its CUDA module; build it where nvcc of CUDA 13 is, with the "
-    "environment variable RANKME_CUDA=ON: see docs/gpu.md"
+    "this installation of rankme has no CUDA module: build rankme where nvcc is, with RANKME_CUDA=ON "
+    'in the environment, and pip install "rankme[cuda13]" for its libraries (docs/gpu.md)'
 )
 
 

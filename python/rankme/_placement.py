@@ -128,7 +128,8 @@ def place_of(array_device: str, device: str | None, name: str) -> str:
     if device is None:
         return as_device(array_device)
     place = as_device(device)
-    if array_device not in ("cpu", place):
+    # "cuda" alone: the producer does not say on which, and the pointer will.
+    if array_device not in ("cpu", place) and (array_device, place[:4]) != ("cuda", "cuda"):
         raise ValueError(
             f"{name} lies on {array_device}, and device is {place}; rankme moves no array off its "
             f"GPU: compute on {array_device}, or copy {name} first"
