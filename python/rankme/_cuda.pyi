@@ -2,6 +2,7 @@
 # and functions of _core with the device, the number of a GPU, and the same values and states. All
 # that take an array take one on the host or on that device.
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,3 +84,14 @@ class QrAccumulator(_Accumulator):
 def spectrum(
     z: ArrayView, center: bool, normalize: bool, method: str, precision: str, device: int
 ) -> _Values: ...
+
+# zs: a 3-D view, or views of matrices; all on the host, or all on that device. As that of _core:
+# (scaled, low, high, offsets, exponents), flat, matrix i at offsets[i]:offsets[i + 1]
+def spectrum_batch(
+    zs: ArrayView | Sequence[ArrayView],
+    center: bool,
+    normalize: bool,
+    method: str,
+    precision: str,
+    device: int,
+) -> tuple[_Doubles, _Doubles, _Doubles, NDArray[np.int64], NDArray[np.int32]]: ...
