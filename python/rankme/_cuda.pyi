@@ -1,4 +1,4 @@
-# The CUDA module. Private, and perhaps not there: `rankme._cuda_loader` loads it. It has the classes
+# The CUDA module. Private, and perhaps not there: `rankme._devices` loads it. It has the classes
 # and functions of _core with the device, the number of a GPU, and the same values and states. All
 # that take an array take one on the host or on that device.
 
