@@ -147,13 +147,8 @@ void reserve_blocks(Lane& lane, const BlockPlan& cut) {
 }
 
 std::int64_t default_block_bytes(const Lane& lane) {
-  std::size_t free_bytes = 0;
-  std::size_t total_bytes = 0;
-  RANKME_CUDA(cudaMemGetInfo(&free_bytes, &total_bytes));
-  static_cast<void>(lane);
   // Of the size of the device and not of what is free, so that results repeat.
-  return std::clamp<std::int64_t>(static_cast<std::int64_t>(total_bytes) / 256, 32 << 20,
-                                  512 << 20);
+  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 512 << 20);
 }
 
 }  // namespace rankme::cuda

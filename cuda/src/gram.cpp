@@ -21,7 +21,7 @@ GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t
                                  Precision precision)
     : dim_(valid_dim(dim)), normalize_(normalize), seed_(seed), device_(device) {
   Lease lane(device);
-  options_.plan = choose_syrk(dim, device_info(device).multiprocessors);
+  options_.plan = choose_syrk(dim, lane->multiprocessors);
   options_.precision = precision;
   state_ = std::make_unique<OnDevice>(dim, seed);
   state_->sum.clear(lane->work);

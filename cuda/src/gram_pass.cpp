@@ -26,12 +26,13 @@ struct Pass {
 Pass plan_pass(const Lane& lane, const Source& source, const PassOptions& options, bool fast,
                int exponent) {
   Pass pass{};
-  if (!fast) pass.plan = fit_rows(options.plan, source.view.rows);
   const std::int64_t block_bytes =
       options.block_bytes > 0 ? options.block_bytes : default_block_bytes(lane);
   // Rows from the host come in what a pinned buffer holds.
   const BlockLimits limits{block_bytes, source.on_device ? block_bytes : staging_bytes,
                            item_size(source.view.dtype)};
+  const std::int64_t at_once = plan_blocks(source.view.rows, source.view.cols, {}, limits).rows;
+  if (!fast) pass.plan = fit_rows(options.plan, at_once);
   pass.feed.cut = plan_blocks(source.view.rows, source.view.cols, pass.plan, limits);
   pass.feed.splits = pass.plan.splits;
   pass.feed.factor = std::ldexp(1.0, -exponent);
@@ -74,11 +75,10 @@ Findings run(Lane& lane, const Source& source, const Recipe& recipe, const Devic
 
 PassFacts gram_pass(Lane& lane, const Source& source, const Recipe& recipe,
                     const DeviceProbes& probes, const PassOptions& options, DeviceSum& sum) {
-  const DType dtype = source.view.dtype;
   // Rows from the host arrive without gaps.
-  const bool narrow = dtype == DType::float16 || dtype == DType::bfloat16;
   bool fast = options.precision == Precision::fast && sum.exponent == 0 && !recipe.scales() &&
-              !recipe.shifts() && (source.on_device ? can_be_fast(source.view) : narrow);
+              !recipe.shifts() && knows_fast(source.view.dtype, lane.device) &&
+              (!source.on_device || can_be_fast(source.view));
   const bool may_shrink = sum.zero;
   for (;;) {
     const Pass pass = plan_pass(lane, source, options, fast, sum.exponent);

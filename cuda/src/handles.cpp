@@ -92,7 +92,13 @@ Pool& pool() {
 
 }  // namespace
 
-Lane::Lane(int device_) : device(device_), load(true), blas(work) {}
+Lane::Lane(int device_) : device(device_), load(true), blas(work) {
+  RANKME_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  std::size_t free = 0;
+  std::size_t total = 0;
+  RANKME_CUDA(cudaMemGetInfo(&free, &total));
+  total_bytes = static_cast<std::int64_t>(total);
+}
 
 SolverHandle& Lane::solver() {
   if (!made_solver) made_solver = std::make_unique<SolverHandle>(work);

@@ -11,22 +11,34 @@ namespace rankme::cuda {
 
 namespace {
 
-constexpr int gather_rows = 4;  // rows of a warp: 32 running sums a thread, and X read once for all
+constexpr int gather_rows = 4;  // of a block: 32 running sums a thread, and X is read once for all
 constexpr int gather_threads = 128;
 constexpr int spread_threads = 128;
 constexpr int spread_sums = probe_count + 1;  // the probes' and the column's own
 
 }  // namespace
 
-// T (rows, 8) = B X, a warp for each four rows.
+// Sums 32 numbers of each lane over the lanes of a warp: lane l gets the sum of the numbers l in
+// x[0]. Each step halves what a lane has to carry on. A template, so that x stays in registers.
+template <int half = 16>
+__device__ inline void sum_over_lanes(double (&x)[32]) {
+  const bool upper = (threadIdx.x & half) != 0;
+#pragma unroll
+  for (int k = 0; k < half; ++k) {
+    const double kept = upper ? x[k + half] : x[k];
+    const double given = upper ? x[k] : x[k + half];
+    x[k] = kept + __shfl_xor_sync(0xffffffffu, given, half);
+  }
+  if constexpr (half > 1) sum_over_lanes<half / 2>(x);
+}
+
+// T (rows, 8) = B X, a block of threads for each four rows.
 __global__ void __launch_bounds__(gather_threads)
     gather_kernel(DeviceBlock block, const double* __restrict__ by_probe,
                   double* __restrict__ out) {
-  const int lane = threadIdx.x % 32;
-  const std::int64_t warp =
-      static_cast<std::int64_t>(blockIdx.x) * (gather_threads / 32) + threadIdx.x / 32;
-  const std::int64_t first = warp * gather_rows;
-  if (first >= block.rows) return;
+  static_assert(gather_rows * probe_count == 32);
+  __shared__ double of_warps[gather_threads];
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * gather_rows;
   // Beyond the last row the last one is read again and not written.
   const double* rows[gather_rows];
 #pragma unroll
@@ -34,8 +46,8 @@ __global__ void __launch_bounds__(gather_threads)
     const std::int64_t row = first + r < block.rows ? first + r : block.rows - 1;
     rows[r] = block.data + row * block.stride;
   }
-  double sums[gather_rows][probe_count] = {};
-  for (std::int64_t j = lane; j < block.cols; j += 32) {
+  double sums[32] = {};
+  for (std::int64_t j = threadIdx.x; j < block.cols; j += gather_threads) {
     double b[gather_rows];
 #pragma unroll
     for (int r = 0; r < gather_rows; ++r) b[r] = rows[r][j];
@@ -43,20 +55,17 @@ __global__ void __launch_bounds__(gather_threads)
     for (int p = 0; p < probe_count; ++p) {
       const double x = __ldg(by_probe + p * block.cols + j);
 #pragma unroll
-      for (int r = 0; r < gather_rows; ++r) sums[r][p] += b[r] * x;
+      for (int r = 0; r < gather_rows; ++r) sums[r * probe_count + p] += b[r] * x;
     }
   }
-#pragma unroll
-  for (int r = 0; r < gather_rows; ++r) {
-#pragma unroll
-    for (int p = 0; p < probe_count; ++p) {
-      double sum = sums[r][p];
-      for (int offset = 16; offset > 0; offset /= 2) {
-        sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-      }
-      if (lane == p && first + r < block.rows) out[(first + r) * probe_count + p] = sum;
-    }
-  }
+  sum_over_lanes(sums);
+  of_warps[threadIdx.x] = sums[0];
+  __syncthreads();
+  const int k = static_cast<int>(threadIdx.x);
+  if (k >= 32 || first + k / probe_count >= block.rows) return;
+  double sum = of_warps[k];
+  for (int warp = 1; warp < gather_threads / 32; ++warp) sum += of_warps[warp * 32 + k];
+  out[first * probe_count + k] = sum;
 }
 
 // partial[range, p, j] = sum over the rows of a range of B[i, j] T[i, p], and of B[i, j] for the
@@ -123,8 +132,7 @@ cudaError_t probe_products(const DeviceBlock& block, const double* by_probe, dou
                            double* products, double* sums, bool add, cudaStream_t stream) {
   double* gathered = scratch;
   double* partial = scratch + probe_count * block.rows;
-  const std::int64_t rows_a_block = gather_rows * (gather_threads / 32);
-  gather_kernel<<<static_cast<unsigned>((block.rows + rows_a_block - 1) / rows_a_block),
+  gather_kernel<<<static_cast<unsigned>((block.rows + gather_rows - 1) / gather_rows),
                   gather_threads, 0, stream>>>(block, by_probe, gathered);
   if (const cudaError_t status = cudaGetLastError(); status != cudaSuccess) return status;
 

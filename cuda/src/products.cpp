@@ -167,8 +167,14 @@ std::unique_ptr<Products> fast_products(Lane& lane, std::int64_t dim, std::int64
   return std::make_unique<Fast>(lane, dim, block_rows, gram);
 }
 
+bool knows_fast(DType dtype, int device) {
+  if (dtype != DType::float16 && dtype != DType::bfloat16) return false;
+  int major = 0;
+  RANKME_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  return major >= (dtype == DType::float16 ? 7 : 8);
+}
+
 bool can_be_fast(const MatrixView& z) {
-  if (z.dtype != DType::float16 && z.dtype != DType::bfloat16) return false;
   constexpr std::int64_t item = 2;
   constexpr std::int64_t most = std::int64_t{1} << 31;
   if (reinterpret_cast<std::uintptr_t>(z.data) % item != 0) return false;

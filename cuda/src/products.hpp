@@ -29,7 +29,9 @@ std::unique_ptr<Products> float64_products(Lane& lane, const SyrkPlan& plan, con
 constexpr std::int64_t fast_chunk_rows = 2048;
 std::unique_ptr<Products> fast_products(Lane& lane, std::int64_t dim, std::int64_t block_rows,
                                         double* gram);
-// Whether the rows can be multiplied as they are.
+// Whether the device has tensor cores for the dtype.
+bool knows_fast(DType dtype, int device);
+// Whether the rows can be multiplied as they lie.
 bool can_be_fast(const MatrixView& rows);
 // Whether entries of this magnitude have float32 products that neither overflow nor vanish.
 bool fast_range(double largest);

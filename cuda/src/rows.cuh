@@ -32,10 +32,6 @@ struct Seen {
   }
 };
 
-struct alignas(32) FourDoubles {
-  double x[4];
-};
-
 // Four entries that lie one after the other and are aligned together.
 template <DType dtype>
 __device__ inline void load_four(const std::byte* at, double* out) {
@@ -48,42 +44,43 @@ __device__ inline void load_four(const std::byte* at, double* out) {
   for (int k = 0; k < 4; ++k) out[k] = Element<dtype>::value(four.bits[k]);
 }
 
-// Rows that are contiguous, or at least walked along: blockDim.x threads take a row, four columns
-// each at a time.
+constexpr int strips = 2;  // of four columns, that a thread takes in each of its rows
+
+// Rows that are contiguous, or at least walked along: a thread for each row of a block and each
+// four columns. blockIdx.x goes down the rows, blockIdx.y across.
 template <DType dtype, bool aligned, bool together>
 __global__ void __launch_bounds__(row_threads)
-    widen_rows(MatrixView z, DeviceBlock block, EntryIndex index, std::int64_t rows_each,
-               Flags* flags) {
+    widen_rows(MatrixView z, DeviceBlock block, EntryIndex index, Flags* flags) {
   Seen seen;
-  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * rows_each;
-  const std::int64_t end =
-      first + rows_each < block.filled_rows ? first + rows_each : block.filled_rows;
-  for (std::int64_t i = first + threadIdx.y; i < end; i += blockDim.y) {
-    const std::byte* from = z.data + i * z.row_stride;
-    double* to = block.data + i * block.stride;
-    for (std::int64_t j = 4 * threadIdx.x; j < block.stride; j += 4 * blockDim.x) {
-      FourDoubles four = {};
-      if (i < z.rows) {
-        if (together && j + 4 <= z.cols) {
-          load_four<dtype>(from + j * z.col_stride, four.x);
-        } else {
+  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+  const std::byte* from = z.data + i * z.row_stride;
+  double* to = block.data + i * block.stride;
 #pragma unroll
-          for (int k = 0; k < 4; ++k) {
-            if (j + k < z.cols) {
-              four.x[k] = load_element<dtype, aligned>(from + (j + k) * z.col_stride);
-            }
-          }
-        }
-        const std::int64_t at = index.begin + i * index.row + j * index.col;
+  for (int strip = 0; strip < strips; ++strip) {
+    const std::int64_t j =
+        4 * ((static_cast<std::int64_t>(blockIdx.y) * strips + strip) * blockDim.x + threadIdx.x);
+    if (i >= block.filled_rows || j >= block.stride) continue;
+    double four[4] = {};
+    if (i < z.rows) {
+      if (together && j + 4 <= z.cols) {
+        load_four<dtype>(from + j * z.col_stride, four);
+      } else {
 #pragma unroll
         for (int k = 0; k < 4; ++k) {
-          seen.look(four.x[k], static_cast<unsigned long long>(at + k * index.col));
+          if (j + k < z.cols) {
+            four[k] = load_element<dtype, aligned>(from + (j + k) * z.col_stride);
+          }
         }
       }
-      auto* out = reinterpret_cast<double2*>(to + j);
-      out[0] = make_double2(four.x[0], four.x[1]);
-      out[1] = make_double2(four.x[2], four.x[3]);
+      const std::int64_t at = index.begin + i * index.row + j * index.col;
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        seen.look(four[k], static_cast<unsigned long long>(at + k * index.col));
+      }
     }
+    auto* out = reinterpret_cast<double2*>(to + j);
+    out[0] = make_double2(four[0], four[1]);
+    out[1] = make_double2(four[2], four[3]);
   }
   seen.tell(flags);
 }
@@ -138,19 +135,18 @@ cudaError_t launch_widen(const MatrixView& z, const DeviceBlock& block, const En
   unsigned across = 1;
   while (across < 64 && 4 * across < block.stride) across *= 2;
   const dim3 threads(across, row_threads / across);
-  const std::int64_t rows_each = 2 * static_cast<std::int64_t>(threads.y);
-  const auto grid = static_cast<unsigned>((block.filled_rows + rows_each - 1) / rows_each);
+  const std::int64_t width = 4 * static_cast<std::int64_t>(across) * strips;
+  const dim3 grid(static_cast<unsigned>((block.filled_rows + threads.y - 1) / threads.y),
+                  static_cast<unsigned>((block.stride + width - 1) / width));
   const std::int64_t four = 4 * item > 16 ? 16 : 4 * item;
   const bool together =
       aligned && z.col_stride == item &&
       reinterpret_cast<std::uintptr_t>(z.data) % static_cast<std::uintptr_t>(four) == 0 &&
       (z.rows == 1 || z.row_stride % four == 0);
   if (together) {
-    widen_rows<dtype, aligned, true>
-        <<<grid, threads, 0, stream>>>(z, block, index, rows_each, flags);
+    widen_rows<dtype, aligned, true><<<grid, threads, 0, stream>>>(z, block, index, flags);
   } else {
-    widen_rows<dtype, aligned, false>
-        <<<grid, threads, 0, stream>>>(z, block, index, rows_each, flags);
+    widen_rows<dtype, aligned, false><<<grid, threads, 0, stream>>>(z, block, index, flags);
   }
   return cudaGetLastError();
 }

@@ -185,7 +185,7 @@ SingularValues by_gram(Lane& lane, const Source& source, bool center, bool norma
   DeviceSum sum(order);
   const DeviceProbes probes(order, 0);
   PassOptions options;
-  options.plan = choose_syrk(order, device_info(lane.device).multiprocessors);
+  options.plan = choose_syrk(order, lane.multiprocessors);
   options.precision = precision;
   gram_pass(lane, wide ? turned(source) : source, prepared.recipe, probes, options, sum);
   if (!center || !wide) return spectrum_of(lane, sum, probes, z.rows, center, normalize);

@@ -85,6 +85,8 @@ struct Lane {
   void drop_buffers();
 
   int device;
+  int multiprocessors = 0;
+  std::int64_t total_bytes = 0;  // of the device's memory
   Stream copy;
   Stream load;
   Stream work;
