@@ -208,7 +208,7 @@ class Accumulator:
             )
         if other.device != self.device:
             other = other.copy(device=self.device)
-        self._core.merge(other._core)
+        self._core.merge(other._core)  # noqa: SLF001
 
     def reset(self) -> None:
         """Forget all rows; what the accumulator was made with stays."""
@@ -284,7 +284,13 @@ class Accumulator:
         # The number of rows comes with the values: another thread may be adding some right now.
         values, n_rows = self._core.spectrum(center)
         return Spectrum(
-            n_rows, self.dim, center, self.normalize, self.method, *values, self._precision
+            n_rows,
+            self.dim,
+            center,
+            self.normalize,
+            self.method,
+            *values,
+            precision=self._precision,
         )
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> float:

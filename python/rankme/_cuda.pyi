@@ -52,7 +52,8 @@ class GramAccumulator(_Accumulator):
     def state(
         self,
     ) -> tuple[int, tuple[int, int, int, int], tuple[_Doubles, _Doubles, _Doubles]]: ...
-    # for the benchmark: tile 0 is cublasDsyrk, otherwise the width of tiles; block_bytes 0 is as usual
+    # for the benchmark: tile 0 is cublasDsyrk, otherwise the width of tiles; block_bytes 0 is the
+    # usual size
     def set_products(self, tile: int, splits: int, block_bytes: int) -> None: ...
     @staticmethod
     def from_state(

@@ -18,8 +18,9 @@ _SONAMES = (
     "libcusolver.so.12",
 )
 _MISSING = (
-    "this installation of rankme has no CUDA module: build rankme where nvcc is, with RANKME_CUDA=ON "
-    'in the environment, and pip install "rankme[cuda13]" for its libraries (docs/gpu.md)'
+    "this installation of rankme has no CUDA module: build rankme where nvcc is, with "
+    'RANKME_CUDA=ON in the environment, and pip install "rankme[cuda13]" for its libraries '
+    "(docs/gpu.md)"
 )
 
 

@@ -23,14 +23,16 @@ def main(work: Path, folder: Path, name: str) -> None:
     """Gather the stages and the benchmark, and write both files."""
     stages = [read_stage(line, work) for line in lines_of(work / "stages.tsv")]
     ran = {stage["stage"] for stage in stages}
-    benchmark = work / "bench" / "gpu.json"
+    measured = work / "bench" / "gpu.json" if "bench" in ran else None
+    if measured is not None and not measured.exists():
+        measured = None
     record = {
         "schema": "rankme.gpu-run/1",
         "name": name,
         "commit": os.environ.get("RANKME_COMMIT", "unknown"),
         "gpu": gpu(),
         "stages": stages,
-        "benchmark": json.loads(benchmark.read_text()) if "bench" in ran and benchmark.exists() else None,
+        "benchmark": None if measured is None else json.loads(measured.read_text()),
     }
     text = [
         f"# The CUDA module on {name}",
@@ -43,8 +45,11 @@ def main(work: Path, folder: Path, name: str) -> None:
     for stage in stages:
         if stage["summary"]:
             text += [f"### {stage['stage']}", "```\n" + "\n".join(stage["summary"]) + "\n```"]
-    if record["benchmark"] is not None:
-        text.append((work / "bench" / "gpu.md").read_text().replace("\n#", "\n##").replace("# ", "## ", 1))
+    if measured is not None:
+        # Its headings one level down.
+        text.append(
+            re.sub(r"^#", "##", measured.with_suffix(".md").read_text(), flags=re.MULTILINE)
+        )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"gpu-{name}.md").write_text("\n\n".join(text).rstrip() + "\n")
     (folder / f"gpu-{name}.json").write_text(json.dumps(record, indent=1) + "\n")

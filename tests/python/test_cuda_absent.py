@@ -204,7 +204,10 @@ except ImportError as error:
 """
     # -S: no site-packages.
     done = subprocess.run(
-        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False,
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PATH": os.environ["PATH"]},
     )
     assert done.returncode == 0, done.stderr

@@ -106,17 +106,13 @@ def run_gpu_bench(
     return int(any(failure is not None for failure in our_failures(results)))
 
 
-def measure_all(
-    results: GpuResults, torch: Any, device: str, clock: Clock, sizes: Sizes
-) -> None:
+def measure_all(results: GpuResults, torch: Any, device: str, clock: Clock, sizes: Sizes) -> None:
     """Fill in the results, the most important ones first."""
     rows, columns = sizes.gram
     results.gram = measure_gram_step(torch, device, clock, rows=rows, columns=columns)
     release(torch, device)
     count, rows, columns = sizes.batch
-    results.batch = measure_batch(
-        torch, device, clock, count=count, rows=rows, columns=columns
-    )
+    results.batch = measure_batch(torch, device, clock, count=count, rows=rows, columns=columns)
     release(torch, device)
     for rows, columns in sizes.scores:
         results.scores.append(measure_scores(torch, device, clock, rows=rows, columns=columns))
@@ -140,11 +136,9 @@ def describe_gpu(torch: Any, device: str) -> dict[str, str]:
         facts["commit"] = os.environ["RANKME_COMMIT"]
     facts["rankme"] = rankme.__version__
     facts["PyTorch"] = str(torch.__version__)
+    installed = {found.name: found.version for found in importlib.metadata.distributions()}
     for package in ("cupy-cuda13x", "nvidia-cublas", "nvidia-cusolver"):
-        try:
-            facts[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+        facts[package] = installed.get(package, "not installed")
     known = rankme.show_config("dicts")["cuda"]
     facts["GPU"] = str(known.get(device, f"none ({known.get('reason')})"))
     facts["CUDA"] = ", ".join(

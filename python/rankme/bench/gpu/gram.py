@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +105,7 @@ def cublas_lines(torch: Any, clock: Clock, double: Any) -> dict[str, Line]:
     titles = {"dgemm": "one cublasDgemm", "dsyrk": "one cublasDsyrk"}
     if importlib.util.find_spec("cupy") is None:
         return {key: Line(title, failure="no CuPy") for key, title in titles.items()}
-    import cupy  # noqa: PLC0415
-    from cupy import cublas  # noqa: PLC0415
-
+    cupy, cublas = importlib.import_module("cupy"), importlib.import_module("cupy.cublas")
     a = cupy.from_dlpack(double)
     out = cupy.zeros((a.shape[1], a.shape[1]))
     clock.wait()

@@ -11,9 +11,9 @@ __all__ = ["Batch", "GpuResults", "GramStep", "Line", "Scores"]
 class Line:
     """One competitor on one matrix.
 
-    ``seconds`` is of all of it, the median of ``repeats`` runs. Where ``slice_of`` is given, only so
-    many rows, or matrices of a batch, were timed and the seconds are scaled up. ``error`` is that
-    of RankMe, relative. ``failure`` says why there is no number.
+    ``seconds`` is of all of it, the median of ``repeats`` runs. Where ``slice_of`` is given, only
+    so many rows, or matrices of a batch, were timed and the seconds are scaled up. ``error`` is
+    that of RankMe, relative. ``failure`` says why there is no number.
     """
 
     title: str

