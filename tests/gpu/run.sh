@@ -94,7 +94,7 @@ run_build() {
 # Nothing may have been skipped: ctest alone would count that as passed.
 run_test() {
   local failed=0
-  ctest --test-dir "$work/cmake" -L gpu --output-on-failure --no-tests=error --timeout 100 |
+  ctest --test-dir "$work/cmake" -L cuda --output-on-failure --no-tests=error --timeout 100 |
     tee "$work/logs/ctest.log" || failed=1
   if grep -E '\*\*\*(Skipped|Not Run)' "$work/logs/ctest.log"; then failed=1; fi
   "$venv/bin/python" -m pytest -m gpu --durations=10 ${PYTEST_ARGS:-} \
@@ -106,8 +106,7 @@ run_test() {
 run_sanitize() {
   local failed=0 test
   command -v compute-sanitizer || { echo 'no compute-sanitizer on PATH'; return 1; }
-  for test in "$work"/cmake/tests/cuda/cuda_test_*; do
-    [[ -x $test && -f $test ]] || continue
+  for test in "$work"/cmake/tests/cuda/gpu/*; do
     echo "== memcheck ${test##*/}"
     RANKME_TEST_SHORT=1 timeout 100 compute-sanitizer --tool memcheck --error-exitcode 9 "$test" || failed=1
     echo "== racecheck ${test##*/}"
