@@ -8,9 +8,11 @@
 #ifdef __CUDACC__
 #define RANKME_DEVICE __device__ __forceinline__
 #define RANKME_UNROLL _Pragma("unroll")
+#define RANKME_KEEP_LOOP _Pragma("unroll 1")
 #else
 #define RANKME_DEVICE inline
 #define RANKME_UNROLL
+#define RANKME_KEEP_LOOP
 #endif
 
 namespace rankme::cuda::batch {
@@ -63,7 +65,8 @@ RANKME_DEVICE void multiply_8x8([[maybe_unused]] const Team& team, double (&c)[2
 #else
   const int row = team.lane() / 4;
   const int column = 2 * (team.lane() % 4);
-  for (int k = 0; k < 4; ++k) {
+  RANKME_KEEP_LOOP  // hundreds of copies of this would keep the compiler busy for minutes
+      for (int k = 0; k < 4; ++k) {
     const double left = team.shuffle(a, 4 * row + k);
     c[0] += left * team.shuffle(b, 4 * column + k);
     c[1] += left * team.shuffle(b, 4 * (column + 1) + k);
