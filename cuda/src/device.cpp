@@ -48,7 +48,12 @@ void require_device(int device) {
         "the process by multiprocessing's 'spawn' or 'forkserver', or compute on the CPU");
   }
   int count = 0;
-  RANKME_CUDA(cudaGetDeviceCount(&count));
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver || status == cudaErrorNoDevice) {
+    cudaGetLastError();
+    throw CudaError(std::string("there is no GPU to compute on: ") + cudaGetErrorString(status));
+  }
+  detail::check(status, "cudaGetDeviceCount(&count)");
   mark_started();
   if (device < 0 || device >= count) {
     throw std::invalid_argument("there is no device cuda:" + std::to_string(device) + "; " +
@@ -113,6 +118,16 @@ DeviceSwitch::DeviceSwitch(int device) {
 
 DeviceSwitch::~DeviceSwitch() {
   if (changed_) RANKME_CUDA_NOTHROW(cudaSetDevice(before_));
+}
+
+QuietSwitch::QuietSwitch(int device) noexcept {
+  if (forked()) return;
+  RANKME_CUDA_NOTHROW(cudaGetDevice(&before_));
+  RANKME_CUDA_NOTHROW(cudaSetDevice(device));
+}
+
+QuietSwitch::~QuietSwitch() {
+  if (before_ >= 0) RANKME_CUDA_NOTHROW(cudaSetDevice(before_));
 }
 
 }  // namespace rankme::cuda

@@ -35,7 +35,10 @@ GramAccumulator::GramAccumulator(const GramSum& sum, std::int64_t n_rows, bool n
   n_rows_ = n_rows;
 }
 
-GramAccumulator::~GramAccumulator() = default;
+GramAccumulator::~GramAccumulator() {
+  const QuietSwitch current(device_);
+  state_.reset();
+}
 
 void GramAccumulator::update(const Source& source) {
   const MatrixView& z = source.view;

@@ -86,6 +86,11 @@ QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool n
   lane->work.synchronize();
 }
 
+QrAccumulator::~QrAccumulator() {
+  const QuietSwitch current(device_);
+  factor_ = {};
+}
+
 void QrAccumulator::update(const Source& source) {
   Recipe recipe;
   recipe.normalize = normalize_;

@@ -51,4 +51,16 @@ private:
   bool changed_ = false;
 };
 
+// The same for destructors: prints what fails, and does nothing in a forked process.
+class QuietSwitch {
+public:
+  explicit QuietSwitch(int device) noexcept;
+  ~QuietSwitch();
+  QuietSwitch(const QuietSwitch&) = delete;
+  QuietSwitch& operator=(const QuietSwitch&) = delete;
+
+private:
+  int before_ = -1;
+};
+
 }  // namespace rankme::cuda

@@ -20,6 +20,7 @@ public:
 
   QrAccumulator(std::int64_t dim, bool normalize, Means means, int device);
   QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device);
+  ~QrAccumulator();
   QrAccumulator(const QrAccumulator&) = delete;
   QrAccumulator& operator=(const QrAccumulator&) = delete;
 
