@@ -5,6 +5,7 @@
 #   make lint       ruff, mypy, clang-format, codespell, validate-pyproject
 #   make sanitize   the C++ tests under the address+undefined and the thread sanitizer
 #   make fuzz       random objects into a _core that is built with the address sanitizer
+#   make test-cuda  the CUDA module: built, and tested as far as there is a GPU
 #   make bench      every competitor on this machine, into bench/results
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
@@ -22,11 +23,12 @@ STAMPS := $(VENV)/stamps
 export PATH := $(BIN):$(PATH)
 
 # Directories are listed too: their times tell of files that were removed.
-SOURCES   := $(shell find cpp cmake python -name __pycache__ -prune -o -name '*.md' -o -print) \
+SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -name '*.md' -o -print) \
              CMakeLists.txt pyproject.toml
-CXX_FILES := $(shell find cpp python/bindings tests/cpp -name '*.[ch]pp')
+CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python sanitize asan tsan fuzz bench develop clean distclean \
+.PHONY: demo test test-cpp test-python test-cuda sanitize asan tsan fuzz bench develop clean \
+        distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
 demo: $(STAMPS)/package
@@ -42,6 +44,19 @@ test-cpp: $(STAMPS)/build
 
 test-python: $(STAMPS)/package $(STAMPS)/test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Other GPUs than these: make test-cuda CUDA_ARCHITECTURES=native. One makes a short build.
+CUDA_ARCHITECTURES ?= 90-real
+test-cuda: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/cuda-build
+	cmake --preset cuda -DPython_EXECUTABLE=$(BIN)/python \
+	    "-DRANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)"
+	cmake --build --preset cuda
+	ctest --preset cuda
+	RANKME_CUDA=ON SKBUILD_CMAKE_DEFINE="RANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)" \
+	    $(BIN)/python -m pip install --quiet --no-build-isolation \
+	    $(if $(wildcard $(STAMPS)/editable),--editable) .
+	touch $(STAMPS)/package
+	RANKME_GPU_TESTS=built $(BIN)/python -m pytest tests/python/test_cuda_*.py $(PYTEST_ARGS)
 
 sanitize: asan tsan
 
@@ -133,7 +148,7 @@ with open("pyproject.toml", "rb") as file:
 endef
 export PRINT_EXTRA
 
-$(STAMPS)/build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
+$(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python -c "$$PRINT_EXTRA" $* > $@.txt
 	$(BIN)/python -m pip install --quiet --requirement $@.txt
 	touch $@

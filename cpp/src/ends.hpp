@@ -5,33 +5,9 @@
 #include <cmath>
 #include <cstdint>
 
-#include "rankme/accuracy.hpp"
+#include "rankme/values.hpp"
 
 namespace rankme {
-
-// What a factor of N x K can have and what may be off in it.
-struct Extent {
-  std::int64_t count;  // singular values, min(N, K)
-  std::int64_t rank;   // no more of them can differ from zero
-  // Rows that were divided by their computed norms: each is off by this factor at most, and all
-  // entries together by this much.
-  double normalization = 0;
-  double rounding = 0;
-};
-
-// N centred rows add up to zero, so they span N - 1 directions at most.
-inline Extent extent_of(std::int64_t n_rows, std::int64_t n_cols, bool center, bool normalize) {
-  const std::int64_t count = std::min(n_rows, n_cols);
-  const std::int64_t rank = std::min(center ? n_rows - 1 : n_rows, n_cols);
-  if (!normalize) return {count, rank};
-  // A sum of K squares, its root and two products; and N rows of length 1. Rows that are off by a
-  // factor each move singular values by such factors as well, but not those of the centred rows,
-  // which may be nothing but what is off.
-  const double factor = (static_cast<double>(n_cols) + 8) * unit_roundoff;
-  const double entries = 4 * unit_roundoff * std::sqrt(static_cast<double>(n_rows));
-  if (!center) return {count, rank, factor, entries};
-  return {count, rank, 0, factor * std::sqrt(static_cast<double>(n_rows)) + entries};
-}
 
 // Where the singular values of one matrix go: `count` of each, descending.
 struct Ends {
@@ -40,6 +16,11 @@ struct Ends {
   double* high;
   std::int64_t count;
 };
+
+inline Ends ends_of(SingularValues& values) {
+  return {values.scaled.data(), values.low.data(), values.high.data(),
+          static_cast<std::int64_t>(values.scaled.size())};
+}
 
 // Moves the ends outwards by a relative and an absolute error of every singular value.
 inline void widen_ends(const Ends& values, double relative, double absolute) {

@@ -55,4 +55,6 @@ IntegrityError::IntegrityError(double residual, double allowed)
 OutOfMemory::OutOfMemory(const std::string& purpose, double bytes)
     : what_("out of memory: " + purpose + " needs " + mebibytes(bytes)) {}
 
+OutOfMemory::OutOfMemory(const std::string& purpose) : what_("out of memory: " + purpose) {}
+
 }  // namespace rankme

@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "memory.hpp"
 #include "rankme/error.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "memory.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/error.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "blas.hpp"
-#include "memory.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"

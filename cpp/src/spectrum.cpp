@@ -1,16 +1,13 @@
 #include "rankme/spectrum.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
-#include "ends.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
-#include "rankme/error.hpp"
+#include "rankme/widen.hpp"
 
 namespace rankme {
 
@@ -57,22 +54,6 @@ void center_both_sides(GramSum& sum) {
 
 // ---- from a factor to singular values ----------------------------------------------------------
 
-// The dimensions in which there is anything at all. A dead one has an eigenvalue of exactly 0; the
-// solver would make it eps * lambda_1, and its root is no longer small. Asked before centring: a
-// diagonal entry that centring has cancelled is rounding, and no exact zero.
-std::vector<std::int64_t> live_dimensions(const GramSum& sum) {
-  std::vector<std::int64_t> live;
-  for (std::int64_t i = 0; i < sum.dim; ++i) {
-    // |G_ij| <= sqrt(G_ii G_jj): a zero on the diagonal is a whole row of zeros. Entries so small
-    // that their squares vanish beside the others still have a sum.
-    const auto at = static_cast<std::size_t>(i);
-    if (sum.gram[at * static_cast<std::size_t>(sum.dim) + at] > 0 || sum.column_sums[at] != 0) {
-      live.push_back(i);
-    }
-  }
-  return live;
-}
-
 // Moves their rows and columns together, in place.
 void keep_dimensions(GramSum& sum, const std::vector<std::int64_t>& kept) {
   const auto order = static_cast<std::int64_t>(kept.size());
@@ -84,43 +65,25 @@ void keep_dimensions(GramSum& sum, const std::vector<std::int64_t>& kept) {
   }
 }
 
-SingularValues zeros(const Extent& extent) {
-  const std::vector<double> none(static_cast<std::size_t>(extent.count));
-  return {none, none, none, 0};
-}
-
-Ends ends_of(SingularValues& values) {
-  return {values.scaled.data(), values.low.data(), values.high.data(),
-          static_cast<std::int64_t>(values.scaled.size())};
-}
-
-// `order` is that of the matrix in sum.gram. Every eigenvalue lies within delta of the exact one,
-// and within the solver's own error of the one that it should have found.
+// `order` is that of the matrix in sum.gram.
 SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                          const GramAccuracy& accuracy, bool center) {
-  SingularValues values = zeros(extent);
-  values.exponent = sum.exponent;
-  if (order == 0) return values;
-  std::vector<double> eigenvalues = symmetric_eigenvalues(sum.gram.data(), order);
-  std::reverse(eigenvalues.begin(), eigenvalues.end());
-  const double largest = std::max(std::abs(eigenvalues.front()), std::abs(eigenvalues.back()));
-  const double delta = accuracy.delta + solver_error(order) * largest;
-  // No sum of squares has eigenvalues below zero, and rounding explains delta.
-  if (eigenvalues.back() < -16 * delta) throw IntegrityError(-eigenvalues.back(), delta);
-  set_ends(eigenvalues.data(), std::min(order, extent.rank), delta, ends_of(values));
-  // The root rounds, and so does the subtraction of a vector from every row where there was one.
-  const double subtraction = center ? 2 * unit_roundoff * std::sqrt(accuracy.trace) : 0;
-  widen_ends(ends_of(values), 2 * unit_roundoff + extent.normalization,
-             extent.rounding + subtraction);
-  return values;
+  const std::vector<double> ascending =
+      order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
 }
 
 // The same of a Gram matrix of columns, centred on the way where that is asked for.
 SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& extent,
                             GramAccuracy accuracy, bool center) {
-  const std::vector<std::int64_t> live = live_dimensions(sum);
+  // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
+  // zero.
+  const std::vector<std::int64_t> live =
+      live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
   if (center) {
-    accuracy.delta += column_centering_error(sum, accuracy, static_cast<double>(n_rows));
+    const double depth = addition_depth(sum.blocks, sum.longest_block);
+    accuracy.delta +=
+        column_centering_error(depth, sum.column_sums, accuracy, static_cast<double>(n_rows));
     center_columns(sum, n_rows);
   }
   keep_dimensions(sum, live);
@@ -129,16 +92,7 @@ SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& exte
 }
 
 SingularValues from_factor(QrFactor factor, const Extent& extent, double error, bool center) {
-  SingularValues values = zeros(extent);
-  const std::vector<double> computed = std::move(factor).singular_values(center);
-  const auto rank = static_cast<std::size_t>(extent.rank);
-  for (std::size_t k = 0; k < std::min(rank, computed.size()); ++k) {
-    values.scaled[k] = computed[k];
-    values.low[k] = std::max(0.0, computed[k] - error);
-    values.high[k] = computed[k] + error;
-  }
-  widen_ends(ends_of(values), extent.normalization, extent.rounding);
-  return values;
+  return from_factor_values(std::move(factor).singular_values(center), extent, error);
 }
 
 // ---- one matrix --------------------------------------------------------------------------------
@@ -155,44 +109,12 @@ std::vector<UnitScale> row_scales(const MatrixView& z) {
   return scales;
 }
 
-// Whether rows are nearer to the first row than to zero, by a sample of them: then their mean is
-// longer than the spread around it, and centring at the end would lose what it cancels.
-bool mean_dominates(const MatrixView& z, bool normalize) {
-  MatrixView sample = z.row_range(0, std::min<std::int64_t>(z.rows, 192));
-  sample.cols = std::min<std::int64_t>(z.cols, 4096);
-  std::vector<double> entries(static_cast<std::size_t>(sample.rows * sample.cols));
-  const Block block{entries.data(), sample.rows, sample.cols, Layout::row_major};
-  if (!widen(sample, block.layout, block.data).finite) return false;  // found and named later
-  if (normalize) normalize_rows(block);
-  double from_zero = 0;
-  double from_first = 0;
-  for (std::int64_t i = 0; i < block.rows; ++i) {
-    for (std::int64_t j = 0; j < block.cols; ++j) {
-      const double x = block.data[i * block.cols + j];
-      // No shift of entries whose differences may overflow: infinity is not below infinity.
-      if (std::abs(x) > 0x1p1000) return false;
-      from_zero += x * x;
-      from_first += (x - block.data[j]) * (x - block.data[j]);
-    }
-  }
-  return from_first < 0.5 * from_zero;
-}
-
-// The first row of z as it enters the sum.
-std::vector<double> first_row(const MatrixView& z, bool normalize) {
-  std::vector<double> row(static_cast<std::size_t>(z.cols));
-  const Block block{row.data(), 1, z.cols, Layout::row_major};
-  if (!widen(z.row_range(0, 1), block.layout, block.data).finite) throw_first_nonfinite(z);
-  if (normalize) normalize_rows(block);
-  return row;
-}
-
 SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const Extent extent = extent_of(z.rows, z.cols, center, normalize);
   const bool wide = z.rows < z.cols;
   const std::vector<UnitScale> scales =
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
-  const bool shift = center && mean_dominates(z, normalize);
+  const bool shift = center && mean_dominates(sample_of(z), normalize);
   const std::vector<double> origin =
       shift && !wide ? first_row(z, normalize) : std::vector<double>{};
   Preparation preparation;
@@ -206,7 +128,7 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   GramAccuracy accuracy = measure_accuracy(sum, probes);
   if (center && wide) {
     // Rows of Z: the mean is taken over all of them, those of zeros as well.
-    accuracy.delta += two_sided_centering_error(sum, accuracy);
+    accuracy.delta += two_sided_centering_error(sum.dim, accuracy);
     center_both_sides(sum);
     return from_gram(std::move(sum), z.rows, extent, accuracy, center);
   }

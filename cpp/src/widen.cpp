@@ -8,7 +8,7 @@
 #include "half.hpp"
 #include "multiversion.hpp"
 #include "rankme/error.hpp"
-#include "rankme/threads.hpp"
+#include "rankme/parallel.hpp"
 #include "stored.hpp"
 
 namespace rankme {

@@ -1,18 +1,15 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "array_view.hpp"
-#include "gram_state.hpp"
-#include "numpy_vectors.hpp"
 #include "rankme/gram.hpp"
 #include "rankme/qr.hpp"
 #include "rankme/spectrum.hpp"
 #include "register.hpp"
 #include "spectrum_tuple.hpp"
+#include "states.hpp"
 #include "unlocked.hpp"
 
 namespace rankme::bindings {
@@ -59,63 +56,18 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name) {
       .def("spectrum", &spectrum<Accumulator>, py::arg("center"));
 }
 
-py::array_t<double> gram(const GramAccumulator& self) {
-  std::vector<double> full;
-  {
-    const Unlocked unlocked;
-    std::int64_t n_rows = 0;
-    full = self.total(&n_rows).dense();
-  }
-  const auto dim = static_cast<py::ssize_t>(self.dim());
-  return to_numpy(std::move(full), {dim, dim});
-}
-
-py::tuple gram_state(const GramAccumulator& self) {
-  std::int64_t n_rows = 0;
-  std::optional<PackedSum> packed;
-  {
-    const Unlocked unlocked;
-    packed.emplace(self.total(&n_rows));
-  }
-  return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays());
-}
-
-std::unique_ptr<GramAccumulator> gram_from_state(std::int64_t dim, bool normalize,
-                                                 std::int64_t n_rows, const py::tuple& numbers,
-                                                 const Doubles& column_sums,
-                                                 const Doubles& probe_products,
-                                                 const Doubles& triangle) {
+std::unique_ptr<GramAccumulator> load_gram(std::int64_t dim, bool normalize, std::int64_t n_rows,
+                                           const py::tuple& numbers, const Doubles& column_sums,
+                                           const Doubles& probe_products, const Doubles& triangle) {
   GramSum sum = sum_of(dim, numbers, column_sums, probe_products, triangle);
   const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
   return std::make_unique<GramAccumulator>(std::move(sum), n_rows, normalize, seed);
 }
 
-py::tuple qr_state(const QrAccumulator& self) {
-  std::int64_t n_rows = 0;
-  std::int64_t blocks = 0;
-  std::vector<double> triangle;
-  {
-    const Unlocked unlocked;
-    const QrFactor factor = self.total(&n_rows);
-    blocks = factor.blocks;
-    triangle = factor.packed();
-  }
-  return py::make_tuple(n_rows, py::make_tuple(blocks),
-                        py::make_tuple(to_numpy(std::move(triangle))));
-}
-
-std::unique_ptr<QrAccumulator> qr_from_state(std::int64_t dim, bool normalize, std::int64_t n_rows,
-                                             const py::tuple& numbers, const Doubles& triangle) {
-  const auto blocks = numbers[0].cast<std::int64_t>();
-  if (triangle.size() != (dim + 1) * (dim + 2) / 2) {
-    throw py::value_error("triangle has another size");
-  }
-  const Unlocked unlocked;
-  QrFactor factor(dim, true);
-  factor.blocks = blocks;
-  factor.unpack(triangle.data());
-  return std::make_unique<QrAccumulator>(std::move(factor), n_rows, normalize);
+std::unique_ptr<QrAccumulator> load_qr(std::int64_t dim, bool normalize, std::int64_t n_rows,
+                                       const py::tuple& numbers, const Doubles& triangle) {
+  return std::make_unique<QrAccumulator>(qr_from_state(dim, numbers, triangle), n_rows, normalize);
 }
 
 }  // namespace
@@ -125,19 +77,19 @@ void register_accumulator(py::module_& m) {
       .def(py::init<std::int64_t, bool, std::uint64_t, bool>(), py::arg("dim"),
            py::arg("normalize"), py::arg("seed"), py::arg("probed") = true, unlock())
       .def_property_readonly("seed", &GramAccumulator::seed)
-      .def("gram", &gram)
-      .def("state", &gram_state)
-      .def_static("from_state", &gram_from_state, py::arg("dim"), py::arg("normalize"),
-                  py::arg("n_rows"), py::arg("numbers"), py::arg("column_sums").noconvert(),
+      .def("gram", &dense_gram<GramAccumulator>)
+      .def("state", &gram_state<GramAccumulator>)
+      .def_static("from_state", &load_gram, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
+                  py::arg("numbers"), py::arg("column_sums").noconvert(),
                   py::arg("probe_products").noconvert(), py::arg("triangle").noconvert());
   register_kind<QrAccumulator>(m, "QrAccumulator")
       .def(py::init([](std::int64_t dim, bool normalize) {
              return std::make_unique<QrAccumulator>(dim, normalize, QrAccumulator::Means::kept);
            }),
            py::arg("dim"), py::arg("normalize"), unlock())
-      .def("state", &qr_state)
-      .def_static("from_state", &qr_from_state, py::arg("dim"), py::arg("normalize"),
-                  py::arg("n_rows"), py::arg("numbers"), py::arg("triangle").noconvert());
+      .def("state", &qr_state<QrAccumulator>)
+      .def_static("from_state", &load_qr, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
+                  py::arg("numbers"), py::arg("triangle").noconvert());
 }
 
 }  // namespace rankme::bindings

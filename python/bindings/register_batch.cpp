@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "matrix_list.hpp"
-#include "method_of.hpp"
+#include "method_name.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/batch.hpp"
 #include "register.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "array_view.hpp"
-#include "method_of.hpp"
+#include "method_name.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/bounds.hpp"
 #include "rankme/entropy.hpp"

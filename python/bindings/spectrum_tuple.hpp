@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "numpy_vectors.hpp"
-#include "rankme/spectrum.hpp"
+#include "rankme/values.hpp"
 
 namespace rankme::bindings {
 

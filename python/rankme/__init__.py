@@ -19,6 +19,7 @@ References
    EUSIPCO 2007.
 """
 
+from . import cuda
 from ._accumulator import Accumulator
 from ._batch import score_batch, spectrum_batch
 from ._config import show_config
@@ -37,6 +38,7 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "__version__",
+    "cuda",
     "score",
     "score_batch",
     "show_config",

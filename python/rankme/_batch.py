@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import _core
 from ._arrays import as_eps, as_matrices, as_method, as_rtol
 from ._errors import PrecisionWarning
+from ._gpu_batch import gpu_spectra, place_of_batch
 from ._spectrum import WARNING_WIDTH
 from ._threads import require_budget
 
@@ -42,6 +43,7 @@ def score_batch(
     method: str = ...,
     rtol: float = ...,
     return_entropy: Literal[False] = ...,
+    device: str | None = ...,
 ) -> NDArray[np.float64]: ...
 @overload
 def score_batch(
@@ -53,6 +55,7 @@ def score_batch(
     method: str = ...,
     rtol: float = ...,
     return_entropy: Literal[True],
+    device: str | None = ...,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def score_batch(
     Zs: Any | Sequence[Any],  # noqa: N803
@@ -63,6 +66,7 @@ def score_batch(
     method: str = "gram",
     rtol: float = 1e-4,
     return_entropy: bool = False,
+    device: str | None = None,
 ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
     """RankMe of many matrices of embeddings, as `score` of each would find it.
 
@@ -88,6 +92,9 @@ def score_batch(
         As in `spectrum`.
     return_entropy : bool
         Also return the entropies.
+    device : str, optional
+        Where to compute: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; left out, where the first matrix
+        lies. All must lie there, or all in host memory.
 
     Returns
     -------
@@ -127,7 +134,9 @@ def score_batch(
     array([3., 2., 1.])
     """
     checked_eps = as_eps(eps)
-    spectra = _spectra_of(Zs, center=center, normalize=normalize, method=method, rtol=rtol)
+    spectra = _spectra_of(
+        Zs, center=center, normalize=normalize, method=method, rtol=rtol, device=device
+    )
     scores, uncertain = spectra.uncertain(checked_eps, WARNING_WIDTH)
     if uncertain.size:
         first = int(uncertain[0])
@@ -151,6 +160,7 @@ def spectrum_batch(
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
 ) -> NDArray[np.float64] | list[NDArray[np.float64]]:
     """Singular values of many matrices of embeddings.
 
@@ -160,6 +170,7 @@ def spectrum_batch(
     center, normalize : bool
     method : {"gram", "qr", "auto"}
     rtol : float
+    device : str, optional
         All as in `score_batch`.
 
     Returns
@@ -184,7 +195,9 @@ def spectrum_batch(
     array([[1., 1.],
            [4., 3.]])
     """
-    spectra = _spectra_of(Zs, center=center, normalize=normalize, method=method, rtol=rtol)
+    spectra = _spectra_of(
+        Zs, center=center, normalize=normalize, method=method, rtol=rtol, device=device
+    )
     lengths = np.diff(spectra.offsets)
     with np.errstate(over="ignore", under="ignore"):
         values = np.ldexp(spectra.scaled, np.repeat(spectra.exponents, lengths))
@@ -206,23 +219,30 @@ def _spectra_of(
     normalize: bool,
     method: str,
     rtol: float,
+    device: str | None,
 ) -> _Spectra:
     require_budget()
     batch = as_matrices(Zs, "(B, N, K)", "(N_i, K_i)")
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
+    place = place_of_batch(batch, device)
     center, normalize = bool(center), bool(normalize)
+
+    def by(way: str, matrices: _core.ArrayView | Sequence[Any]) -> _Spectra:
+        if place == "cpu":
+            return _Spectra(*_core.spectrum_batch(matrices, center, normalize, way))
+        return _Spectra(*gpu_spectra(matrices, center, normalize, way, place))
+
     if method != "auto":
-        return _Spectra(*_core.spectrum_batch(batch, center, normalize, method))
-    spectra = _Spectra(*_core.spectrum_batch(batch, center, normalize, "gram"))
+        return by(method, batch)
+    spectra = by("gram", batch)
     _, uncertain = spectra.uncertain(_AUTO_EPS, tolerance)
     if not uncertain.size:
         return spectra
-    again = [batch[int(i)] for i in uncertain]
-    better = _Spectra(*_core.spectrum_batch(again, center, normalize, "qr"))
+    better = by("qr", [batch[int(i)] for i in uncertain])
     spectra.exponents[uncertain] = better.exponents
     for i, begin, end in zip(uncertain, better.offsets[:-1], better.offsets[1:], strict=True):
-        place = slice(*spectra.offsets[i : i + 2])
+        place_of_i = slice(*spectra.offsets[i : i + 2])
         for old, new in zip(spectra[:3], better[:3], strict=True):
-            old[place] = new[begin:end]
+            old[place_of_i] = new[begin:end]
     return spectra

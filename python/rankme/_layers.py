@@ -325,7 +325,8 @@ class LayerAccumulator:
 
     def __getitem__(self, layer: SupportsIndex) -> Accumulator:
         number = self._index(layer)
-        return Accumulator._from_state(self._state_of(self._core.state(number)))  # noqa: SLF001
+        state = self._state_of(self._core.state(number))
+        return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
 
     def __iadd__(self, other: LayerAccumulator) -> Self:
         if not isinstance(other, LayerAccumulator):

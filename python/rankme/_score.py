@@ -2,6 +2,7 @@
 
 from . import _core
 from ._arrays import as_eps, as_matrix, as_method, as_rtol
+from ._placement import as_precision, module_of, place_of
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
 
@@ -16,6 +17,8 @@ def score(
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
+    precision: str = "float64",
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -41,6 +44,10 @@ def score(
         As in `spectrum`.
     rtol : float
         As in `spectrum`.
+    device : str, optional
+        As in `spectrum`.
+    precision : {"float64", "fast"}
+        As in `spectrum`.
 
     Returns
     -------
@@ -55,10 +62,8 @@ def score(
 
     Raises
     ------
-    TypeError, ValueError, BufferError, ImportError, NonFiniteError
-        As `spectrum`; and if `eps` is no real number, or is outside 0 to 1.
-    IntegrityError, RuntimeError, MemoryError
-        As `spectrum`.
+    TypeError, BufferError, ImportError, ValueError, NonFiniteError, IntegrityError, RuntimeError
+        As `spectrum`, and MemoryError; and if `eps` is no real number, or is outside 0 to 1.
 
     References
     ----------
@@ -74,7 +79,15 @@ def score(
     3.0
     """
     checked_eps = as_eps(eps)  # before the work, not after it
-    result = spectrum(Z, center=center, normalize=normalize, method=method, rtol=rtol)
+    result = spectrum(
+        Z,
+        center=center,
+        normalize=normalize,
+        method=method,
+        rtol=rtol,
+        device=device,
+        precision=precision,
+    )
     return score_of(result, checked_eps, stacklevel=2)
 
 
@@ -85,6 +98,8 @@ def spectrum(
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
+    precision: str = "float64",
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
@@ -107,7 +122,15 @@ def spectrum(
         value. ``"auto"``: the first, and the second if the first leaves RankMe (eps = 1e-7) less
         certain than `rtol`; ``Spectrum.method`` tells which it was.
     rtol : float
-        For ``"auto"``: the width of ``rankme_bounds()`` that is accepted, in parts of RankMe.
+        For ``"auto"`` and ``"fast"``: the width of ``rankme_bounds()`` that is accepted, in parts
+        of RankMe.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where the work is done; by default where `Z` lies. An array in host memory is streamed to
+        the GPU that is named here. One on a GPU is moved nowhere.
+    precision : {"float64", "fast"}
+        On a GPU ``"fast"`` multiplies float16 and bfloat16 rows on the tensor cores, as in
+        `rankme.Accumulator`, and computes again in float64 where that leaves RankMe (eps = 1e-7)
+        less certain than `rtol`; ``Spectrum.precision`` tells which it was.
 
     Returns
     -------
@@ -119,17 +142,19 @@ def spectrum(
     TypeError
         If `Z` is no array, is masked, requires a gradient or has another dtype.
     BufferError, ImportError
-        If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has no
-        CUDA module here.
+        If the producer of `Z` cannot export it, or if the work is for a GPU and rankme has no
+        CUDA module here, or not its libraries.
     ValueError
-        If `Z` is not 2-D, is empty or contradicts itself, if `method` or `rtol` is none of the
-        above, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
+        If `Z` is not 2-D, is empty, contradicts itself or lies on another GPU than `device`; if
+        `method`, `rtol`, `device` or `precision` is none of the above, or if
+        ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
     IntegrityError
         If the Gram matrix disagrees with its probes: a fault of memory, processor or BLAS.
     RuntimeError
-        If LAPACK fails; the text names the routine.
+        If LAPACK or a CUDA library fails; the text names the routine. If there is no such GPU, or
+        if this process was forked from one that had used CUDA.
     MemoryError
         If the Gram matrix or the factor does not fit; the text tells how much was wanted.
     """
@@ -137,19 +162,41 @@ def spectrum(
     matrix = as_matrix(Z)
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
-    if method != "auto":
-        return _spectrum_by(matrix, center=center, normalize=normalize, method=method)
-    result = _spectrum_by(matrix, center=center, normalize=normalize, method="gram")
-    low, high = result.rankme_bounds()
-    if high - low <= tolerance * result.rankme():
-        return result
-    return _spectrum_by(matrix, center=center, normalize=normalize, method="qr")
+    place = place_of(matrix.device, device, "Z")
+    as_precision(precision, place, method)
+    ways = _ways(method, precision)
+    for by, arithmetic in ways[:-1]:
+        result = _spectrum_by(matrix, place, by, arithmetic, center=center, normalize=normalize)
+        low, high = result.rankme_bounds()
+        if high - low <= tolerance * result.rankme():
+            return result
+    return _spectrum_by(matrix, place, *ways[-1], center=center, normalize=normalize)
+
+
+def _ways(method: str, precision: str) -> list[tuple[str, str]]:
+    """List the methods and precisions to go through until one settles RankMe."""
+    ways = [("gram" if method == "auto" else method, precision)]
+    if precision == "fast":
+        ways.append(("gram", "float64"))
+    if method == "auto":
+        ways.append(("qr", "float64"))
+    return ways
 
 
 def _spectrum_by(
-    matrix: _core.ArrayView, *, center: bool, normalize: bool, method: str
+    matrix: _core.ArrayView,
+    place: str,
+    method: str,
+    precision: str,
+    *,
+    center: bool,
+    normalize: bool,
 ) -> Spectrum:
     n_rows, n_cols = matrix.shape
     center, normalize = bool(center), bool(normalize)
-    values = _core.spectrum(matrix, center, normalize, method)
-    return Spectrum(n_rows, n_cols, center, normalize, method, *values)
+    if place == "cpu":
+        values = _core.spectrum(matrix, center, normalize, method)
+    else:
+        module, index = module_of(place)
+        values = module.spectrum(matrix, center, normalize, method, precision, index)
+    return Spectrum(n_rows, n_cols, center, normalize, method, *values, precision=precision)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_dicts():
     config = rankme.show_config("dicts")
-    assert list(config) == ["versions", "blas", "threads", "cpu"]
+    assert list(config) == ["versions", "blas", "threads", "cpu", "cuda"]
     assert config["versions"]["rankme"] == rankme.__version__
     assert config["versions"]["python"] == platform.python_version()
     assert config["versions"]["numpy"] == np.__version__
@@ -60,6 +60,7 @@ def test_public_names():
         "PrecisionWarning",
         "Spectrum",
         "__version__",
+        "cuda",
         "score",
         "score_batch",
         "show_config",

@@ -49,6 +49,8 @@ public:
 class OutOfMemory : public std::bad_alloc {
 public:
   OutOfMemory(const std::string& purpose, double bytes);
+  // For a library that does not tell how much it wanted.
+  explicit OutOfMemory(const std::string& purpose);
   const char* what() const noexcept override { return what_.c_str(); }
 
 private:

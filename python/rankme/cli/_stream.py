@@ -40,6 +40,7 @@ class Settings:
     normalize: bool
     method: str
     rtol: float
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,13 +144,15 @@ def _find_by(
         return _stream_rows(method, sources, settings, meter)
     if settings.center or settings.normalize:
         return _spectrum_of_matrix(method, sources, settings, meter)
-    return _stream_columns(method, sources, meter)
+    return _stream_columns(method, sources, settings, meter)
 
 
 def _stream_rows(
     method: str, sources: Sequence[RowSource], settings: Settings, meter: Meter
 ) -> Spectrum:
-    accumulator = Accumulator(sources[0].n_cols, normalize=settings.normalize, method=method)
+    accumulator = Accumulator(
+        sources[0].n_cols, normalize=settings.normalize, method=method, device=settings.device
+    )
     for source in sources:
         first = 0
         for block in source.blocks():
@@ -163,9 +166,11 @@ def _stream_rows(
     return accumulator.spectrum(center=settings.center)
 
 
-def _stream_columns(method: str, sources: Sequence[RowSource], meter: Meter) -> Spectrum:
+def _stream_columns(
+    method: str, sources: Sequence[RowSource], settings: Settings, meter: Meter
+) -> Spectrum:
     n_rows = set_rows(sources)
-    accumulator = Accumulator(n_rows, method=method)
+    accumulator = Accumulator(n_rows, method=method, device=settings.device)
     size = max(source.dtype.itemsize for source in sources)
     width = max(PANEL_BYTES // (n_rows * size), MIN_PIECE_BYTES // size)
     for parts in zip(*(source.panels(width) for source in sources), strict=True):
@@ -186,7 +191,13 @@ def _spectrum_of_matrix(
     rows = sources[0].matrix() if len(sources) == 1 else _gather(sources, meter)
     meter.stage("spectrum")
     try:
-        return spectrum(rows, center=settings.center, normalize=settings.normalize, method=method)
+        return spectrum(
+            rows,
+            center=settings.center,
+            normalize=settings.normalize,
+            method=method,
+            device=settings.device,
+        )
     except NonFiniteError as error:
         row = error.row
         for source in sources:

@@ -1,11 +1,11 @@
-// The name of a method as the core knows it.
+// The names of methods as Python gives them.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
 #include <string>
 
-#include "rankme/spectrum.hpp"
+#include "rankme/values.hpp"
 
 namespace rankme::bindings {
 
