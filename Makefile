@@ -4,6 +4,8 @@
 #   make test       C++ tests under ctest, then pytest against the installed package
 #   make lint       ruff, mypy, clang-format, codespell, validate-pyproject
 #   make sanitize   the C++ tests under the address+undefined and the thread sanitizer
+#   make fuzz       random objects into a _core that is built with the address sanitizer
+#   make test-cuda  the CUDA module: built, and tested as far as there is a GPU
 #   make bench      every competitor on this machine, into bench/results
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
@@ -21,11 +23,12 @@ STAMPS := $(VENV)/stamps
 export PATH := $(BIN):$(PATH)
 
 # Directories are listed too: their times tell of files that were removed.
-SOURCES   := $(shell find cpp cmake python -name __pycache__ -prune -o -name '*.md' -o -print) \
+SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -name '*.md' -o -print) \
              CMakeLists.txt pyproject.toml
-CXX_FILES := $(shell find cpp python/bindings tests/cpp -name '*.[ch]pp')
+CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python sanitize asan tsan bench develop clean distclean \
+.PHONY: demo test test-cpp test-python test-cuda sanitize asan tsan fuzz bench develop clean \
+        distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
 demo: $(STAMPS)/package
@@ -42,6 +45,19 @@ test-cpp: $(STAMPS)/build
 test-python: $(STAMPS)/package $(STAMPS)/test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Other GPUs than these: make test-cuda CUDA_ARCHITECTURES=native. One makes a short build.
+CUDA_ARCHITECTURES ?= 90-real
+test-cuda: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/cuda-build
+	cmake --preset cuda -DPython_EXECUTABLE=$(BIN)/python \
+	    "-DRANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)"
+	cmake --build --preset cuda
+	ctest --preset cuda
+	RANKME_CUDA=ON SKBUILD_CMAKE_DEFINE="RANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)" \
+	    $(BIN)/python -m pip install --quiet --no-build-isolation \
+	    $(if $(wildcard $(STAMPS)/editable),--editable) .
+	touch $(STAMPS)/package
+	RANKME_GPU_TESTS=built $(BIN)/python -m pytest tests/python/test_cuda_*.py $(PYTEST_ARGS)
+
 sanitize: asan tsan
 
 asan: $(STAMPS)/build
@@ -56,6 +72,24 @@ tsan: $(STAMPS)/build
 	cmake --preset tsan -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build --preset tsan
 	$(NO_ASLR) ctest --preset tsan
+
+# The Python files and the sanitized _core lie in a folder of their own, and -S keeps the installed
+# rankme, which an editable install would put first, off the path. The interpreter itself is not
+# instrumented, so the sanitizer's runtime is loaded before it; what an interpreter leaves allocated
+# at its end is no leak of ours, and looking for leaks is switched off. Debug, since optimising
+# pybind11's code with the sanitizer in it takes longer than all the cases.
+FUZZ_CASES ?= 10000
+FUZZ_SEED  ?= 0
+FUZZ_SITE  := build/fuzz-site
+fuzz: $(STAMPS)/build $(STAMPS)/test
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --upgrade \
+	    --target $(FUZZ_SITE) --config-settings=build-dir=build/fuzz \
+	    --config-settings=cmake.build-type=Debug \
+	    --config-settings=cmake.define.RANKME_SANITIZE=address .
+	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=2 \
+	    PYTHONPATH=$(FUZZ_SITE):tests/python:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))') \
+	    $(BIN)/python -S tests/fuzz/fuzz_entry.py $(FUZZ_CASES) --seed $(FUZZ_SEED)
 
 # One target a tool, so that `make -k lint` tells all that is wrong.
 lint: lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
@@ -114,7 +148,7 @@ with open("pyproject.toml", "rb") as file:
 endef
 export PRINT_EXTRA
 
-$(STAMPS)/build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
+$(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python -c "$$PRINT_EXTRA" $* > $@.txt
 	$(BIN)/python -m pip install --quiet --requirement $@.txt
 	touch $@

@@ -22,6 +22,9 @@ void RANKME_BLAS(dtpqrt_)(const int* m, const int* n, const int* l, const int* n
 void RANKME_BLAS(dsyevd_)(const char* jobz, const char* uplo, const int* n, double* a,
                           const int* lda, double* w, double* work, const int* lwork, int* iwork,
                           const int* liwork, int* info);
+void RANKME_BLAS(dsyevd_2stage_)(const char* jobz, const char* uplo, const int* n, double* a,
+                                 const int* lda, double* w, double* work, const int* lwork,
+                                 int* iwork, const int* liwork, int* info);
 int RANKME_BLAS(openblas_get_num_threads)();
 void RANKME_BLAS(openblas_set_num_threads)(int count);
 int RANKME_BLAS(openblas_get_parallel)();

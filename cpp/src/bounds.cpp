@@ -104,6 +104,13 @@ double smallest_rankme(std::span<const double> low, std::span<const double> high
   return smallest;
 }
 
+// Every q = p + eps is off by a few units in the last place, and so is its term of the entropy:
+// sum q (1 + |log q|) <= (1 + m eps) (2 + log m) of them in all.
+double evaluation_error(std::size_t count, double eps) {
+  const double m = static_cast<double>(count);
+  return 16 * std::numeric_limits<double>::epsilon() * (1 + (1 + m * eps) * (2 + std::log(m)));
+}
+
 }  // namespace
 
 Interval rankme_bounds(std::span<const double> low, std::span<const double> high, double eps) {
@@ -126,15 +133,31 @@ Interval rankme_bounds(std::span<const double> low, std::span<const double> high
   if (eps > 0) {
     bounds = {smallest_rankme(l, u, eps, least_rank, greatest_rank), largest_rankme(l, u, eps)};
   }
-  // Every q = p + eps is off by a few units in the last place, and so is its term of the entropy:
-  // sum q (1 + |log q|) <= (1 + m eps) (2 + log m) of them in all.
-  const double m = static_cast<double>(l.size());
-  const double rounding =
-      16 * std::numeric_limits<double>::epsilon() * (1 + (1 + m * eps) * (2 + std::log(m)));
+  const double rounding = evaluation_error(l.size(), eps);
   bounds.low *= 1 - rounding;
   bounds.high *= 1 + rounding;
   if (l.front() == 0) bounds.low = 0;
   return bounds;
+}
+
+// For sigma and tau in the box, p and q their shares: sum |p_k - q_k| <= 2 sum |sigma_k - tau_k| /
+// S(sigma) = D at most. With f(x) = -x log x, which is concave, |f(p + eps) - f(q + eps)| is at
+// most f(d) + (1 + eps) d where |p - q| = d, whatever p and q are; and over m terms sum f(d_k) is
+// largest where all d_k are alike, so that the entropies differ by D (log(m / D) + 1 + eps) = B at
+// most (Fannes 1973 has the like for matrices). Both ends of the interval are so near to log
+// RankMe.
+double width_bound(std::span<const double> low, std::span<const double> high, double sum,
+                   double eps) {
+  double width = 0;
+  for (std::size_t k = 0; k < low.size(); ++k) width += high[k] - low[k];
+  const double rounding = 2 * evaluation_error(low.size(), eps);
+  if (width == 0 && sum > 0) return rounding;
+  const double distance = 2 * (1 + 1e-9) * width / sum;
+  // At 1 the logarithm's bound has long been beyond every use.
+  if (!(distance < 1)) return std::numeric_limits<double>::infinity();
+  const double m = static_cast<double>(low.size());
+  const double difference = distance * (std::log(m / distance) + 1 + eps);
+  return 2 * std::sinh(difference) * (1 + 1e-9) + rounding;
 }
 
 }  // namespace rankme

@@ -7,9 +7,11 @@ namespace rankme {
 
 namespace {
 
-std::string describe(std::int64_t row, std::int64_t column, double value) {
+std::string describe(std::int64_t row, std::int64_t column, double value,
+                     std::optional<std::int64_t> matrix) {
+  const std::string name = matrix ? "Zs[" + std::to_string(*matrix) + "]" : "Z";
   const char* text = std::isnan(value) ? "nan" : (value > 0 ? "inf" : "-inf");
-  return "Z[" + std::to_string(row) + ", " + std::to_string(column) + "] is " + text +
+  return name + "[" + std::to_string(row) + ", " + std::to_string(column) + "] is " + text +
          "; every entry must be finite";
 }
 
@@ -27,8 +29,13 @@ std::string mebibytes(double bytes) {
 
 }  // namespace
 
-NonFiniteError::NonFiniteError(std::int64_t row, std::int64_t column, double value)
-    : std::runtime_error(describe(row, column, value)), row_(row), column_(column), value_(value) {}
+NonFiniteError::NonFiniteError(std::int64_t row, std::int64_t column, double value,
+                               std::optional<std::int64_t> matrix)
+    : std::runtime_error(describe(row, column, value, matrix)),
+      row_(row),
+      column_(column),
+      value_(value),
+      matrix_(matrix) {}
 
 TornError::TornError()
     : std::runtime_error(
@@ -47,5 +54,7 @@ IntegrityError::IntegrityError(double residual, double allowed)
 
 OutOfMemory::OutOfMemory(const std::string& purpose, double bytes)
     : what_("out of memory: " + purpose + " needs " + mebibytes(bytes)) {}
+
+OutOfMemory::OutOfMemory(const std::string& purpose) : what_("out of memory: " + purpose) {}
 
 }  // namespace rankme

@@ -9,30 +9,12 @@
 #include <string>
 #include <utility>
 
-#include "blas.hpp"
-#include "memory.hpp"
 #include "rankme/error.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 
 namespace rankme {
-
-namespace {
-
-// gram += block^T block, the lower triangle in row-major order (LAPACK's upper).
-void syrk(const Block& block, std::vector<double>& gram) {
-  const int n = static_cast<int>(block.cols);
-  const int k = static_cast<int>(block.rows);
-  const double one = 1;
-  // What is row-major to us is the transpose to Fortran.
-  const bool rows_first = block.layout == Layout::row_major;
-  const int lda = rows_first ? n : k;
-  const BlasCall call;
-  RANKME_BLAS(dsyrk_)("U", rows_first ? "N" : "T", &n, &k, &one, block.data, &lda, &one,
-                      gram.data(), &n);
-}
-
-}  // namespace
 
 GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed)
     : GramAccumulator(GramSum(dim), 0, normalize, seed) {
@@ -72,75 +54,32 @@ GramAccumulator::Plan GramAccumulator::plan(std::int64_t rows) const {
   const double affordable = 2 + std::floor((32 << 20) / matrix);
   const bool blas_threads = threads > affordable && by_work > affordable;
 
-  // 192 rows a dsyrk suit OpenBLAS at every width: a block that stays in the second-level cache,
-  // and no multiple of 256, which collides in it. Narrow rows take more of them, wide ones fewer.
-  const std::int64_t row_bytes = 8 * dim_;
-  std::int64_t block_rows = 192 * std::max<std::int64_t>(1, (256 << 10) / (192 * row_bytes));
-  block_rows = std::min(block_rows, std::max<std::int64_t>(64, (4 << 20) / row_bytes));
-  // BLAS's own threads need more to share, and there is one block and not one a thread.
-  if (blas_threads) block_rows = std::clamp<std::int64_t>((16 << 20) / row_bytes, 64, 768);
-
   const double workers =
       blas_threads ? 1 : std::min({static_cast<double>(threads), affordable, by_work});
-  return {std::max(1, static_cast<int>(workers)), blas_threads, std::min(block_rows, rows)};
+  return {std::max(1, static_cast<int>(workers)), blas_threads,
+          std::min(rows_a_block(dim_, blas_threads), rows)};
 }
 
 void GramAccumulator::prepare(const Plan& plan) {
   partials_.reserve(static_cast<std::size_t>(plan.workers));
   while (partials_.size() < static_cast<std::size_t>(plan.workers))
     partials_.emplace_back(GramSum(dim_));
-  const auto needed = static_cast<std::size_t>(plan.block_rows * dim_);
   for (int worker = 0; worker < plan.workers; ++worker) {
-    Partial& partial = partials_[static_cast<std::size_t>(worker)];
-    if (partial.block.size() < needed) partial.block = zeros(plan.block_rows, dim_, "a row block");
-    partial.block_sums.resize(static_cast<std::size_t>(dim_));
-    partial.probe_scratch.resize(static_cast<std::size_t>(plan.block_rows * probe_count));
+    partials_[static_cast<std::size_t>(worker)].adder.reserve(plan.block_rows, dim_);
   }
-}
-
-bool GramAccumulator::add_rows(Partial& partial, const MatrixView& rows,
-                               const Preparation& preparation) const {
-  const Block block{partial.block.data(), rows.rows, rows.cols, natural_layout(rows)};
-  const BlockFacts facts = widen(rows, block.layout, block.data);
-  if (!facts.finite) return false;
-
-  double largest = facts.largest;
-  if (normalize_ || preparation.column_scales != nullptr) {
-    if (normalize_) normalize_rows(block);
-    if (preparation.column_scales != nullptr) scale_columns(block, preparation.column_scales);
-    largest = largest > 0 ? 1 : 0;  // the entries of a unit vector are at most 1
-  }
-  if (preparation.subtract_row != nullptr) subtract_row(block, preparation.subtract_row);
-  if (preparation.subtract_first_column) subtract_first_column(block);
-  if (preparation.shifts()) largest = largest_magnitude(block);
-  GramSum& sum = partial.sum;
-  sum.fit_scale(largest);
-  if (sum.exponent != 0) scale_all(block, std::ldexp(1.0, -sum.exponent));
-
-  sum_columns(block, partial.block_sums.data());
-  for (std::size_t j = 0; j < partial.block_sums.size(); ++j) {
-    sum.column_sums[j] += partial.block_sums[j];
-  }
-  if (probed_) {
-    add_probe_products(block, probes_.data(), partial.probe_scratch.data(),
-                       sum.probe_products.data());
-  }
-  syrk(block, sum.gram);
-  sum.blocks += 1;
-  sum.longest_block = std::max(sum.longest_block, block.rows);
-  return true;
 }
 
 bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
                                  const Preparation& preparation) {
   std::optional<SingleThreadedBlas> single;
   if (!plan.blas_threads) single.emplace();
+  const double* probes = probed_ ? probes_.data() : nullptr;
   std::atomic<bool> finite = true;
   parallel_ranges(z.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     Partial& partial = partials_[static_cast<std::size_t>(worker)];
     for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
       const MatrixView rows = z.row_range(row, std::min(end, row + plan.block_rows));
-      if (!add_rows(partial, rows, preparation)) finite = false;
+      if (!partial.adder.add(partial.sum, rows, normalize_, probes, preparation)) finite = false;
     }
   });
   return finite;

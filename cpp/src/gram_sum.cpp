@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "memory.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 
 namespace rankme {
@@ -67,14 +67,21 @@ void GramSum::rescale(int new_exponent) {
   exponent = new_exponent;
 }
 
+int fitted_exponent(double largest, int exponent, bool is_zero) {
+  if (largest == 0) return exponent;
+  const int relative = std::ilogb(largest) - exponent;
+  if (relative > safe_exponents) return scale_for(largest);
+  // Where something larger is already in, rows this small cannot be seen beside it.
+  return relative < -safe_exponents && is_zero ? scale_for(largest) : exponent;
+}
+
 void GramSum::fit_scale(double largest) {
   if (largest == 0) return;
-  const int relative = std::ilogb(largest) - exponent;
-  if (relative > safe_exponents) {
-    rescale(scale_for(largest));
-  } else if (relative < -safe_exponents && is_zero()) {
-    // Where something larger is already in, rows this small cannot be seen beside it.
-    exponent = scale_for(largest);
+  const int fitted = fitted_exponent(largest, exponent, false);
+  if (fitted != exponent) {
+    rescale(fitted);
+  } else if (fitted_exponent(largest, exponent, true) != exponent && is_zero()) {
+    exponent = fitted_exponent(largest, exponent, true);
   }
 }
 

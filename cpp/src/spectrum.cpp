@@ -1,15 +1,13 @@
 #include "rankme/spectrum.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
-#include "rankme/error.hpp"
+#include "rankme/widen.hpp"
 
 namespace rankme {
 
@@ -56,46 +54,6 @@ void center_both_sides(GramSum& sum) {
 
 // ---- from a factor to singular values ----------------------------------------------------------
 
-// What a factor can have and what may be off in it.
-struct Extent {
-  std::int64_t count;  // singular values, min(N, K)
-  std::int64_t rank;   // no more of them can differ from zero
-  // Rows that were divided by their computed norms: each is off by this factor at most, and all
-  // entries together by this much.
-  double normalization = 0;
-  double rounding = 0;
-};
-
-// N centred rows add up to zero, so they span N - 1 directions at most.
-Extent extent_of(std::int64_t n_rows, std::int64_t n_cols, bool center, bool normalize) {
-  const std::int64_t count = std::min(n_rows, n_cols);
-  const std::int64_t rank = std::min(center ? n_rows - 1 : n_rows, n_cols);
-  if (!normalize) return {count, rank};
-  // A sum of K squares, its root and two products; and N rows of length 1. Rows that are off by a
-  // factor each move singular values by such factors as well, but not those of the centred rows,
-  // which may be nothing but what is off.
-  const double factor = (static_cast<double>(n_cols) + 8) * unit_roundoff;
-  const double entries = 4 * unit_roundoff * std::sqrt(static_cast<double>(n_rows));
-  if (!center) return {count, rank, factor, entries};
-  return {count, rank, 0, factor * std::sqrt(static_cast<double>(n_rows)) + entries};
-}
-
-// The dimensions in which there is anything at all. A dead one has an eigenvalue of exactly 0; the
-// solver would make it eps * lambda_1, and its root is no longer small. Asked before centring: a
-// diagonal entry that centring has cancelled is rounding, and no exact zero.
-std::vector<std::int64_t> live_dimensions(const GramSum& sum) {
-  std::vector<std::int64_t> live;
-  for (std::int64_t i = 0; i < sum.dim; ++i) {
-    // |G_ij| <= sqrt(G_ii G_jj): a zero on the diagonal is a whole row of zeros. Entries so small
-    // that their squares vanish beside the others still have a sum.
-    const auto at = static_cast<std::size_t>(i);
-    if (sum.gram[at * static_cast<std::size_t>(sum.dim) + at] > 0 || sum.column_sums[at] != 0) {
-      live.push_back(i);
-    }
-  }
-  return live;
-}
-
 // Moves their rows and columns together, in place.
 void keep_dimensions(GramSum& sum, const std::vector<std::int64_t>& kept) {
   const auto order = static_cast<std::int64_t>(kept.size());
@@ -107,51 +65,25 @@ void keep_dimensions(GramSum& sum, const std::vector<std::int64_t>& kept) {
   }
 }
 
-SingularValues zeros(const Extent& extent) {
-  const std::vector<double> none(static_cast<std::size_t>(extent.count));
-  return {none, none, none, 0};
-}
-
-// Moves the ends outwards by a relative and an absolute error of every singular value.
-void widen_ends(SingularValues& values, double relative, double absolute) {
-  for (std::size_t k = 0; k < values.scaled.size() && values.high[k] > 0; ++k) {
-    const double error = relative * values.high[k] + absolute;
-    values.low[k] = std::max(0.0, values.low[k] - error);
-    values.high[k] += error;
-  }
-}
-
-// `order` is that of the matrix in sum.gram. Every eigenvalue lies within delta of the exact one
-// (Weyl 1912), and within the solver's own error of the one that it should have found.
+// `order` is that of the matrix in sum.gram.
 SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                          const GramAccuracy& accuracy, bool center) {
-  SingularValues values = zeros(extent);
-  values.exponent = sum.exponent;
-  if (order == 0) return values;
-  const std::vector<double> ascending = symmetric_eigenvalues(sum.gram.data(), order);
-  const double largest = std::max(std::abs(ascending.front()), std::abs(ascending.back()));
-  const double delta = accuracy.delta + solver_error(order) * largest;
-  // No sum of squares has eigenvalues below zero, and rounding explains delta.
-  if (ascending.front() < -16 * delta) throw IntegrityError(-ascending.front(), delta);
-  for (std::int64_t k = 0; k < std::min(order, extent.rank); ++k) {
-    const double eigenvalue = ascending[static_cast<std::size_t>(order - 1 - k)];
-    const auto at = static_cast<std::size_t>(k);
-    values.scaled[at] = std::sqrt(std::max(eigenvalue, 0.0));
-    values.low[at] = std::sqrt(std::max(eigenvalue - delta, 0.0));
-    values.high[at] = std::sqrt(std::max(eigenvalue + delta, 0.0));
-  }
-  // The root rounds, and so does the subtraction of a vector from every row where there was one.
-  const double subtraction = center ? 2 * unit_roundoff * std::sqrt(accuracy.trace) : 0;
-  widen_ends(values, 2 * unit_roundoff + extent.normalization, extent.rounding + subtraction);
-  return values;
+  const std::vector<double> ascending =
+      order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
 }
 
 // The same of a Gram matrix of columns, centred on the way where that is asked for.
 SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& extent,
                             GramAccuracy accuracy, bool center) {
-  const std::vector<std::int64_t> live = live_dimensions(sum);
+  // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
+  // zero.
+  const std::vector<std::int64_t> live =
+      live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
   if (center) {
-    accuracy.delta += column_centering_error(sum, accuracy, static_cast<double>(n_rows));
+    const double depth = addition_depth(sum.blocks, sum.longest_block);
+    accuracy.delta +=
+        column_centering_error(depth, sum.column_sums, accuracy, static_cast<double>(n_rows));
     center_columns(sum, n_rows);
   }
   keep_dimensions(sum, live);
@@ -160,16 +92,7 @@ SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& exte
 }
 
 SingularValues from_factor(QrFactor factor, const Extent& extent, double error, bool center) {
-  SingularValues values = zeros(extent);
-  const std::vector<double> computed = std::move(factor).singular_values(center);
-  const auto rank = static_cast<std::size_t>(extent.rank);
-  for (std::size_t k = 0; k < std::min(rank, computed.size()); ++k) {
-    values.scaled[k] = computed[k];
-    values.low[k] = std::max(0.0, computed[k] - error);
-    values.high[k] = computed[k] + error;
-  }
-  widen_ends(values, extent.normalization, extent.rounding);
-  return values;
+  return from_factor_values(std::move(factor).singular_values(center), extent, error);
 }
 
 // ---- one matrix --------------------------------------------------------------------------------
@@ -186,47 +109,15 @@ std::vector<UnitScale> row_scales(const MatrixView& z) {
   return scales;
 }
 
-// Whether rows are nearer to the first row than to zero, by a sample of them: then their mean is
-// longer than the spread around it, and centring at the end would lose what it cancels.
-bool mean_dominates(const MatrixView& z, bool normalize) {
-  MatrixView sample = z.row_range(0, std::min<std::int64_t>(z.rows, 192));
-  sample.cols = std::min<std::int64_t>(z.cols, 4096);
-  std::vector<double> entries(static_cast<std::size_t>(sample.rows * sample.cols));
-  const Block block{entries.data(), sample.rows, sample.cols, Layout::row_major};
-  if (!widen(sample, block.layout, block.data).finite) return false;  // found and named later
-  if (normalize) normalize_rows(block);
-  double from_zero = 0;
-  double from_first = 0;
-  for (std::int64_t i = 0; i < block.rows; ++i) {
-    for (std::int64_t j = 0; j < block.cols; ++j) {
-      const double x = block.data[i * block.cols + j];
-      // No shift of entries whose differences may overflow: infinity is not below infinity.
-      if (std::abs(x) > 0x1p1000) return false;
-      from_zero += x * x;
-      from_first += (x - block.data[j]) * (x - block.data[j]);
-    }
-  }
-  return from_first < 0.5 * from_zero;
-}
-
-// The first row of z as it enters the sum.
-std::vector<double> first_row(const MatrixView& z, bool normalize) {
-  std::vector<double> row(static_cast<std::size_t>(z.cols));
-  const Block block{row.data(), 1, z.cols, Layout::row_major};
-  if (!widen(z.row_range(0, 1), block.layout, block.data).finite) throw_first_nonfinite(z);
-  if (normalize) normalize_rows(block);
-  return row;
-}
-
 SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const Extent extent = extent_of(z.rows, z.cols, center, normalize);
   const bool wide = z.rows < z.cols;
   const std::vector<UnitScale> scales =
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
-  const bool shift = center && mean_dominates(z, normalize);
+  const bool shift = center && mean_dominates(sample_of(z), normalize);
   const std::vector<double> origin =
       shift && !wide ? first_row(z, normalize) : std::vector<double>{};
-  GramAccumulator::Preparation preparation;
+  Preparation preparation;
   if (!scales.empty()) preparation.column_scales = scales.data();
   if (!origin.empty()) preparation.subtract_row = origin.data();
   preparation.subtract_first_column = shift && wide;
@@ -237,7 +128,7 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   GramAccuracy accuracy = measure_accuracy(sum, probes);
   if (center && wide) {
     // Rows of Z: the mean is taken over all of them, those of zeros as well.
-    accuracy.delta += two_sided_centering_error(sum, accuracy);
+    accuracy.delta += two_sided_centering_error(sum.dim, accuracy);
     center_both_sides(sum);
     return from_gram(std::move(sum), z.rows, extent, accuracy, center);
   }
@@ -265,10 +156,16 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
 SingularValues singular_values(const GramAccumulator& accumulator, bool center,
                                std::int64_t* n_rows) {
   GramSum sum = accumulator.total(n_rows);
-  if (*n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
-  const GramAccuracy accuracy = measure_accuracy(sum, accumulator.probes());
-  const Extent extent = extent_of(*n_rows, sum.dim, center, accumulator.normalize());
-  return from_columns(std::move(sum), *n_rows, extent, accuracy, center);
+  return singular_values(std::move(sum), accumulator.probes(), *n_rows, center,
+                         accumulator.normalize());
+}
+
+SingularValues singular_values(GramSum sum, const std::vector<double>& probes, std::int64_t n_rows,
+                               bool center, bool normalize) {
+  if (n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  const GramAccuracy accuracy = measure_accuracy(sum, probes);
+  const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
+  return from_columns(std::move(sum), n_rows, extent, accuracy, center);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,

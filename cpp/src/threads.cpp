@@ -2,19 +2,13 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
 
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
-#include <exception>
 #include <mutex>
 #include <new>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "blas.hpp"
 
@@ -27,22 +21,7 @@ constexpr int most_calls = 64;
 
 constexpr int openblas_openmp = 2;  // openblas_get_parallel(): 0 serial, 1 pthreads, 2 OpenMP
 
-#if defined(__SSE2__)
-// Reads subnormal numbers as what they are, in a thread in which somebody had them flushed to zero.
-class SubnormalsKept {
-public:
-  SubnormalsKept() : before_(_mm_getcsr()) { _mm_setcsr(before_ & ~flush_and_zero); }
-  ~SubnormalsKept() { _mm_setcsr(before_); }
-  SubnormalsKept(const SubnormalsKept&) = delete;
-  SubnormalsKept& operator=(const SubnormalsKept&) = delete;
-
-private:
-  static constexpr unsigned flush_and_zero = 0x8040;
-  unsigned before_;
-};
-#else
-class SubnormalsKept {};
-#endif
+thread_local bool alone = false;  // see OneThread
 
 // What all threads share. `budget` is the setting to restore while `holders` > 0.
 struct Shared {
@@ -85,10 +64,18 @@ void after_fork_in_child() {
   if (restore) RANKME_BLAS(openblas_set_num_threads)(state.budget);
 }
 
+// The OpenMP build keeps its setting per thread, and a new thread starts with all cores.
+void start_thread() {
+  if (RANKME_BLAS(openblas_get_parallel)() == openblas_openmp) {
+    RANKME_BLAS(openblas_set_num_threads)(1);
+  }
+}
+
 Shared& shared() {
   // Never destroyed: a worker may outlive static destruction at the exit of the process.
   static Shared* state = [] {
     auto* made = new Shared;
+    at_thread_start(start_thread);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     // At exit OpenBLAS frees what a daemon thread may still be computing with: wait for calls under
     // way, and let none begin.
@@ -100,7 +87,11 @@ Shared& shared() {
 
 }  // namespace
 
+OneThread::OneThread() : before_(std::exchange(alone, true)) {}
+OneThread::~OneThread() { alone = before_; }
+
 int num_threads() {
+  if (alone) return 1;
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);
   const int count = state.holders > 0 ? state.budget : RANKME_BLAS(openblas_get_num_threads)();
@@ -148,45 +139,6 @@ BlasCall::~BlasCall() {
   const std::lock_guard lock(state.mutex);
   // Somebody waits only at the top and, for a fork, at zero.
   if (state.calls-- == most_calls || state.calls == 0) state.changed.notify_all();
-}
-
-void parallel_ranges(std::int64_t count, int workers,
-                     const std::function<void(int, std::int64_t, std::int64_t)>& body) {
-  if (workers <= 1) {
-    [[maybe_unused]] const SubnormalsKept subnormals;
-    body(0, 0, count);
-    return;
-  }
-  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(workers));
-  const auto run = [&](int worker) {
-    // The OpenMP build keeps its setting per thread, and a new thread starts with all cores.
-    if (RANKME_BLAS(openblas_get_parallel)() == openblas_openmp) {
-      RANKME_BLAS(openblas_set_num_threads)(1);
-    }
-    [[maybe_unused]] const SubnormalsKept subnormals;
-    try {
-      body(worker, count * worker / workers, count * (worker + 1) / workers);
-    } catch (...) {
-      failures[static_cast<std::size_t>(worker)] = std::current_exception();
-    }
-  };
-
-  // Threads are made anew for each call: some tens of microseconds against milliseconds of work,
-  // and a forked child has no pool to miss.
-  std::vector<std::thread> threads;
-  threads.reserve(static_cast<std::size_t>(workers) - 1);
-  int started = 1;
-  try {
-    for (; started < workers; ++started) threads.emplace_back(run, started);
-  } catch (...) {
-    // No more threads, or no memory for one: the caller does the rest, and the result is the same.
-  }
-  run(0);
-  for (int worker = started; worker < workers; ++worker) run(worker);
-  for (std::thread& thread : threads) thread.join();
-  for (const std::exception_ptr& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
 }
 
 BlasConfig blas_config() {

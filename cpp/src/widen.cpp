@@ -1,82 +1,19 @@
 #include "rankme/widen.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
+#include "half.hpp"
 #include "multiversion.hpp"
 #include "rankme/error.hpp"
-#include "rankme/threads.hpp"
+#include "rankme/parallel.hpp"
+#include "stored.hpp"
 
 namespace rankme {
 
 namespace {
-
-// How each dtype is stored, the exponent bits that mark NaN and infinity, and its value. Bits and
-// not floating-point comparisons find the largest magnitude: a NaN is then simply the largest.
-struct Float16 {
-  using Bits = std::uint16_t;
-  static constexpr Bits magnitude = 0x7fff;
-  static constexpr Bits nonfinite = 0x7c00;
-  static RANKME_INLINE double value(Bits bits) {
-    const std::uint32_t mag = bits & magnitude;
-    // Subnormals go through an integer conversion, so that a thread in which somebody switched
-    // denormals off reads them right all the same.
-    const float normal = std::bit_cast<float>((mag << 13) + (112u << 23));
-    const float subnormal = static_cast<float>(static_cast<std::int32_t>(mag)) * 0x1p-24f;
-    const float size = mag < 0x0400u ? subnormal : normal;
-    const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
-    return static_cast<double>(std::bit_cast<float>(std::bit_cast<std::uint32_t>(size) | sign));
-  }
-};
-
-struct BFloat16 {
-  using Bits = std::uint16_t;
-  static constexpr Bits magnitude = 0x7fff;
-  static constexpr Bits nonfinite = 0x7f80;
-  static RANKME_INLINE double value(Bits bits) {
-    return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16));
-  }
-};
-
-struct Float32 {
-  using Bits = std::uint32_t;
-  static constexpr Bits magnitude = 0x7fffffff;
-  static constexpr Bits nonfinite = 0x7f800000;
-  static RANKME_INLINE double value(Bits bits) {
-    return static_cast<double>(std::bit_cast<float>(bits));
-  }
-};
-
-struct Float64 {
-  using Bits = std::uint64_t;
-  static constexpr Bits magnitude = 0x7fffffffffffffff;
-  static constexpr Bits nonfinite = 0x7ff0000000000000;
-  static RANKME_INLINE double value(Bits bits) { return std::bit_cast<double>(bits); }
-};
-
-template <class T>
-RANKME_INLINE typename T::Bits load(const std::byte* at) {
-  typename T::Bits bits;
-  std::memcpy(&bits, at, sizeof bits);  // NumPy arrays need not be aligned
-  return bits;
-}
-
-// One line along the fast axis. Returns the largest magnitude, as bits.
-template <class T, bool write>
-RANKME_INLINE std::uint64_t contiguous_line(const std::byte* from, std::int64_t count, double* to) {
-  typename T::Bits largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const typename T::Bits bits = load<T>(from + i * static_cast<std::int64_t>(sizeof bits));
-    const auto mag = static_cast<typename T::Bits>(bits & T::magnitude);
-    largest = mag > largest ? mag : largest;
-    if constexpr (write) to[i] = T::value(bits);
-  }
-  return largest;
-}
 
 template <class T, bool write>
 std::uint64_t strided_line(const std::byte* from, std::int64_t stride, std::int64_t count,
@@ -90,20 +27,30 @@ std::uint64_t strided_line(const std::byte* from, std::int64_t stride, std::int6
   return largest;
 }
 
-// Multiversioned functions cannot be templates: one pair a dtype.
-#define RANKME_LINES(T)                                                                       \
-  RANKME_MULTIVERSION std::uint64_t widen_line(T, const std::byte* from, std::int64_t count,  \
-                                               double* to) {                                  \
-    return contiguous_line<T, true>(from, count, to);                                         \
-  }                                                                                           \
+// Multiversioned functions cannot be templates: one a dtype.
+#define RANKME_SCAN(T)                                                                        \
   RANKME_MULTIVERSION std::uint64_t scan_line(T, const std::byte* from, std::int64_t count) { \
     return contiguous_line<T, false>(from, count, nullptr);                                   \
   }
-RANKME_LINES(Float16)
-RANKME_LINES(BFloat16)
-RANKME_LINES(Float32)
-RANKME_LINES(Float64)
-#undef RANKME_LINES
+#define RANKME_WIDEN(T)                                                                      \
+  RANKME_MULTIVERSION std::uint64_t widen_line(T, const std::byte* from, std::int64_t count, \
+                                               double* to) {                                 \
+    return contiguous_line<T, true>(from, count, to);                                        \
+  }
+RANKME_SCAN(Float16)
+RANKME_SCAN(BFloat16)
+RANKME_SCAN(Float32)
+RANKME_SCAN(Float64)
+RANKME_WIDEN(BFloat16)
+RANKME_WIDEN(Float32)
+RANKME_WIDEN(Float64)
+#undef RANKME_SCAN
+#undef RANKME_WIDEN
+
+std::uint64_t widen_line(Float16, const std::byte* from, std::int64_t count, double* to) {
+  static const half::Line widen = half::line(half::best_path());
+  return widen(from, count, to);
+}
 
 template <bool write, class T>
 std::uint64_t line(T type, const std::byte* from, std::int64_t count, double* to) {
@@ -147,7 +94,12 @@ struct Lines {
 
 template <class T, bool write>
 std::uint64_t walk_lines(const Lines& lines, double* out) {
-  const bool contiguous = lines.stride == static_cast<std::int64_t>(sizeof(typename T::Bits));
+  constexpr auto size = static_cast<std::int64_t>(sizeof(typename T::Bits));
+  const bool contiguous = lines.stride == size;
+  // Lines without a gap between them are one line, which spares short ones their ends.
+  if (contiguous && lines.step == lines.length * size) {
+    return line<write>(T{}, lines.data, lines.count * lines.length, out);
+  }
   std::uint64_t largest = 0;
   for (std::int64_t i = 0; i < lines.count; ++i) {
     const std::byte* from = lines.data + i * lines.step;

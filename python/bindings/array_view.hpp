@@ -1,11 +1,13 @@
-// A NumPy array as a view, and vectors as NumPy arrays.
+// An array that Python holds, as the computing code sees it: where it lies, what its entries are
+// and who keeps it alive. Header only, so that every extension module can take what _core made.
 #pragma once
 
-#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "rankme/matrix_view.hpp"
@@ -14,49 +16,52 @@ namespace rankme::bindings {
 
 namespace py = pybind11;
 
-inline DType dtype_of(const py::array& array) {
-  const py::dtype dtype = array.dtype();
-  if (dtype.kind() == 'f' && dtype.itemsize() == 8) return DType::float64;
-  if (dtype.kind() == 'f' && dtype.itemsize() == 4) return DType::float32;
-  if (dtype.kind() == 'f' && dtype.itemsize() == 2) return DType::float16;
-  // ml_dtypes registers bfloat16 under a kind of its own, so only the name tells.
-  if (py::cast<std::string>(dtype.attr("name")) == "bfloat16") return DType::bfloat16;
-  throw py::type_error("unsupported dtype " + py::cast<std::string>(py::str(dtype)));
+enum class DeviceType { cpu, cuda };
+
+// Never changed once made. Whoever computes holds the Python object as an argument, and with it
+// `owner`: nobody frees the memory, and NumPy does not resize it, while the GIL is released.
+struct ArrayView {
+  const std::byte* data = nullptr;
+  DType dtype = DType::float64;
+  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> strides;  // in bytes, as in MatrixView
+  DeviceType device_type = DeviceType::cpu;
+  int device_id = 0;  // -1 of a CUDA array whose producer names none: the pointer tells CUDA
+  // Work that the producer has queued there must be done before the entries are read. Only the CUDA
+  // array interface leaves that to its reader.
+  std::optional<std::uintptr_t> producer_stream;
+  py::object owner;
+};
+
+inline std::string device_name(DeviceType type, int id) {
+  if (type == DeviceType::cpu) return "cpu";
+  return id < 0 ? "cuda" : "cuda:" + std::to_string(id);
 }
 
-// The array must outlive the view. Callers hold it as an argument: NumPy then refuses to resize it
-// in place (unless told not to look), and nobody frees it while the GIL is released.
-inline MatrixView view_of(const py::array& array) {
-  if (array.ndim() != 2) throw py::value_error("Z must have 2 dimensions");
-  return {static_cast<const std::byte*>(array.data()),
-          dtype_of(array),
-          array.shape(0),
-          array.shape(1),
-          array.strides(0),
-          array.strides(1)};
-}
-
-// Hands the vector's memory to NumPy.
-inline py::array_t<double> to_numpy(std::vector<double> values, std::vector<py::ssize_t> shape) {
-  auto* owner = new std::vector<double>(std::move(values));
-  const py::capsule release(owner, [](void* p) { delete static_cast<std::vector<double>*>(p); });
-  return py::array_t<double>(std::move(shape), owner->data(), release);
-}
-
-inline py::array_t<double> to_numpy(std::vector<double> values) {
-  const auto size = static_cast<py::ssize_t>(values.size());
-  return to_numpy(std::move(values), {size});
-}
-
-// A state's array, whose length the caller names.
-using Doubles = py::array_t<double, py::array::c_style>;
-
-inline std::vector<double> to_vector(const Doubles& values, std::int64_t size, const char* name) {
-  if (values.size() != size) {
-    throw py::value_error(std::string(name) + " must have " + std::to_string(size) +
-                          " entries, got " + std::to_string(values.size()));
+inline const char* dtype_name(DType dtype) {
+  switch (dtype) {
+    case DType::float16:
+      return "float16";
+    case DType::bfloat16:
+      return "bfloat16";
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
   }
-  return {values.data(), values.data() + size};
+  throw std::invalid_argument("unknown dtype");
+}
+
+// `data` may be a pointer of the device: nothing is read.
+inline MatrixView matrix_of(const ArrayView& view) {
+  if (view.shape.size() != 2) throw py::value_error("Z must have 2 dimensions");
+  return {view.data, view.dtype, view.shape[0], view.shape[1], view.strides[0], view.strides[1]};
+}
+
+inline void require_cpu(const ArrayView& view) {
+  if (view.device_type == DeviceType::cpu) return;
+  throw py::type_error("an array on " + device_name(view.device_type, view.device_id) +
+                       " cannot be read by the processor");
 }
 
 }  // namespace rankme::bindings

@@ -6,8 +6,11 @@
 namespace rankme::bindings {
 
 void register_accumulator(pybind11::module_& m);
+void register_arrays(pybind11::module_& m);
+void register_batch(pybind11::module_& m);
 void register_config(pybind11::module_& m);
 void register_errors(pybind11::module_& m);
+void register_layers(pybind11::module_& m);
 void register_spectrum(pybind11::module_& m);
 
 }  // namespace rankme::bindings

@@ -17,7 +17,8 @@ void register_errors(py::module_&) {
       if (failure) std::rethrow_exception(failure);
     } catch (const NonFiniteError& error) {
       const py::object type = py::module_::import("rankme._errors").attr("NonFiniteError");
-      const py::object made = type(error.row(), error.column(), error.value());
+      const py::object matrix = error.matrix() ? py::int_(*error.matrix()) : py::object(py::none());
+      const py::object made = type(error.row(), error.column(), error.value(), matrix);
       PyErr_SetObject(type.ptr(), made.ptr());
     } catch (const IntegrityError& error) {
       const py::object type = py::module_::import("rankme._errors").attr("IntegrityError");

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "array_view.hpp"
+#include "method_name.hpp"
+#include "numpy_vectors.hpp"
 #include "rankme/bounds.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/spectrum.hpp"
@@ -21,19 +23,14 @@ std::span<const double> span_of(const Doubles& values) {
   return {values.data(), static_cast<std::size_t>(values.size())};
 }
 
-Method method_of(const std::string& name) {
-  if (name == "gram") return Method::gram;
-  if (name == "qr") return Method::qr;
-  throw py::value_error("method must be 'gram' or 'qr', got '" + name + "'");
-}
-
 }  // namespace
 
 void register_spectrum(py::module_& m) {
   m.def(
       "spectrum",
-      [](const py::array& z, bool center, bool normalize, const std::string& method) {
-        const MatrixView view = view_of(z);
+      [](const ArrayView& z, bool center, bool normalize, const std::string& method) {
+        require_cpu(z);
+        const MatrixView view = matrix_of(z);
         const Method by = method_of(method);
         SingularValues values;
         {
@@ -42,7 +39,7 @@ void register_spectrum(py::module_& m) {
         }
         return to_tuple(std::move(values));
       },
-      py::arg("z").noconvert(), py::arg("center"), py::arg("normalize"), py::arg("method"));
+      py::arg("z"), py::arg("center"), py::arg("normalize"), py::arg("method"));
 
   m.def(
       "rankme", [](const Doubles& sigma, double eps) { return rankme(span_of(sigma), eps); },

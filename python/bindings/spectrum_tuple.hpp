@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "array_view.hpp"
-#include "rankme/spectrum.hpp"
+#include "numpy_vectors.hpp"
+#include "rankme/values.hpp"
 
 namespace rankme::bindings {
 

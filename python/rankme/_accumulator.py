@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from . import _core, _state_file
 from ._arrays import MAX_DIM, MAX_SEED, as_eps, as_index, as_matrix, as_method, type_name
+from ._placement import as_device, as_precision, module_of, place_of
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Accumulator"]
 
-_KINDS: dict[str, Any] = {"gram": _core.GramAccumulator, "qr": _core.QrAccumulator}
+_KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _cuda
 
 
 class Accumulator:
@@ -45,6 +46,15 @@ class Accumulator:
         What is kept of the rows.
     seed : int
         Of the probes, 0 to 2**64 - 1; ``method="qr"`` has none. The same on every machine.
+    device : {"cpu", "cuda", "cuda:1", ...}
+        Where the sums lie and the work is done; ``"cuda"`` is ``"cuda:0"``. A GPU takes arrays that
+        lie on it without a copy, and streams those in host memory to itself.
+    precision : {"float64", "fast"}
+        ``"fast"``, on a GPU with ``method="gram"``, multiplies float16 and bfloat16 rows on the
+        tensor cores: exact products, float32 sums over a few thousand rows, float64 sums of those.
+        The probes, in float64 as ever, measure what that costs, and the interval of the result says
+        it. Everything else (other dtypes, `normalize`, entries that need a scale) is computed in
+        float64 all the same.
 
     Raises
     ------
@@ -53,9 +63,15 @@ class Accumulator:
     ValueError
         If `dim` is less than 1 or beyond LAPACK's 32-bit integers, if `seed` is out of range, if
         `method` is another one, or if ``RANKME_NUM_THREADS`` was set to something else than a
-        positive integer.
+        positive integer; if `device` or `precision` is none of the above, or if `precision` is
+        ``"fast"`` on the CPU or with ``method="qr"``.
     MemoryError
         If there is no room for dim x dim numbers; the text tells how much was wanted.
+    ImportError
+        If `device` is a GPU and the CUDA module or its libraries are missing; the text says what
+        to do.
+    RuntimeError
+        If there is no such GPU, or if this process was forked from one that had used CUDA.
 
     Examples
     --------
@@ -68,9 +84,11 @@ class Accumulator:
     (4, 4.0)
     """
 
-    __slots__ = ("_core", "_method")
+    __slots__ = ("_core", "_device", "_method", "_precision")
     _core: Any  # of _KINDS
+    _device: str
     _method: str
+    _precision: str
 
     def __init__(
         self,
@@ -79,16 +97,30 @@ class Accumulator:
         normalize: bool = False,
         method: str = "gram",
         seed: SupportsIndex = 0,
+        device: str = "cpu",
+        precision: str = "float64",
     ) -> None:
         require_budget()
         as_method(method, tuple(_KINDS))
         size = as_index(dim, "dim", 1, MAX_DIM)
         number = as_index(seed, "seed", 0, MAX_SEED)
         self._method = method
-        if method == "gram":
-            self._core = _core.GramAccumulator(size, bool(normalize), number)
-        else:
-            self._core = _core.QrAccumulator(size, bool(normalize))
+        self._device = as_device(device)
+        self._precision = as_precision(precision, self._device, method)
+        seeds = (number,) if method == "gram" else ()
+        kind, options = self._kind()
+        self._core = kind(size, bool(normalize), *seeds, **options)
+
+    def _kind(self) -> tuple[Any, dict[str, Any]]:
+        """Return the compiled class, and the arguments that only that of a GPU takes."""
+        name = _KINDS[self._method]
+        if self._device == "cpu":
+            return getattr(_core, name), {}
+        module, index = module_of(self._device)
+        options: dict[str, Any] = {"device": index}
+        if self._method == "gram":
+            options["precision"] = self._precision
+        return getattr(module, name), options
 
     @property
     def dim(self) -> int:
@@ -106,25 +138,39 @@ class Accumulator:
         return self._method
 
     @property
+    def device(self) -> str:
+        """Where the sums lie: ``"cpu"``, or ``"cuda:0"`` and so on."""
+        return self._device
+
+    @property
+    def precision(self) -> str:
+        """How rows are multiplied: ``"float64"`` or ``"fast"``."""
+        return self._precision
+
+    @property
     def n_rows(self) -> int:
         """How many rows were taken in, over all updates and merges."""
         return int(self._core.n_rows)
 
-    def update(self, Z: NDArray[Any]) -> None:  # noqa: N803
+    def update(self, Z: object) -> None:  # noqa: N803
         """Take in more rows.
 
         Parameters
         ----------
-        Z : numpy.ndarray
-            Shape (n, dim) with n >= 1; float16, bfloat16 (of ml_dtypes), float32 or float64; any
-            strides. It is read block by block and never copied as a whole.
+        Z : array
+            Shape (n, dim) with n >= 1; float16, bfloat16, float32 or float64; any strides; whatever
+            `rankme.score` takes. It is read where it lies and never copied as a whole.
 
         Raises
         ------
         TypeError
-            If `Z` is no NumPy array, is masked or has another dtype.
+            If `Z` is no array, is masked, requires a gradient or has another dtype.
+        BufferError, ImportError
+            If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
+            no CUDA module here.
         ValueError
-            If `Z` is not 2-D, is empty or has another width.
+            If `Z` is not 2-D, is empty, contradicts itself, has another width or lies on another
+            GPU than the sums.
         NonFiniteError
             If an entry is NaN or infinite: a ValueError that names the first one.
 
@@ -132,9 +178,12 @@ class Accumulator:
         -----
         After an error the accumulator is what it was before the call, bit for bit. The one
         exception: where another thread writes NaN or infinity into `Z` while it is being read, a
-        RuntimeError says so, and `reset` is then all that the accumulator can do.
+        RuntimeError says so, and `reset` is then all that the accumulator can do. On a GPU `Z` is
+        read after what was queued on its own stream, and when the call returns it has been read.
         """
-        self._core.update(as_matrix(Z))
+        matrix = as_matrix(Z)
+        place_of(matrix.device, self._device, "Z")
+        self._core.update(matrix)
 
     def merge(self, other: Accumulator) -> None:
         """Take in the rows of another accumulator, which stays as it is; also ``self += other``.
@@ -142,7 +191,7 @@ class Accumulator:
         Parameters
         ----------
         other : Accumulator
-            Of the same `dim`, `normalize`, `method` and `seed`.
+            Of the same `dim`, `normalize`, `method` and `seed`, on any device.
 
         Raises
         ------
@@ -157,20 +206,35 @@ class Accumulator:
             raise ValueError(
                 f"cannot merge accumulators of method {self.method!r} and method {other.method!r}"
             )
-        self._core.merge(other._core)
+        if other.device != self.device:
+            other = other.copy(device=self.device)
+        self._core.merge(other._core)  # noqa: SLF001
 
     def reset(self) -> None:
         """Forget all rows; what the accumulator was made with stays."""
         self._core.reset()
 
-    def copy(self) -> Self:
+    def copy(self, *, device: str | None = None) -> Self:
         """Return an independent accumulator in the same state, bit for bit.
+
+        Parameters
+        ----------
+        device : str, optional
+            Where the copy lies; by default where this one does. A copy on the CPU has `precision`
+            ``"float64"``, whatever went into its sums before.
 
         Returns
         -------
         Accumulator
+
+        Raises
+        ------
+        ValueError, ImportError, RuntimeError, MemoryError
+            As the class does for `device`.
         """
-        return self._from_state(self._state())
+        target = self._device if device is None else as_device(device)
+        precision = "float64" if target == "cpu" else self._precision
+        return self._from_state(self._state(), target, precision)
 
     def gram(self) -> NDArray[np.float64]:
         """Gram matrix of all rows, ``Z.T @ Z``, uncentred.
@@ -219,7 +283,15 @@ class Accumulator:
         center = bool(center)
         # The number of rows comes with the values: another thread may be adding some right now.
         values, n_rows = self._core.spectrum(center)
-        return Spectrum(n_rows, self.dim, center, self.normalize, self.method, *values)
+        return Spectrum(
+            n_rows,
+            self.dim,
+            center,
+            self.normalize,
+            self.method,
+            *values,
+            precision=self._precision,
+        )
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> float:
         """RankMe of all rows so far; the stream may go on.
@@ -271,12 +343,14 @@ class Accumulator:
         _state_file.write(path, self._state())
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
         """Return the accumulator that `save` wrote.
 
         Parameters
         ----------
         path : str or os.PathLike
+        device : {"cpu", "cuda", "cuda:1", ...}
+            Where it is to lie. The file does not say where it lay.
 
         Returns
         -------
@@ -292,8 +366,11 @@ class Accumulator:
             changed, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
         MemoryError
             If there is no room for dim x dim numbers.
+        ImportError, RuntimeError
+            As the class does for `device`.
         """
-        return cls._from_state(_state_file.read(path))
+        target = as_device(device)  # before the file is read
+        return cls._from_state(_state_file.read(path), target, "float64")
 
     def __iadd__(self, other: Accumulator) -> Self:
         if not isinstance(other, Accumulator):
@@ -323,27 +400,34 @@ class Accumulator:
     def __getstate__(self) -> bytes:
         return _state_file.encode(self._state())
 
+    # A pickle holds sums and no GPU: what is unpickled lies on the CPU, since whoever reduces the
+    # parts of a job need not have the GPUs that made them.
     def __setstate__(self, state: bytes) -> None:
-        self._restore(_state_file.decode(state, "pickled rankme.Accumulator"))
+        self._restore(_state_file.decode(state, "pickled rankme.Accumulator"), "cpu", "float64")
 
     def __repr__(self) -> str:
+        place = "" if self.device == "cpu" else f", device={self.device!r}"
+        arithmetic = "" if self.precision == "float64" else f", precision={self.precision!r}"
         return (
-            f"Accumulator(dim={self.dim}, normalize={self.normalize}, method={self.method!r}): "
-            f"{self.n_rows} rows"
+            f"Accumulator(dim={self.dim}, normalize={self.normalize}, method={self.method!r}"
+            f"{place}{arithmetic}): {self.n_rows} rows"
         )
 
     def _state(self) -> _state_file.State:
         return _state_file.State(self.method, self.dim, self.normalize, *self._core.state())
 
     @classmethod
-    def _from_state(cls, state: _state_file.State) -> Self:
+    def _from_state(cls, state: _state_file.State, device: str, precision: str) -> Self:
         new = cls.__new__(cls)
-        new._restore(state)  # noqa: SLF001
+        new._restore(state, device, precision)  # noqa: SLF001
         return new
 
-    def _restore(self, state: _state_file.State) -> None:
+    def _restore(self, state: _state_file.State, device: str, precision: str) -> None:
         require_budget()
         self._method = state.method
-        self._core = _KINDS[state.method].from_state(
-            state.dim, state.normalize, state.n_rows, state.numbers, *state.arrays
+        self._device = device
+        self._precision = precision
+        kind, options = self._kind()
+        self._core = kind.from_state(
+            state.dim, state.normalize, state.n_rows, state.numbers, *state.arrays, **options
         )

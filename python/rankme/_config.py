@@ -1,4 +1,4 @@
-"""What this installation is: versions, BLAS, threads, CPU."""
+"""What this installation is: versions, BLAS, threads, CPU, GPUs."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from . import _core
+from . import _core, cuda
 
 __all__ = ["show_config"]
 
@@ -31,8 +31,9 @@ def show_config(
     dict or None
         With ``"dicts"``: ``versions`` (rankme, python, numpy, platform), ``blas`` (build, core,
         library, threading), ``threads`` (budget: the threads that a call would use now;
-        RANKME_NUM_THREADS: the environment variable, or None) and ``cpu`` (machine, cpus: those
-        that this process may use, features: the instruction sets found).
+        RANKME_NUM_THREADS: the environment variable, or None), ``cpu`` (machine, cpus: those
+        that this process may use, features: the instruction sets found) and ``cuda`` (available;
+        reason: why not; the versions of driver, runtime, cuBLAS and cuSOLVER; and each GPU).
 
     Raises
     ------
@@ -70,4 +71,5 @@ def _collect() -> dict[str, dict[str, Any]]:
             "cpus": len(os.sched_getaffinity(0)),
             "features": _core.cpu_features(),
         },
+        "cuda": cuda.describe(),
     }

@@ -13,22 +13,28 @@ class NonFiniteError(ValueError):
         and the first such column in it.
     value : float
         The entry: ``nan``, ``inf`` or ``-inf``.
+    matrix : int, optional
+        Where several matrices were given, a batch or the layers of a stack: which one, counted from
+        0; the first with such an entry.
 
     Attributes
     ----------
     row, column : int
     value : float
+    matrix : int or None
     """
 
-    def __init__(self, row: int, column: int, value: float) -> None:
+    def __init__(self, row: int, column: int, value: float, matrix: int | None = None) -> None:
         # Exception.args holds what __init__ needs, so that the error survives pickling.
-        super().__init__(row, column, value)
+        super().__init__(row, column, value, matrix)
         self.row = row
         self.column = column
         self.value = value
+        self.matrix = matrix
 
     def __str__(self) -> str:
-        return f"Z[{self.row}, {self.column}] is {self.value}; every entry must be finite"
+        name = "Z" if self.matrix is None else f"Zs[{self.matrix}]"
+        return f"{name}[{self.row}, {self.column}] is {self.value}; every entry must be finite"
 
 
 class IntegrityError(RuntimeError):

@@ -1,13 +1,10 @@
 """One matrix in, one score or one spectrum out."""
 
-import math
 import os
-from typing import Any
-
-from numpy.typing import NDArray
 
 from . import _core, _stream
-from ._arrays import as_eps, as_matrix, as_method
+from ._arrays import as_eps, as_matrix, as_method, as_rtol
+from ._placement import as_precision, module_of, place_of, ways_of
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
 from .sources import RowSource, open_source
@@ -16,13 +13,15 @@ __all__ = ["score", "spectrum"]
 
 
 def score(
-    Z: NDArray[Any] | RowSource | str | os.PathLike[str],  # noqa: N803
+    Z: object,  # noqa: N803
     *,
     eps: float = 1e-7,
     center: bool = False,
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
+    precision: str = "float64",
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -31,9 +30,11 @@ def score(
 
     Parameters
     ----------
-    Z : numpy.ndarray, RowSource, str or os.PathLike
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole. A path, pattern or URL
+    Z : array, RowSource, str or os.PathLike
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
+        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
+        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
+        is read where it lies, block by block, and never copied as a whole. A path, pattern or URL
         is opened as `rankme.open_source` does, and read as a stream in constant memory.
     eps : float
         Added to each ``p_k`` after the division; from 0 to 1. With 0 the result is the
@@ -46,6 +47,10 @@ def score(
     method : {"gram", "qr", "auto"}
         As in `spectrum`.
     rtol : float
+        As in `spectrum`.
+    device : str, optional
+        As in `spectrum`.
+    precision : {"float64", "fast"}
         As in `spectrum`.
 
     Returns
@@ -61,8 +66,8 @@ def score(
 
     Raises
     ------
-    TypeError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError
-        As `spectrum`; and if `eps` is no real number, or is outside 0 to 1.
+    TypeError, BufferError, ImportError, ValueError, NonFiniteError, IntegrityError, RuntimeError
+        As `spectrum`, and MemoryError; and if `eps` is no real number, or is outside 0 to 1.
 
     References
     ----------
@@ -78,25 +83,37 @@ def score(
     3.0
     """
     checked_eps = as_eps(eps)  # before the work, not after it
-    result = spectrum(Z, center=center, normalize=normalize, method=method, rtol=rtol)
+    result = spectrum(
+        Z,
+        center=center,
+        normalize=normalize,
+        method=method,
+        rtol=rtol,
+        device=device,
+        precision=precision,
+    )
     return score_of(result, checked_eps, stacklevel=2)
 
 
 def spectrum(
-    Z: NDArray[Any] | RowSource | str | os.PathLike[str],  # noqa: N803
+    Z: object,  # noqa: N803
     *,
     center: bool = False,
     normalize: bool = False,
     method: str = "gram",
     rtol: float = 1e-4,
+    device: str | None = None,
+    precision: str = "float64",
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
     Parameters
     ----------
-    Z : numpy.ndarray, RowSource, str or os.PathLike
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. It is read block by block and never copied as a whole. A path, pattern or URL
+    Z : array, RowSource, str or os.PathLike
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
+        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
+        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
+        is read where it lies, block by block, and never copied as a whole. A path, pattern or URL
         is opened as `rankme.open_source` does, and read as a stream in constant memory.
     center : bool
         Subtract the column means first.
@@ -110,7 +127,15 @@ def spectrum(
         value. ``"auto"``: the first, and the second if the first leaves RankMe (eps = 1e-7) less
         certain than `rtol`; ``Spectrum.method`` tells which it was.
     rtol : float
-        For ``"auto"``: the width of ``rankme_bounds()`` that is accepted, in parts of RankMe.
+        For ``"auto"`` and ``"fast"``: the width of ``rankme_bounds()`` that is accepted, in parts
+        of RankMe.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where the work is done; by default where `Z` lies. An array in host memory is streamed to
+        the GPU that is named here. One on a GPU is moved nowhere.
+    precision : {"float64", "fast"}
+        On a GPU ``"fast"`` multiplies float16 and bfloat16 rows on the tensor cores, as in
+        `rankme.Accumulator`, and computes again in float64 where that leaves RankMe (eps = 1e-7)
+        less certain than `rtol`; ``Spectrum.precision`` tells which it was.
 
     Returns
     -------
@@ -120,9 +145,13 @@ def spectrum(
     Raises
     ------
     TypeError
-        If `Z` is no NumPy array, path or source, is masked or has another dtype.
+        If `Z` is no array, path or source, is masked, requires a gradient or has another dtype.
+    BufferError, ImportError
+        If the producer of `Z` cannot export it, or if the work is for a GPU and rankme has no
+        CUDA module here, or not its libraries.
     ValueError
-        If `Z` is not 2-D or is empty, if `method` or `rtol` is none of the above, or if
+        If `Z` is not 2-D, is empty, contradicts itself or lies on another GPU than `device`; if
+        `method`, `rtol`, `device` or `precision` is none of the above, or if
         ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one.
@@ -135,32 +164,55 @@ def spectrum(
     IntegrityError
         If the Gram matrix disagrees with its probes: a fault of memory, processor or BLAS.
     RuntimeError
-        If LAPACK fails; the text names the routine.
+        If LAPACK or a CUDA library fails; the text names the routine. If there is no such GPU, or
+        if this process was forked from one that had used CUDA.
     MemoryError
         If the Gram matrix or the factor does not fit; the text tells how much was wanted.
     """
     require_budget()
     as_method(method, ("gram", "qr", "auto"))
-    if not 0 <= rtol < math.inf:
-        raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
+    tolerance = as_rtol(rtol)
     if isinstance(Z, (str, os.PathLike)):
         Z = open_source(Z)  # noqa: N806
     if isinstance(Z, RowSource):
+        place = place_of("cpu", device, "Z")
+        as_precision(precision, place, method)
         return _stream.spectrum_of_source(
-            Z, eps=1e-7, center=bool(center), normalize=bool(normalize), method=method, rtol=rtol
+            Z,
+            eps=1e-7,
+            center=bool(center),
+            normalize=bool(normalize),
+            method=method,
+            rtol=tolerance,
+            device=place,
+            precision=precision,
         )
     matrix = as_matrix(Z)
-    if method != "auto":
-        return _spectrum_by(matrix, center=center, normalize=normalize, method=method)
-    result = _spectrum_by(matrix, center=center, normalize=normalize, method="gram")
-    low, high = result.rankme_bounds()
-    if high - low <= rtol * result.rankme():
-        return result
-    return _spectrum_by(matrix, center=center, normalize=normalize, method="qr")
+    place = place_of(matrix.device, device, "Z")
+    as_precision(precision, place, method)
+    ways = ways_of(method, precision)
+    for by, arithmetic in ways[:-1]:
+        result = _spectrum_by(matrix, place, by, arithmetic, center=center, normalize=normalize)
+        low, high = result.rankme_bounds()
+        if high - low <= tolerance * result.rankme():
+            return result
+    return _spectrum_by(matrix, place, *ways[-1], center=center, normalize=normalize)
 
 
-def _spectrum_by(matrix: NDArray[Any], *, center: bool, normalize: bool, method: str) -> Spectrum:
+def _spectrum_by(
+    matrix: _core.ArrayView,
+    place: str,
+    method: str,
+    precision: str,
+    *,
+    center: bool,
+    normalize: bool,
+) -> Spectrum:
     n_rows, n_cols = matrix.shape
     center, normalize = bool(center), bool(normalize)
-    values = _core.spectrum(matrix, center, normalize, method)
-    return Spectrum(n_rows, n_cols, center, normalize, method, *values)
+    if place == "cpu":
+        values = _core.spectrum(matrix, center, normalize, method)
+    else:
+        module, index = module_of(place)
+        values = module.spectrum(matrix, center, normalize, method, precision, index)
+    return Spectrum(n_rows, n_cols, center, normalize, method, *values, precision=precision)

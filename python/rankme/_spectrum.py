@@ -1,7 +1,7 @@
 """The result object: the singular values of a set of embeddings and what they tell."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from ._spectrum_metrics import SpectrumMetrics
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Spectrum", "score_of"]
+__all__ = ["WARNING_WIDTH", "Spectrum", "score_of"]
 
 # Wider than this part of the score, an interval is worth a warning.
-_WARNING_WIDTH = 1e-3
+WARNING_WIDTH = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,6 +40,8 @@ class Spectrum(SpectrumMetrics):
         How the singular values were found. ``"gram"``: as square roots of the eigenvalues of the
         Gram matrix of the columns or, where N < K, of the rows, in float64. ``"qr"``: as those of
         the triangular factor of a streaming QR factorisation.
+    precision : str
+        ``"float64"``; or ``"fast"`` where rows were multiplied on the tensor cores of a GPU.
     """
 
     n_rows: int
@@ -52,6 +54,7 @@ class Spectrum(SpectrumMetrics):
     _low: NDArray[np.float64]
     _high: NDArray[np.float64]
     _exponent: int
+    precision: str = field(default="float64", kw_only=True)
 
     @property
     def singular_values(self) -> NDArray[np.float64]:
@@ -252,12 +255,13 @@ def score_of(spectrum: Spectrum, eps: float, *, stacklevel: int) -> float:
     """
     score = spectrum.rankme(eps=eps)
     low, high = spectrum.rankme_bounds(eps=eps)
-    if high - low > _WARNING_WIDTH * score:
-        remedy = (
-            'method="qr" sees smaller singular values'
-            if spectrum.method == "gram"
-            else "the singular values that decide it are below the rounding of the data's norm"
-        )
+    if high - low > WARNING_WIDTH * score:
+        if spectrum.precision == "fast":
+            remedy = 'precision="float64" knows it better'
+        elif spectrum.method == "gram":
+            remedy = 'method="qr" sees smaller singular values'
+        else:
+            remedy = "the singular values that decide it are below the rounding of the data's norm"
         warnings.warn(
             f"RankMe {score:.6g} is only known to lie between {low:.6g} and {high:.6g}; {remedy}",
             PrecisionWarning,

@@ -35,7 +35,7 @@ import os
 import secrets
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 
 from ._arrays import MAX_DIM, MAX_SEED
 
-__all__ = ["State", "decode", "encode", "read", "write"]
+__all__ = ["State", "chunks", "decode", "encode", "read", "write", "write_chunks"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
@@ -101,7 +101,7 @@ def encode(state: State) -> bytes:
     -------
     bytes
     """
-    return b"".join(_chunks(state))
+    return b"".join(chunks(state))
 
 
 def decode(data: bytes, name: str) -> State:
@@ -190,6 +190,23 @@ def write(path: str | os.PathLike[str], state: State) -> None:
         temporary file is left; only where flushing the folder fails, after the renaming, the new
         file stands.
     """
+    write_chunks(path, chunks(state))
+
+
+def write_chunks(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
+    """Write pieces of bytes to a file, whole or not at all, as `write` does.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    pieces : iterable of bytes or memoryview
+        Written one after the other.
+
+    Raises
+    ------
+    OSError
+        As `write`.
+    """
     target = os.path.realpath(path)
     mode = _mode_of(target)
     folder = os.path.dirname(target)  # noqa: PTH120
@@ -202,7 +219,7 @@ def write(path: str | os.PathLike[str], state: State) -> None:
         with open(descriptor, "wb") as file:  # noqa: PTH123
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
-            file.writelines(_chunks(state))
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)  # noqa: PTH105
@@ -238,8 +255,18 @@ def _flush_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def _chunks(state: State) -> Iterator[bytes | memoryview]:
-    """Yield the pieces of the encoded state, the big one without a copy."""
+def chunks(state: State) -> Iterator[bytes | memoryview]:
+    """Yield the pieces of the encoded state, the big one without a copy.
+
+    Parameters
+    ----------
+    state : State
+
+    Yields
+    ------
+    bytes or memoryview
+        The last piece is the checksum.
+    """
     digest = _DIGEST()
     prefix = _encode_prefix(state)
     digest.update(prefix)

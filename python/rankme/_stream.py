@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from rankme._accumulator import Accumulator
 from rankme._errors import NonFiniteError
+from rankme._placement import ways_of
 from rankme.sources import BadDataError, row_blocks
 
 if TYPE_CHECKING:
@@ -56,6 +57,26 @@ def source_bytes(source: RowSource) -> int:
     return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """How one pass over the rows computes."""
+
+    method: str
+    precision: str
+    device: str
+    center: bool
+    normalize: bool
+
+    def accumulator(self, dim: int, *, normalize: bool) -> Accumulator:
+        return Accumulator(
+            dim,
+            normalize=normalize,
+            method=self.method,
+            device=self.device,
+            precision=self.precision,
+        )
+
+
 def spectrum_of_source(
     source: RowSource,
     *,
@@ -64,6 +85,8 @@ def spectrum_of_source(
     normalize: bool,
     method: str,
     rtol: float,
+    device: str = "cpu",
+    precision: str = "float64",
     meter: Meter | None = None,
 ) -> Spectrum:
     """Find the spectrum of the rows of a source, each taken once.
@@ -73,8 +96,8 @@ def spectrum_of_source(
     source
         Where the rows come from.
     eps
-        For ``method="auto"``: the eps of the RankMe that has to be certain.
-    center, normalize, method, rtol
+        The eps of the RankMe that has to be certain, where there are several ways to it.
+    center, normalize, method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
         Told of the bytes that were taken in.
@@ -88,33 +111,32 @@ def spectrum_of_source(
         disagrees with its probes.
     """
     meter = NoMeter() if meter is None else meter
-    if method != "auto":
-        return _find_by(method, source, center, normalize, meter)
-    result = _find_by("gram", source, center, normalize, meter)
-    low, high = result.rankme_bounds(eps=eps)
-    if high - low <= rtol * result.rankme(eps=eps):
-        return result
-    meter.restart("qr")
-    return _find_by("qr", source, center, normalize, meter)
+    ways = [
+        _Way(method=by, precision=arithmetic, device=device, center=center, normalize=normalize)
+        for by, arithmetic in ways_of(method, precision)
+    ]
+    for way in ways[:-1]:
+        result = _find_by(source, way, meter)
+        low, high = result.rankme_bounds(eps=eps)
+        if high - low <= rtol * result.rankme(eps=eps):
+            return result
+        meter.restart("float64" if way.precision == "fast" else "qr")
+    return _find_by(source, ways[-1], meter)
 
 
-def _find_by(
-    method: str, source: RowSource, center: bool, normalize: bool, meter: Meter
-) -> Spectrum:
+def _find_by(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
     if source.n_rows >= source.n_cols:
-        return _stream_rows(method, source, center, normalize, meter)
-    if center or normalize:
-        return _spectrum_of_matrix(method, source, center, normalize, meter)
-    return _stream_columns(method, source, meter)
+        return _stream_rows(source, way, meter)
+    if way.center or way.normalize:
+        return _spectrum_of_matrix(source, way, meter)
+    return _stream_columns(source, way, meter)
 
 
-def _stream_rows(
-    method: str, source: RowSource, center: bool, normalize: bool, meter: Meter
-) -> Spectrum:
-    accumulator = Accumulator(source.n_cols, normalize=normalize, method=method)
+def _stream_rows(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
+    accumulator = way.accumulator(source.n_cols, normalize=way.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
         for shard, first, rows in blocks:
             try:
@@ -124,11 +146,11 @@ def _stream_rows(
             meter.advance(rows.nbytes)
     _check_count(source, accumulator.n_rows)
     meter.stage("eigenvalues")
-    return accumulator.spectrum(center=center)
+    return accumulator.spectrum(center=way.center)
 
 
-def _stream_columns(method: str, source: RowSource, meter: Meter) -> Spectrum:
-    accumulator = Accumulator(source.n_rows, method=method)
+def _stream_columns(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
+    accumulator = way.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
     width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
     total = source_bytes(source)
@@ -143,15 +165,20 @@ def _stream_columns(method: str, source: RowSource, meter: Meter) -> Spectrum:
     return replace(result, n_rows=result.n_cols, n_cols=result.n_rows)
 
 
-def _spectrum_of_matrix(
-    method: str, source: RowSource, center: bool, normalize: bool, meter: Meter
-) -> Spectrum:
+def _spectrum_of_matrix(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
     from rankme._score import spectrum  # noqa: PLC0415 - which imports this module
 
     rows = source.matrix()
     meter.stage("spectrum")
     try:
-        return spectrum(rows, center=center, normalize=normalize, method=method)
+        return spectrum(
+            rows,
+            center=way.center,
+            normalize=way.normalize,
+            method=way.method,
+            device=way.device,
+            precision=way.precision,
+        )
     except NonFiniteError as error:
         row = error.row
         for shard in source.shards:

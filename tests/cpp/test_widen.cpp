@@ -1,9 +1,15 @@
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "check.hpp"
+#include "half.hpp"
 #include "rankme/error.hpp"
 #include "rankme/widen.hpp"
 
@@ -36,6 +42,61 @@ void every_half_is_widened_exactly() {
   bool same = true;
   for (std::size_t i = 0; i < bits.size(); ++i) same &= out[i] == half_by_definition(bits[i]);
   CHECK(same);
+}
+
+// As half_by_definition, of every pattern: infinities stay, NaNs are quiet and keep their payload.
+std::uint64_t double_bits_by_definition(std::uint16_t bits) {
+  if (((bits >> 10) & 31) != 31) return std::bit_cast<std::uint64_t>(half_by_definition(bits));
+  const auto sign = static_cast<std::uint64_t>(bits >> 15) << 63;
+  const std::uint64_t fraction = bits & 1023u;
+  const std::uint64_t quiet = fraction == 0 ? 0 : 0x200;
+  return sign | 0x7ffull << 52 | (fraction | quiet) << 42;
+}
+
+// Switches subnormals off for its life, where the processor can.
+class Flushed {
+public:
+#if defined(__SSE2__)
+  Flushed() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+  ~Flushed() { _mm_setcsr(before_); }
+
+private:
+  unsigned before_;
+#endif
+};
+
+void every_path_reads_every_half() {
+  std::vector<std::uint16_t> bits(0x10000);
+  for (std::size_t b = 0; b < bits.size(); ++b) bits[b] = static_cast<std::uint16_t>(b);
+  std::vector<std::uint64_t> wanted;
+  for (const std::uint16_t b : bits) wanted.push_back(double_bits_by_definition(b));
+  const auto* bytes = reinterpret_cast<const std::byte*>(bits.data());
+  namespace half = rankme::half;
+  CHECK(half::available(half::Path::portable) && half::available(half::best_path()));
+  for (const half::Path path : {half::Path::portable, half::Path::f16c, half::Path::avx512}) {
+    if (!half::available(path)) continue;
+    const half::Line line = half::line(path);
+    for (const bool flushed : {false, true}) {
+      std::optional<Flushed> mode;
+      if (flushed) mode.emplace();
+      std::vector<double> out(bits.size());
+      CHECK(line(bytes, 0x10000, out.data()) == 0x7fff);
+      CHECK(std::memcmp(out.data(), wanted.data(), 8 * wanted.size()) == 0);
+    }
+    // Every length up to some registers, from every alignment; nothing is written behind the end.
+    bool same = true;
+    for (std::int64_t count = 0; count <= 70; ++count) {
+      for (std::int64_t first = 0x3c00; first < 0x3c00 + 17; ++first) {
+        std::vector<double> out(static_cast<std::size_t>(count) + 1, -7.0);
+        const std::uint64_t largest = line(bytes + 2 * first, count, out.data());
+        same &= largest == (count == 0 ? 0 : static_cast<std::uint64_t>(first + count - 1));
+        same &= std::memcmp(out.data(), wanted.data() + first,
+                            8 * static_cast<std::size_t>(count)) == 0;
+        same &= out.back() == -7.0;
+      }
+    }
+    CHECK(same);
+  }
 }
 
 void every_bfloat16_is_widened_exactly() {
@@ -132,6 +193,7 @@ void the_first_bad_entry_is_named(DType dtype, T one, T nan, T plus, T minus) {
 
 int main() {
   every_half_is_widened_exactly();
+  every_path_reads_every_half();
   every_bfloat16_is_widened_exactly();
   every_stride_is_walked();
   unaligned_memory_is_read();

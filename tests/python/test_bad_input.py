@@ -12,14 +12,13 @@ from helpers import bits
 from oracles import DTYPES, moderate
 
 K = 8
-ACCEPTED = "accepted are float16, bfloat16 .*, float32 or float64 in native byte order"
+ACCEPTED = "accepted are float16, bfloat16, float32 or float64 in native byte order"
 
 WRONG_KIND = {
-    "list": ([[1.0] * K], "numpy.ndarray.*not list"),
-    "None": (None, "numpy.ndarray.*not NoneType"),
-    "scalar": (1.0, "numpy.ndarray.*not float"),
-    "NumPy scalar": (np.float64(1), "numpy.ndarray.*not numpy.float64"),
-    "torch tensor": (torch.ones(3, K), r"numpy.ndarray.*not torch.Tensor"),
+    "list": ([[1.0] * K], "must be an array,.*not list"),
+    "None": (None, "must be an array,.*not NoneType"),
+    "scalar": (1.0, "must be an array,.*not float"),
+    "class": (torch.Tensor, r"must be an array,.*not torch\._C\._TensorMeta"),
     "masked array": (
         np.ma.masked_less(np.ones((3, K)), 2),
         "masked array, whose mask would be lost",
@@ -45,6 +44,7 @@ WRONG_SHAPE = {
     "3-D": (np.ones((2, 3, K)), r"must be 2-D.*; it is 3-D with shape \(2, 3, 8\)"),
     "no rows": (np.ones((0, K)), r"empty: it has shape \(0, 8\)"),
     "no columns": (np.ones((3, 0)), r"empty: it has shape \(3, 0\)"),
+    "NumPy scalar": (np.float64(1), r"must be 2-D.*; it is 0-D with shape \(\)"),
     "nothing": (np.ones((0, 0)), r"empty: it has shape \(0, 0\)"),
 }
 

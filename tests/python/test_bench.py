@@ -14,7 +14,7 @@ from rich.console import Console
 import rankme
 from rankme.bench import competitors, measure, report, run_bench, worker, write_report
 from rankme.bench.client import Worker, WorkerError, without_paths
-from rankme.bench.competitors import GRAM, REFERENCE, SCORE, Competitor
+from rankme.bench.competitors import BATCH, BATCH_REFERENCE, GRAM, REFERENCE, SCORE, Competitor
 from rankme.bench.goals import goals
 from rankme.bench.matrices import DECAY, write_power_law
 from rankme.bench.records import Entry, Group, Results
@@ -46,7 +46,7 @@ def raw(folder):
 
 
 def test_every_competitor_is_a_test_dependency():
-    assert [one.key for one in (*SCORE, *GRAM) if not one.installed] == []
+    assert [one.key for one in (*SCORE, *GRAM, *BATCH) if not one.installed] == []
 
 
 def test_every_competitor_has_a_time_and_a_small_error(raw):
@@ -67,6 +67,29 @@ def test_the_gram_step_is_timed_at_every_width(raw):
         assert group["share_of_dgemm_rate"] > 0
         timed = {entry["key"] for entry in group["measured"] if entry["seconds"]}
         assert timed == {one.key for one in GRAM}
+
+
+def test_batches_are_scored_by_everyone(folder, raw):
+    shapes = [(group["count"], group["rows"], group["columns"]) for group in raw["batches"]]
+    assert shapes == list(competitors.QUICK_BATCHES)
+    for group in raw["batches"]:
+        assert [entry["key"] for entry in group["measured"]] == [one.key for one in BATCH]
+        for entry in group["measured"]:
+            assert entry["failure"] is None, entry
+            assert len(entry["seconds"]) == 1
+            tolerance = 1e-5 if "torch" in entry["key"] else 1e-9
+            assert entry["relative_error"] < tolerance, entry
+    text = (folder / "here.md").read_text(encoding="utf-8")
+    assert "### Batch of 12 x 5 x 40, float32" in text
+    assert "| rankme.score_batch | " in text
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 9), (5, 9, 4)], ids=str)
+@pytest.mark.parametrize("key", [one.key for one in (*BATCH, BATCH_REFERENCE)])
+def test_every_batch_job_scores_all_matrices(key, shape):
+    zs = np.random.default_rng(2).standard_normal(shape, dtype=np.float32)
+    expected = np.mean([worker.score_reference(z)() for z in zs])
+    assert worker.JOBS[key](zs)() == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_report_describes_the_machine_but_not_whose_it_is(folder):
@@ -181,7 +204,8 @@ def test_the_matrices_are_repeatable_and_have_the_spectrum_they_claim(tmp_path):
 
 
 def test_worker_jobs_and_competitors_agree():
-    assert {one.key for one in (*SCORE, *GRAM, REFERENCE)} == set(worker.JOBS)
+    everyone = (*SCORE, *GRAM, *BATCH, REFERENCE, BATCH_REFERENCE)
+    assert {one.key for one in everyone} == set(worker.JOBS)
 
 
 @pytest.mark.parametrize("key", [one.key for one in GRAM])
@@ -243,6 +267,15 @@ def test_a_gram_goal_counts_half_the_flops_for_ours():
     assert (share.measured, share.met) == ("83%", False)
     onedal = by_text["Gram step, K = 1024: no slower than oneDAL on the same float64 blocks"]
     assert (onedal.measured, onedal.met) == ("2.00", True)
+
+
+def test_a_batch_goal_counts_times_faster():
+    batch = Group(50, 4096, [Entry("batch-ours", "", seconds=[1.0])], None, 500)
+    batch.measured.append(Entry("batch-torch-svdvals", "", seconds=[19.0]))
+    batch.measured.append(Entry("batch-numpy-loop", "", seconds=[3.0]))
+    told = [goal for goal in goals(Results([], [], 1, batches=[batch])) if "batch" in goal.text]
+    assert [goal.verdict for goal in told] == ["not met", "met", "not measured"]
+    assert told[0].text.startswith("batch of 500 x 50 x 4,096: at least 20 times faster than torch")
 
 
 def test_folders_are_dropped_from_messages():

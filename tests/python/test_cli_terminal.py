@@ -83,6 +83,9 @@ def test_ctrl_c_is_one_line_and_status_130(tmp_path):
         stderr=subprocess.PIPE,
         env=environment(),
         text=True,
+        # A shell without job control starts what it puts into the background with SIGINT ignored,
+        # and a child inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         first = process.stdout.readline()  # from here on the endless file is read
         process.send_signal(signal.SIGINT)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_dicts():
     config = rankme.show_config("dicts")
-    assert list(config) == ["versions", "blas", "threads", "cpu"]
+    assert list(config) == ["versions", "blas", "threads", "cpu", "cuda"]
     assert config["versions"]["rankme"] == rankme.__version__
     assert config["versions"]["python"] == platform.python_version()
     assert config["versions"]["numpy"] == np.__version__
@@ -55,13 +55,18 @@ def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
         "IntegrityError",
+        "LayerAccumulator",
         "NonFiniteError",
         "PrecisionWarning",
         "Spectrum",
         "__version__",
+        "cuda",
+        "open_source",
         "score",
+        "score_batch",
         "show_config",
         "spectrum",
+        "spectrum_batch",
     ]
     for name in rankme.__all__:
         assert hasattr(rankme, name)

@@ -127,7 +127,7 @@ def bad(index, value):
         (np.ones((4, 3)), ValueError, r"have shape \(n, q, K\).* shape is \(4, 3\)"),
         (np.ones((4, 3, 0)), ValueError, r"not be empty; the shape is \(4, 3, 0\)"),
         ([], ValueError, "groups has no blocks"),
-        ([[[1.0, 2.0]]], TypeError, "a block is list"),
+        ([[[1.0, 2.0]]], TypeError, "groups must be an array,.* not list"),
         (np.ones((4, 3, 2), int), TypeError, "groups has dtype int64"),
         (np.ma.ones((4, 3, 2)), TypeError, "masked"),
         (np.ones((1, 3, 2)), ValueError, "2 or more groups; n is 1"),

@@ -121,13 +121,13 @@ acc = rankme.Accumulator.load(source)
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-chunks, replace = _state_file._chunks, os.replace
+chunks, replace = _state_file.chunks, os.replace
 if stage == "while writing":
     def some_chunks(state):
         whole = b"".join(chunks(state))
         yield whole[: len(whole) // 2]
         die()
-    _state_file._chunks = some_chunks
+    _state_file.chunks = some_chunks
 elif stage == "before the flush":
     os.fsync = die
 elif stage == "before the renaming":

@@ -21,6 +21,8 @@ def operations():
     acc, other = rankme.Accumulator(600), rankme.Accumulator(600)
     acc.update(z)
     other.update(z)
+    stack, layers = rankme.LayerAccumulator(3, 600), [z, z, z]
+    stack.update(layers)
     return {
         "score": lambda: rankme.score(z),
         "score, N < K": lambda: rankme.score(wide),
@@ -30,6 +32,11 @@ def operations():
         "spectrum": acc.spectrum,
         "gram": acc.gram,
         "state": acc.copy,
+        "stack's update": lambda: stack.update(layers),
+        "stack's score": stack.score,
+        "stack's merge": lambda: stack.merge(stack),
+        "stack's state": stack.copy,
+        "a layer of a stack": lambda: stack[1],
     }
 
 
@@ -42,6 +49,11 @@ OPERATIONS = [
     "spectrum",
     "gram",
     "state",
+    "stack's update",
+    "stack's score",
+    "stack's merge",
+    "stack's state",
+    "a layer of a stack",
 ]
 
 

@@ -22,4 +22,10 @@ struct Interval {
 // holds the zero matrix.
 Interval rankme_bounds(std::span<const double> low, std::span<const double> high, double eps);
 
+// What the width of that interval is at most, in parts of the RankMe of values inside the box that
+// add up to `sum`: a bound that costs two logarithms, and is much too large where it is not small.
+// Infinite where the sum is 0.
+double width_bound(std::span<const double> low, std::span<const double> high, double sum,
+                   double eps);
+
 }  // namespace rankme

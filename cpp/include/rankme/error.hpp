@@ -2,24 +2,29 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
 namespace rankme {
 
-// An entry of the input is NaN or infinite.
+// An entry of the input is NaN or infinite; where the input is several matrices, `matrix` is the
+// number of the one that it stands in.
 class NonFiniteError : public std::runtime_error {
 public:
-  NonFiniteError(std::int64_t row, std::int64_t column, double value);
+  NonFiniteError(std::int64_t row, std::int64_t column, double value,
+                 std::optional<std::int64_t> matrix = std::nullopt);
 
   std::int64_t row() const noexcept { return row_; }
   std::int64_t column() const noexcept { return column_; }
   double value() const noexcept { return value_; }
+  std::optional<std::int64_t> matrix() const noexcept { return matrix_; }
 
 private:
   std::int64_t row_;
   std::int64_t column_;
   double value_;
+  std::optional<std::int64_t> matrix_;
 };
 
 // An accumulator holds part of an update, because the array changed while it was being read.
@@ -44,6 +49,8 @@ public:
 class OutOfMemory : public std::bad_alloc {
 public:
   OutOfMemory(const std::string& purpose, double bytes);
+  // For a library that does not tell how much it wanted.
+  explicit OutOfMemory(const std::string& purpose);
   const char* what() const noexcept override { return what_.c_str(); }
 
 private:

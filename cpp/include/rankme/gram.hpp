@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "rankme/block.hpp"
 #include "rankme/gram_sum.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/row_adder.hpp"
 
 namespace rankme {
 
@@ -27,16 +27,6 @@ public:
   // nothing. Safe to call from several threads.
   void update(const MatrixView& z);
 
-  // What is done to the rows of a one-shot call on their way. Subtracting one vector from all rows,
-  // or each row's own first entry from all columns, changes nothing that is centred later along
-  // that axis, and keeps a mean that is much longer than the spread around it from drowning the
-  // latter.
-  struct Preparation {
-    const UnitScale* column_scales = nullptr;  // dim factors for the columns, or none
-    const double* subtract_row = nullptr;      // dim numbers, or none
-    bool subtract_first_column = false;
-    bool shifts() const { return subtract_row != nullptr || subtract_first_column; }
-  };
   // Adds the rows of z in a single pass that checks each as it goes by. False where an entry was
   // not finite: the sum is then torn and must be thrown away. For one-shot calls.
   [[nodiscard]] bool consume(const MatrixView& z, const Preparation& preparation);
@@ -60,9 +50,7 @@ private:
     explicit Partial(GramSum start) : sum(std::move(start)) {}
     GramSum sum;
     std::optional<GramSum> aside;  // see add_aside
-    std::vector<double> block;
-    std::vector<double> block_sums;
-    std::vector<double> probe_scratch;
+    RowAdder adder;
   };
   struct Plan {
     int workers;              // ranges of rows, each with a partial of its own
@@ -74,7 +62,6 @@ private:
   void prepare(const Plan& plan);
   bool accumulate(const MatrixView& z, const Plan& plan, const Preparation& preparation);
   bool add_aside(const MatrixView& z, const Plan& plan);
-  bool add_rows(Partial& partial, const MatrixView& rows, const Preparation& preparation) const;
   void require_width(const MatrixView& z) const;
   void require_whole() const;
 

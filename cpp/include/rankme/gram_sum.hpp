@@ -40,4 +40,8 @@ private:
   void rescale(int new_exponent);
 };
 
+// The exponent that a sum with this one should have before rows are added whose largest magnitude
+// is given. is_zero: nothing but zeros is in it.
+int fitted_exponent(double largest, int exponent, bool is_zero);
+
 }  // namespace rankme

@@ -37,6 +37,11 @@ struct QrFactor {
   std::vector<double> r;    // (order, order) column-major
 };
 
+// How many rows are eliminated at a time.
+std::int64_t qr_block_rows(std::int64_t order);
+// Throws where an entry of this magnitude is too large to be eliminated.
+void require_qr_size(double largest);
+
 class QrAccumulator {
 public:
   enum class Means { kept, none };

@@ -2,9 +2,9 @@
 // single-threaded BLAS in each, or one thread that lets BLAS split its own work.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <string>
+
+#include "rankme/parallel.hpp"
 
 namespace rankme {
 
@@ -12,6 +12,19 @@ namespace rankme {
 // OPENBLAS_NUM_THREADS and threadpoolctl all reach it. At least 1.
 int num_threads();
 void set_num_threads(int count);
+
+// While one lives, num_threads() is 1 on its thread: for a worker whose work has workers of its
+// own.
+class OneThread {
+public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+private:
+  bool before_;
+};
 
 struct BlasConfig {
   std::string build;      // OpenBLAS's own description of itself
@@ -40,12 +53,5 @@ public:
   BlasCall(const BlasCall&) = delete;
   BlasCall& operator=(const BlasCall&) = delete;
 };
-
-// Cuts [0, count) into `workers` ranges of equal length to within one and calls
-// body(worker, begin, end) for each, the first on the calling thread. Hold a SingleThreadedBlas
-// where the body calls BLAS. The cut depends on the arguments alone, so results repeat to the last
-// bit. The first exception of any worker is rethrown once all have ended.
-void parallel_ranges(std::int64_t count, int workers,
-                     const std::function<void(int, std::int64_t, std::int64_t)>& body);
 
 }  // namespace rankme

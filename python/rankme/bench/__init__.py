@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .competitors import GRAM, QUICK_SHAPES, QUICK_WIDTHS, SCORE, SHAPES, WIDTHS
+from .competitors import (
+    BATCH,
+    BATCHES,
+    GRAM,
+    QUICK_BATCHES,
+    QUICK_SHAPES,
+    QUICK_WIDTHS,
+    SCORE,
+    SHAPES,
+    WIDTHS,
+)
 from .machine import describe_machine
-from .measure import gram_rows, measure_gram, measure_rate, measure_scores
+from .measure import gram_rows, measure_batch, measure_gram, measure_rate, measure_scores
 from .records import Results
-from .report import as_json, goal_table, gram_tables, markdown, score_table
+from .report import as_json, batch_table, goal_table, gram_tables, markdown, score_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,10 +86,12 @@ def run_bench(
     if output is not None:  # now, because a bad folder would waste the whole measurement
         Path(output).mkdir(parents=True, exist_ok=True)
     console = Console()
-    runs = (repeats + 1) * (len(shapes) * len(SCORE) + len(widths) * len(GRAM))
-    with progress_bar(console, runs + 2 * len(shapes) + len(widths)) as tell:
+    batches = QUICK_BATCHES if quick else BATCHES
+    groups = len(shapes) * len(SCORE) + len(widths) * len(GRAM) + len(batches) * len(BATCH)
+    steps = (repeats + 1) * groups + 2 * len(shapes) + len(widths) + 2 * len(batches)
+    with progress_bar(console, steps) as tell:
         results = measure_all(
-            shapes, widths, repeats=repeats, quick=quick, tell=tell, console=console
+            shapes, widths, batches, repeats=repeats, quick=quick, tell=tell, console=console
         )
     for table in (*gram_tables(results), goal_table(results)):
         console.print(table.rich())
@@ -87,25 +99,32 @@ def run_bench(
         write_report(results, machine, Path(output), name=name, console=console)
     ours = [group.entry("ours") for group in results.scores]
     ours += [group.entry("gram-ours") for group in results.gram]
+    ours += [group.entry("batch-ours") for group in results.batches]
     return int(any(entry.failure is not None for entry in ours))
 
 
 def measure_all(
     shapes: Sequence[tuple[int, int]],
     widths: Sequence[int],
+    batches: Sequence[tuple[int, int, int]],
     *,
     repeats: int,
     quick: bool,
     tell: Callable[[str], None],
     console: Console,
 ) -> Results:
-    """Measure every shape, printing its table as soon as it is there, then every width."""
+    """Measure every shape and batch, printing tables as soon as they are there; then widths."""
     results = Results([], [], repeats)
     for rows, columns in shapes:
         group, libraries = measure_scores(rows, columns, repeats=repeats, tell=tell)
         results.scores.append(group)
         results.libraries |= libraries
         console.print(score_table(group).rich())
+    for batch in batches:
+        group, libraries = measure_batch(*batch, repeats=repeats, tell=tell)
+        results.batches.append(group)
+        results.libraries |= libraries
+        console.print(batch_table(group).rich())
     rate = 0.0 if quick else measure_rate()
     for width in widths:
         size = QUICK_GRAM_ROWS if quick else gram_rows(width, rate=rate)

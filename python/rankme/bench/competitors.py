@@ -44,9 +44,21 @@ GRAM = (
         "scikit-learn-intelex",
     ),
 )
+BATCH = (
+    Competitor("batch-ours", "rankme.score_batch", "rankme", "rankme"),
+    Competitor("batch-torch-svdvals", "torch.linalg.svdvals, batched", "torch", "torch"),
+    Competitor(
+        "batch-numpy-loop", "numpy loop, float64 Gram of the smaller side", "numpy", "numpy"
+    ),
+    Competitor("batch-numpy", "the same, batched", "numpy", "numpy"),
+)
+BATCH_REFERENCE = Competitor("batch-reference", "float64 SVD", "numpy", "numpy")
 
 # (N, K): the paper's protocol is N = 25,600; then many rows, fewer rows than columns, many more.
 SHAPES = ((25_600, 512), (25_600, 2048), (200_000, 512), (2_000, 4096), (1_000_000, 128))
+# (B, N, K): the answers to a question in a language model, and very small matrices.
+BATCHES = ((500, 50, 4096), (100_000, 16, 64))
+QUICK_BATCHES = ((12, 5, 40), (50, 9, 4))
 QUICK_SHAPES = ((600, 24), (40, 64))
 WIDTHS = (128, 384, 768, 1024, 2048)
 QUICK_WIDTHS = (24, 48)

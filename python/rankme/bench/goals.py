@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 PAPER = (25_600, 2048)
 MIB = 2**20
 PROBE_COSTS = {768: 0.08, 2048: 0.04}
+BATCH_GOALS = (
+    ((500, 50, 4096), "batch-torch-svdvals", "torch.linalg.svdvals", 20.0),
+    ((500, 50, 4096), "batch-numpy-loop", "a NumPy loop over the float64 Gram", 3.0),
+    ((100_000, 16, 64), "batch-torch-svdvals", "torch.linalg.svdvals", 10.0),
+)
 SHARES_OF_DGEMM = {128: 0.75, 384: 0.75, 768: 0.75, 1024: 0.85, 2048: 0.85}
 
 
@@ -34,6 +39,7 @@ def goals(results: Results) -> list[Goal]:
     """Every goal in the order of the tables, measured or not."""
     return [
         *speed_goals(results),
+        *batch_goals(results),
         *gram_goals(results),
         *probe_goals(results),
         *memory_goals(results),
@@ -58,6 +64,16 @@ def speed_goals(results: Results) -> Iterator[Goal]:
     ):
         value = group.ratio(key, "ours") if group else None
         yield at_least(f"{shape}: {words}", value, least, form=".2f")
+
+
+def batch_goals(results: Results) -> Iterator[Goal]:
+    """Hold batches of small matrices against competitors, in times faster."""
+    for batch, key, words, least in BATCH_GOALS:
+        group = results.batch_group(*batch)
+        value = group.ratio(key, "batch-ours") if group else None
+        shape = " x ".join(format(size, ",") for size in batch)
+        text = f"batch of {shape}: at least {least:.0f} times faster than {words}"
+        yield at_least(text, value, least, form=".1f")
 
 
 def gram_share(group: Group) -> float | None:

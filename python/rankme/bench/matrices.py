@@ -39,6 +39,16 @@ def write_power_law(path: Path, *, rows: int, columns: int, seed: int = 0) -> No
     out.flush()
 
 
+def write_gaussian_batch(path: Path, shape: tuple[int, int, int], *, seed: int = 0) -> None:
+    """Write standard normal float32 entries, shape ``(B, N, K)``, to a ``.npy`` file."""
+    rng = np.random.default_rng(seed)
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    for first in range(0, shape[0], ROWS_PER_BLOCK):
+        block = out[first : first + ROWS_PER_BLOCK]
+        block[...] = rng.standard_normal(block.shape, dtype=np.float32)
+    out.flush()
+
+
 def write_gaussian(path: Path, *, rows: int, columns: int, seed: int = 0) -> None:
     """Write standard normal float32 entries, shape ``(rows, columns)``, to a ``.npy`` file.
 

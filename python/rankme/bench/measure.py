@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .client import Worker, WorkerError
-from .competitors import GRAM, REFERENCE, SCORE, Competitor
-from .matrices import write_gaussian, write_power_law
+from .competitors import BATCH, BATCH_REFERENCE, GRAM, REFERENCE, SCORE, Competitor
+from .matrices import write_gaussian, write_gaussian_batch, write_power_law
 from .records import Entry, Group
 
 if TYPE_CHECKING:
@@ -142,6 +142,26 @@ def measure_gram(
         contest = Contest(GRAM, path, tell=tell)
         contest.run(repeats)
     return Group(rows, columns, contest.entries), contest.libraries
+
+
+def measure_batch(
+    count: int, rows: int, columns: int, *, repeats: int, tell: Callable[[str], None]
+) -> tuple[Group, dict[str, str]]:
+    """Score a batch of `count` float32 matrices with every competitor.
+
+    The other parameters and the results are those of `measure_scores`; a score is the mean over
+    the batch.
+    """
+    with tempfile.TemporaryDirectory(prefix="rankme-bench-") as folder:
+        path = Path(folder) / "zs.npy"
+        tell(f"writing {count:,} x {rows:,} x {columns:,}")
+        write_gaussian_batch(path, (count, rows, columns))
+        reference = Contest([BATCH_REFERENCE], path, tell=tell)
+        reference.run(0)
+        contest = Contest(BATCH, path, tell=tell)
+        contest.run(repeats)
+    score = reference.entries[0].score
+    return Group(rows, columns, contest.entries, score, count), contest.libraries
 
 
 def gram_rows(columns: int, *, rate: float) -> int:

@@ -43,17 +43,22 @@ class Entry:
 
 @dataclass
 class Group:
-    """All competitors on one shape, ``rows`` x ``columns``; `reference` is the float64 score."""
+    """All competitors on one shape, ``rows`` x ``columns``; `reference` is the float64 score.
+
+    Of a batch, `count` matrices have that shape, and scores are their means.
+    """
 
     rows: int
     columns: int
     measured: list[Entry]
     reference: float | None = None
+    count: int = 1
 
     @property
     def title(self) -> str:
-        """N x K in words."""
-        return f"{self.rows:,} x {self.columns:,}"
+        """N x K in words, of a batch B x N x K."""
+        shape = f"{self.rows:,} x {self.columns:,}"
+        return shape if self.count == 1 else f"{self.count:,} x {shape}"
 
     def entry(self, key: str) -> Entry:
         """Find the entry of one competitor."""
@@ -77,16 +82,22 @@ class Group:
 
 @dataclass
 class Results:
-    """A whole benchmark: the score tables, the Gram step, and the libraries that took part."""
+    """A whole benchmark: the score tables, the Gram step, batches, and who took part."""
 
     scores: list[Group]
     gram: list[Group]
     repeats: int
     libraries: dict[str, str] = field(default_factory=dict)
+    batches: list[Group] = field(default_factory=list)
 
     def score_group(self, rows: int, columns: int) -> Group | None:
         """Find the score table of a shape, if it was measured."""
         found = (g for g in self.scores if (g.rows, g.columns) == (rows, columns))
+        return next(found, None)
+
+    def batch_group(self, count: int, rows: int, columns: int) -> Group | None:
+        """Find the table of a batch, if it was measured."""
+        found = (g for g in self.batches if (g.count, g.rows, g.columns) == (count, rows, columns))
         return next(found, None)
 
     def gram_group(self, columns: int) -> Group | None:

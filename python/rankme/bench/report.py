@@ -80,6 +80,25 @@ def score_cells(group: Group, entry: Entry) -> list[str]:
     ]
 
 
+def batch_table(group: Group) -> Table:
+    """Build the table of one batch."""
+    cells = [batch_cells(group, entry) for entry in group.measured]
+    header = ["", "median\nseconds", "microseconds\na matrix", "ratio\nto ours", "relative\nerror"]
+    return Table(f"Batch of {group.title}, float32", "lrrrr", header, cells)
+
+
+def batch_cells(group: Group, entry: Entry) -> list[str]:
+    """One competitor's line of a batch."""
+    seconds = entry.median_seconds
+    return [
+        entry.title if entry.failure is None else f"{entry.title}: {entry.failure}",
+        number(seconds, "#.3g"),
+        number(None if seconds is None else 1e6 * seconds / group.count, "#.3g"),
+        number(group.ratio(entry.key, "batch-ours"), ".1f"),
+        number(group.error(entry), ".1e"),
+    ]
+
+
 def gram_tables(results: Results) -> list[Table]:
     """Build the tables of the Gram step: against a dgemm, and against oneDAL."""
     dgemm = [
@@ -154,6 +173,13 @@ that of RankMe (eps = 1e-7) against the singular values of the matrix in float64
 values that fall like k^-{DECAY:g}.
 """
 
+BATCH_METHOD = """\
+Many matrices of one shape with standard normal entries, in one array: `rankme.score_batch`, the
+batched `svdvals` of PyTorch, and the float64 Gram matrix of the smaller side with its eigenvalues
+in NumPy, in a loop and in one batch. Times include the scores. The relative error is that of the
+mean RankMe against the float64 SVD.
+"""
+
 GRAM_METHOD = """\
 `Accumulator.update` on all N rows of a float32 matrix, conversion included, beside one float64
 `dgemm` of the same N and K; N K^2 flop are counted for ours and 2 N K^2 for the dgemm, so at 100%
@@ -172,6 +198,10 @@ def markdown(results: Results, machine: Mapping[str, str], *, name: str, image: 
     parts += ["## Scores", METHOD + f"\nRounds: {results.repeats}."]
     tables = [score_table(group) for group in results.scores]
     parts += [f"### {table.title}\n\n{table.markdown()}" for table in tables]
+    if results.batches:
+        parts += ["## Batches", BATCH_METHOD.rstrip()]
+    tables = [batch_table(group) for group in results.batches]
+    parts += [f"### {table.title}\n\n{table.markdown()}" for table in tables]
     parts += ["## Gram step", GRAM_METHOD.rstrip()]
     parts += [f"### {table.title}\n\n{table.markdown()}" for table in gram_tables(results)]
     parts += ["## Goals", goal_table(results).markdown()]
@@ -186,6 +216,9 @@ def as_json(results: Results, machine: Mapping[str, str]) -> dict[str, Any]:
         "machine": dict(machine),
         "libraries": results.libraries,
         "scores": [group_json(group, "ours") for group in results.scores],
+        "batches": [
+            {"count": group.count} | group_json(group, "batch-ours") for group in results.batches
+        ],
         "gram": [
             group_json(group, "gram-ours") | {"share_of_dgemm_rate": gram_share(group)}
             for group in results.gram

@@ -122,7 +122,7 @@ def gram_unprobed(z: Matrix) -> Job:
     """`gram_ours` without its probes, to tell what they cost."""
     core = importlib.import_module("rankme._core")
     accumulator = core.GramAccumulator(z.shape[1], False, 0, probed=False)
-    a = np.array(z)
+    a = core.ArrayView(np.array(z))
 
     def job() -> object:
         accumulator.update(a)
@@ -178,6 +178,58 @@ def gram_dgemm(z: Matrix) -> Job:
     return lambda: np.matmul(buffer[:rows].T, buffer[1:], out=out)
 
 
+def mean_rankme(rows_of_values: NDArray[Any]) -> float:
+    """Mean RankMe of a batch of spectra, shape (B, m): `rankme_of`, without a loop in Python."""
+    sigma = np.asarray(rows_of_values, dtype=np.float64)
+    p = sigma / sigma.sum(axis=1, keepdims=True) + EPS
+    return float(np.exp(-np.sum(p * np.log(p), axis=1)).mean())
+
+
+def batch_ours(z: Matrix) -> Job:
+    """`rankme.score_batch`; the mean score stands for all."""
+    rankme = importlib.import_module("rankme")
+    return lambda: float(rankme.score_batch(z).mean())
+
+
+def batch_torch_svdvals(z: Matrix) -> Job:
+    """`torch.linalg.svdvals` of the whole batch, which stays in float32."""
+    torch = importlib.import_module("torch")
+    tensor = torch.from_numpy(z)
+    return lambda: mean_rankme(torch.linalg.svdvals(tensor).numpy())
+
+
+def smaller_gram(a: NDArray[Any]) -> NDArray[Any]:
+    """Gram matrices of the smaller sides."""
+    t = np.swapaxes(a, -1, -2)
+    gram: NDArray[Any] = a @ t if a.shape[-2] < a.shape[-1] else t @ a
+    return gram
+
+
+def batch_numpy_loop(z: Matrix) -> Job:
+    """Loop over the matrices: the smaller side's float64 Gram matrix, and its eigenvalues."""
+
+    def job() -> float:
+        eigenvalues = [np.linalg.eigvalsh(smaller_gram(a.astype(np.float64))) for a in z]
+        return mean_rankme(np.sqrt(np.maximum(eigenvalues, 0)))
+
+    return job
+
+
+def batch_numpy(z: Matrix) -> Job:
+    """Do the same in NumPy's own batches, which need a float64 copy of all matrices."""
+
+    def job() -> float:
+        eigenvalues = np.linalg.eigvalsh(smaller_gram(z.astype(np.float64)))
+        return mean_rankme(np.sqrt(np.maximum(eigenvalues, 0)))
+
+    return job
+
+
+def batch_reference(z: Matrix) -> Job:
+    """Singular values of the float64 copies."""
+    return lambda: mean_rankme(np.linalg.svd(z.astype(np.float64), compute_uv=False))
+
+
 JOBS: dict[str, Callable[[Matrix], Job]] = {
     "ours": score_ours,
     "numpy-svd": score_numpy_svd,
@@ -193,6 +245,11 @@ JOBS: dict[str, Callable[[Matrix], Job]] = {
     "gram-unprobed": gram_unprobed,
     "gram-ours-blocks": gram_ours_blocks,
     "gram-onedal-blocks": gram_onedal_blocks,
+    "batch-ours": batch_ours,
+    "batch-torch-svdvals": batch_torch_svdvals,
+    "batch-numpy-loop": batch_numpy_loop,
+    "batch-numpy": batch_numpy,
+    "batch-reference": batch_reference,
 }
 
 

@@ -12,7 +12,7 @@ from rankme.cli._threads import require_threads
 
 __all__ = ["HELP", "bench"]
 
-HELP = "Time rankme beside NumPy, SciPy, PyTorch and oneDAL."
+HELP = "Time rankme beside NumPy, SciPy, PyTorch and oneDAL; or, on a GPU, beside PyTorch and CuPy."
 
 
 def bench(
@@ -36,8 +36,15 @@ def bench(
         ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One round on small shapes.")] = False,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Measure the first NVIDIA GPU instead; needs PyTorch.")
+    ] = False,
 ) -> int:
     """Run the benchmark; return the exit status."""
+    if gpu:
+        if shape or repeats is not None:
+            raise typer.BadParameter("--gpu has shapes and repeats of its own")
+        return _bench_gpu(output, quick=quick)
     if quick and repeats is not None:
         raise typer.BadParameter(
             "--quick takes one round; --repeats cannot be given with it", param_hint="'--repeats'"
@@ -47,6 +54,15 @@ def bench(
     from rankme.bench import run_bench  # noqa: PLC0415
 
     return run_bench(shapes=shapes, repeats=repeats, output=output, quick=quick)
+
+
+def _bench_gpu(output: Path | None, *, quick: bool) -> int:
+    from rankme import cuda  # noqa: PLC0415
+    from rankme.bench.gpu import FULL, QUICK, run_gpu_bench  # noqa: PLC0415
+
+    if not cuda.is_available():
+        raise typer.BadParameter(f"--gpu: {cuda.describe()['reason']}")
+    return run_gpu_bench(sizes=QUICK if quick else FULL, output=output)
 
 
 def _parse_shape(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import typer
 
 __all__ = ["HELP", "info"]
 
-HELP = "Show versions, BLAS, threads and CPU features."
+HELP = "Show versions, BLAS, threads, CPU features and GPUs."
 SCHEMA = "rankme.info/1"
 
 

@@ -46,6 +46,23 @@ def _check_rtol(rtol: float) -> float:
     return rtol
 
 
+def _check_device(device: str) -> str:
+    from rankme import cuda  # noqa: PLC0415
+    from rankme._placement import as_device  # noqa: PLC0415
+
+    try:
+        place = as_device(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if place != "cpu":
+        known = cuda.describe()
+        if not known["available"]:
+            raise typer.BadParameter(f"{device} cannot be used: {known['reason']}")
+        if place not in known:
+            raise typer.BadParameter(f"there is no {place}; 'rankme info' lists the GPUs")
+    return place
+
+
 def _check_plot(path: Path | None) -> Path | None:
     """Find out before the work whether a picture can be written there."""
     if path is None:
@@ -113,6 +130,14 @@ def score(
             help="For --method auto: the accepted width of the interval, in parts of the score.",
         ),
     ] = 1e-4,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE",
+            callback=_check_device,
+            help="Where to compute: cpu, cuda, or cuda:1 for another GPU than the first.",
+        ),
+    ] = "cpu",
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
@@ -143,7 +168,14 @@ def score(
             f"of them",
             param_hint="'--plot'",
         )
-    settings = Settings(eps=eps, center=center, normalize=normalize, method=method.value, rtol=rtol)
+    settings = Settings(
+        eps=eps,
+        center=center,
+        normalize=normalize,
+        method=method.value,
+        rtol=rtol,
+        device=device,
+    )
     status = shown = 0
     for group in groups:
         result = _score_group(group, column, settings)

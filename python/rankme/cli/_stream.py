@@ -26,6 +26,7 @@ class Settings:
     normalize: bool
     method: str
     rtol: float
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,7 @@ def score_source(
         normalize=settings.normalize,
         method=settings.method,
         rtol=settings.rtol,
+        device=settings.device,
         meter=meter,
     )
     with warnings.catch_warnings(record=True) as caught:

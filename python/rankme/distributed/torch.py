@@ -88,7 +88,8 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     _scale_to(offer, facts.exponent)
     for tensor in offer.tensors:
         _sum(tensor, offer.staging, group)
-    return _result(offer, facts)
+    # A problem of this rank has raised above, so that acc is what it should be.
+    return _result(offer, facts, acc.device)
 
 
 class _Offer(NamedTuple):
@@ -202,11 +203,12 @@ def _sum(tensor: Any, staging: Any, group: Any) -> None:
     tensor.copy_(moved)
 
 
-def _result(offer: _Offer, facts: _Facts) -> Accumulator:
+def _result(offer: _Offer, facts: _Facts, device: str) -> Accumulator:
     state = offer.state
     assert state is not None  # noqa: S101
     numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
-    return Accumulator._from_state(state._replace(n_rows=facts.n_rows, numbers=numbers))  # noqa: SLF001
+    total = state._replace(n_rows=facts.n_rows, numbers=numbers)
+    return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 
 
 def drop_padding(

@@ -2,14 +2,25 @@
 
 import math
 import numbers
+from collections.abc import Iterator
 from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rankme import _core
 from rankme._arrays import as_index, type_name
 
-__all__ = ["as_count", "as_real", "as_singular_values", "default_rtol", "relative"]
+__all__ = [
+    "as_count",
+    "as_real",
+    "as_singular_values",
+    "default_rtol",
+    "float64_chunks",
+    "relative",
+]
+
+_CHUNK = 2**20  # entries that are float64 at a time
 
 
 def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:
@@ -136,3 +147,22 @@ def as_count(value: SupportsIndex, name: str, *, least: int = 1) -> int:
         If it is less than `least`.
     """
     return as_index(value, name, least)
+
+
+def float64_chunks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
+    """Widen an array chunk by chunk along its first axis.
+
+    Parameters
+    ----------
+    view : rankme._core.ArrayView
+        2-D or more, not empty, on the processor.
+
+    Yields
+    ------
+    numpy.ndarray
+        float64, of about a million entries.
+    """
+    n, *rest = view.shape
+    step = max(1, _CHUNK // math.prod(rest))
+    for start in range(0, n, step):
+        yield _core.widened(view, start, min(start + step, n))

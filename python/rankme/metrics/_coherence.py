@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 # The module: its class is not there yet when Spectrum, which Accumulator makes, imports this.
 from rankme import _accumulator
 from rankme._arrays import as_matrix
 
-from ._checks import default_rtol
+from ._checks import default_rtol, float64_chunks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["coherence"]
 
-_CHUNK = 2**20  # entries that are float64 at a time in the second pass
 _SMALLEST = 2.0**-900  # of a Gram matrix whose smaller entries are all there
 
-_Blocks = Callable[[], Iterable[NDArray[Any]]]
+_Blocks = Callable[[], Iterable[object]]
 
 
-def coherence(Z: NDArray[Any] | _Blocks) -> float:  # noqa: N803
+def coherence(Z: object) -> float:  # noqa: N803
     """Coherence: ``(N / K) max_i ||U_i||^2``; [1]_.
 
     U holds the left singular vectors, a column for every direction with ``sigma > 0``, and
@@ -35,10 +36,10 @@ def coherence(Z: NDArray[Any] | _Blocks) -> float:  # noqa: N803
 
     Parameters
     ----------
-    Z : numpy.ndarray or callable
-        Shape (N, K), a row per embedding; float16, bfloat16 (of ml_dtypes), float32 or float64;
-        any strides. Or a function without arguments that returns a fresh iterable of such blocks,
-        with the same rows each time: it is called twice.
+    Z : array or callable
+        Shape (N, K), a row per embedding; whatever `rankme.score` takes. Or a function without
+        arguments that returns a fresh iterable of such blocks, with the same rows each time: it
+        is called twice.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def coherence(Z: NDArray[Any] | _Blocks) -> float:  # noqa: N803
     Raises
     ------
     TypeError
-        If `Z`, or a block, is no NumPy array, is masked or has another dtype.
+        If `Z`, or a block, is no array, is masked or has another dtype.
     ValueError
         If an array is not 2-D or is empty, if the widths of blocks differ, if there are no
         blocks, or if the second pass brings another number of rows.
@@ -83,7 +84,7 @@ def coherence(Z: NDArray[Any] | _Blocks) -> float:  # noqa: N803
     n_rows = 0
     largest = 0.0
     for block in open_blocks():
-        for rows in _float64_chunks(as_matrix(block)):
+        for rows in float64_chunks(as_matrix(block)):
             left = rows @ whitening
             largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
             n_rows += len(rows)
@@ -95,7 +96,7 @@ def coherence(Z: NDArray[Any] | _Blocks) -> float:  # noqa: N803
     return acc.n_rows / acc.dim * largest
 
 
-def _sum_of(blocks: Iterable[NDArray[Any]]) -> _accumulator.Accumulator:
+def _sum_of(blocks: Iterable[object]) -> _accumulator.Accumulator:
     acc: _accumulator.Accumulator | None = None
     for block in blocks:
         matrix = as_matrix(block)
@@ -120,9 +121,3 @@ def _whitening(acc: _accumulator.Accumulator) -> NDArray[np.float64]:
     kept = values > default_rtol(acc.n_rows, acc.dim) * values[-1]
     whitening: NDArray[np.float64] = vectors[:, kept] / np.sqrt(values[kept])
     return whitening
-
-
-def _float64_chunks(matrix: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    step = max(1, _CHUNK // matrix.shape[1])
-    for start in range(0, len(matrix), step):
-        yield matrix[start : start + step].astype(np.float64)

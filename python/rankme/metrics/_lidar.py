@@ -1,7 +1,7 @@
 """LiDAR: the rank of what tells objects apart, from groups of rows."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,19 +9,16 @@ from numpy.typing import NDArray
 
 # The module: its class is not there yet when Spectrum, which Accumulator makes, imports this.
 from rankme import _accumulator, _core
-from rankme._arrays import as_eps, as_matrix, type_name
+from rankme._arrays import as_array, as_eps
 
-from ._checks import as_real
+from ._checks import as_real, float64_chunks
 
 __all__ = ["lidar"]
 
-_CHUNK = 2**20  # entries that are float64 at a time
 _LARGEST = 2.0**490  # of an entry, so that sums of products over many groups have a float64
 
 
-def lidar(
-    groups: NDArray[Any] | Iterable[NDArray[Any]], *, delta: float = 1e-4, eps: float = 1e-7
-) -> float:
+def lidar(groups: object, *, delta: float = 1e-4, eps: float = 1e-7) -> float:
     """LiDAR: effective rank of the linear discriminant analysis between objects; [1]_.
 
     A group is the q rows of one object, such as the embeddings of q augmentations of one image;
@@ -38,9 +35,9 @@ def lidar(
 
     Parameters
     ----------
-    groups : numpy.ndarray or iterable of numpy.ndarray
-        Shape (n, q, K) with n, q >= 2; float16, bfloat16 (of ml_dtypes), float32 or float64. Or
-        blocks of shape (n_b, q, K), n_b >= 1, of one q and one K: a group is never split.
+    groups : array or iterable of arrays
+        Shape (n, q, K) with n, q >= 2; of any kind that `rankme.score` takes. Or blocks of shape
+        (n_b, q, K), n_b >= 1, of one q and one K: a group is never split.
     delta : float
         Added to the diagonal of Sw; finite and 0 or more, in the unit of the entries squared, so
         that LiDAR does depend on the scale of the embeddings where `delta` is not small beside
@@ -58,7 +55,7 @@ def lidar(
     Raises
     ------
     TypeError
-        If a block is no NumPy array, is masked or has another dtype, or if `delta` or `eps` are
+        If a block is no array, is masked or has another dtype, or if `delta` or `eps` are
         no real numbers.
     ValueError
         If a block is not 3-D or is empty, if q or K differ, if n or q are less than 2, if an
@@ -144,32 +141,23 @@ class _GroupSums:
         return between, within
 
 
-def _chunks(groups: NDArray[Any] | Iterable[NDArray[Any]]) -> Iterator[NDArray[np.float64]]:
+def _chunks(groups: object) -> Iterator[NDArray[np.float64]]:
     n_before = 0
-    for block in (groups,) if isinstance(groups, np.ndarray) else groups:
-        _check(block)
-        step = max(1, _CHUNK // block[0].size)
-        for start in range(0, len(block), step):
-            yield _float64(block[start : start + step], n_before + start)
-        n_before += len(block)
+    blocks: Any = (groups,) if _core.is_array(groups) else groups
+    for block in blocks:
+        view = as_array(block, "groups")
+        if len(view.shape) != 3 or 0 in view.shape:  # noqa: PLR2004
+            raise ValueError(
+                f"groups must have shape (n, q, K), q rows for each of n objects, and not be "
+                f"empty; the shape is {view.shape}"
+            )
+        for chunk in float64_chunks(view):
+            _check(chunk, n_before)
+            yield chunk
+            n_before += len(chunk)
 
 
-def _check(block: object) -> None:
-    if not isinstance(block, np.ndarray):
-        raise TypeError(
-            f"groups must be a numpy.ndarray of shape (n, q, K) or an iterable of such blocks; "
-            f"a block is {type_name(block)}"
-        )
-    if block.ndim != 3 or block.size == 0:  # noqa: PLR2004
-        raise ValueError(
-            f"groups must have shape (n, q, K), q rows for each of n objects, and not be empty; "
-            f"the shape is {block.shape}"
-        )
-
-
-def _float64(part: NDArray[Any], n_before: int) -> NDArray[np.float64]:
-    rows = as_matrix(part.reshape(-1, part.shape[2]), "groups").astype(np.float64)
-    chunk: NDArray[np.float64] = rows.reshape(part.shape)
+def _check(chunk: NDArray[np.float64], n_before: int) -> None:
     # NaN fails the comparison too.
     wrong = np.argwhere(~(np.abs(chunk) <= _LARGEST))
     if wrong.size:
@@ -179,4 +167,3 @@ def _float64(part: NDArray[Any], n_before: int) -> NDArray[np.float64]:
         if np.isfinite(value):
             raise OverflowError(f"{entry}; its square is beyond the range of float64")
         raise ValueError(f"{entry}; every entry must be finite")
-    return chunk

@@ -1,4 +1,4 @@
-// Sizes that fit, large buffers, and the error that tells how much was wanted. Private to cpp/src.
+// Sizes that fit, large buffers, and the error that tells how much was wanted.
 #pragma once
 
 #include <cstdint>

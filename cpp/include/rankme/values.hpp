@@ -1,0 +1,61 @@
+// Singular values with their intervals, from whatever computed eigenvalues or a factor.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rankme/accuracy.hpp"
+#include "rankme/matrix_view.hpp"
+
+namespace rankme {
+
+enum class Method { gram, qr };
+
+// sigma_k = scaled[k] * 2^exponent, descending, exactly min(N, K) of them. Every functional of the
+// spectrum that ignores scale can use `scaled`, which cannot overflow. The exact value lies between
+// low[k] and high[k], on the same scale and descending as well.
+struct SingularValues {
+  std::vector<double> scaled;
+  std::vector<double> low;
+  std::vector<double> high;
+  int exponent = 0;
+};
+
+// What a factor can have and what may be off in it.
+struct Extent {
+  std::int64_t count;  // singular values, min(N, K)
+  std::int64_t rank;   // no more of them can differ from zero
+  // Rows that were divided by their computed norms: each is off by this factor at most, and all
+  // entries together by this much.
+  double normalization = 0;
+  double rounding = 0;
+};
+Extent extent_of(std::int64_t n_rows, std::int64_t n_cols, bool center, bool normalize);
+
+// The dimensions in which there is anything at all, by the diagonal of the Gram matrix (entries
+// `stride` doubles apart) and the column sums, both before centring. A dead one has an eigenvalue
+// of exactly 0; the solver would make it eps * lambda_1, and its root is no longer small.
+std::vector<std::int64_t> live_dimensions(const double* diagonal, std::int64_t stride,
+                                          const double* column_sums, std::int64_t dim);
+
+// From the ascending eigenvalues of a Gram matrix on the scale 2^exponent; perhaps none. Every one
+// lies within delta of the exact one (Weyl 1912), and within the solver's own error of the one that
+// it should have found. Throws IntegrityError where one is too far below zero to be rounding.
+SingularValues from_eigenvalues(std::span<const double> ascending, int exponent,
+                                const Extent& extent, const GramAccuracy& accuracy, bool center);
+
+// From the descending singular values of a triangular factor, each off by `error` at most.
+SingularValues from_factor_values(std::span<const double> descending, const Extent& extent,
+                                  double error);
+
+// Whether rows are nearer to the first row than to zero, by a sample of them: then their mean is
+// longer than the spread around it, and centring at the end would lose what it cancels. sample_of:
+// the part of z that is looked at.
+MatrixView sample_of(const MatrixView& z);
+bool mean_dominates(const MatrixView& sample, bool normalize);
+
+// The first row of z as it enters the sum. Throws where it is not finite.
+std::vector<double> first_row(const MatrixView& z, bool normalize);
+
+}  // namespace rankme

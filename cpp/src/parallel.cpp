@@ -1,0 +1,75 @@
+#include "rankme/parallel.hpp"
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+#include <atomic>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace rankme {
+
+namespace {
+
+std::atomic<void (*)()> thread_start = nullptr;
+
+#if defined(__SSE2__)
+// Reads subnormal numbers as what they are, in a thread in which somebody had them flushed to zero.
+class SubnormalsKept {
+public:
+  SubnormalsKept() : before_(_mm_getcsr()) { _mm_setcsr(before_ & ~flush_and_zero); }
+  ~SubnormalsKept() { _mm_setcsr(before_); }
+  SubnormalsKept(const SubnormalsKept&) = delete;
+  SubnormalsKept& operator=(const SubnormalsKept&) = delete;
+
+private:
+  static constexpr unsigned flush_and_zero = 0x8040;
+  unsigned before_;
+};
+#else
+class SubnormalsKept {};
+#endif
+
+}  // namespace
+
+void at_thread_start(void (*start)()) { thread_start = start; }
+
+void parallel_ranges(std::int64_t count, int workers,
+                     const std::function<void(int, std::int64_t, std::int64_t)>& body) {
+  if (workers <= 1) {
+    [[maybe_unused]] const SubnormalsKept subnormals;
+    body(0, 0, count);
+    return;
+  }
+  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(workers));
+  const auto run = [&](int worker) {
+    if (const auto start = thread_start.load()) start();
+    [[maybe_unused]] const SubnormalsKept subnormals;
+    try {
+      body(worker, count * worker / workers, count * (worker + 1) / workers);
+    } catch (...) {
+      failures[static_cast<std::size_t>(worker)] = std::current_exception();
+    }
+  };
+
+  // Threads are made anew for each call: some tens of microseconds against milliseconds of work,
+  // and a forked child has no pool to miss.
+  std::vector<std::thread> threads;
+  threads.reserve(static_cast<std::size_t>(workers) - 1);
+  int started = 1;
+  try {
+    for (; started < workers; ++started) threads.emplace_back(run, started);
+  } catch (...) {
+    // No more threads, or no memory for one: the caller does the rest, and the result is the same.
+  }
+  run(0);
+  for (int worker = started; worker < workers; ++worker) run(worker);
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+}
+
+}  // namespace rankme

@@ -1,0 +1,58 @@
+// The streaming QR factorisation on a GPU: R <- qr([R; block]) by cusolverDnXgeqrf.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "rankme/cuda/gram.hpp"
+#include "rankme/cuda/handles.hpp"
+#include "rankme/cuda/source.hpp"
+#include "rankme/qr.hpp"
+#include "rankme/values.hpp"
+
+namespace rankme::cuda {
+
+// As rankme::QrAccumulator, with the same state. Means::none leaves the ones out.
+class QrAccumulator {
+public:
+  using Means = rankme::QrAccumulator::Means;
+
+  QrAccumulator(std::int64_t dim, bool normalize, Means means, int device);
+  QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device);
+  ~QrAccumulator();
+  QrAccumulator(const QrAccumulator&) = delete;
+  QrAccumulator& operator=(const QrAccumulator&) = delete;
+
+  // All or nothing, as GramAccumulator::update. No entry may exceed 2^1000.
+  void update(const Source& source);
+  // The same with what a one-shot call does to its rows.
+  void update(const Source& source, const Recipe& recipe);
+  void merge(const QrAccumulator& other);
+  // Of an accumulator on the host.
+  void merge(const QrFactor& factor, std::int64_t n_rows, bool normalize);
+  void reset();
+
+  std::int64_t dim() const { return dim_; }
+  std::int64_t order() const { return dim_ + (with_ones_ ? 1 : 0); }
+  bool normalize() const { return normalize_; }
+  int device() const { return device_; }
+  std::int64_t n_rows() const;
+  QrFactor total(std::int64_t* n_rows) const;
+  SingularValues spectrum(bool center, std::int64_t* n_rows) const;
+
+private:
+  std::int64_t dim_;
+  bool with_ones_;
+  bool normalize_;
+  int device_;
+  std::int64_t n_rows_ = 0;
+  std::int64_t blocks_ = 0;
+  DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
+  mutable std::mutex mutex_;
+};
+
+// Of a factor on the host, by cusolverDnXgesvd: descending, dim of them.
+std::vector<double> singular_values(Lane& lane, const QrFactor& factor, bool center);
+
+}  // namespace rankme::cuda

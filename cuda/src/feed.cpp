@@ -1,0 +1,154 @@
+#include "feed.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "rankme/cuda/check.hpp"
+#include "rankme/error.hpp"
+#include "rankme/widen.hpp"
+#include "staging.hpp"
+
+namespace rankme::cuda {
+
+namespace {
+
+constexpr std::int64_t flag_count = sizeof(Flags) / sizeof(std::uint64_t);
+
+Flags* flags_of(const Lane& lane) { return reinterpret_cast<Flags*>(lane.flags.data()); }
+
+void clear_flags(Lane& lane) {
+  lane.flags.reserve(flag_count, "the flags of a pass");
+  lane.answer.reserve(flag_count, "the flags of a pass");
+  Flags* flags = flags_of(lane);
+  RANKME_CUDA(cudaMemsetAsync(flags, 0, sizeof(Flags), lane.load));
+  RANKME_CUDA(cudaMemsetAsync(&flags->first_bad, 0xff, sizeof flags->first_bad, lane.load));
+}
+
+Flags read_flags(Lane& lane) {
+  RANKME_CUDA(cudaMemcpyAsync(lane.answer.data(), flags_of(lane), sizeof(Flags),
+                              cudaMemcpyDeviceToHost, lane.load));
+  lane.load.synchronize();
+  return *reinterpret_cast<const Flags*>(lane.answer.data());
+}
+
+// The entry at (row, column) of the view, wherever it lies.
+double entry_of(const Source& source, const MatrixView& z, std::int64_t row, std::int64_t column) {
+  std::byte bytes[8];
+  const std::int64_t item = item_size(z.dtype);
+  RANKME_CUDA(cudaMemcpy(bytes, z.at(row, column), static_cast<std::size_t>(item),
+                         source.on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
+  double value = 0;
+  rankme::widen({bytes, z.dtype, 1, 1, item, item}, Layout::row_major, &value);
+  return value;
+}
+
+[[noreturn]] void throw_bad_entry(const Source& source, bool transposed, std::uint64_t index) {
+  const MatrixView z = transposed ? source.view.transposed() : source.view;
+  const auto at = static_cast<std::int64_t>(index);
+  const std::int64_t row = at / z.cols;
+  const std::int64_t column = at % z.cols;
+  const double value = entry_of(source, z, row, column);
+  // It may have been overwritten since it was seen.
+  throw NonFiniteError(row, column,
+                       std::isfinite(value) ? std::numeric_limits<double>::quiet_NaN() : value);
+}
+
+Shape shape_of(const Recipe& recipe, double factor) {
+  return {recipe.normalize,    recipe.column_powers,         recipe.column_inverses,
+          recipe.subtract_row, recipe.subtract_first_column, factor};
+}
+
+// The steps of one pass, which share more than a function can take.
+class Feed {
+public:
+  Feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
+       const FeedUser& user)
+      : lane_(lane),
+        source_(source),
+        plan_(plan),
+        user_(user),
+        shape_(shape_of(recipe, plan.factor)),
+        shaped_(recipe.scales() || recipe.shifts() || plan.factor != 1),
+        index_(recipe.transposed ? EntryIndex{0, 1, source.view.rows}
+                                 : EntryIndex{0, source.view.cols, 1}) {
+    const BlockPlan& cut = plan.cut;
+    reserve_blocks(lane, cut);
+    clear_flags(lane);
+    if (!source.on_device) staging_.emplace(lane, source.view, cut.rows, cut.blocks);
+  }
+
+  void pass(std::int64_t number) {
+    const BlockPlan& cut = plan_.cut;
+    const int slot = static_cast<int>(number % 2);
+    const auto at = static_cast<std::size_t>(slot);
+    const std::int64_t begin = number * cut.rows;
+    const std::int64_t end = std::min(source_.view.rows, begin + cut.rows);
+    const MatrixView rows = staging_ ? staging_->land(number) : source_.view.row_range(begin, end);
+    const std::int64_t filled = (rows.rows + plan_.splits - 1) / plan_.splits * plan_.splits;
+    const DeviceBlock block{lane_.blocks[at].data(), rows.rows, rows.cols, cut.stride, filled};
+    if (number >= 2) lane_.multiplied[at].hold_back(lane_.load);
+    for (std::int64_t row = 0; row < filled; row += cut.portion) convert(block, rows, begin, row);
+    lane_.converted[at].record(lane_.load);
+    lane_.converted[at].hold_back(lane_.work);
+    if (user_.on_block) user_.on_block(block, rows, slot);
+    lane_.multiplied[at].record(lane_.work);
+    if (staging_) staging_->release(number, plan_.keeps_source ? lane_.work : lane_.load);
+  }
+
+private:
+  void convert(const DeviceBlock& block, const MatrixView& rows, std::int64_t begin,
+               std::int64_t row) {
+    const std::int64_t filled = std::min(block.filled_rows - row, plan_.cut.portion);
+    const std::int64_t count = std::clamp<std::int64_t>(rows.rows - row, 0, filled);
+    const DeviceBlock portion{block.data + row * block.stride, count, block.cols, block.stride,
+                              filled};
+    const MatrixView from =
+        rows.row_range(std::min(row, rows.rows), std::min(row, rows.rows) + count);
+    EntryIndex index = index_;
+    index.begin = (begin + row) * index.row;
+    RANKME_CUDA(cuda::widen(from, portion, index, flags_of(lane_), lane_.load));
+    if (count == 0) return;
+    if (shaped_) RANKME_CUDA(shape_rows(portion, shape_, flags_of(lane_), lane_.load));
+    if (user_.on_portion) user_.on_portion(portion, begin + row);
+  }
+
+  Lane& lane_;
+  const Source& source_;
+  const FeedPlan& plan_;
+  const FeedUser& user_;
+  Shape shape_;
+  bool shaped_;
+  EntryIndex index_;
+  std::optional<Staging> staging_;
+};
+
+}  // namespace
+
+Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
+              const FeedUser& user) {
+  Feed feeding(lane, source, recipe, plan, user);
+  for (std::int64_t block = 0; block < plan.cut.blocks; ++block) feeding.pass(block);
+  const Flags flags = read_flags(lane);
+  if (flags.first_bad != no_bad_entry) {
+    throw_bad_entry(source, recipe.transposed, flags.first_bad);
+  }
+  const bool shaped = recipe.scales() || recipe.shifts();
+  return {std::bit_cast<double>(static_cast<std::uint64_t>(shaped ? flags.shaped : flags.largest))};
+}
+
+void reserve_blocks(Lane& lane, const BlockPlan& cut) {
+  for (int slot = 0; slot < std::min<std::int64_t>(2, cut.blocks); ++slot) {
+    lane.blocks[static_cast<std::size_t>(slot)].reserve(cut.rows * cut.stride, "a row block");
+  }
+}
+
+std::int64_t default_block_bytes(const Lane& lane) {
+  // Of the size of the device and not of what is free, so that results repeat.
+  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 512 << 20);
+}
+
+}  // namespace rankme::cuda

@@ -1,0 +1,48 @@
+// The rows of a source as float64 blocks in device memory, one after the other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "kernels.hpp"
+#include "rankme/cuda/gram.hpp"
+#include "rankme/cuda/handles.hpp"
+#include "rankme/cuda/source.hpp"
+#include "rankme/cuda/syrk.hpp"
+
+namespace rankme::cuda {
+
+struct FeedPlan {
+  BlockPlan cut;
+  std::int64_t splits = 1;  // rows of zeros fill a block up to a multiple of it
+  double factor = 1;        // what entries are multiplied by at last
+  // Whoever takes the blocks reads the rows as they came, too, on the work stream.
+  bool keeps_source = false;
+};
+
+struct FeedUser {
+  // Called when rows have been put on the load stream, a portion of a block each time; `row` is the
+  // number of the first. May put more on that stream. May be empty.
+  std::function<void(const DeviceBlock& rows, std::int64_t row)> on_portion;
+  // Called with a whole block, for which the work stream waits already, and with its rows as they
+  // came. What is put on the work stream is done before the block is overwritten. May be empty.
+  std::function<void(const DeviceBlock& block, const MatrixView& source, int slot)> on_block;
+};
+
+// What the rows were found to be.
+struct Findings {
+  double largest = 0;
+};
+
+// Passes all rows by. Throws NonFiniteError for the first bad entry, when all have gone by; waits
+// for the load stream.
+Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
+              const FeedUser& user);
+
+// Makes room for the blocks; feed() does it as well.
+void reserve_blocks(Lane& lane, const BlockPlan& cut);
+
+// The bytes of float64 that a block should have on the lane's device.
+std::int64_t default_block_bytes(const Lane& lane);
+
+}  // namespace rankme::cuda

@@ -1,0 +1,148 @@
+#include "rankme/cuda/gram.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "rankme/cuda/check.hpp"
+#include "rankme/cuda/spectrum.hpp"
+#include "rankme/memory.hpp"
+
+namespace rankme::cuda {
+
+struct GramAccumulator::OnDevice {
+  OnDevice(std::int64_t dim, std::uint64_t seed) : sum(dim), aside(dim), probes(dim, seed) {}
+  DeviceSum sum;
+  DeviceSum aside;  // of one update, until all of its rows have turned out to be good
+  DeviceProbes probes;
+};
+
+GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, int device,
+                                 Precision precision)
+    : dim_(valid_dim(dim)), normalize_(normalize), seed_(seed), device_(device) {
+  Lease lane(device);
+  options_.plan = choose_syrk(dim, lane->multiprocessors);
+  options_.precision = precision;
+  state_ = std::make_unique<OnDevice>(dim, seed);
+  state_->sum.clear(lane->work);
+}
+
+GramAccumulator::GramAccumulator(const GramSum& sum, std::int64_t n_rows, bool normalize,
+                                 std::uint64_t seed, int device, Precision precision)
+    : GramAccumulator(sum.dim, normalize, seed, device, precision) {
+  Lease lane(device);
+  state_->sum.from_host(sum, lane->work);
+  n_rows_ = n_rows;
+}
+
+GramAccumulator::~GramAccumulator() {
+  const QuietSwitch current(device_);
+  state_.reset();
+}
+
+void GramAccumulator::update(const Source& source) {
+  const MatrixView& z = source.view;
+  if (z.cols != dim_) {
+    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
+                                " columns, the accumulator has dim " + std::to_string(dim_));
+  }
+  const std::lock_guard lock(mutex_);
+  require_countable(n_rows_, z.rows);
+  if (z.rows == 0) return;
+  Lease lane(device_);
+  wait_for_producer(*lane, source.producer);
+  DeviceSum& aside = state_->aside;
+  aside.exponent = state_->sum.exponent;
+  aside.zero = state_->sum.zero;
+  Recipe recipe;
+  recipe.normalize = normalize_;
+  const PassFacts facts = gram_pass(*lane, source, recipe, state_->probes, options_, aside);
+  state_->sum.add(aside, lane->work);
+  lane->work.synchronize();
+  n_rows_ += z.rows;
+  if (facts.fast) fast_rows_ += z.rows;
+}
+
+void GramAccumulator::require_mergeable(std::int64_t dim, bool normalize,
+                                        std::uint64_t seed) const {
+  if (dim != dim_) {
+    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
+                                " and dim " + std::to_string(dim));
+  }
+  if (normalize != normalize_) {
+    throw std::invalid_argument(
+        "cannot merge an accumulator that normalizes rows with one that does not");
+  }
+  if (seed != seed_) {
+    throw std::invalid_argument("cannot merge accumulators whose probes have seed " +
+                                std::to_string(seed_) + " and seed " + std::to_string(seed));
+  }
+}
+
+void GramAccumulator::merge(const GramAccumulator& other) {
+  require_mergeable(other.dim_, other.normalize_, other.seed_);
+  // By way of the host, whichever devices they are on, so that the two locks are never held
+  // together and merging with oneself doubles.
+  std::int64_t other_rows = 0;
+  const GramSum sum = other.total(&other_rows);
+  const std::int64_t other_fast = other.fast_rows();
+  merge(sum, other_rows, other.normalize_, other.seed_);
+  const std::lock_guard lock(mutex_);
+  fast_rows_ += other_fast;
+}
+
+void GramAccumulator::merge(const GramSum& sum, std::int64_t n_rows, bool normalize,
+                            std::uint64_t seed) {
+  require_mergeable(sum.dim, normalize, seed);
+  const std::lock_guard lock(mutex_);
+  require_countable(n_rows_, n_rows);
+  Lease lane(device_);
+  state_->aside.from_host(sum, lane->work);
+  state_->sum.add(state_->aside, lane->work);
+  lane->work.synchronize();
+  n_rows_ += n_rows;
+}
+
+void GramAccumulator::reset() {
+  const std::lock_guard lock(mutex_);
+  Lease lane(device_);
+  state_->sum.clear(lane->work);
+  lane->work.synchronize();
+  n_rows_ = 0;
+  fast_rows_ = 0;
+}
+
+std::int64_t GramAccumulator::n_rows() const {
+  const std::lock_guard lock(mutex_);
+  return n_rows_;
+}
+
+std::int64_t GramAccumulator::fast_rows() const {
+  const std::lock_guard lock(mutex_);
+  return fast_rows_;
+}
+
+GramSum GramAccumulator::total(std::int64_t* n_rows) const {
+  const std::lock_guard lock(mutex_);
+  Lease lane(device_);
+  GramSum sum = state_->sum.to_host(lane->work);
+  *n_rows = n_rows_;
+  return sum;
+}
+
+SingularValues GramAccumulator::spectrum(bool center, std::int64_t* n_rows) const {
+  const std::lock_guard lock(mutex_);
+  *n_rows = n_rows_;
+  if (n_rows_ < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  Lease lane(device_);
+  return spectrum_of(*lane, state_->sum, state_->probes, n_rows_, center, normalize_);
+}
+
+void GramAccumulator::set_products(std::int64_t tile, std::int64_t splits,
+                                   std::int64_t block_bytes) {
+  const std::lock_guard lock(mutex_);
+  options_.plan = tile == 0 ? SyrkPlan{} : SyrkPlan{Syrk::tiles, tile, splits};
+  options_.block_bytes = block_bytes;
+}
+
+}  // namespace rankme::cuda

@@ -1,0 +1,229 @@
+#include "rankme/cuda/qr.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "feed.hpp"
+#include "kernels.hpp"
+#include "rankme/cuda/check.hpp"
+#include "rankme/memory.hpp"
+#include "solver.hpp"
+#include "staging.hpp"
+
+namespace rankme::cuda {
+
+namespace {
+
+std::string factor_purpose(std::int64_t order) {
+  return "a float64 triangular factor of " + std::to_string(order) + " x " + std::to_string(order);
+}
+
+DeviceBuffer<double> factor_buffer(std::int64_t order) {
+  const double count = static_cast<double>(order) * static_cast<double>(order);
+  if (count > 0x1p59) throw OutOfMemory(factor_purpose(order), 8 * count);
+  return {order * order, factor_purpose(order)};
+}
+
+void copy(double* to, const double* from, std::int64_t count, cudaMemcpyKind kind,
+          cudaStream_t stream) {
+  RANKME_CUDA(
+      cudaMemcpyAsync(to, from, static_cast<std::size_t>(count) * sizeof(double), kind, stream));
+}
+
+// R <- the triangular factor of a stack of rows, column-major. The stack is destroyed.
+class Elimination {
+public:
+  Elimination(Lane& lane, std::int64_t order, std::int64_t most_rows)
+      : lane_(lane),
+        order_(order),
+        stack_((order + most_rows) * order, "a factor and a row block"),
+        tau_(order, "reflectors") {}
+
+  double* stack() const { return stack_.data(); }
+
+  void eliminate(std::int64_t rows, double* factor) {
+    const SolverHandle& solver = lane_.solver();
+    const std::int64_t height = order_ + rows;
+    std::size_t device_bytes = 0;
+    std::size_t host_bytes = 0;
+    RANKME_CUDA(cusolverDnXgeqrf_bufferSize(solver, solver.params(), height, order_, CUDA_R_64F,
+                                            stack(), height, CUDA_R_64F, tau_.data(), CUDA_R_64F,
+                                            &device_bytes, &host_bytes));
+    SolverSpace space(lane_, device_bytes, host_bytes);
+    RANKME_CUDA(cusolverDnXgeqrf(solver, solver.params(), height, order_, CUDA_R_64F, stack(),
+                                 height, CUDA_R_64F, tau_.data(), CUDA_R_64F, space.device(),
+                                 space.device_bytes(), space.host(), space.host_bytes(),
+                                 space.info()));
+    RANKME_CUDA(take_factor(factor, stack(), height, order_, lane_.work));
+    space.check_info("cusolverDnXgeqrf", "the factorisation failed");
+  }
+
+private:
+  Lane& lane_;
+  std::int64_t order_;
+  DeviceBuffer<double> stack_;
+  DeviceBuffer<double> tau_;
+};
+
+}  // namespace
+
+QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int device)
+    : QrAccumulator(QrFactor(dim, means == Means::kept), 0, normalize, device) {}
+
+QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize,
+                             int device)
+    : dim_(factor.dim),
+      with_ones_(factor.with_ones),
+      normalize_(normalize),
+      device_(device),
+      n_rows_(n_rows),
+      blocks_(factor.blocks) {
+  Lease lane(device);
+  factor_ = factor_buffer(order());
+  copy(factor_.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, lane->work);
+  lane->work.synchronize();
+}
+
+QrAccumulator::~QrAccumulator() {
+  const QuietSwitch current(device_);
+  factor_ = {};
+}
+
+void QrAccumulator::update(const Source& source) {
+  Recipe recipe;
+  recipe.normalize = normalize_;
+  update(source, recipe);
+}
+
+void QrAccumulator::update(const Source& source, const Recipe& recipe) {
+  const MatrixView& z = source.view;
+  if (z.cols != dim_) {
+    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
+                                " columns, the accumulator has dim " + std::to_string(dim_));
+  }
+  const std::lock_guard lock(mutex_);
+  require_countable(n_rows_, z.rows);
+  if (z.rows == 0) return;
+  Lease lane(device_);
+  wait_for_producer(*lane, source.producer);
+  // A factor aside, until all rows have turned out to be good.
+  DeviceBuffer<double> next = factor_buffer(order());
+  copy(next.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToDevice, lane->work);
+  FeedPlan plan;
+  const std::int64_t row_bytes = 8 * ((dim_ + 3) / 4 * 4);
+  plan.cut = plan_blocks(
+      z.rows, dim_, {},
+      {qr_block_rows(order()) * row_bytes,
+       source.on_device ? qr_block_rows(order()) * row_bytes : staging_bytes, item_size(z.dtype)});
+  Elimination elimination(*lane, order(), plan.cut.rows);
+  FeedUser user;
+  user.on_block = [&](const DeviceBlock& block, const MatrixView&, int) {
+    RANKME_CUDA(stack_rows(elimination.stack(), next.data(), order(), block, lane->work));
+    elimination.eliminate(block.rows, next.data());
+  };
+  const Findings findings = feed(*lane, source, recipe, plan, user);
+  if (!recipe.scales()) require_qr_size(findings.largest);
+  lane->work.synchronize();
+  std::swap(factor_, next);
+  blocks_ += plan.cut.blocks;
+  n_rows_ += z.rows;
+}
+
+void QrAccumulator::merge(const QrAccumulator& other) {
+  std::int64_t other_rows = 0;
+  const QrFactor factor = other.total(&other_rows);
+  merge(factor, other_rows, other.normalize_);
+}
+
+void QrAccumulator::merge(const QrFactor& factor, std::int64_t n_rows, bool normalize) {
+  if (factor.dim != dim_) {
+    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
+                                " and dim " + std::to_string(factor.dim));
+  }
+  if (normalize != normalize_) {
+    throw std::invalid_argument(
+        "cannot merge an accumulator that normalizes rows with one that does not");
+  }
+  const std::lock_guard lock(mutex_);
+  require_countable(n_rows_, n_rows);
+  Lease lane(device_);
+  DeviceBuffer<double> next = factor_buffer(order());
+  const DeviceBuffer<double> lower = factor_buffer(order());
+  copy(lower.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, lane->work);
+  Elimination elimination(*lane, order(), order());
+  RANKME_CUDA(
+      stack_factors(elimination.stack(), factor_.data(), lower.data(), order(), lane->work));
+  elimination.eliminate(order(), next.data());
+  lane->work.synchronize();
+  std::swap(factor_, next);
+  blocks_ += factor.blocks + 1;
+  n_rows_ += n_rows;
+}
+
+void QrAccumulator::reset() {
+  const std::lock_guard lock(mutex_);
+  Lease lane(device_);
+  RANKME_CUDA(cudaMemsetAsync(
+      factor_.data(), 0, static_cast<std::size_t>(factor_.size()) * sizeof(double), lane->work));
+  lane->work.synchronize();
+  blocks_ = 0;
+  n_rows_ = 0;
+}
+
+std::int64_t QrAccumulator::n_rows() const {
+  const std::lock_guard lock(mutex_);
+  return n_rows_;
+}
+
+QrFactor QrAccumulator::total(std::int64_t* n_rows) const {
+  const std::lock_guard lock(mutex_);
+  Lease lane(device_);
+  QrFactor factor(dim_, with_ones_);
+  copy(factor.r.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToHost, lane->work);
+  lane->work.synchronize();
+  factor.blocks = blocks_;
+  *n_rows = n_rows_;
+  return factor;
+}
+
+SingularValues QrAccumulator::spectrum(bool center, std::int64_t* n_rows) const {
+  const QrFactor factor = total(n_rows);
+  if (*n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  Lease lane(device_);
+  return from_factor_values(singular_values(*lane, factor, center),
+                            extent_of(*n_rows, dim_, center, normalize_), factor.error());
+}
+
+std::vector<double> singular_values(Lane& lane, const QrFactor& factor, bool center) {
+  if (center && !factor.with_ones) {
+    throw std::logic_error("a factor without ones cannot be centred");
+  }
+  const SolverHandle& solver = lane.solver();
+  const std::int64_t lead = factor.order();
+  const std::int64_t first = factor.with_ones ? 1 : 0;
+  const std::int64_t rows = lead - (center ? first : 0);
+  const std::int64_t n = factor.dim;
+  const DeviceBuffer<double> r = factor_buffer(lead);
+  const DeviceBuffer<double> values(n, "singular values");
+  copy(r.data(), factor.r.data(), lead * lead, cudaMemcpyHostToDevice, lane.work);
+  double* a = r.data() + first * lead + (center ? 1 : 0);
+  std::size_t device_bytes = 0;
+  std::size_t host_bytes = 0;
+  RANKME_CUDA(cusolverDnXgesvd_bufferSize(
+      solver, solver.params(), 'N', 'N', rows, n, CUDA_R_64F, a, lead, CUDA_R_64F, values.data(),
+      CUDA_R_64F, nullptr, rows, CUDA_R_64F, nullptr, n, CUDA_R_64F, &device_bytes, &host_bytes));
+  SolverSpace space(lane, device_bytes, host_bytes);
+  RANKME_CUDA(cusolverDnXgesvd(solver, solver.params(), 'N', 'N', rows, n, CUDA_R_64F, a, lead,
+                               CUDA_R_64F, values.data(), CUDA_R_64F, nullptr, rows, CUDA_R_64F,
+                               nullptr, n, CUDA_R_64F, space.device(), space.device_bytes(),
+                               space.host(), space.host_bytes(), space.info()));
+  space.check_info("cusolverDnXgesvd", "the singular values did not converge");
+  std::vector<double> descending(static_cast<std::size_t>(n));
+  copy(descending.data(), values.data(), n, cudaMemcpyDeviceToHost, lane.work);
+  lane.work.synchronize();
+  return descending;
+}
+
+}  // namespace rankme::cuda

@@ -1,0 +1,256 @@
+#include "rankme/cuda/spectrum.hpp"
+
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "feed.hpp"
+#include "kernels.hpp"
+#include "rankme/accuracy.hpp"
+#include "rankme/cuda/check.hpp"
+#include "rankme/cuda/qr.hpp"
+#include "rankme/probe.hpp"
+
+namespace rankme::cuda {
+
+namespace {
+
+std::vector<double> to_host(const double* from, std::int64_t count, cudaStream_t stream) {
+  std::vector<double> host(static_cast<std::size_t>(count));
+  RANKME_CUDA(cudaMemcpyAsync(host.data(), from, host.size() * sizeof(double),
+                              cudaMemcpyDeviceToHost, stream));
+  RANKME_CUDA(cudaStreamSynchronize(stream));
+  return host;
+}
+
+template <class T>
+DeviceBuffer<T> to_device(const std::vector<T>& host, cudaStream_t stream) {
+  DeviceBuffer<T> device(static_cast<std::int64_t>(host.size()), "numbers on their way");
+  RANKME_CUDA(cudaMemcpyAsync(device.data(), host.data(), host.size() * sizeof(T),
+                              cudaMemcpyHostToDevice, stream));
+  RANKME_CUDA(cudaStreamSynchronize(stream));
+  return device;
+}
+
+// ---- one sum -----------------------------------------------------------------------------------
+
+struct Measurement {
+  GramAccuracy accuracy;
+  std::vector<double> diagonal;
+  std::vector<double> column_sums;
+};
+
+// The device measures, the host judges. Throws IntegrityError.
+Measurement measure(Lane& lane, const DeviceSum& sum, const DeviceProbes& probes) {
+  const std::int64_t dim = sum.dim;
+  const int order = static_cast<int>(dim);
+  const DeviceBuffer<double> squares(dim, "a norm");
+  const DeviceBuffer<double> diagonal(dim, "a diagonal");
+  const DeviceBuffer<double> difference(dim * probe_count, "the residual of the probes");
+  RANKME_CUDA(triangle_squares(sum.gram.data(), dim, squares.data(), diagonal.data(), lane.work));
+  RANKME_CUDA(cudaMemcpyAsync(difference.data(), sum.probe_products.data(),
+                              static_cast<std::size_t>(difference.size()) * sizeof(double),
+                              cudaMemcpyDeviceToDevice, lane.work));
+  const double one = 1;
+  const double minus_one = -1;
+  // To cuBLAS the probes are 8 x dim and the matrix has its upper triangle.
+  RANKME_CUDA(cublasDsymm(lane.blas, CUBLAS_SIDE_RIGHT, CUBLAS_FILL_MODE_UPPER, probe_count, order,
+                          &one, sum.gram.data(), order, probes.by_row.data(), probe_count,
+                          &minus_one, difference.data(), probe_count));
+  Measurement result{{},
+                     to_host(diagonal.data(), dim, lane.work),
+                     to_host(sum.column_sums.data(), dim, lane.work)};
+  const std::vector<double> parts = to_host(squares.data(), dim, lane.work);
+  Measured measured{};
+  measured.dim = dim;
+  measured.depth = addition_depth(sum.blocks, sum.longest_block);
+  measured.trace = std::accumulate(result.diagonal.begin(), result.diagonal.end(), 0.0);
+  measured.frobenius = std::sqrt(std::accumulate(parts.begin(), parts.end(), 0.0));
+  measured.residual = euclidean_norm(to_host(difference.data(), dim * probe_count, lane.work));
+  measured.probes_norm = euclidean_norm(probes.host);
+  result.accuracy = judge(measured);
+  return result;
+}
+
+// G <- H G H with H = I - 1 1^T / N, where G = Z Z^T is the N x N Gram matrix of the rows.
+void center_both_sides(Lane& lane, DeviceSum& sum) {
+  const std::int64_t n = sum.dim;
+  const int order = static_cast<int>(n);
+  const DeviceBuffer<double> ones(n, "a vector of ones");
+  const DeviceBuffer<double> totals(n, "the sums of rows");
+  RANKME_CUDA(fill(ones.data(), n, 1, lane.work));
+  const double share = 1 / static_cast<double>(n);
+  const double nothing = 0;
+  RANKME_CUDA(cublasDsymv(lane.blas, CUBLAS_FILL_MODE_UPPER, order, &share, sum.gram.data(), order,
+                          ones.data(), 1, &nothing, totals.data(), 1));
+  const std::vector<double> means = to_host(totals.data(), n, lane.work);
+  double grand_mean = 0;
+  for (const double mean : means) grand_mean += mean * share;
+  std::vector<double> shifts = means;
+  for (double& shift : shifts) shift -= grand_mean;
+  const DeviceBuffer<double> by_row = to_device(shifts, lane.work);
+  RANKME_CUDA(subtract_means(sum.gram.data(), n, totals.data(), by_row.data(), lane.work));
+  lane.work.synchronize();
+}
+
+// ---- one matrix --------------------------------------------------------------------------------
+
+Source turned(const Source& source) {
+  return {source.view.transposed(), source.on_device, source.producer};
+}
+
+// Both factors of unit_scale() of every row, one after the other.
+DeviceBuffer<double> scales_of_rows(Lane& lane, const Source& source) {
+  const std::int64_t rows = source.view.rows;
+  DeviceBuffer<double> scales(2 * rows, "the norms of rows");
+  FeedPlan plan;
+  const std::int64_t bytes = default_block_bytes(lane);
+  plan.cut =
+      plan_blocks(rows, source.view.cols, {},
+                  {bytes, source.on_device ? bytes : 32 << 20, item_size(source.view.dtype)});
+  FeedUser user;
+  user.on_portion = [&](const DeviceBlock& block, std::int64_t row) {
+    RANKME_CUDA(row_scales(block, scales.data() + row, scales.data() + rows + row, lane.load));
+  };
+  feed(lane, source, {}, plan, user);
+  return scales;
+}
+
+// A part of the source as float64 numbers on the host.
+std::vector<double> fetch(Lane& lane, const MatrixView& part) {
+  const std::int64_t stride = (part.cols + 3) / 4 * 4;
+  const DeviceBuffer<double> wide(part.rows * stride, "a sample of rows");
+  lane.flags.reserve(sizeof(Flags) / sizeof(std::uint64_t), "the flags of a pass");
+  const DeviceBlock block{wide.data(), part.rows, part.cols, stride, part.rows};
+  RANKME_CUDA(cuda::widen(part, block, {0, part.cols, 1},
+                          reinterpret_cast<Flags*>(lane.flags.data()), lane.load));
+  const std::vector<double> padded = to_host(wide.data(), part.rows * stride, lane.load);
+  std::vector<double> numbers;
+  numbers.reserve(static_cast<std::size_t>(part.rows * part.cols));
+  for (std::int64_t i = 0; i < part.rows; ++i) {
+    const auto row = padded.begin() + i * stride;
+    numbers.insert(numbers.end(), row, row + part.cols);
+  }
+  return numbers;
+}
+
+// As rankme::mean_dominates and rankme::first_row, wherever the rows are.
+bool mean_dominates(Lane& lane, const Source& source, bool normalize) {
+  const MatrixView sample = sample_of(source.view);
+  if (!source.on_device) return rankme::mean_dominates(sample, normalize);
+  const std::vector<double> numbers = fetch(lane, sample);
+  return rankme::mean_dominates(view_of(numbers.data(), sample.rows, sample.cols), normalize);
+}
+
+std::vector<double> first_row(Lane& lane, const Source& source, bool normalize) {
+  if (!source.on_device) return rankme::first_row(source.view, normalize);
+  const std::vector<double> numbers = fetch(lane, source.view.row_range(0, 1));
+  return rankme::first_row(view_of(numbers.data(), 1, source.view.cols), normalize);
+}
+
+// What is done to the rows of a whole matrix, and the device memory that it takes.
+struct Prepared {
+  Recipe recipe;
+  std::optional<DeviceBuffer<double>> scales;
+  std::optional<DeviceBuffer<double>> origin;
+};
+
+Prepared prepare(Lane& lane, const Source& source, bool wide, bool normalize) {
+  Prepared prepared;
+  prepared.recipe.transposed = wide;
+  prepared.recipe.normalize = !wide && normalize;
+  if (wide && normalize) {
+    prepared.scales = scales_of_rows(lane, source);
+    prepared.recipe.column_powers = prepared.scales->data();
+    prepared.recipe.column_inverses = prepared.scales->data() + source.view.rows;
+  }
+  return prepared;
+}
+
+SingularValues by_gram(Lane& lane, const Source& source, bool center, bool normalize,
+                       Precision precision) {
+  const MatrixView& z = source.view;
+  const bool wide = z.rows < z.cols;
+  const std::int64_t order = wide ? z.rows : z.cols;
+  Prepared prepared = prepare(lane, source, wide, normalize);
+  if (center && mean_dominates(lane, source, normalize)) {
+    prepared.recipe.subtract_first_column = wide;
+    if (!wide) {
+      prepared.origin = to_device(first_row(lane, source, normalize), lane.work);
+      prepared.recipe.subtract_row = prepared.origin->data();
+    }
+  }
+  DeviceSum sum(order);
+  const DeviceProbes probes(order, 0);
+  PassOptions options;
+  options.plan = choose_syrk(order, lane.multiprocessors);
+  options.precision = precision;
+  gram_pass(lane, wide ? turned(source) : source, prepared.recipe, probes, options, sum);
+  if (!center || !wide) return spectrum_of(lane, sum, probes, z.rows, center, normalize);
+
+  // Rows of Z: the mean is taken over all of them, those of zeros as well.
+  GramAccuracy accuracy = measure(lane, sum, probes).accuracy;
+  accuracy.delta += two_sided_centering_error(order, accuracy);
+  center_both_sides(lane, sum);
+  const std::vector<double> ascending = symmetric_eigenvalues(lane, sum.gram.data(), order);
+  return from_eigenvalues(ascending, sum.exponent, extent_of(z.rows, z.cols, center, normalize),
+                          accuracy, center);
+}
+
+SingularValues by_qr(Lane& lane, const Source& source, bool center, bool normalize) {
+  const MatrixView& z = source.view;
+  const bool wide = z.rows < z.cols;
+  const Prepared prepared = prepare(lane, source, wide, normalize);
+  QrAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize,
+                            wide ? QrAccumulator::Means::none : QrAccumulator::Means::kept,
+                            lane.device);
+  accumulator.update(wide ? turned(source) : source, prepared.recipe);
+  std::int64_t rows = 0;
+  QrFactor factor = accumulator.total(&rows);
+  const double error = factor.error();  // relative to the rows as they came
+  if (center && wide) factor.center_rows();
+  return from_factor_values(singular_values(lane, factor, center && !wide),
+                            extent_of(z.rows, z.cols, center, normalize), error);
+}
+
+}  // namespace
+
+SingularValues spectrum_of(Lane& lane, const DeviceSum& sum, const DeviceProbes& probes,
+                           std::int64_t n_rows, bool center, bool normalize) {
+  const Measurement measurement = measure(lane, sum, probes);
+  GramAccuracy accuracy = measurement.accuracy;
+  const double n = static_cast<double>(n_rows);
+  if (center) {
+    accuracy.delta += column_centering_error(addition_depth(sum.blocks, sum.longest_block),
+                                             measurement.column_sums, accuracy, n);
+  }
+  const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
+  // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
+  // zero.
+  const std::vector<std::int64_t> live =
+      live_dimensions(measurement.diagonal.data(), 1, measurement.column_sums.data(), sum.dim);
+  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, center);
+  const auto order = static_cast<std::int64_t>(live.size());
+  const DeviceBuffer<double> matrix(order * order, "a copy of the Gram matrix");
+  const DeviceBuffer<std::int64_t> kept = to_device(live, lane.work);
+  RANKME_CUDA(keep_dimensions(matrix.data(), order, sum.gram.data(), sum.dim,
+                              order < sum.dim ? kept.data() : nullptr,
+                              center ? sum.column_sums.data() : nullptr, n, lane.work));
+  const std::vector<double> ascending = symmetric_eigenvalues(lane, matrix.data(), order);
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
+}
+
+SingularValues singular_values(const Source& source, bool center, bool normalize, Method method,
+                               Precision precision, int device) {
+  if (source.view.rows < 1 || source.view.cols < 1) {
+    throw std::invalid_argument("the spectrum of an empty matrix");
+  }
+  Lease lane(device);
+  wait_for_producer(*lane, source.producer);
+  return method == Method::qr ? by_qr(*lane, source, center, normalize)
+                              : by_gram(*lane, source, center, normalize, precision);
+}
+
+}  // namespace rankme::cuda

@@ -1,0 +1,72 @@
+// The states of accumulators as Python keeps them; the same for every module, so that a state goes
+// from one to another.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gram_state.hpp"
+#include "numpy_vectors.hpp"
+#include "rankme/qr.hpp"
+#include "unlocked.hpp"
+
+namespace rankme::bindings {
+
+// (n_rows, numbers, arrays), as PackedSum has them
+template <class Accumulator>
+py::tuple gram_state(const Accumulator& self) {
+  std::int64_t n_rows = 0;
+  std::optional<PackedSum> packed;
+  {
+    const Unlocked unlocked;
+    packed.emplace(self.total(&n_rows));
+  }
+  return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays());
+}
+
+// (n_rows, (blocks,), (triangle,))
+template <class Accumulator>
+py::tuple qr_state(const Accumulator& self) {
+  std::int64_t n_rows = 0;
+  std::int64_t blocks = 0;
+  std::vector<double> triangle;
+  {
+    const Unlocked unlocked;
+    const QrFactor factor = self.total(&n_rows);
+    blocks = factor.blocks;
+    triangle = factor.packed();
+  }
+  return py::make_tuple(n_rows, py::make_tuple(blocks),
+                        py::make_tuple(to_numpy(std::move(triangle))));
+}
+
+inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const Doubles& triangle) {
+  const auto blocks = numbers[0].cast<std::int64_t>();
+  if (triangle.size() != (dim + 1) * (dim + 2) / 2) {
+    throw py::value_error("triangle has another size");
+  }
+  const Unlocked unlocked;
+  QrFactor factor(dim, true);
+  factor.blocks = blocks;
+  factor.unpack(triangle.data());
+  return factor;
+}
+
+// The whole Gram matrix of an accumulator.
+template <class Accumulator>
+py::array_t<double> dense_gram(const Accumulator& self) {
+  std::vector<double> full;
+  {
+    const Unlocked unlocked;
+    std::int64_t n_rows = 0;
+    full = self.total(&n_rows).dense();
+  }
+  const auto dim = static_cast<py::ssize_t>(self.dim());
+  return to_numpy(std::move(full), {dim, dim});
+}
+
+}  // namespace rankme::bindings
