@@ -135,8 +135,8 @@ FAULTY = """
 import sys
 import numpy as np
 import rankme
-from rankme import _core
-from rankme.cli import _stream, main
+from rankme import _core, _stream
+from rankme.cli import main
 
 class Faulty(rankme.Accumulator):
     def spectrum(self, *, center=False):

@@ -7,8 +7,8 @@ import pytest
 
 import rankme
 from command import error_line, run
-from rankme.sources import BadDataError, open_source
-from source_files import FORMATS, arrow_table, matrix, write
+from rankme.sources import BadDataError, open_source, parquet
+from source_files import FORMATS, arrow_table, matrix, small_blocks, write
 
 
 def save_table(path, table, groups=4):
@@ -138,6 +138,16 @@ def test_a_bad_entry_is_named_with_its_place(tmp_path, name, shape, options):
     with pytest.raises(BadDataError) as caught:
         rankme.score(write(tmp_path, name, rows), **options)
     assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_row_groups_side_by_side_keep_their_order(tmp_path, monkeypatch, workers):
+    small_blocks(monkeypatch)
+    monkeypatch.setattr(parquet, "_workers", lambda: workers)
+    rows = matrix(200, 5)  # 14 row groups
+    source = open_source(write(tmp_path, "parquet", rows))
+    for start in (0, 14, 15, 16, 100, 199, 200):
+        np.testing.assert_array_equal(np.concatenate([rows[:start], *source.blocks(start)]), rows)
 
 
 def test_the_command_names_the_row_group(tmp_path):

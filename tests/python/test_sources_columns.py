@@ -170,6 +170,16 @@ def test_a_missing_library_names_its_extra(tmp_path, library, extra, name):
     assert str(path) in result.stdout
 
 
+def test_bfloat16_without_its_library_names_its_extra(tmp_path, monkeypatch):
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"rows": torch.zeros(4, 2).bfloat16()}, tmp_path / "rows.safetensors")
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    with pytest.raises(MissingLibraryError, match=r'pip install "rankme\[bfloat16\]"'):
+        open_source(tmp_path / "rows.safetensors")
+
+
 def test_a_missing_fsspec_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     with pytest.raises(MissingLibraryError, match=r"s3://bucket/x\.npy: a URL needs fsspec"):

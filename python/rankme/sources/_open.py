@@ -7,6 +7,7 @@ import glob
 import hashlib
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from rankme.sources._source import RowSource
 
 __all__ = ["open_source"]
+
+# Remote files that are opened at the same time: each takes some round trips.
+OPENERS = 16
 
 
 def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> RowSource:
@@ -116,7 +120,7 @@ def _open_url(url: str, column: str | None) -> RowSource:
             if not matches:
                 raise FileNotFoundError(errno.ENOENT, "no file matches", url)
             names = _in_order(map(system.unstrip_protocol, matches))
-            return _open_shards(url, names, open_one, column)
+            return _open_shards(url, names, open_one, column, openers=OPENERS)
         infos = system.find(path, detail=True) if system.isdir(path) else {}
     if not infos:
         return open_one(url, column)
@@ -130,7 +134,8 @@ def _open_url(url: str, column: str | None) -> RowSource:
         )
     else:
         found = _data_files(url, list(places))
-    return _open_shards(url, [places[name] for name in found], open_one, column)
+    names = [places[name] for name in found]
+    return _open_shards(url, names, open_one, column, openers=OPENERS)
 
 
 def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
@@ -172,7 +177,14 @@ def _in_order(names: Iterable[str]) -> list[str]:
 def _open_shards(
     name: str,
     paths: Iterable[str],
-    open_one: Callable[[str, str | None], RowSource],
+    open_one: Callable[..., RowSource],
     column: str | None,
+    *,
+    openers: int = 1,
 ) -> RowSource:
-    return ShardedSource(name, tuple(open_one(path, column) for path in paths))
+    pool = ThreadPoolExecutor(openers, thread_name_prefix="rankme open")
+    try:
+        return ShardedSource(name, tuple(pool.map(partial(open_one, column=column), paths)))
+    finally:
+        # After the first error, or Ctrl-C, the others are not opened any more.
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -81,13 +81,17 @@ def _blocks_of(shards: Iterable[tuple[RowSource, int]], hold: int) -> Generator[
 
 
 @contextmanager
-def read_ahead(items: Callable[[], Generator[T, None, None]]) -> Iterator[Iterator[T]]:
+def read_ahead(
+    items: Callable[[], Generator[T, None, None]], depth: int = DEPTH
+) -> Iterator[Iterator[T]]:
     """Run an iterator in a thread of its own, a few steps ahead.
 
     Parameters
     ----------
     items
-        Called in the thread; makes the iterator. An item must outlive :data:`HOLD` further steps.
+        Called in the thread; makes the iterator. An item must outlive ``depth + 1`` further steps.
+    depth
+        How many items may be ready and wait.
 
     Yields
     ------
@@ -95,7 +99,7 @@ def read_ahead(items: Callable[[], Generator[T, None, None]]) -> Iterator[Iterat
         The items in order. An error of the other iterator is raised here when its turn comes. The
         thread ends with the context, whatever ends that.
     """
-    channel: _Channel[T] = _Channel()
+    channel: _Channel[T] = _Channel(depth)
     thread = threading.Thread(
         target=_run, args=(channel, items), name="rankme read-ahead", daemon=True
     )
@@ -117,7 +121,7 @@ def read_in_parallel(
     jobs
         Each makes an iterator.
     workers
-        How many run at the same time, each :data:`HOLD` items ahead at most.
+        How many run at the same time, each two items ahead at most: one waits, one is being made.
 
     Yields
     ------
@@ -129,7 +133,8 @@ def read_in_parallel(
     try:
         while True:
             while len(waiting) < workers and (job := next(upcoming, None)) is not None:
-                context = read_ahead(job)
+                # Memory is for the items of all, and one that waits keeps each busy.
+                context = read_ahead(job, depth=1)
                 waiting.append((context, context.__enter__()))
             if not waiting:
                 return
@@ -156,7 +161,8 @@ def _run(channel: _Channel[T], items: Callable[[], Generator[T, None, None]]) ->
 class _Channel(Generic[T]):
     """A bounded queue between one thread that puts and one that iterates."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._error: BaseException | None = None
@@ -166,7 +172,7 @@ class _Channel(Generic[T]):
     def put(self, item: T) -> bool:
         """Wait for room and add an item; False where nobody wants it any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._items) < DEPTH)
+            self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
             if self._closed:
                 return False
             self._items.append(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ParquetSource"]
 
-# Row groups that are decoded at the same time. More than two gain nothing beside a Gram matrix that
-# wants the cores itself.
-WORKERS = 2
+# Row groups that are decoded at the same time, on many cores; each holds some blocks.
+MAX_WORKERS = 4
 # What is read from the file at a time, lest a column of a row group is held compressed as a whole.
 BUFFER_BYTES = 2**20
 
@@ -68,14 +68,14 @@ class ParquetSource(GroupedSource):
         return cls(file, name, n_cols, vectors.dtype, firsts, metadata)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
-        """Yield the rows from ``start`` on; two row groups are decoded at a time."""
+        """Yield the rows from ``start`` on; several row groups are decoded at a time."""
         check_start(start, self.n_rows)
         return self._blocks(start)
 
     def _blocks(self, start: int) -> Iterator[NDArray[Any]]:
         groups = range(self.group_of(start), len(self.firsts) - 1)
         jobs = (partial(self._group, group, start) for group in groups)
-        yield from read_in_parallel(jobs, WORKERS)
+        yield from read_in_parallel(jobs, _workers())
         self.file.check_unchanged()
 
     def _group(self, group: int, start: int) -> Generator[NDArray[Any], None, None]:
@@ -103,6 +103,12 @@ class ParquetSource(GroupedSource):
 
     def _place(self, group: int, first: int, row: int) -> str:
         return self.where_in(group, first + row)
+
+
+def _workers() -> int:
+    # Decoding a column costs about as much as its Gram matrix of 256 columns, so half of the cores
+    # are for the one and half for the other.
+    return max(1, min(len(os.sched_getaffinity(0)) // 2, MAX_WORKERS))
 
 
 @contextmanager
