@@ -60,8 +60,10 @@ def test_public_names():
         "Spectrum",
         "__version__",
         "score",
+        "score_batch",
         "show_config",
         "spectrum",
+        "spectrum_batch",
     ]
     for name in rankme.__all__:
         assert hasattr(rankme, name)
