@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
 
 #ifdef __CUDACC__
 #include <cuda_fp16.h>
@@ -74,6 +75,10 @@ RANKME_DEVICE T read(const unsigned char* at) {
 #ifdef __CUDA_ARCH__
   return *reinterpret_cast<const T*>(at);
 #else
+  // The host would read it all the same, and hide what a GPU stops at.
+  if (reinterpret_cast<std::uintptr_t>(at) % alignof(T) != 0) {
+    throw std::logic_error("a read that is not aligned");
+  }
   T value;
   std::memcpy(&value, at, sizeof value);
   return value;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -35,26 +34,23 @@ Flags read_flags(Lane& lane) {
   return *reinterpret_cast<const Flags*>(lane.answer.data());
 }
 
-// The entry at (row, column) of the view, wherever it lies.
-double entry_of(const Source& source, const MatrixView& z, std::int64_t row, std::int64_t column) {
-  std::byte bytes[8];
-  const std::int64_t item = item_size(z.dtype);
-  RANKME_CUDA(cudaMemcpy(bytes, z.at(row, column), static_cast<std::size_t>(item),
-                         source.on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
-  double value = 0;
-  rankme::widen({bytes, z.dtype, 1, 1, item, item}, Layout::row_major, &value);
-  return value;
-}
-
 [[noreturn]] void throw_bad_entry(const Source& source, bool transposed, std::uint64_t index) {
   const MatrixView z = transposed ? source.view.transposed() : source.view;
   const auto at = static_cast<std::int64_t>(index);
   const std::int64_t row = at / z.cols;
   const std::int64_t column = at % z.cols;
-  const double value = entry_of(source, z, row, column);
-  // It may have been overwritten since it was seen.
-  throw NonFiniteError(row, column,
-                       std::isfinite(value) ? std::numeric_limits<double>::quiet_NaN() : value);
+  const std::int64_t item = item_size(z.dtype);
+  std::byte entry[8];
+  RANKME_CUDA(cudaMemcpy(entry, z.at(row, column), static_cast<std::size_t>(item),
+                         source.on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
+  try {
+    throw_first_nonfinite({entry, z.dtype, 1, 1, item, item});
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(row, column, error.value());
+  } catch (const TornError&) {
+    // It was overwritten since it was seen; nothing of the update has been kept.
+    throw NonFiniteError(row, column, std::numeric_limits<double>::quiet_NaN());
+  }
 }
 
 Shape shape_of(const Recipe& recipe, double factor) {

@@ -70,7 +70,18 @@ private:
 }  // namespace
 
 QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int device)
-    : QrAccumulator(QrFactor(dim, means == Means::kept), 0, normalize, device) {}
+    : dim_(valid_dim(dim)),
+      with_ones_(means == Means::kept),
+      normalize_(normalize),
+      device_(device) {
+  // Nothing of this size on the host, which may have less room than the device.
+  Lease lane(device);
+  factor_ = factor_buffer(order());
+  RANKME_CUDA(cudaMemsetAsync(factor_.data(), 0,
+                              static_cast<std::size_t>(order() * order()) * sizeof(double),
+                              lane->work));
+  lane->work.synchronize();
+}
 
 QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize,
                              int device)
