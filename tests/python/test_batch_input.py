@@ -87,6 +87,21 @@ def test_the_first_bad_matrix_row_and_column(dtype, options):
             assert str(error) == f"Zs[{matrix}][{row}, {column}] is nan; every entry must be finite"
 
 
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_the_first_bad_matrix_where_a_smaller_one_is_bad_too(threads):
+    # They share a register, and the smaller one comes first there.
+    zs = [np.ones((9, 9)) for _ in range(64)]
+    zs[3] = np.full((12, 12), np.nan)
+    zs[5] = np.full((10, 10), np.nan)
+    before = rankme._core.num_threads()
+    rankme._core.set_num_threads(threads)
+    try:
+        with pytest.raises(rankme.NonFiniteError, match=re.escape("Zs[3][0, 0] is nan")):
+            rankme.score_batch(zs)
+    finally:
+        rankme._core.set_num_threads(before)
+
+
 class OnceOnly(Sequence):
     """Claims to be three matrices long, and gives each of those that it has a single time."""
 
