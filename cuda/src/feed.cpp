@@ -144,7 +144,7 @@ void reserve_blocks(Lane& lane, const BlockPlan& cut) {
 
 std::int64_t default_block_bytes(const Lane& lane) {
   // Of the size of the device and not of what is free, so that results repeat.
-  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 512 << 20);
+  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 256 << 20);
 }
 
 }  // namespace rankme::cuda

@@ -77,9 +77,8 @@ QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int 
   // Nothing of this size on the host, which may have less room than the device.
   Lease lane(device);
   factor_ = factor_buffer(order());
-  RANKME_CUDA(cudaMemsetAsync(factor_.data(), 0,
-                              static_cast<std::size_t>(order() * order()) * sizeof(double),
-                              lane->work));
+  RANKME_CUDA(cudaMemsetAsync(
+      factor_.data(), 0, static_cast<std::size_t>(order() * order()) * sizeof(double), lane->work));
   lane->work.synchronize();
 }
 

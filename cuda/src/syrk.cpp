@@ -1,13 +1,17 @@
 #include "rankme/cuda/syrk.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace rankme::cuda {
 
 namespace {
 
 constexpr std::int64_t split_rows = 1024;  // fewer are not worth a sum of their own
-constexpr std::int64_t portion_bytes = 16 << 20;
+const std::int64_t portion_bytes = [] {
+  const char* e = std::getenv("RANKME_PORTION_MB");
+  return (e ? std::atoll(e) : 256) << 20;
+}();
 
 // The least number of splits at which the last round of tiles leaves few multiprocessors idle, or
 // the best one that the memory for their sums allows.
@@ -64,7 +68,7 @@ BlockPlan plan_blocks(std::int64_t n_rows, std::int64_t dim, const SyrkPlan& pla
   // What is rounded up to whole splits must not leave the limits far behind.
   if (wanted < n_rows && wanted >= 2 * plan.splits) cut.rows = wanted / plan.splits * plan.splits;
   cut.blocks = (n_rows + cut.rows - 1) / cut.rows;
-  cut.portion = std::clamp<std::int64_t>(portion_bytes / (8 * cut.stride), 64, 65536);
+  cut.portion = std::max<std::int64_t>(portion_bytes / (8 * cut.stride), 64);
   return cut;
 }
 
