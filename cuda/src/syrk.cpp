@@ -1,17 +1,15 @@
 #include "rankme/cuda/syrk.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace rankme::cuda {
 
 namespace {
 
 constexpr std::int64_t split_rows = 1024;  // fewer are not worth a sum of their own
-const std::int64_t portion_bytes = [] {
-  const char* e = std::getenv("RANKME_PORTION_MB");
-  return (e ? std::atoll(e) : 256) << 20;
-}();
+// Of a block: what stays in the second-level cache from kernel to kernel is too little to fill the
+// multiprocessors, and a whole block is read back from memory. Measured on an H200.
+constexpr std::int64_t portion_bytes = 64 << 20;
 
 // The least number of splits at which the last round of tiles leaves few multiprocessors idle, or
 // the best one that the memory for their sums allows.
