@@ -75,9 +75,9 @@ RANKME_DEVICE T read(const unsigned char* at) {
 #ifdef __CUDA_ARCH__
   return *reinterpret_cast<const T*>(at);
 #else
-  // The host would read it all the same, and hide what a GPU stops at.
-  if (reinterpret_cast<std::uintptr_t>(at) % alignof(T) != 0) {
-    throw std::logic_error("a read that is not aligned");
+  // A GPU traps here, and what stands in for it does too.
+  if (reinterpret_cast<std::uintptr_t>(at) % sizeof(T) != 0) {
+    throw std::logic_error("an address that is not aligned is read");
   }
   T value;
   std::memcpy(&value, at, sizeof value);
@@ -129,7 +129,8 @@ struct Packet {
   }
 };
 
-// Entries k, k + 1, ... of a vector; zeros beyond the last entry, and beyond the last vector.
+// Entries k, k + 1, ... of a vector, k a multiple of their number; zeros beyond the last entry, and
+// beyond the last vector.
 template <class Entry>
 RANKME_DEVICE Packet<Entry> load_packet(const Matrix& z, int vector, std::int64_t k) {
   using P = Packet<Entry>;

@@ -170,7 +170,7 @@ RANKME_DEVICE void find_origin(const Team& team, const Matrix& z, const Steps& s
   if (team.warp() == 0) {
     const int row = team.lane() / 4;
     double a[tiles];
-    // All four lanes of a vector take its first entry: a packet begins at whole packets only.
+    // Packets begin where their size allows it: entry 0 is read by all lanes of a row.
     RANKME_UNROLL
     for (int t = 0; t < tiles; ++t) a[t] = load_packet<Entry>(z, 8 * t + row, 0).value(0);
     take_steps<Entry, tiles>(team, z, steps, work, 0, a);

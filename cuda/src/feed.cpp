@@ -1,7 +1,9 @@
 #include "feed.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -32,25 +34,6 @@ Flags read_flags(Lane& lane) {
                               cudaMemcpyDeviceToHost, lane.load));
   lane.load.synchronize();
   return *reinterpret_cast<const Flags*>(lane.answer.data());
-}
-
-[[noreturn]] void throw_bad_entry(const Source& source, bool transposed, std::uint64_t index) {
-  const MatrixView z = transposed ? source.view.transposed() : source.view;
-  const auto at = static_cast<std::int64_t>(index);
-  const std::int64_t row = at / z.cols;
-  const std::int64_t column = at % z.cols;
-  const std::int64_t item = item_size(z.dtype);
-  std::byte entry[8];
-  RANKME_CUDA(cudaMemcpy(entry, z.at(row, column), static_cast<std::size_t>(item),
-                         source.on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
-  try {
-    throw_first_nonfinite({entry, z.dtype, 1, 1, item, item});
-  } catch (const NonFiniteError& error) {
-    throw NonFiniteError(row, column, error.value());
-  } catch (const TornError&) {
-    // It was overwritten since it was seen; nothing of the update has been kept.
-    throw NonFiniteError(row, column, std::numeric_limits<double>::quiet_NaN());
-  }
 }
 
 Shape shape_of(const Recipe& recipe, double factor) {
@@ -130,10 +113,27 @@ Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const Feed
   for (std::int64_t block = 0; block < plan.cut.blocks; ++block) feeding.pass(block);
   const Flags flags = read_flags(lane);
   if (flags.first_bad != no_bad_entry) {
-    throw_bad_entry(source, recipe.transposed, flags.first_bad);
+    const MatrixView z = recipe.transposed ? source.view.transposed() : source.view;
+    const auto at = static_cast<std::int64_t>(flags.first_bad);
+    throw_bad_entry(z, source.on_device, at / z.cols, at % z.cols);
   }
   const bool shaped = recipe.scales() || recipe.shifts();
   return {std::bit_cast<double>(static_cast<std::uint64_t>(shaped ? flags.shaped : flags.largest))};
+}
+
+void throw_bad_entry(const MatrixView& z, bool on_device, std::int64_t row, std::int64_t column,
+                     std::optional<std::int64_t> matrix) {
+  std::array<std::byte, 8> entry{};
+  const std::int64_t item = item_size(z.dtype);
+  RANKME_CUDA(cudaMemcpy(entry.data(), z.at(row, column), static_cast<std::size_t>(item),
+                         on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
+  try {
+    throw_first_nonfinite({entry.data(), z.dtype, 1, 1, item, item});
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(row, column, error.value(), matrix);
+  } catch (const TornError&) {
+    throw NonFiniteError(row, column, std::numeric_limits<double>::quiet_NaN(), matrix);
+  }
 }
 
 void reserve_blocks(Lane& lane, const BlockPlan& cut) {
