@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(spread_threads)
     if (j >= block.cols) continue;
     // A column beyond the last lies in the padding of the stride, which is zero.
     const double* from = block.data + row * block.stride + j;
-#pragma unroll 4
+#pragma unroll 8
     for (int i = 0; i < count; ++i) {
       const double2 b = *reinterpret_cast<const double2*>(from + i * block.stride);
 #pragma unroll

@@ -7,9 +7,10 @@ namespace rankme::cuda {
 namespace {
 
 constexpr std::int64_t split_rows = 1024;  // fewer are not worth a sum of their own
-// Of a block: what stays in the second-level cache from kernel to kernel is too little to fill the
-// multiprocessors, and a whole block is read back from memory. Measured on an H200.
-constexpr std::int64_t portion_bytes = 64 << 20;
+// Of a block, for the kernels that prepare it: enough to fill the multiprocessors, beside products
+// that fill them too. With 16 MiB, which stay in the second-level cache, they took half as long
+// again.
+constexpr std::int64_t portion_bytes = 128 << 20;
 
 // The least number of splits at which the last round of tiles leaves few multiprocessors idle, or
 // the best one that the memory for their sums allows.
