@@ -152,30 +152,37 @@ private:
   // By the way of a single matrix.
   void solve_alone(std::int64_t i) {
     if (!failure_.concerns(i)) return;
-    try {
+    attempt(i, [&] {
       const SingularValues values = singular_values(matrix(i), center_, normalize_, method_);
       const Ends to = ends(i);
       std::copy(values.scaled.begin(), values.scaled.end(), to.scaled);
       std::copy(values.low.begin(), values.low.end(), to.low);
       std::copy(values.high.begin(), values.high.end(), to.high);
       spectra_.exponents[static_cast<std::size_t>(i)] = values.exponent;
-    } catch (...) {
-      failure_.record(i, std::current_exception());
-    }
+    });
   }
 
+  // A group is in the order of sizes, so that after a bad matrix an earlier one may follow.
   void solve_group(LaneWorker& worker, std::int64_t begin, std::int64_t end) {
-    std::int64_t i = 0;
-    try {
-      worker.clear();
-      for (std::int64_t at = begin; at < end; ++at) {
-        i = shares_.laned[static_cast<std::size_t>(at)];
-        if (!failure_.concerns(i)) continue;
+    worker.clear();
+    std::int64_t last = 0;
+    for (std::int64_t at = begin; at < end; ++at) {
+      const std::int64_t i = shares_.laned[static_cast<std::size_t>(at)];
+      if (!failure_.concerns(i)) continue;
+      attempt(i, [&] {
         if (!worker.add(matrix(i), ends(i), &spectra_.exponents[static_cast<std::size_t>(i)])) {
           throw_first_nonfinite(matrix(i));
         }
-      }
-      worker.solve();
+      });
+      last = std::max(last, i);
+    }
+    attempt(last, [&] { worker.solve(); });
+  }
+
+  template <class Work>
+  void attempt(std::int64_t i, const Work& work) {
+    try {
+      work();
     } catch (...) {
       failure_.record(i, std::current_exception());
     }

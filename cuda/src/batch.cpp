@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -12,13 +11,13 @@
 
 #include "batch_kernels.hpp"
 #include "batch_plan.hpp"
+#include "feed.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/spectrum.hpp"
 #include "rankme/error.hpp"
 #include "rankme/parallel.hpp"
-#include "rankme/widen.hpp"
 
 namespace rankme::cuda {
 
@@ -261,27 +260,6 @@ private:
   FirstBad& bad_;
 };
 
-// Entry (row, column) of z, wherever it lies; throws what belongs to it.
-[[noreturn]] void throw_entry(const BatchSource& source, std::int64_t matrix,
-                              std::int64_t position) {
-  const MatrixView& z = source.views[static_cast<std::size_t>(matrix)];
-  const std::int64_t row = position / z.cols;
-  const std::int64_t column = position % z.cols;
-  std::array<std::byte, 8> entry{};
-  const auto bytes = static_cast<std::size_t>(item_size(z.dtype));
-  if (source.on_device) {
-    RANKME_CUDA(cudaMemcpy(entry.data(), z.at(row, column), bytes, cudaMemcpyDeviceToHost));
-  } else {
-    std::memcpy(entry.data(), z.at(row, column), bytes);
-  }
-  const std::int64_t item = item_size(z.dtype);
-  try {
-    throw_first_nonfinite({entry.data(), z.dtype, 1, 1, item, item});
-  } catch (const NonFiniteError& error) {
-    throw NonFiniteError(row, column, error.value(), matrix);
-  }
-}
-
 }  // namespace
 
 BatchSpectra singular_values(const BatchSource& source, bool center, bool normalize, Method method,
@@ -314,7 +292,9 @@ BatchSpectra singular_values(const BatchSource& source, bool center, bool normal
   }
   if (bad.any()) {
     const Lease lane(device);
-    throw_entry(source, bad.matrix(), bad.position());
+    const MatrixView& z = source.views[static_cast<std::size_t>(bad.matrix())];
+    throw_bad_entry(z, source.on_device, bad.position() / z.cols, bad.position() % z.cols,
+                    bad.matrix());
   }
   return all;
 }

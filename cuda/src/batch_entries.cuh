@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
 
 #ifdef __CUDACC__
 #include <cuda_fp16.h>
@@ -74,6 +75,10 @@ RANKME_DEVICE T read(const unsigned char* at) {
 #ifdef __CUDA_ARCH__
   return *reinterpret_cast<const T*>(at);
 #else
+  // A GPU traps here, and what stands in for it does too.
+  if (reinterpret_cast<std::uintptr_t>(at) % sizeof(T) != 0) {
+    throw std::logic_error("an address that is not aligned is read");
+  }
   T value;
   std::memcpy(&value, at, sizeof value);
   return value;
@@ -124,7 +129,8 @@ struct Packet {
   }
 };
 
-// Entries k, k + 1, ... of a vector; zeros beyond the last entry, and beyond the last vector.
+// Entries k, k + 1, ... of a vector, k a multiple of their number; zeros beyond the last entry, and
+// beyond the last vector.
 template <class Entry>
 RANKME_DEVICE Packet<Entry> load_packet(const Matrix& z, int vector, std::int64_t k) {
   using P = Packet<Entry>;

@@ -169,14 +169,14 @@ RANKME_DEVICE void find_origin(const Team& team, const Matrix& z, const Steps& s
                                Workspace<8 * tiles>& work) {
   if (team.warp() == 0) {
     const int row = team.lane() / 4;
-    const int column = team.lane() % 4;
     double a[tiles];
+    // Packets begin where their size allows it: entry 0 is read by all lanes of a row.
     RANKME_UNROLL
-    for (int t = 0; t < tiles; ++t) a[t] = load_packet<Entry>(z, 8 * t + row, column).value(0);
-    take_steps<Entry, tiles>(team, z, steps, work, column, a);
+    for (int t = 0; t < tiles; ++t) a[t] = load_packet<Entry>(z, 8 * t + row, 0).value(0);
+    take_steps<Entry, tiles>(team, z, steps, work, 0, a);
     RANKME_UNROLL
     for (int t = 0; t < tiles; ++t) {
-      if (column == 0) work.origin[8 * t + row] = a[t];
+      if (team.lane() % 4 == 0) work.origin[8 * t + row] = a[t];
     }
   }
   team.sync();

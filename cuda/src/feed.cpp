@@ -1,8 +1,9 @@
 #include "feed.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <cmath>
+#include <cstddef>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -33,28 +34,6 @@ Flags read_flags(Lane& lane) {
                               cudaMemcpyDeviceToHost, lane.load));
   lane.load.synchronize();
   return *reinterpret_cast<const Flags*>(lane.answer.data());
-}
-
-// The entry at (row, column) of the view, wherever it lies.
-double entry_of(const Source& source, const MatrixView& z, std::int64_t row, std::int64_t column) {
-  std::byte bytes[8];
-  const std::int64_t item = item_size(z.dtype);
-  RANKME_CUDA(cudaMemcpy(bytes, z.at(row, column), static_cast<std::size_t>(item),
-                         source.on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
-  double value = 0;
-  rankme::widen({bytes, z.dtype, 1, 1, item, item}, Layout::row_major, &value);
-  return value;
-}
-
-[[noreturn]] void throw_bad_entry(const Source& source, bool transposed, std::uint64_t index) {
-  const MatrixView z = transposed ? source.view.transposed() : source.view;
-  const auto at = static_cast<std::int64_t>(index);
-  const std::int64_t row = at / z.cols;
-  const std::int64_t column = at % z.cols;
-  const double value = entry_of(source, z, row, column);
-  // It may have been overwritten since it was seen.
-  throw NonFiniteError(row, column,
-                       std::isfinite(value) ? std::numeric_limits<double>::quiet_NaN() : value);
 }
 
 Shape shape_of(const Recipe& recipe, double factor) {
@@ -134,10 +113,27 @@ Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const Feed
   for (std::int64_t block = 0; block < plan.cut.blocks; ++block) feeding.pass(block);
   const Flags flags = read_flags(lane);
   if (flags.first_bad != no_bad_entry) {
-    throw_bad_entry(source, recipe.transposed, flags.first_bad);
+    const MatrixView z = recipe.transposed ? source.view.transposed() : source.view;
+    const auto at = static_cast<std::int64_t>(flags.first_bad);
+    throw_bad_entry(z, source.on_device, at / z.cols, at % z.cols);
   }
   const bool shaped = recipe.scales() || recipe.shifts();
   return {std::bit_cast<double>(static_cast<std::uint64_t>(shaped ? flags.shaped : flags.largest))};
+}
+
+void throw_bad_entry(const MatrixView& z, bool on_device, std::int64_t row, std::int64_t column,
+                     std::optional<std::int64_t> matrix) {
+  std::array<std::byte, 8> entry{};
+  const std::int64_t item = item_size(z.dtype);
+  RANKME_CUDA(cudaMemcpy(entry.data(), z.at(row, column), static_cast<std::size_t>(item),
+                         on_device ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost));
+  try {
+    throw_first_nonfinite({entry.data(), z.dtype, 1, 1, item, item});
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(row, column, error.value(), matrix);
+  } catch (const TornError&) {
+    throw NonFiniteError(row, column, std::numeric_limits<double>::quiet_NaN(), matrix);
+  }
 }
 
 void reserve_blocks(Lane& lane, const BlockPlan& cut) {
@@ -148,7 +144,7 @@ void reserve_blocks(Lane& lane, const BlockPlan& cut) {
 
 std::int64_t default_block_bytes(const Lane& lane) {
   // Of the size of the device and not of what is free, so that results repeat.
-  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 512 << 20);
+  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 256 << 20);
 }
 
 }  // namespace rankme::cuda

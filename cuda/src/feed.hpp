@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "kernels.hpp"
 #include "rankme/cuda/gram.hpp"
@@ -38,6 +39,12 @@ struct Findings {
 // for the load stream.
 Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
               const FeedUser& user);
+
+// For an entry that was seen to be NaN or infinite, of z or of that matrix of a batch. Where it has
+// been overwritten since it is called NaN: nobody holds a part of the rows.
+[[noreturn]] void throw_bad_entry(const MatrixView& z, bool on_device, std::int64_t row,
+                                  std::int64_t column,
+                                  std::optional<std::int64_t> matrix = std::nullopt);
 
 // Makes room for the blocks; feed() does it as well.
 void reserve_blocks(Lane& lane, const BlockPlan& cut);

@@ -121,6 +121,7 @@ void Lane::drop_buffers() {
   tile_pointers = {};
   solver_space = {};
   answer = {};
+  probes.reset();
 }
 
 namespace {

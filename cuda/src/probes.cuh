@@ -14,7 +14,8 @@ namespace {
 constexpr int gather_rows = 4;  // of a block: 32 running sums a thread, and X is read once for all
 constexpr int gather_threads = 128;
 constexpr int spread_threads = 128;
-constexpr int spread_sums = probe_count + 1;  // the probes' and the column's own
+constexpr int spread_columns = 2 * spread_threads;  // of a block of them
+constexpr int spread_sums = probe_count + 1;        // the probes' and the column's own
 
 }  // namespace
 
@@ -69,16 +70,18 @@ __global__ void __launch_bounds__(gather_threads)
 }
 
 // partial[range, p, j] = sum over the rows of a range of B[i, j] T[i, p], and of B[i, j] for the
-// ninth p: a thread for each column.
+// ninth p: a thread for each pair of columns, so that a number of T is fetched once for two
+// products.
 __global__ void __launch_bounds__(spread_threads)
     spread_kernel(DeviceBlock block, const double* __restrict__ gathered,
                   double* __restrict__ partial, std::int64_t range) {
   constexpr int together = 32;
   __shared__ double t[together * probe_count];
-  const std::int64_t j = static_cast<std::int64_t>(blockIdx.x) * spread_threads + threadIdx.x;
+  const std::int64_t j = 2 * (static_cast<std::int64_t>(blockIdx.x) * spread_threads + threadIdx.x);
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.y) * range;
   const std::int64_t end = begin + range < block.rows ? begin + range : block.rows;
-  double sums[spread_sums] = {};
+  double left[spread_sums] = {};
+  double right[spread_sums] = {};
   for (std::int64_t row = begin; row < end; row += together) {
     const auto count = static_cast<int>(end - row < together ? end - row : together);
     __syncthreads();
@@ -87,19 +90,29 @@ __global__ void __launch_bounds__(spread_threads)
     }
     __syncthreads();
     if (j >= block.cols) continue;
+    // A column beyond the last lies in the padding of the stride, which is zero.
     const double* from = block.data + row * block.stride + j;
-#pragma unroll 4
+#pragma unroll 8
     for (int i = 0; i < count; ++i) {
-      const double b = from[i * block.stride];
+      const double2 b = *reinterpret_cast<const double2*>(from + i * block.stride);
 #pragma unroll
-      for (int p = 0; p < probe_count; ++p) sums[p] += b * t[i * probe_count + p];
-      sums[probe_count] += b;
+      for (int p = 0; p < probe_count; ++p) {
+        const double x = t[i * probe_count + p];
+        left[p] += b.x * x;
+        right[p] += b.y * x;
+      }
+      left[probe_count] += b.x;
+      right[probe_count] += b.y;
     }
   }
   if (j >= block.cols) return;
   double* to = partial + static_cast<std::int64_t>(blockIdx.y) * spread_sums * block.cols + j;
+  const bool both = j + 1 < block.cols;
 #pragma unroll
-  for (int p = 0; p < spread_sums; ++p) to[p * block.cols] = sums[p];
+  for (int p = 0; p < spread_sums; ++p) {
+    to[p * block.cols] = left[p];
+    if (both) to[p * block.cols + 1] = right[p];
+  }
 }
 
 // Adds the ranges up, in their order: a thread for each column and probe.
@@ -119,9 +132,9 @@ __global__ void __launch_bounds__(spread_threads)
 
 std::int64_t probe_ranges(std::int64_t rows, std::int64_t cols) {
   // Enough threads for a large device, and ranges long enough that their sums are little work.
-  constexpr std::int64_t wanted_blocks = 132 * 12;
+  constexpr std::int64_t wanted_blocks = 132 * 4;
   constexpr std::int64_t least_rows = 32;
-  const std::int64_t across = (cols + spread_threads - 1) / spread_threads;
+  const std::int64_t across = (cols + spread_columns - 1) / spread_columns;
   const std::int64_t by_threads = (wanted_blocks + across - 1) / across;
   const std::int64_t by_rows = (rows + least_rows - 1) / least_rows;
   const std::int64_t ranges = by_threads < by_rows ? by_threads : by_rows;
@@ -139,11 +152,12 @@ cudaError_t probe_products(const DeviceBlock& block, const double* by_probe, dou
   const std::int64_t wanted = probe_ranges(block.rows, block.cols);
   const std::int64_t range = (block.rows + wanted - 1) / wanted;
   const auto ranges = static_cast<unsigned>((block.rows + range - 1) / range);
-  const auto across = static_cast<unsigned>((block.cols + spread_threads - 1) / spread_threads);
-  spread_kernel<<<dim3(across, ranges), spread_threads, 0, stream>>>(block, gathered, partial,
-                                                                     range);
+  const auto pairs = static_cast<unsigned>((block.cols + spread_columns - 1) / spread_columns);
+  spread_kernel<<<dim3(pairs, ranges), spread_threads, 0, stream>>>(block, gathered, partial,
+                                                                    range);
   if (const cudaError_t status = cudaGetLastError(); status != cudaSuccess) return status;
 
+  const auto across = static_cast<unsigned>((block.cols + spread_threads - 1) / spread_threads);
   add_ranges_kernel<<<dim3(across, spread_sums), spread_threads, 0, stream>>>(
       partial, ranges, block.cols, products, sums, add);
   return cudaGetLastError();

@@ -32,6 +32,11 @@ void copy(double* to, const double* from, std::int64_t count, cudaMemcpyKind kin
       cudaMemcpyAsync(to, from, static_cast<std::size_t>(count) * sizeof(double), kind, stream));
 }
 
+void clear(const DeviceBuffer<double>& factor, cudaStream_t stream) {
+  RANKME_CUDA(cudaMemsetAsync(factor.data(), 0,
+                              static_cast<std::size_t>(factor.size()) * sizeof(double), stream));
+}
+
 // R <- the triangular factor of a stack of rows, column-major. The stack is destroyed.
 class Elimination {
 public:
@@ -70,7 +75,16 @@ private:
 }  // namespace
 
 QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int device)
-    : QrAccumulator(QrFactor(dim, means == Means::kept), 0, normalize, device) {}
+    : dim_(valid_dim(dim)),
+      with_ones_(means == Means::kept),
+      normalize_(normalize),
+      device_(device) {
+  // Made on the device: a factor that does not fit there may be more than the host's memory, too.
+  const Lease lane(device);
+  factor_ = factor_buffer(order());
+  clear(factor_, lane->work);
+  lane->work.synchronize();
+}
 
 QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize,
                              int device)
@@ -165,8 +179,7 @@ void QrAccumulator::merge(const QrFactor& factor, std::int64_t n_rows, bool norm
 void QrAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   Lease lane(device_);
-  RANKME_CUDA(cudaMemsetAsync(
-      factor_.data(), 0, static_cast<std::size_t>(factor_.size()) * sizeof(double), lane->work));
+  clear(factor_, lane->work);
   lane->work.synchronize();
   blocks_ = 0;
   n_rows_ = 0;

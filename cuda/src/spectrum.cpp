@@ -1,6 +1,7 @@
 #include "rankme/cuda/spectrum.hpp"
 
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
@@ -46,29 +47,30 @@ struct Measurement {
 Measurement measure(Lane& lane, const DeviceSum& sum, const DeviceProbes& probes) {
   const std::int64_t dim = sum.dim;
   const int order = static_cast<int>(dim);
-  const DeviceBuffer<double> squares(dim, "a norm");
-  const DeviceBuffer<double> diagonal(dim, "a diagonal");
-  const DeviceBuffer<double> difference(dim * probe_count, "the residual of the probes");
-  RANKME_CUDA(triangle_squares(sum.gram.data(), dim, squares.data(), diagonal.data(), lane.work));
-  RANKME_CUDA(cudaMemcpyAsync(difference.data(), sum.probe_products.data(),
-                              static_cast<std::size_t>(difference.size()) * sizeof(double),
+  const std::int64_t residuals = dim * probe_count;
+  lane.scratch.reserve(2 * dim + residuals, "a norm, a diagonal and the residual of the probes");
+  double* squares = lane.scratch.data();
+  double* diagonal = squares + dim;
+  double* difference = diagonal + dim;
+  RANKME_CUDA(triangle_squares(sum.gram.data(), dim, squares, diagonal, lane.work));
+  RANKME_CUDA(cudaMemcpyAsync(difference, sum.probe_products.data(),
+                              static_cast<std::size_t>(residuals) * sizeof(double),
                               cudaMemcpyDeviceToDevice, lane.work));
   const double one = 1;
   const double minus_one = -1;
   // To cuBLAS the probes are 8 x dim and the matrix has its upper triangle.
   RANKME_CUDA(cublasDsymm(lane.blas, CUBLAS_SIDE_RIGHT, CUBLAS_FILL_MODE_UPPER, probe_count, order,
                           &one, sum.gram.data(), order, probes.by_row.data(), probe_count,
-                          &minus_one, difference.data(), probe_count));
-  Measurement result{{},
-                     to_host(diagonal.data(), dim, lane.work),
-                     to_host(sum.column_sums.data(), dim, lane.work)};
-  const std::vector<double> parts = to_host(squares.data(), dim, lane.work);
+                          &minus_one, difference, probe_count));
+  Measurement result{
+      {}, to_host(diagonal, dim, lane.work), to_host(sum.column_sums.data(), dim, lane.work)};
+  const std::vector<double> parts = to_host(squares, dim, lane.work);
   Measured measured{};
   measured.dim = dim;
   measured.depth = addition_depth(sum.blocks, sum.longest_block);
   measured.trace = std::accumulate(result.diagonal.begin(), result.diagonal.end(), 0.0);
   measured.frobenius = std::sqrt(std::accumulate(parts.begin(), parts.end(), 0.0));
-  measured.residual = euclidean_norm(to_host(difference.data(), dim * probe_count, lane.work));
+  measured.residual = euclidean_norm(to_host(difference, residuals, lane.work));
   measured.probes_norm = euclidean_norm(probes.host);
   result.accuracy = judge(measured);
   return result;
@@ -169,6 +171,13 @@ Prepared prepare(Lane& lane, const Source& source, bool wide, bool normalize) {
   return prepared;
 }
 
+const DeviceProbes& one_shot_probes(Lane& lane, std::int64_t dim) {
+  if (!lane.probes || lane.probes->by_row.size() != dim * probe_count) {
+    lane.probes = std::make_shared<const DeviceProbes>(dim, 0);
+  }
+  return *lane.probes;
+}
+
 SingularValues by_gram(Lane& lane, const Source& source, bool center, bool normalize,
                        Precision precision) {
   const MatrixView& z = source.view;
@@ -183,7 +192,7 @@ SingularValues by_gram(Lane& lane, const Source& source, bool center, bool norma
     }
   }
   DeviceSum sum(order);
-  const DeviceProbes probes(order, 0);
+  const DeviceProbes& probes = one_shot_probes(lane, order);
   PassOptions options;
   options.plan = choose_syrk(order, lane.multiprocessors);
   options.precision = precision;
@@ -233,12 +242,14 @@ SingularValues spectrum_of(Lane& lane, const DeviceSum& sum, const DeviceProbes&
       live_dimensions(measurement.diagonal.data(), 1, measurement.column_sums.data(), sum.dim);
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, center);
   const auto order = static_cast<std::int64_t>(live.size());
-  const DeviceBuffer<double> matrix(order * order, "a copy of the Gram matrix");
-  const DeviceBuffer<std::int64_t> kept = to_device(live, lane.work);
-  RANKME_CUDA(keep_dimensions(matrix.data(), order, sum.gram.data(), sum.dim,
-                              order < sum.dim ? kept.data() : nullptr,
+  // The row blocks have gone by: their memory holds the copy that the solver destroys.
+  lane.blocks[0].reserve(order * order, "a copy of the Gram matrix");
+  double* matrix = lane.blocks[0].data();
+  DeviceBuffer<std::int64_t> kept;
+  if (order < sum.dim) kept = to_device(live, lane.work);
+  RANKME_CUDA(keep_dimensions(matrix, order, sum.gram.data(), sum.dim, kept.data(),
                               center ? sum.column_sums.data() : nullptr, n, lane.work));
-  const std::vector<double> ascending = symmetric_eigenvalues(lane, matrix.data(), order);
+  const std::vector<double> ascending = symmetric_eigenvalues(lane, matrix, order);
   return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
 }
 

@@ -113,7 +113,7 @@ def as_matrix(obj: object, name: str = "Z") -> _core.ArrayView:
 
 def as_matrices(
     zs: object, shape: str, each: str, name: str = "Zs"
-) -> _core.ArrayView | Sequence[Any]:
+) -> _core.ArrayView | tuple[Any, ...]:
     """Check that an object is several matrices in one place.
 
     Parameters
@@ -127,9 +127,10 @@ def as_matrices(
 
     Returns
     -------
-    rankme._core.ArrayView or sequence
-        Of a sequence the items were not looked at: the core does that, with `as_matrix` for those
-        that are no plain NumPy arrays.
+    rankme._core.ArrayView or tuple
+        Of a sequence the items, each asked for once: the sequence may change or make them anew.
+        They were not looked at: the core does that, with `as_matrix` for those that are no plain
+        NumPy arrays.
 
     Raises
     ------
@@ -156,9 +157,10 @@ def as_matrices(
         return view
     if not isinstance(zs, Sequence) or isinstance(zs, str | bytes | bytearray):
         raise TypeError(f"{name} must be {wanted}, not {type_name(zs)}")
-    if not zs:
+    items = tuple(zs)
+    if not items:
         raise ValueError(f"{name} is empty: at least one matrix is needed")
-    return zs
+    return items
 
 
 def as_eps(eps: object) -> float:

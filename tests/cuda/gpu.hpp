@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <vector>
 
+#include "check.hpp"
 #include "oracle.hpp"
 #include "rankme/cuda/buffer.hpp"
 #include "rankme/cuda/check.hpp"
@@ -28,6 +31,21 @@ inline bool missing() {
   if (rankme::cuda::device_count() > 0) return false;
   std::puts("skipped: no CUDA device");
   return true;
+}
+
+// Where every kernel is watched and therefore slow.
+inline bool short_run() { return std::getenv("RANKME_TEST_SHORT") != nullptr; }
+
+// What a case throws is its failure. The next ones run as long as the device still answers.
+template <class Case>
+void run_case(const char* name, const Case& body) {
+  std::printf("-- %s\n", name);
+  std::fflush(stdout);
+  try {
+    body();
+  } catch (const std::exception& error) {
+    check::report(false, name, 0, error.what());
+  }
 }
 
 // The bits of a number in a 16-bit format, cut off behind its mantissa.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "gpu.hpp"
 #include "oracle.hpp"
 #include "rankme/cuda/batch.hpp"
 #include "rankme/cuda/buffer.hpp"
@@ -218,7 +219,7 @@ void extreme_entries() {
 
 // More matrices than one chunk holds, and each result where it belongs.
 void many_matrices() {
-  constexpr std::int64_t count = 140000;
+  const std::int64_t count = gpu::short_run() ? 3000 : 140000;
   Batch batch;
   for (std::int64_t b = 0; b < count; ++b) {
     Matrix z(2, 3);
@@ -229,7 +230,7 @@ void many_matrices() {
   for (const bool on_device : {true, false}) {
     const BatchSpectra got = computed(on_device ? batch.on_device() : batch.on_host());
     bool right = true;
-    for (std::size_t b = 0; b < count; ++b) {
+    for (std::size_t b = 0; b < got.exponents.size(); ++b) {
       const auto values = part(got.scaled, got, b);
       right = right && std::abs(values[0] - static_cast<double>(b + 1)) <= 1e-9 * values[0] &&
               std::abs(values[1] - 1) <= 1e-5;
@@ -288,17 +289,14 @@ void empty_matrices_are_refused() {
 }  // namespace
 
 int main() {
-  if (rankme::cuda::device_count() == 0) {
-    std::printf("batch: no CUDA device\n");
-    return 77;
-  }
-  every_shape_and_dtype();
-  collapsed_matrices();
-  extreme_entries();
-  many_matrices();
-  bad_entries();
-  results_repeat();
-  by_qr();
-  empty_matrices_are_refused();
+  if (gpu::missing()) return gpu::skipped;
+  gpu::run_case("every shape and dtype", every_shape_and_dtype);
+  gpu::run_case("collapsed matrices", collapsed_matrices);
+  gpu::run_case("extreme entries", extreme_entries);
+  gpu::run_case("many matrices", many_matrices);
+  gpu::run_case("bad entries", bad_entries);
+  gpu::run_case("results repeat", results_repeat);
+  gpu::run_case("by QR", by_qr);
+  gpu::run_case("empty matrices are refused", empty_matrices_are_refused);
   return check::finish("batch");
 }

@@ -55,7 +55,7 @@ struct Stored {
   Stored(Matrix z, Order order) : exact(std::move(z)) {
     const std::int64_t gap = order == Order::loose ? 3 * item : 0;
     row_stride = order == Order::by_columns ? item : (exact.cols * item + gap + 15) / 16 * 16;
-    column_stride = order == Order::by_columns ? exact.rows * item : item;
+    column_stride = order == Order::by_columns ? (exact.rows * item + 15) / 16 * 16 : item;
     if (order == Order::loose) {
       column_stride = 2 * item + 1;
       row_stride = column_stride * exact.cols + 5;
@@ -69,9 +69,7 @@ struct Stored {
         exact(i, j) = Entry::value(bits);
       }
     }
-    access = order == Order::by_rows ? batch::Access::packets
-             : order == Order::loose ? batch::Access::bytes
-                                     : batch::Access::entries;
+    access = order == Order::loose ? batch::Access::bytes : batch::Access::packets;
   }
   unsigned char* data() { return reinterpret_cast<unsigned char*>(bytes.data()); }
 
@@ -158,6 +156,7 @@ void grams_of_every_kind() {
     for (double& x : tall.entries) x += 1000;
     check_gram<batch::Float64, 2>(wide, Order::by_rows, options, 1, "far wide " + name);
     check_gram<batch::Float64, 2>(tall, Order::by_rows, options, 2, "far tall " + name);
+    check_gram<batch::Float16, 2>(tall, Order::by_columns, options, 2, "far tall f16 " + name);
   }
   const batch::Options plain{false, false};
   check_gram<batch::Float32, 4>(oracle::random_matrix(25, 70, 5), Order::by_rows, plain, 1,

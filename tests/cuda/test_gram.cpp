@@ -292,13 +292,13 @@ void memory_that_is_short_loses_nothing() {
 
 int main() {
   if (gpu::missing()) return gpu::skipped;
-  agrees_for_all_layouts();
-  ways_agree();
-  bad_rows_change_nothing();
-  extremes_keep_their_digits();
-  merges_and_moves();
-  fast_is_honest();
-  threads_take_turns();
-  memory_that_is_short_loses_nothing();
+  gpu::run_case("agrees for all layouts", agrees_for_all_layouts);
+  gpu::run_case("ways agree", ways_agree);
+  gpu::run_case("bad rows change nothing", bad_rows_change_nothing);
+  gpu::run_case("extremes keep their digits", extremes_keep_their_digits);
+  gpu::run_case("merges and moves", merges_and_moves);
+  gpu::run_case("fast is honest", fast_is_honest);
+  gpu::run_case("threads take turns", threads_take_turns);
+  gpu::run_case("memory that is short loses nothing", memory_that_is_short_loses_nothing);
   return check::finish("cuda gram");
 }

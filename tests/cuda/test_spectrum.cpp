@@ -161,6 +161,11 @@ void qr_refuses_and_keeps() {
   CHECK_THROWS(device.spectrum(false, &n_rows), std::invalid_argument, "no rows");
 }
 
+void qr_asks_the_device_for_room() {
+  CHECK_THROWS(QrAccumulator(2000000, false, QrAccumulator::Means::kept, 0), rankme::OutOfMemory,
+               "2000001 x 2000001 on cuda:0");
+}
+
 void a_fault_is_found() {
   Rows rows(oracle::random_matrix(300, 40, 14), DType::float32);
   rankme::cuda::GramAccumulator device(40, false, 3, 0, Precision::float64);
@@ -183,12 +188,13 @@ void there_is_no_such_device() {
 
 int main() {
   if (gpu::missing()) return gpu::skipped;
-  spectra_agree();
-  dead_dimensions_are_exactly_zero();
-  qr_sees_small_values();
-  qr_accumulates_as_the_host();
-  qr_refuses_and_keeps();
-  a_fault_is_found();
-  there_is_no_such_device();
+  gpu::run_case("spectra agree", spectra_agree);
+  gpu::run_case("dead dimensions are exactly zero", dead_dimensions_are_exactly_zero);
+  gpu::run_case("qr sees small values", qr_sees_small_values);
+  gpu::run_case("qr accumulates as the host", qr_accumulates_as_the_host);
+  gpu::run_case("qr refuses and keeps", qr_refuses_and_keeps);
+  gpu::run_case("qr asks the device for room", qr_asks_the_device_for_room);
+  gpu::run_case("a fault is found", a_fault_is_found);
+  gpu::run_case("there is no such device", there_is_no_such_device);
   return check::finish("cuda spectrum");
 }

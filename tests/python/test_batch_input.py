@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -84,6 +85,50 @@ def test_the_first_bad_matrix_row_and_column(dtype, options):
             error = caught.value
             assert (error.matrix, error.row, error.column) == place
             assert str(error) == f"Zs[{matrix}][{row}, {column}] is nan; every entry must be finite"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_the_first_bad_matrix_where_a_smaller_one_is_bad_too(threads):
+    # They share a register, and the smaller one comes first there.
+    zs = [np.ones((9, 9)) for _ in range(64)]
+    zs[3] = np.full((12, 12), np.nan)
+    zs[5] = np.full((10, 10), np.nan)
+    before = rankme._core.num_threads()
+    rankme._core.set_num_threads(threads)
+    try:
+        with pytest.raises(rankme.NonFiniteError, match=re.escape("Zs[3][0, 0] is nan")):
+            rankme.score_batch(zs)
+    finally:
+        rankme._core.set_num_threads(before)
+
+
+class OnceOnly(Sequence):
+    """Claims to be three matrices long, and gives each of those that it has a single time."""
+
+    def __init__(self, *matrices):
+        self.left = dict(enumerate(matrices))
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        if index >= len(self) or not self.left:
+            raise IndexError(index)
+        return self.left.pop(index)
+
+
+def test_each_matrix_is_asked_for_once():
+    z = moderate(0, 30, 30)
+    found = rankme.spectrum_batch(OnceOnly(z, z, z), method="auto", rtol=0)
+    # A tolerance that no interval meets: every matrix goes both ways, and is wanted twice.
+    np.testing.assert_array_equal(found, rankme.spectrum_batch([z, z, z], method="qr"))
+    assert (found != rankme.spectrum_batch([z, z, z], method="gram")).any()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_sequence_that_lies_about_its_length(call):
+    with pytest.raises(ValueError, match=r"^Zs is empty: at least one matrix is needed"):
+        call(OnceOnly())
 
 
 def test_in_a_3d_array():

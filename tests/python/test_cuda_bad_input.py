@@ -7,7 +7,6 @@ import rankme
 from gpu import DEVICE, accumulated, framework, needs_gpu, on_gpu
 from helpers import bits, output_of
 from oracles import DTYPES, moderate
-from rankme._devices import cuda_module
 
 pytestmark = needs_gpu
 K = 24
@@ -107,46 +106,6 @@ def test_a_gpu_that_is_not_there():
     ):
         with pytest.raises(ValueError, match=f"there is no device {name}"):
             call()
-
-
-SIZE = r"[1-9][\d.]* (bytes|[KMGT]i?B)"
-
-
-def take_all_memory(torch):
-    """Tensors that fill the GPU, down to what is too little for a block of rows."""
-    torch.cuda.empty_cache()
-    hog, size = [], 2**30
-    while size >= 2**21:
-        free = torch.cuda.mem_get_info()[0]
-        if free < size + 2**25:
-            size //= 2
-            continue
-        hog.append(torch.empty(size, dtype=torch.uint8, device=DEVICE))
-    return hog
-
-
-@pytest.mark.parametrize("method", ["gram", "qr"])
-def test_out_of_memory_says_how_much_and_leaves_the_accumulator_usable(method):
-    torch = framework("torch")
-    acc = accumulated(moderate(10, 50, 4096), method=method)
-    before = bits(acc)
-    total = rankme.cuda.devices()[0]["total_bytes"]
-    dim = int((total / 8) ** 0.5) + 1
-    with pytest.raises(MemoryError, match=SIZE):
-        rankme.Accumulator(dim, method=method, device=DEVICE)
-    # And where an update finds no room for its blocks: all that is free is taken, but for a little.
-    cuda_module().trim(0)
-    hog = take_all_memory(torch)
-    try:
-        with pytest.raises(MemoryError, match=SIZE):
-            acc.update(moderate(11, 60_000, 4096, "f2"))
-    finally:
-        hog.clear()
-        torch.cuda.empty_cache()
-    assert bits(acc) == before
-    acc.update(moderate(12, 50, 4096))
-    assert acc.n_rows == 100
-    assert np.isfinite(acc.score())
 
 
 def test_a_forked_child_is_told_what_to_do():

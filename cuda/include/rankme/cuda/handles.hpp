@@ -16,6 +16,8 @@
 
 namespace rankme::cuda {
 
+struct DeviceProbes;
+
 // All of them belong to the device that was current when they were made.
 class Stream {
 public:
@@ -108,6 +110,8 @@ struct Lane {
   DeviceBuffer<double*> tile_pointers;
   DeviceBuffer<std::byte> solver_space;
   PinnedBuffer<double> answer;  // small results on their way to the host
+  // Of the last one-shot call: drawing them anew would take longer than its products.
+  std::shared_ptr<const DeviceProbes> probes;
 };
 
 // Borrows a lane of the device, makes the device current, and at its end waits for all streams
