@@ -10,8 +10,8 @@ from rankme import _core
 from rankme._arrays import as_array, as_matrix
 
 HELP = (
-    r"the array lies on {}, and this installation of rankme has no CUDA module .*"
-    r'RANKME_CUDA=ON, .* pip install "rankme\[cuda13\]" .*; or copy the array to the host first'
+    r"the array lies on {}, and this installation of rankme has no CUDA module: .*"
+    r'RANKME_CUDA=ON .* pip install "rankme\[cuda13\]" .*; or copy the array to the host first'
 )
 STREAM = 0x5EED
 
@@ -30,7 +30,8 @@ def asked(monkeypatch):
         devices.append(device)
         return STREAM
 
-    monkeypatch.setitem(sys.modules, "rankme._cuda", Holder(stream=stream))
+    module = Holder(stream=stream)
+    monkeypatch.setattr("rankme._arrays.cuda_module", lambda device=None: module)  # noqa: ARG005
     return devices
 
 
