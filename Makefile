@@ -77,12 +77,13 @@ tsan: $(STAMPS)/build
 # rankme, which an editable install would put first, off the path. The interpreter itself is not
 # instrumented, so the sanitizer's runtime is loaded before it; what an interpreter leaves allocated
 # at its end is no leak of ours, and looking for leaks is switched off. Debug, since optimising
-# pybind11's code with the sanitizer in it takes longer than all the cases.
+# pybind11's code with the sanitizer in it takes longer than all the cases. Without the CUDA module,
+# which would ask for a GPU before an array is looked at.
 FUZZ_CASES ?= 10000
 FUZZ_SEED  ?= 0
 FUZZ_SITE  := build/fuzz-site
 fuzz: $(STAMPS)/build $(STAMPS)/test
-	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --upgrade \
+	RANKME_CUDA=OFF $(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --upgrade \
 	    --target $(FUZZ_SITE) --config-settings=build-dir=build/fuzz \
 	    --config-settings=cmake.build-type=Debug \
 	    --config-settings=cmake.define.RANKME_SANITIZE=address .
