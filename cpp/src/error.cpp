@@ -37,6 +37,14 @@ NonFiniteError::NonFiniteError(std::int64_t row, std::int64_t column, double val
       value_(value),
       matrix_(matrix) {}
 
+DuplicateShardError::DuplicateShardError(const std::string& shard, std::int64_t held,
+                                         std::int64_t added)
+    : std::invalid_argument("cannot merge accumulators that both hold rows of shard '" + shard +
+                            "': " + std::to_string(held) + " and " + std::to_string(added)),
+      shard_(shard),
+      held_(held),
+      added_(added) {}
+
 TornError::TornError()
     : std::runtime_error(
           "the accumulator holds part of an update, whose array was changed by another thread "

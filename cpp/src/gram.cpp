@@ -22,12 +22,13 @@ GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t
 }
 
 GramAccumulator::GramAccumulator(GramSum sum, std::int64_t n_rows, bool normalize,
-                                 std::uint64_t seed)
+                                 std::uint64_t seed, ShardRows shards)
     : dim_(sum.dim),
       normalize_(normalize),
       seed_(seed),
       probes_(gaussian_probes(dim_, seed)),
-      n_rows_(n_rows) {
+      n_rows_(n_rows),
+      shards_(std::move(shards)) {
   partials_.emplace_back(std::move(sum));
 }
 
@@ -110,7 +111,7 @@ bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan) {
   return true;
 }
 
-void GramAccumulator::update(const MatrixView& z) {
+void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z);
   const Plan plan = this->plan(z.rows);
   // Where rows are narrow a second reading of them would cost a tenth of the time, and where there
@@ -121,6 +122,7 @@ void GramAccumulator::update(const MatrixView& z) {
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, z.rows);
+  ShardEntry entry(shards_, shard);
   prepare(plan);
   if (aside) {
     if (!add_aside(z, plan)) throw_first_nonfinite(z);
@@ -130,6 +132,7 @@ void GramAccumulator::update(const MatrixView& z) {
     torn_ = false;
   }
   n_rows_ += z.rows;
+  entry.add(z.rows);
 }
 
 bool GramAccumulator::consume(const MatrixView& z, const Preparation& preparation) {
@@ -155,18 +158,22 @@ void GramAccumulator::merge(const GramAccumulator& other) {
   }
   // A copy first: the two locks are never held together, and merging with oneself doubles.
   std::int64_t other_rows = 0;
-  const GramSum sum = other.total(&other_rows);
+  ShardRows other_shards;
+  const GramSum sum = other.total(&other_rows, &other_shards);
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, other_rows);
+  require_disjoint(shards_, other_shards);
   partials_.front().sum.add(sum);
   n_rows_ += other_rows;
+  shards_.merge(other_shards);
 }
 
 void GramAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   for (Partial& partial : partials_) partial.sum.clear();
   n_rows_ = 0;
+  shards_.clear();
   torn_ = false;
 }
 
@@ -175,12 +182,18 @@ std::int64_t GramAccumulator::n_rows() const {
   return n_rows_;
 }
 
-GramSum GramAccumulator::total(std::int64_t* n_rows) const {
+ShardRows GramAccumulator::shards() const {
+  const std::lock_guard lock(mutex_);
+  return shards_;
+}
+
+GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
   require_whole();
   GramSum sum(dim_);
   for (const Partial& partial : partials_) sum.add(partial.sum);
   *n_rows = n_rows_;
+  if (shards != nullptr) *shards = shards_;
   return sum;
 }
 

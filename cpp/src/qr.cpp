@@ -62,8 +62,11 @@ std::vector<double> QrFactor::singular_values(bool center) && {
 QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means)
     : QrAccumulator(QrFactor(dim, means == Means::kept), 0, normalize) {}
 
-QrAccumulator::QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize)
-    : normalize_(normalize), n_rows_(n_rows), factor_(std::move(factor)) {}
+QrAccumulator::QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize, ShardRows shards)
+    : normalize_(normalize),
+      n_rows_(n_rows),
+      shards_(std::move(shards)),
+      factor_(std::move(factor)) {}
 
 void QrAccumulator::require_width(const MatrixView& z) const {
   if (z.cols != dim()) {
@@ -129,17 +132,19 @@ bool QrAccumulator::accumulate(const MatrixView& z, const UnitScale* column_scal
   return true;
 }
 
-void QrAccumulator::update(const MatrixView& z) {
+void QrAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z);
   const double largest = require_finite(z, 1);
   if (!normalize_) require_qr_size(largest);
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, z.rows);
+  ShardEntry entry(shards_, shard);
   torn_ = true;  // until all of it is in
   if (!accumulate(z, nullptr)) throw TornError();
   torn_ = false;
   n_rows_ += z.rows;
+  entry.add(z.rows);
 }
 
 bool QrAccumulator::consume(const MatrixView& z, const UnitScale* column_scales) {
@@ -158,10 +163,12 @@ void QrAccumulator::merge(const QrAccumulator& other) {
         "cannot merge an accumulator that normalizes rows with one that does not");
   }
   std::int64_t other_rows = 0;
-  QrFactor factor = other.total(&other_rows);
+  ShardRows other_shards;
+  QrFactor factor = other.total(&other_rows, &other_shards);
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, other_rows);
+  require_disjoint(shards_, other_shards);
   const std::int64_t order = factor_.order();
   reflectors_.resize(static_cast<std::size_t>(panel * order));
   work_.resize(static_cast<std::size_t>(panel * order));
@@ -171,6 +178,7 @@ void QrAccumulator::merge(const QrAccumulator& other) {
   torn_ = false;
   factor_.blocks += factor.blocks;
   n_rows_ += other_rows;
+  shards_.merge(other_shards);
   block_.clear();
 }
 
@@ -179,6 +187,7 @@ void QrAccumulator::reset() {
   std::fill(factor_.r.begin(), factor_.r.end(), 0.0);
   factor_.blocks = 0;
   n_rows_ = 0;
+  shards_.clear();
   torn_ = false;
 }
 
@@ -187,10 +196,16 @@ std::int64_t QrAccumulator::n_rows() const {
   return n_rows_;
 }
 
-QrFactor QrAccumulator::total(std::int64_t* n_rows) const {
+ShardRows QrAccumulator::shards() const {
+  const std::lock_guard lock(mutex_);
+  return shards_;
+}
+
+QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
   require_whole();
   *n_rows = n_rows_;
+  if (shards != nullptr) *shards = shards_;
   return factor_;
 }
 

@@ -28,11 +28,13 @@ GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t
 }
 
 GramAccumulator::GramAccumulator(const GramSum& sum, std::int64_t n_rows, bool normalize,
-                                 std::uint64_t seed, int device, Precision precision)
+                                 std::uint64_t seed, int device, Precision precision,
+                                 ShardRows shards)
     : GramAccumulator(sum.dim, normalize, seed, device, precision) {
   Lease lane(device);
   state_->sum.from_host(sum, lane->work);
   n_rows_ = n_rows;
+  shards_ = std::move(shards);
 }
 
 GramAccumulator::~GramAccumulator() {
@@ -40,7 +42,7 @@ GramAccumulator::~GramAccumulator() {
   state_.reset();
 }
 
-void GramAccumulator::update(const Source& source) {
+void GramAccumulator::update(const Source& source, const std::string* shard) {
   const MatrixView& z = source.view;
   if (z.cols != dim_) {
     throw std::invalid_argument("Z has " + std::to_string(z.cols) +
@@ -49,6 +51,7 @@ void GramAccumulator::update(const Source& source) {
   const std::lock_guard lock(mutex_);
   require_countable(n_rows_, z.rows);
   if (z.rows == 0) return;
+  ShardEntry entry(shards_, shard);
   Lease lane(device_);
   wait_for_producer(*lane, source.producer);
   DeviceSum& aside = state_->aside;
@@ -60,47 +63,39 @@ void GramAccumulator::update(const Source& source) {
   state_->sum.add(aside, lane->work);
   lane->work.synchronize();
   n_rows_ += z.rows;
+  entry.add(z.rows);
   if (facts.fast) fast_rows_ += z.rows;
 }
 
-void GramAccumulator::require_mergeable(std::int64_t dim, bool normalize,
-                                        std::uint64_t seed) const {
-  if (dim != dim_) {
+void GramAccumulator::merge(const GramAccumulator& other) {
+  if (other.dim_ != dim_) {
     throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
-                                " and dim " + std::to_string(dim));
+                                " and dim " + std::to_string(other.dim_));
   }
-  if (normalize != normalize_) {
+  if (other.normalize_ != normalize_) {
     throw std::invalid_argument(
         "cannot merge an accumulator that normalizes rows with one that does not");
   }
-  if (seed != seed_) {
+  if (other.seed_ != seed_) {
     throw std::invalid_argument("cannot merge accumulators whose probes have seed " +
-                                std::to_string(seed_) + " and seed " + std::to_string(seed));
+                                std::to_string(seed_) + " and seed " + std::to_string(other.seed_));
   }
-}
-
-void GramAccumulator::merge(const GramAccumulator& other) {
-  require_mergeable(other.dim_, other.normalize_, other.seed_);
   // By way of the host, whichever devices they are on, so that the two locks are never held
   // together and merging with oneself doubles.
   std::int64_t other_rows = 0;
-  const GramSum sum = other.total(&other_rows);
+  ShardRows other_shards;
+  const GramSum sum = other.total(&other_rows, &other_shards);
   const std::int64_t other_fast = other.fast_rows();
-  merge(sum, other_rows, other.normalize_, other.seed_);
   const std::lock_guard lock(mutex_);
-  fast_rows_ += other_fast;
-}
-
-void GramAccumulator::merge(const GramSum& sum, std::int64_t n_rows, bool normalize,
-                            std::uint64_t seed) {
-  require_mergeable(sum.dim, normalize, seed);
-  const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, n_rows);
+  require_countable(n_rows_, other_rows);
+  require_disjoint(shards_, other_shards);
   Lease lane(device_);
   state_->aside.from_host(sum, lane->work);
   state_->sum.add(state_->aside, lane->work);
   lane->work.synchronize();
-  n_rows_ += n_rows;
+  n_rows_ += other_rows;
+  fast_rows_ += other_fast;
+  shards_.merge(other_shards);
 }
 
 void GramAccumulator::reset() {
@@ -110,6 +105,7 @@ void GramAccumulator::reset() {
   lane->work.synchronize();
   n_rows_ = 0;
   fast_rows_ = 0;
+  shards_.clear();
 }
 
 std::int64_t GramAccumulator::n_rows() const {
@@ -122,11 +118,17 @@ std::int64_t GramAccumulator::fast_rows() const {
   return fast_rows_;
 }
 
-GramSum GramAccumulator::total(std::int64_t* n_rows) const {
+ShardRows GramAccumulator::shards() const {
+  const std::lock_guard lock(mutex_);
+  return shards_;
+}
+
+GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
   Lease lane(device_);
   GramSum sum = state_->sum.to_host(lane->work);
   *n_rows = n_rows_;
+  if (shards != nullptr) *shards = shards_;
   return sum;
 }
 

@@ -87,13 +87,14 @@ QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int 
 }
 
 QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize,
-                             int device)
+                             int device, ShardRows shards)
     : dim_(factor.dim),
       with_ones_(factor.with_ones),
       normalize_(normalize),
       device_(device),
       n_rows_(n_rows),
-      blocks_(factor.blocks) {
+      blocks_(factor.blocks),
+      shards_(std::move(shards)) {
   Lease lane(device);
   factor_ = factor_buffer(order());
   copy(factor_.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, lane->work);
@@ -105,13 +106,13 @@ QrAccumulator::~QrAccumulator() {
   factor_ = {};
 }
 
-void QrAccumulator::update(const Source& source) {
+void QrAccumulator::update(const Source& source, const std::string* shard) {
   Recipe recipe;
   recipe.normalize = normalize_;
-  update(source, recipe);
+  update(source, recipe, shard);
 }
 
-void QrAccumulator::update(const Source& source, const Recipe& recipe) {
+void QrAccumulator::update(const Source& source, const Recipe& recipe, const std::string* shard) {
   const MatrixView& z = source.view;
   if (z.cols != dim_) {
     throw std::invalid_argument("Z has " + std::to_string(z.cols) +
@@ -120,6 +121,7 @@ void QrAccumulator::update(const Source& source, const Recipe& recipe) {
   const std::lock_guard lock(mutex_);
   require_countable(n_rows_, z.rows);
   if (z.rows == 0) return;
+  ShardEntry entry(shards_, shard);
   Lease lane(device_);
   wait_for_producer(*lane, source.producer);
   // A factor aside, until all rows have turned out to be good.
@@ -143,25 +145,25 @@ void QrAccumulator::update(const Source& source, const Recipe& recipe) {
   std::swap(factor_, next);
   blocks_ += plan.cut.blocks;
   n_rows_ += z.rows;
+  entry.add(z.rows);
 }
 
 void QrAccumulator::merge(const QrAccumulator& other) {
-  std::int64_t other_rows = 0;
-  const QrFactor factor = other.total(&other_rows);
-  merge(factor, other_rows, other.normalize_);
-}
-
-void QrAccumulator::merge(const QrFactor& factor, std::int64_t n_rows, bool normalize) {
-  if (factor.dim != dim_) {
+  if (other.dim_ != dim_) {
     throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
-                                " and dim " + std::to_string(factor.dim));
+                                " and dim " + std::to_string(other.dim_));
   }
-  if (normalize != normalize_) {
+  if (other.normalize_ != normalize_) {
     throw std::invalid_argument(
         "cannot merge an accumulator that normalizes rows with one that does not");
   }
+  // By way of the host, as GramAccumulator::merge.
+  std::int64_t other_rows = 0;
+  ShardRows other_shards;
+  const QrFactor factor = other.total(&other_rows, &other_shards);
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, n_rows);
+  require_countable(n_rows_, other_rows);
+  require_disjoint(shards_, other_shards);
   Lease lane(device_);
   DeviceBuffer<double> next = factor_buffer(order());
   const DeviceBuffer<double> lower = factor_buffer(order());
@@ -173,7 +175,8 @@ void QrAccumulator::merge(const QrFactor& factor, std::int64_t n_rows, bool norm
   lane->work.synchronize();
   std::swap(factor_, next);
   blocks_ += factor.blocks + 1;
-  n_rows_ += n_rows;
+  n_rows_ += other_rows;
+  shards_.merge(other_shards);
 }
 
 void QrAccumulator::reset() {
@@ -183,6 +186,7 @@ void QrAccumulator::reset() {
   lane->work.synchronize();
   blocks_ = 0;
   n_rows_ = 0;
+  shards_.clear();
 }
 
 std::int64_t QrAccumulator::n_rows() const {
@@ -190,7 +194,12 @@ std::int64_t QrAccumulator::n_rows() const {
   return n_rows_;
 }
 
-QrFactor QrAccumulator::total(std::int64_t* n_rows) const {
+ShardRows QrAccumulator::shards() const {
+  const std::lock_guard lock(mutex_);
+  return shards_;
+}
+
+QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
   Lease lane(device_);
   QrFactor factor(dim_, with_ones_);
@@ -198,6 +207,7 @@ QrFactor QrAccumulator::total(std::int64_t* n_rows) const {
   lane->work.synchronize();
   factor.blocks = blocks_;
   *n_rows = n_rows_;
+  if (shards != nullptr) *shards = shards_;
   return factor;
 }
 

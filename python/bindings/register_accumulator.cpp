@@ -1,6 +1,8 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "array_view.hpp"
@@ -23,11 +25,11 @@ using unlock = py::call_guard<Unlocked>;
 // Every method that computes releases the GIL first and takes the accumulator's lock after, so
 // that a thread waiting for the lock never holds the interpreter.
 template <class Accumulator>
-void update(Accumulator& self, const ArrayView& z) {
+void update(Accumulator& self, const ArrayView& z, const std::optional<std::string>& shard) {
   require_cpu(z);
   const MatrixView view = matrix_of(z);
   const Unlocked unlocked;
-  self.update(view);
+  self.update(view, shard ? &*shard : nullptr);
 }
 
 template <class Accumulator>
@@ -50,7 +52,8 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name) {
       .def_property_readonly("n_rows",
                              py::cpp_function([](const Accumulator& self) { return self.n_rows(); },
                                               py::is_method(py::none()), unlock()))
-      .def("update", &update<Accumulator>, py::arg("z"))
+      .def_property_readonly("shards", &shards_of<Accumulator>)
+      .def("update", &update<Accumulator>, py::arg("z"), py::arg("shard") = py::none())
       .def("merge", &Accumulator::merge, py::arg("other"), unlock())
       .def("reset", &Accumulator::reset, unlock())
       .def("spectrum", &spectrum<Accumulator>, py::arg("center"));
@@ -58,16 +61,21 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name) {
 
 std::unique_ptr<GramAccumulator> load_gram(std::int64_t dim, bool normalize, std::int64_t n_rows,
                                            const py::tuple& numbers, const Doubles& column_sums,
-                                           const Doubles& probe_products, const Doubles& triangle) {
+                                           const Doubles& probe_products, const Doubles& triangle,
+                                           ShardRows shards) {
   GramSum sum = sum_of(dim, numbers, column_sums, probe_products, triangle);
   const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return std::make_unique<GramAccumulator>(std::move(sum), n_rows, normalize, seed);
+  return std::make_unique<GramAccumulator>(std::move(sum), n_rows, normalize, seed,
+                                           std::move(shards));
 }
 
 std::unique_ptr<QrAccumulator> load_qr(std::int64_t dim, bool normalize, std::int64_t n_rows,
-                                       const py::tuple& numbers, const Doubles& triangle) {
-  return std::make_unique<QrAccumulator>(qr_from_state(dim, numbers, triangle), n_rows, normalize);
+                                       const py::tuple& numbers, const Doubles& triangle,
+                                       ShardRows shards) {
+  QrFactor factor = qr_from_state(dim, numbers, triangle);
+  const Unlocked unlocked;
+  return std::make_unique<QrAccumulator>(std::move(factor), n_rows, normalize, std::move(shards));
 }
 
 }  // namespace
@@ -81,7 +89,8 @@ void register_accumulator(py::module_& m) {
       .def("state", &gram_state<GramAccumulator>)
       .def_static("from_state", &load_gram, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
                   py::arg("numbers"), py::arg("column_sums").noconvert(),
-                  py::arg("probe_products").noconvert(), py::arg("triangle").noconvert());
+                  py::arg("probe_products").noconvert(), py::arg("triangle").noconvert(),
+                  py::arg("shards") = ShardRows());
   register_kind<QrAccumulator>(m, "QrAccumulator")
       .def(py::init([](std::int64_t dim, bool normalize) {
              return std::make_unique<QrAccumulator>(dim, normalize, QrAccumulator::Means::kept);
@@ -89,7 +98,8 @@ void register_accumulator(py::module_& m) {
            py::arg("dim"), py::arg("normalize"), unlock())
       .def("state", &qr_state<QrAccumulator>)
       .def_static("from_state", &load_qr, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
-                  py::arg("numbers"), py::arg("triangle").noconvert());
+                  py::arg("numbers"), py::arg("triangle").noconvert(),
+                  py::arg("shards") = ShardRows());
 }
 
 }  // namespace rankme::bindings

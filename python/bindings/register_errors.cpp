@@ -20,6 +20,10 @@ void register_errors(py::module_&) {
       const py::object matrix = error.matrix() ? py::int_(*error.matrix()) : py::object(py::none());
       const py::object made = type(error.row(), error.column(), error.value(), matrix);
       PyErr_SetObject(type.ptr(), made.ptr());
+    } catch (const DuplicateShardError& error) {
+      const py::object make = py::module_::import("rankme._shards").attr("duplicate_shard");
+      const py::object made = make(py::bytes(error.shard()), error.held(), error.added());
+      PyErr_SetObject(PyExc_ValueError, made.ptr());
     } catch (const IntegrityError& error) {
       const py::object type = py::module_::import("rankme._errors").attr("IntegrityError");
       PyErr_SetString(type.ptr(), error.what());

@@ -3,45 +3,68 @@
 #pragma once
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "gram_state.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/qr.hpp"
+#include "rankme/shards.hpp"
 #include "unlocked.hpp"
 
 namespace rankme::bindings {
 
-// (n_rows, numbers, arrays), as PackedSum has them
+// Ids are bytes on this side: names of files need not be text.
+inline py::dict table_of(const ShardRows& shards) {
+  py::dict table;
+  for (const auto& [shard, rows] : shards) table[py::bytes(shard)] = rows;
+  return table;
+}
+
+template <class Accumulator>
+py::dict shards_of(const Accumulator& self) {
+  ShardRows shards;
+  {
+    const Unlocked unlocked;
+    shards = self.shards();
+  }
+  return table_of(shards);
+}
+
+// (n_rows, numbers, arrays, shards), the middle two as PackedSum has them
 template <class Accumulator>
 py::tuple gram_state(const Accumulator& self) {
   std::int64_t n_rows = 0;
+  ShardRows shards;
   std::optional<PackedSum> packed;
   {
     const Unlocked unlocked;
-    packed.emplace(self.total(&n_rows));
+    packed.emplace(self.total(&n_rows, &shards));
   }
-  return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays());
+  return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays(),
+                        table_of(shards));
 }
 
-// (n_rows, (blocks,), (triangle,))
+// (n_rows, (blocks,), (triangle,), shards)
 template <class Accumulator>
 py::tuple qr_state(const Accumulator& self) {
   std::int64_t n_rows = 0;
   std::int64_t blocks = 0;
+  ShardRows shards;
   std::vector<double> triangle;
   {
     const Unlocked unlocked;
-    const QrFactor factor = self.total(&n_rows);
+    const QrFactor factor = self.total(&n_rows, &shards);
     blocks = factor.blocks;
     triangle = factor.packed();
   }
   return py::make_tuple(n_rows, py::make_tuple(blocks),
-                        py::make_tuple(to_numpy(std::move(triangle))));
+                        py::make_tuple(to_numpy(std::move(triangle))), table_of(shards));
 }
 
 inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const Doubles& triangle) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from . import _core, _state_file
+from . import _core, _shards, _state_file
 from ._arrays import MAX_DIM, MAX_SEED, as_eps, as_index, as_matrix, as_method, type_name
 from ._placement import as_device, as_precision, module_of, place_of
 from ._spectrum import Spectrum, score_of
@@ -33,6 +33,10 @@ class Accumulator:
     far below 1e-8 of the largest. Accumulators of the same `dim`, `normalize`, `method` and `seed`
     form a commutative monoid under `merge`: rows may be split over threads, processes and machines
     and reduced in any order.
+
+    Rows may come under the id of a shard, a file for example. The accumulator then knows how many
+    rows of which shards it holds, wherever it is saved, sent or copied to, and refuses to merge
+    with one that holds rows of the same shard.
 
     One accumulator may be updated from several threads; every method is safe to call meanwhile.
 
@@ -152,7 +156,15 @@ class Accumulator:
         """How many rows were taken in, over all updates and merges."""
         return int(self._core.n_rows)
 
-    def update(self, Z: object) -> None:  # noqa: N803
+    @property
+    def shards(self) -> dict[str, int]:
+        """How many rows came from each shard, by its id: a snapshot.
+
+        Rows that were taken in without an id are not in it.
+        """
+        return _shards.decoded(self._core.shards)
+
+    def update(self, Z: object, *, shard: str | None = None) -> None:  # noqa: N803
         """Take in more rows.
 
         Parameters
@@ -160,11 +172,15 @@ class Accumulator:
         Z : array
             Shape (n, dim) with n >= 1; float16, bfloat16, float32 or float64; any strides; whatever
             `rankme.score` takes. It is read where it lies and never copied as a whole.
+        shard : str, optional
+            The id of the shard that the rows belong to: any text that names the shard wherever it
+            is read. The rows and their entry in `shards` come together or not at all.
 
         Raises
         ------
         TypeError
-            If `Z` is no array, is masked, requires a gradient or has another dtype.
+            If `Z` is no array, is masked, requires a gradient or has another dtype, or if `shard`
+            is no text.
         BufferError, ImportError
             If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
             no CUDA module here.
@@ -183,7 +199,7 @@ class Accumulator:
         """
         matrix = as_matrix(Z)
         place_of(matrix.device, self._device, "Z")
-        self._core.update(matrix)
+        self._core.update(matrix, None if shard is None else _shards.encoded(shard))
 
     def merge(self, other: Accumulator) -> None:
         """Take in the rows of another accumulator, which stays as it is; also ``self += other``.
@@ -198,7 +214,8 @@ class Accumulator:
         TypeError
             If `other` is no accumulator.
         ValueError
-            If one of these differs. Nothing has changed then.
+            If one of these differs, or both hold rows of the same shard, which is then named.
+            Nothing has changed then.
         """
         if not isinstance(other, Accumulator):
             raise TypeError(f"other must be a rankme.Accumulator, not {type_name(other)}")
@@ -414,7 +431,17 @@ class Accumulator:
         )
 
     def _state(self) -> _state_file.State:
-        return _state_file.State(self.method, self.dim, self.normalize, *self._core.state())
+        # One call of the core, so that rows and shards are those of one instant.
+        n_rows, numbers, arrays, shards = self._core.state()
+        return _state_file.State(
+            self.method,
+            self.dim,
+            self.normalize,
+            n_rows,
+            numbers,
+            arrays,
+            _shards.decoded(shards),
+        )
 
     @classmethod
     def _from_state(cls, state: _state_file.State, device: str, precision: str) -> Self:
@@ -429,5 +456,11 @@ class Accumulator:
         self._precision = precision
         kind, options = self._kind()
         self._core = kind.from_state(
-            state.dim, state.normalize, state.n_rows, state.numbers, *state.arrays, **options
+            state.dim,
+            state.normalize,
+            state.n_rows,
+            state.numbers,
+            *state.arrays,
+            shards={_shards.encoded(shard): rows for shard, rows in state.shards.items()},
+            **options,
         )

@@ -9,7 +9,9 @@ The layout, in this order; integers and floats are little-endian::
     float64            the arrays of the method, one after the other
     32 bytes           SHA-256 of everything before
 
-The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows`` and the numbers of the method:
+The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows``, ``shards`` (an object: how many
+of the rows came from the shard of each id), perhaps ``run`` (what `_run` has to know to go on) and
+the numbers of the method:
 
 ``gram``
     ``exponent`` (the arrays are those of ``Z * 2**-exponent``), ``seed`` of the probes, ``blocks``
@@ -20,7 +22,7 @@ The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows`` and the numb
     ((K+1)(K+2)/2).
 
 Other keys are notes and are passed over: whatever changes what the payload means raises the
-version.
+version. Version 1 had no ``shards``, and is still read.
 
 Writing is atomic: the bytes go to a temporary file in the same folder, which is flushed to the
 disk and then renamed over the target. A crash leaves the old file or the new one; at worst a
@@ -35,19 +37,22 @@ import os
 import secrets
 import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._arrays import MAX_DIM, MAX_SEED
+from ._shards import parse_table
 
 __all__ = ["State", "chunks", "decode", "encode", "read", "write", "write_chunks"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
-_VERSION = 1
+_VERSION = 2
+_OLDEST_VERSION = 1
 _PREFIX = struct.Struct("<8sII")
 _ALIGNMENT = 64  # of the payload, so that it is read where it lies
 _DIGEST = hashlib.sha256
@@ -55,12 +60,14 @@ _DIGEST_SIZE = _DIGEST().digest_size
 _FLOAT = np.dtype("<f8")
 _MAX_COUNT = 2**63 - 1
 _MAX_EXPONENT = 1000  # the core's own limit
+_NO_SHARDS: Mapping[str, int] = MappingProxyType({})
 
 
 class State(NamedTuple):
     """What an accumulator is, without the room it works in.
 
     ``numbers`` and ``arrays`` are those of the method, in the order that the module's text gives.
+    ``shards`` has the rows of each shard; ``run`` belongs to the file and not to the accumulator.
     """
 
     method: str
@@ -69,6 +76,8 @@ class State(NamedTuple):
     n_rows: int
     numbers: tuple[int, ...]
     arrays: tuple[NDArray[np.float64], ...]
+    shards: Mapping[str, int] = _NO_SHARDS
+    run: Mapping[str, Any] | None = None
 
 
 class _Method(NamedTuple):
@@ -128,16 +137,17 @@ def decode(data: bytes, name: str) -> State:
     digest = _DIGEST(memoryview(data)[:-_DIGEST_SIZE]).digest()
     intact = digest == data[-_DIGEST_SIZE:]
     try:
-        method, dim, normalize, n_rows, numbers = _parse_header(header_bytes)
+        state = _parse_header(header_bytes)
     except ValueError as error:
         reason = str(error) if intact else "the checksum does not match: the file was changed"
         raise ValueError(f"{name}: {reason}") from None
-    sizes = _METHODS[method].sizes(dim)
+    sizes = _METHODS[state.method].sizes(state.dim)
     expected = start + _FLOAT.itemsize * sum(sizes) + _DIGEST_SIZE
     if len(data) != expected:
         what = "truncated" if len(data) < expected else "followed by bytes that do not belong to it"
         raise ValueError(
-            f"{name}: the saved state is {what}: {len(data)} bytes, and dim {dim} needs {expected}"
+            f"{name}: the saved state is {what}: {len(data)} bytes, and dim {state.dim} needs "
+            f"{expected}"
         )
     if not intact:
         raise ValueError(f"{name}: the checksum does not match: the file was changed")
@@ -147,7 +157,7 @@ def decode(data: bytes, name: str) -> State:
         start += _FLOAT.itemsize * size
     if not all(map(_all_finite, arrays)):
         raise ValueError(f"{name}: the saved state holds NaN or infinity")
-    return State(method, dim, normalize, n_rows, numbers, tuple(arrays))
+    return state._replace(arrays=tuple(arrays))
 
 
 def read(path: str | os.PathLike[str]) -> State:
@@ -285,7 +295,10 @@ def _encode_prefix(state: State) -> bytes:
         "normalize": state.normalize,
         "n_rows": state.n_rows,
         **dict(zip(_METHODS[state.method].numbers, state.numbers, strict=True)),
+        "shards": dict(state.shards),
     }
+    if state.run is not None:
+        fields["run"] = dict(state.run)
     header = json.dumps(fields).encode("ascii")
     header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     return _PREFIX.pack(_MAGIC, _VERSION, len(header)) + header
@@ -305,10 +318,11 @@ def _split(data: bytes, name: str) -> tuple[int, bytes]:
             f"{_PREFIX.size} of every such file"
         )
     _, version, header_size = _PREFIX.unpack_from(data)
-    if version != _VERSION:
+    if not _OLDEST_VERSION <= version <= _VERSION:
         hint = "; a newer rankme wrote it" if version > _VERSION else ""
         raise ValueError(
-            f"{name}: format version {version}, and this rankme reads {_VERSION}{hint}"
+            f"{name}: format version {version}, and this rankme reads {_OLDEST_VERSION} to "
+            f"{_VERSION}{hint}"
         )
     start = _PREFIX.size + header_size
     if len(data) < start + _DIGEST_SIZE:
@@ -319,7 +333,8 @@ def _split(data: bytes, name: str) -> tuple[int, bytes]:
     return start, data[_PREFIX.size : start]
 
 
-def _parse_header(header: bytes) -> tuple[str, int, bool, int, tuple[int, ...]]:
+def _parse_header(header: bytes) -> State:
+    """Return the state without its arrays."""
     try:
         fields: object = json.loads(header)
     except (ValueError, RecursionError):
@@ -334,12 +349,19 @@ def _parse_header(header: bytes) -> tuple[str, int, bool, int, tuple[int, ...]]:
     if not isinstance(normalize, bool):
         raise ValueError(f"the header has normalize {normalize!r}")  # noqa: TRY004
     numbers = _METHODS[method].numbers.items()
-    return (
+    n_rows = _header_int(fields, "n_rows", 0, _MAX_COUNT)
+    run = fields.get("run")
+    if run is not None and not isinstance(run, dict):
+        raise ValueError("the header has a run that is no JSON object")
+    return State(
         method,
         _header_int(fields, "dim", 1, MAX_DIM),
         normalize,
-        _header_int(fields, "n_rows", 0, _MAX_COUNT),
+        n_rows,
         tuple(_header_int(fields, key, *limits) for key, limits in numbers),
+        (),
+        parse_table(fields.get("shards", {}), n_rows),
+        run,
     )
 
 

@@ -35,9 +35,9 @@ def half_width(spectrum, eps=1e-7):
 
 def bits(acc):
     """Everything that an accumulator knows, as values that compare bit for bit."""
-    n_rows, numbers, arrays = acc._core.state()
+    n_rows, numbers, arrays, shards = acc._core.state()
     contents = tuple(array.tobytes() for array in arrays)
-    return acc.dim, acc.normalize, n_rows, acc.method, numbers, contents
+    return acc.dim, acc.normalize, n_rows, acc.method, numbers, contents, shards
 
 
 def run_python(code, *args, timeout=120, **env):

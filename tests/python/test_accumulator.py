@@ -92,7 +92,7 @@ def test_gram_of_no_rows_is_zero():
 
 def test_column_sums_and_triangle_are_those_of_the_rows():
     z = preprocess(moderate(6, 200, 9))
-    n_rows, (exponent, *_), (column_sums, _, triangle) = accumulated(z)._core.state()
+    n_rows, (exponent, *_), (column_sums, _, triangle), _ = accumulated(z)._core.state()
     assert (n_rows, exponent) == (200, 0)
     np.testing.assert_allclose(column_sums, z.sum(axis=0), rtol=1e-12)
     np.testing.assert_allclose(triangle, (z.T @ z)[np.tril_indices(9)], rtol=1e-12)

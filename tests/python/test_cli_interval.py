@@ -140,7 +140,7 @@ from rankme.cli import main
 
 class Faulty(rankme.Accumulator):
     def spectrum(self, *, center=False):
-        n_rows, numbers, (sums, products, triangle) = self._core.state()
+        n_rows, numbers, (sums, products, triangle), _ = self._core.state()
         triangle = triangle.copy()
         triangle.view(np.uint64)[5] ^= np.uint64(1 << 51)
         self._core = _core.GramAccumulator.from_state(

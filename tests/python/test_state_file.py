@@ -44,7 +44,7 @@ def header_and_payload(acc, path):
     data = path.read_bytes()
     magic, version, header_size = struct.unpack_from("<8sII", data)
     assert magic == b"\x93RNKM\r\n\x1a"
-    assert version == 1
+    assert version == 2
     assert (16 + header_size) % 64 == 0
     assert data[-32:] == hashlib.sha256(data[:-32]).digest()
     payload = np.frombuffer(data[16 + header_size : -32], "<f8")
@@ -53,7 +53,7 @@ def header_and_payload(acc, path):
 
 def probes(acc):
     """X, from Y = G X."""
-    _, _, (_, products, _) = acc._core.state()
+    _, _, (_, products, _), _ = acc._core.state()
     return np.linalg.solve(acc.gram(), products.reshape(acc.dim, 8))
 
 
@@ -68,6 +68,7 @@ def test_the_layout_of_gram_is_the_documented_one(tmp_path):
         "n_rows": 40,
         "normalize": False,
         "seed": 0,
+        "shards": {},
     }
     z = moderate(1, 40, 5)
     sums, products, triangle = np.split(payload, [5, 45])
@@ -82,8 +83,14 @@ def test_the_layout_of_gram_is_the_documented_one(tmp_path):
 
 def test_the_layout_of_qr_is_the_documented_one(tmp_path):
     header, payload = header_and_payload(STATES["qr"], tmp_path / "a")
-    expected = {"blocks": 1, "dim": 5, "method": "qr", "n_rows": 40, "normalize": False}
-    assert header == expected
+    assert header == {
+        "blocks": 1,
+        "dim": 5,
+        "method": "qr",
+        "n_rows": 40,
+        "normalize": False,
+        "shards": {},
+    }
     factor = np.zeros((6, 6))
     factor.T[np.tril_indices(6)] = payload
     np.testing.assert_array_equal(factor, np.triu(factor))
@@ -98,3 +105,36 @@ def test_probes_of_another_seed_are_others():
     for x in (first, second):
         assert abs(x.mean()) < 0.65
         assert 0.5 < x.std() < 1.5
+
+
+def test_version_1_which_had_no_shards_is_read(tmp_path):
+    z = moderate(1, 40, 5)
+    acc = rankme.Accumulator(5, seed=3)
+    acc.update(z)
+    fields = {
+        "method": "gram",
+        "dim": 5,
+        "normalize": False,
+        "n_rows": 40,
+        "exponent": 0,
+        "seed": 3,
+        "blocks": 1,
+        "longest_block": 40,
+    }
+    header = json.dumps(fields).encode().ljust(240)
+    _, _, arrays, _ = acc._core.state()
+    data = struct.pack("<8sII", b"\x93RNKM\r\n\x1a", 1, 240) + header
+    data += b"".join(array.astype("<f8").tobytes() for array in arrays)
+    (tmp_path / "a").write_bytes(data + hashlib.sha256(data).digest())
+    old = rankme.Accumulator.load(tmp_path / "a")
+    assert old.shards == {}
+    assert bits(old) == bits(acc)
+    old.update(z, shard="a")
+    assert old.shards == {"a": 40}
+
+
+def test_a_state_takes_half_of_a_square(tmp_path):
+    acc = rankme.Accumulator(1000)
+    acc.update(moderate(1, 3, 1000), shard="a")
+    acc.save(tmp_path / "a")
+    assert (tmp_path / "a").stat().st_size == pytest.approx(4 * 1000**2, rel=0.02)

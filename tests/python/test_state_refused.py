@@ -113,6 +113,11 @@ OUT_OF_RANGE = {
     "method absent": ({"method": "absent"}, "method None"),
     "method no text": ({"method": ["gram"]}, r"method \['gram'\]"),
     "the other method": ({"method": "qr"}, "followed by bytes"),
+    "shards no object": ({"shards": ["a"]}, "shards of type list"),
+    "shards with no rows": ({"shards": {"a": 0}}, "0 rows of shard 'a'"),
+    "shards with true rows": ({"shards": {"a": True}}, "True rows of shard 'a'"),
+    "shards with more rows": ({"shards": {"a": 40, "b": 1}}, "n_rows 40, and its shards together"),
+    "run no object": ({"run": 5}, "a run that is no JSON object"),
     "no JSON": ({"raw_header": b"dim: 5"}, "header is no JSON"),
     "no text": ({"raw_header": b"\xff\xfe\xfd"}, "header is no JSON"),
     "no object": ({"raw_header": b"[5, 40]"}, "header is no JSON object"),
@@ -122,8 +127,11 @@ OUT_OF_RANGE = {
         {"payload": np.array([1.0] * (FLOATS - 1) + [-np.inf]).tobytes()},
         "NaN or infinity",
     ),
-    "newer": ({"version": 2}, "format version 2, and this rankme reads 1; a newer rankme wrote it"),
-    "version 0": ({"version": 0}, "format version 0, and this rankme reads 1$"),
+    "newer": (
+        {"version": 3},
+        "format version 3, and this rankme reads 1 to 2; a newer rankme wrote it",
+    ),
+    "version 0": ({"version": 0}, "format version 0, and this rankme reads 1 to 2$"),
 }
 
 

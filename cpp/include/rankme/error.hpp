@@ -27,6 +27,21 @@ private:
   std::optional<std::int64_t> matrix_;
 };
 
+// Two accumulators that are to be merged both hold rows of one shard.
+class DuplicateShardError : public std::invalid_argument {
+public:
+  DuplicateShardError(const std::string& shard, std::int64_t held, std::int64_t added);
+
+  const std::string& shard() const noexcept { return shard_; }
+  std::int64_t held() const noexcept { return held_; }
+  std::int64_t added() const noexcept { return added_; }
+
+private:
+  std::string shard_;
+  std::int64_t held_;
+  std::int64_t added_;
+};
+
 // An accumulator holds part of an update, because the array changed while it was being read.
 class TornError : public std::runtime_error {
 public:

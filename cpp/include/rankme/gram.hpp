@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "rankme/gram_sum.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/row_adder.hpp"
+#include "rankme/shards.hpp"
 
 namespace rankme {
 
@@ -19,18 +21,20 @@ public:
   // in; a row of zeros stays. seed: of the probes. probed: false leaves them out, which is there to
   // measure what they cost; such a sum has no spectrum.
   GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed = true);
-  GramAccumulator(GramSum sum, std::int64_t n_rows, bool normalize, std::uint64_t seed);
+  GramAccumulator(GramSum sum, std::int64_t n_rows, bool normalize, std::uint64_t seed,
+                  ShardRows shards = {});
   GramAccumulator(const GramAccumulator&) = delete;
   GramAccumulator& operator=(const GramAccumulator&) = delete;
 
   // Adds the rows of z. All or nothing: a block with a wrong width, NaN or infinity changes
-  // nothing. Safe to call from several threads.
-  void update(const MatrixView& z);
+  // nothing. Safe to call from several threads. shard: the id that the rows are counted under.
+  void update(const MatrixView& z, const std::string* shard = nullptr);
 
   // Adds the rows of z in a single pass that checks each as it goes by. False where an entry was
   // not finite: the sum is then torn and must be thrown away. For one-shot calls.
   [[nodiscard]] bool consume(const MatrixView& z, const Preparation& preparation);
 
+  // A shard that both hold is a DuplicateShardError, and nothing has changed.
   void merge(const GramAccumulator& other);
   void reset();
 
@@ -39,8 +43,10 @@ public:
   std::uint64_t seed() const { return seed_; }
   const std::vector<double>& probes() const { return probes_; }
   std::int64_t n_rows() const;
-  // The sum of all rows so far; their number, read at the same instant, goes to *n_rows.
-  GramSum total(std::int64_t* n_rows) const;
+  ShardRows shards() const;
+  // The sum of all rows so far; their number and where they came from, read at the same instant,
+  // go to *n_rows and *shards.
+  GramSum total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
   // The same without a copy, at the end of a one-shot call: ends the accumulator.
   GramSum take() &&;
 
@@ -71,6 +77,7 @@ private:
   bool probed_ = true;
   std::vector<double> probes_;
   std::int64_t n_rows_ = 0;
+  ShardRows shards_;
   bool torn_ = false;
   std::vector<Partial> partials_;
   mutable std::mutex mutex_;

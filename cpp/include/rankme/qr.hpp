@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "rankme/block.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/shards.hpp"
 
 namespace rankme {
 
@@ -48,12 +50,12 @@ public:
 
   // As GramAccumulator. Means::none leaves the ones out, and centring with them.
   QrAccumulator(std::int64_t dim, bool normalize, Means means);
-  QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize);
+  QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize, ShardRows shards = {});
   QrAccumulator(const QrAccumulator&) = delete;
   QrAccumulator& operator=(const QrAccumulator&) = delete;
 
   // As those of GramAccumulator; and no entry may exceed 2^1000, since sums of them would overflow.
-  void update(const MatrixView& z);
+  void update(const MatrixView& z, const std::string* shard = nullptr);
   [[nodiscard]] bool consume(const MatrixView& z, const UnitScale* column_scales);
   void merge(const QrAccumulator& other);
   void reset();
@@ -61,7 +63,8 @@ public:
   std::int64_t dim() const { return factor_.dim; }
   bool normalize() const { return normalize_; }
   std::int64_t n_rows() const;
-  QrFactor total(std::int64_t* n_rows) const;
+  ShardRows shards() const;
+  QrFactor total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
   QrFactor take() &&;
 
 private:
@@ -73,6 +76,7 @@ private:
 
   bool normalize_;
   std::int64_t n_rows_ = 0;
+  ShardRows shards_;
   bool torn_ = false;
   QrFactor factor_;
   std::vector<double> block_;

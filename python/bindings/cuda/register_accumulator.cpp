@@ -1,6 +1,7 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,9 +23,9 @@ using unlock = py::call_guard<Unlocked>;
 
 // As in _core: the GIL goes first, the accumulator's lock is taken after.
 template <class Accumulator>
-void update(Accumulator& self, const ArrayView& z) {
+void update(Accumulator& self, const ArrayView& z, const std::optional<std::string>& shard) {
   const Unlocked unlocked;
-  self.update(source_of(z, self.device()));
+  self.update(source_of(z, self.device()), shard ? &*shard : nullptr);
 }
 
 template <class Accumulator>
@@ -48,7 +49,8 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name) {
       .def_property_readonly("n_rows",
                              py::cpp_function([](const Accumulator& self) { return self.n_rows(); },
                                               py::is_method(py::none()), unlock()))
-      .def("update", &update<Accumulator>, py::arg("z"))
+      .def_property_readonly("shards", &shards_of<Accumulator>)
+      .def("update", &update<Accumulator>, py::arg("z"), py::arg("shard") = py::none())
       .def("merge", py::overload_cast<const Accumulator&>(&Accumulator::merge), py::arg("other"),
            unlock())
       .def("reset", &Accumulator::reset, unlock())
@@ -65,20 +67,22 @@ std::unique_ptr<GramAccumulator> make_gram(std::int64_t dim, bool normalize, std
 std::unique_ptr<GramAccumulator> load_gram(std::int64_t dim, bool normalize, std::int64_t n_rows,
                                            const py::tuple& numbers, const Doubles& column_sums,
                                            const Doubles& probe_products, const Doubles& triangle,
-                                           int device, const std::string& precision) {
+                                           ShardRows shards, int device,
+                                           const std::string& precision) {
   const Precision arithmetic = precision_of(precision);
   const GramSum sum = sum_of(dim, numbers, column_sums, probe_products, triangle);
   const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return std::make_unique<GramAccumulator>(sum, n_rows, normalize, seed, device, arithmetic);
+  return std::make_unique<GramAccumulator>(sum, n_rows, normalize, seed, device, arithmetic,
+                                           std::move(shards));
 }
 
 std::unique_ptr<QrAccumulator> load_qr(std::int64_t dim, bool normalize, std::int64_t n_rows,
                                        const py::tuple& numbers, const Doubles& triangle,
-                                       int device) {
+                                       ShardRows shards, int device) {
   const QrFactor factor = qr_from_state(dim, numbers, triangle);
   const Unlocked unlocked;
-  return std::make_unique<QrAccumulator>(factor, n_rows, normalize, device);
+  return std::make_unique<QrAccumulator>(factor, n_rows, normalize, device, std::move(shards));
 }
 
 }  // namespace
@@ -99,7 +103,7 @@ void register_accumulator(py::module_& m) {
       .def_static("from_state", &load_gram, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
                   py::arg("numbers"), py::arg("column_sums").noconvert(),
                   py::arg("probe_products").noconvert(), py::arg("triangle").noconvert(),
-                  py::arg("device"), py::arg("precision"));
+                  py::arg("shards"), py::arg("device"), py::arg("precision"));
   register_kind<QrAccumulator>(m, "QrAccumulator")
       .def(py::init([](std::int64_t dim, bool normalize, int device) {
              const Unlocked unlocked;
@@ -109,7 +113,8 @@ void register_accumulator(py::module_& m) {
            py::arg("dim"), py::arg("normalize"), py::arg("device"))
       .def("state", &qr_state<QrAccumulator>)
       .def_static("from_state", &load_qr, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
-                  py::arg("numbers"), py::arg("triangle").noconvert(), py::arg("device"));
+                  py::arg("numbers"), py::arg("triangle").noconvert(), py::arg("shards"),
+                  py::arg("device"));
 }
 
 }  // namespace rankme::bindings::cuda

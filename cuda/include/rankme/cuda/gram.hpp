@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "rankme/cuda/buffer.hpp"
@@ -11,6 +12,7 @@
 #include "rankme/cuda/source.hpp"
 #include "rankme/cuda/syrk.hpp"
 #include "rankme/gram_sum.hpp"
+#include "rankme/shards.hpp"
 #include "rankme/values.hpp"
 
 namespace rankme::cuda {
@@ -89,18 +91,17 @@ public:
   GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, int device,
                   Precision precision);
   GramAccumulator(const GramSum& sum, std::int64_t n_rows, bool normalize, std::uint64_t seed,
-                  int device, Precision precision);
+                  int device, Precision precision, ShardRows shards = {});
   ~GramAccumulator();
   GramAccumulator(const GramAccumulator&) = delete;
   GramAccumulator& operator=(const GramAccumulator&) = delete;
 
   // Adds the rows. All or nothing: after any exception the accumulator is what it was. Returns when
-  // the rows have been read, so that their memory may be overwritten.
-  void update(const Source& source);
-  // Through the host where the other one is on another device.
+  // the rows have been read, so that their memory may be overwritten. shard: the id that the rows
+  // are counted under.
+  void update(const Source& source, const std::string* shard = nullptr);
+  // Through the host. A shard that both hold is a DuplicateShardError, and nothing has changed.
   void merge(const GramAccumulator& other);
-  // Of an accumulator on the host, whose other settings must be the same.
-  void merge(const GramSum& sum, std::int64_t n_rows, bool normalize, std::uint64_t seed);
   void reset();
 
   std::int64_t dim() const { return dim_; }
@@ -111,7 +112,10 @@ public:
   std::int64_t n_rows() const;
   // How many rows went through tensor cores, of those that came by update().
   std::int64_t fast_rows() const;
-  GramSum total(std::int64_t* n_rows) const;
+  ShardRows shards() const;
+  // The sum of all rows so far; their number and where they came from, read at the same instant,
+  // go to *n_rows and *shards.
+  GramSum total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
   // As singular_values() of the host's accumulator; the eigenvalues come from the device.
   SingularValues spectrum(bool center, std::int64_t* n_rows) const;
 
@@ -123,8 +127,6 @@ private:
   // Made with the device current.
   struct OnDevice;
 
-  void require_mergeable(std::int64_t dim, bool normalize, std::uint64_t seed) const;
-
   std::int64_t dim_;
   bool normalize_;
   std::uint64_t seed_;
@@ -132,6 +134,7 @@ private:
   PassOptions options_;
   std::int64_t n_rows_ = 0;
   std::int64_t fast_rows_ = 0;
+  ShardRows shards_;
   std::unique_ptr<OnDevice> state_;
   mutable std::mutex mutex_;
 };

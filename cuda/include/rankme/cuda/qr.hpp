@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/source.hpp"
 #include "rankme/qr.hpp"
+#include "rankme/shards.hpp"
 #include "rankme/values.hpp"
 
 namespace rankme::cuda {
@@ -19,18 +21,17 @@ public:
   using Means = rankme::QrAccumulator::Means;
 
   QrAccumulator(std::int64_t dim, bool normalize, Means means, int device);
-  QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device);
+  QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device,
+                ShardRows shards = {});
   ~QrAccumulator();
   QrAccumulator(const QrAccumulator&) = delete;
   QrAccumulator& operator=(const QrAccumulator&) = delete;
 
   // All or nothing, as GramAccumulator::update. No entry may exceed 2^1000.
-  void update(const Source& source);
+  void update(const Source& source, const std::string* shard = nullptr);
   // The same with what a one-shot call does to its rows.
-  void update(const Source& source, const Recipe& recipe);
+  void update(const Source& source, const Recipe& recipe, const std::string* shard = nullptr);
   void merge(const QrAccumulator& other);
-  // Of an accumulator on the host.
-  void merge(const QrFactor& factor, std::int64_t n_rows, bool normalize);
   void reset();
 
   std::int64_t dim() const { return dim_; }
@@ -38,7 +39,8 @@ public:
   bool normalize() const { return normalize_; }
   int device() const { return device_; }
   std::int64_t n_rows() const;
-  QrFactor total(std::int64_t* n_rows) const;
+  ShardRows shards() const;
+  QrFactor total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
   SingularValues spectrum(bool center, std::int64_t* n_rows) const;
 
 private:
@@ -48,6 +50,7 @@ private:
   int device_;
   std::int64_t n_rows_ = 0;
   std::int64_t blocks_ = 0;
+  ShardRows shards_;
   DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
   mutable std::mutex mutex_;
 };
