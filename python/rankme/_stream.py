@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rankme._spectrum import Spectrum
     from rankme.sources import RowSource
 
-__all__ = ["Meter", "NoMeter", "source_bytes", "spectrum_of_source"]
+__all__ = ["Meter", "NoMeter", "not_finite", "source_bytes", "spectrum_of_source"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
@@ -142,7 +142,7 @@ def _stream_rows(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
             try:
                 accumulator.update(rows)
             except NonFiniteError as error:
-                raise _not_finite(shard, first + error.row, error.column, error.value) from error
+                raise not_finite(shard, first + error.row, error.column, error.value) from error
             meter.advance(rows.nbytes)
     _check_count(source, accumulator.n_rows)
     meter.stage("eigenvalues")
@@ -183,7 +183,7 @@ def _spectrum_of_matrix(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
         row = error.row
         for shard in source.shards:
             if row < shard.n_rows:
-                raise _not_finite(shard, row, error.column, error.value) from error
+                raise not_finite(shard, row, error.column, error.value) from error
             row -= shard.n_rows
         raise
 
@@ -202,12 +202,13 @@ def _first_not_finite(source: RowSource) -> BadDataError:
             finite = np.isfinite(block)
             if not finite.all():
                 row, column = (int(index) for index in np.argwhere(~finite)[0])
-                return _not_finite(shard, first + row, column, float(block[row, column]))
+                return not_finite(shard, first + row, column, float(block[row, column]))
             first += len(block)
     return BadDataError(source.name, "changed while it was read")
 
 
-def _not_finite(shard: RowSource, row: int, column: int, value: float) -> BadDataError:
+def not_finite(shard: RowSource, row: int, column: int, value: float) -> BadDataError:
+    """Return the error that says where in a shard NaN or infinity stands."""
     return BadDataError(
         shard.name,
         f"{shard.where(row)}, column {column} (counted from 0) is {value}; every entry must be "

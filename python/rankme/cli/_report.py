@@ -82,7 +82,7 @@ def _lines(score: Score) -> dict[str, str]:
         "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of min(N, K) = {bound}",
         "rows N": f"{spectrum.n_rows}",
         "columns K": f"{spectrum.n_cols}",
-        "dtype": score.dtype,
+        **({} if score.dtype is None else {"dtype": score.dtype}),
         "eps": f"{score.settings.eps:g}",
         "centred": "yes" if spectrum.center else "no",
         "normalised": "yes" if spectrum.normalize else "no",

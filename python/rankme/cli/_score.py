@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankme.cli._paths import check_paths, open_paths
+from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints
 from rankme.cli._text import print_error, print_warning
 from rankme.cli._threads import require_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rankme.cli._resume import Checkpoints
     from rankme.cli._stream import Score, Settings
 
-__all__ = ["HELP", "score"]
+__all__ = ["BAD_DATA", "HELP", "check_eps", "score"]
 
 HELP = (
     "Score embeddings, a row each: every path by itself, or pooled. A folder or a quoted pattern "
@@ -31,7 +33,8 @@ HELP = (
 BAD_DATA = 1
 
 
-def _check_eps(eps: float) -> float:
+def check_eps(eps: float) -> float:
+    """Take an eps outside 0 to 1 for wrong usage."""
     from rankme._arrays import as_eps  # noqa: PLC0415
 
     try:
@@ -110,7 +113,7 @@ def score(
     ] = None,
     eps: Annotated[
         float,
-        typer.Option(callback=_check_eps, help="Added to each p_k; 0 gives the effective rank."),
+        typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
     ] = 1e-7,
     center: Annotated[bool, typer.Option("--center", help="Subtract the column means.")] = False,
     normalize: Annotated[
@@ -152,6 +155,8 @@ def score(
             help="Draw the singular values of the one set into this file, such as out.png.",
         ),
     ] = None,
+    state: StateOption = None,
+    checkpoint_every: CheckpointOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a set, each on one line.")
     ] = False,
@@ -168,6 +173,7 @@ def score(
             f"of them",
             param_hint="'--plot'",
         )
+    checkpoints = as_checkpoints(state, checkpoint_every, len(groups), method.value)
     settings = Settings(
         eps=eps,
         center=center,
@@ -178,7 +184,7 @@ def score(
     )
     status = shown = 0
     for group in groups:
-        result = _score_group(group, column, settings)
+        result = _score_group(group, column, settings, checkpoints)
         if result is None:
             status = BAD_DATA
             continue
@@ -215,10 +221,16 @@ def _names(paths: Sequence[str]) -> str:
     return " + ".join(paths)
 
 
-def _score_group(paths: Sequence[str], column: str | None, settings: Settings) -> Score | None:
+def _score_group(
+    paths: Sequence[str],
+    column: str | None,
+    settings: Settings,
+    checkpoints: Checkpoints | None,
+) -> Score | None:
     """Score paths as one set; print what is wrong with them and return None where that fails."""
     from rankme._stream import source_bytes  # noqa: PLC0415
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
+    from rankme.cli._resume import score_resumed  # noqa: PLC0415
     from rankme.cli._stream import score_source  # noqa: PLC0415
 
     source = open_paths(paths, column)
@@ -227,7 +239,9 @@ def _score_group(paths: Sequence[str], column: str | None, settings: Settings) -
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
-            return score_source(source, tuple(paths), settings, meter)
+            if checkpoints is None:
+                return score_source(source, tuple(paths), settings, meter)
+            return score_resumed(source, tuple(paths), settings, meter, checkpoints)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         print_error(_describe(error, paths))
         return None

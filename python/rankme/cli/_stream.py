@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rankme._stream import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "Settings", "score_source"]
+__all__ = ["Score", "Settings", "score_source", "score_spectrum"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Score:
     """
 
     paths: tuple[str, ...]
-    dtype: str
+    dtype: str | None
     settings: Settings
     spectrum: Spectrum
     rankme: float
@@ -77,13 +77,21 @@ def score_source(
         device=settings.device,
         meter=meter,
     )
+    dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
+    return score_spectrum(result, paths, settings, dtype)
+
+
+def score_spectrum(
+    result: Spectrum, paths: tuple[str, ...], settings: Settings, dtype: str | None
+) -> Score:
+    """Score a spectrum; ``dtype`` is that of its rows, or None where nobody knows it any more."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rankme = score_of(result, settings.eps, stacklevel=1)
     low, high = result.rankme_bounds(eps=settings.eps)
     return Score(
         paths=paths,
-        dtype=",".join(sorted({shard.dtype.name for shard in source.shards})),
+        dtype=dtype,
         settings=settings,
         spectrum=result,
         rankme=rankme,

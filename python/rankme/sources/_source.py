@@ -42,6 +42,11 @@ class Identity:
     version: str
     column: str | None = None
 
+    @property
+    def shard(self) -> str:
+        """The id of the shard in an accumulator: its name, and the column after a ``#``."""
+        return self.name if self.column is None else f"{self.name}#{self.column}"
+
 
 class RowSource(ABC):
     """A set of embeddings that is read as a stream of row blocks.

@@ -1,0 +1,119 @@
+"""``rankme merge``."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rankme.cli._score import BAD_DATA, check_eps
+from rankme.cli._text import print_error, print_warning
+from rankme.cli._threads import require_threads
+
+if TYPE_CHECKING:
+    from rankme import Accumulator
+    from rankme.cli._stream import Score
+
+__all__ = ["HELP", "merge"]
+
+HELP = (
+    "Merge saved states, of 'rankme score --state' or Accumulator.save, and score all their rows "
+    "as one set. A shard that two of them hold is refused. One part is in memory at a time."
+)
+
+
+def _check_output(path: Path | None) -> Path | None:
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"{path.parent} is no folder")
+    return path
+
+
+def merge(
+    *,
+    parts: Annotated[
+        list[Path],
+        typer.Argument(metavar="PART", exists=True, dir_okay=False, help="Saved states."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            callback=_check_output,
+            help="Save the merged state here; it can be merged again.",
+        ),
+    ] = None,
+    eps: Annotated[
+        float,
+        typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
+    ] = 1e-7,
+    center: Annotated[bool, typer.Option("--center", help="Subtract the column means.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Print the related metrics of the same spectrum.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on one line.")
+    ] = False,
+) -> int:
+    """Merge parts and print the score; return the exit status."""
+    from rankme.cli import _report  # noqa: PLC0415
+
+    require_threads()
+    paths = tuple(map(str, parts))
+    try:
+        total = _merged(paths)
+        if output is not None:
+            _save(total, output)
+        result = _score(total, paths, eps=eps, center=center)
+    except OSError as error:
+        print_error(f"{error.filename}: {error.strerror or error}")
+        return BAD_DATA
+    except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
+        print_error(str(error) or "out of memory")
+        return BAD_DATA
+    if as_json:
+        _report.print_json(result, pool=True, metrics=metrics)
+    else:
+        _report.print_text(result, metrics=metrics)
+    for warning in result.warnings:
+        print_warning(f"{' + '.join(paths)}: {warning}")
+    return 0
+
+
+def _merged(paths: tuple[str, ...]) -> Accumulator:
+    total = _load(paths[0])
+    for path in paths[1:]:
+        part = _load(path)
+        try:
+            total.merge(part)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+    return total
+
+
+def _load(path: str) -> Accumulator:
+    from rankme._run import load_finished  # noqa: PLC0415
+
+    return load_finished(path)
+
+
+def _save(total: Accumulator, output: Path) -> None:
+    try:
+        total.save(output)
+    except OSError as error:
+        reason = f"the merged state was not written: {error.strerror or error}"
+        raise OSError(error.errno, reason, str(output)) from error
+
+
+def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bool) -> Score:
+    from rankme.cli._stream import Settings, score_spectrum  # noqa: PLC0415
+
+    settings = Settings(
+        eps=eps, center=center, normalize=total.normalize, method=total.method, rtol=0
+    )
+    try:
+        spectrum = total.spectrum(center=center)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{' + '.join(paths)}: {error}") from error
+    return score_spectrum(spectrum, paths, settings, dtype=None)
