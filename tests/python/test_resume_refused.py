@@ -9,8 +9,9 @@ import pytest
 
 import rankme
 from command import error_line, run
+from helpers import sparse_npy
 from oracles import moderate
-from runs import record, rows_in
+from runs import record, rows_in, running, wait_for_rows
 
 
 @pytest.fixture
@@ -181,3 +182,21 @@ def test_columns_of_one_file_are_shards_of_their_own():
     begin("two.h5", "--column", "a")
     assert "two.h5#a, which is not among the files now" in refused("two.h5", "--column", "b")
     assert rows_in(Path("run.rankme")) == 30
+
+
+def test_a_shard_that_vanishes_keeps_the_rows_before_it(folder):
+    # Long enough that the run is still in it when the other shard goes.
+    sparse_npy(folder / "part-0.npy", 400_000, 512)
+    np.save("part-1.npy", moderate(1, 30, 512))
+    state = folder / "run.rankme"
+    paths = ["--pool", "part-0.npy", "part-1.npy"]
+    with running(*paths, "--state", state, "--checkpoint-every", 0.1) as process:
+        assert wait_for_rows(process, state, 0)
+        shard = Path("part-1.npy").rename("away.npy")
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert errors.startswith("rankme: error: ")
+    assert "part-1.npy" in errors
+    assert rankme.Accumulator.load(state).shards == {str(folder / "part-0.npy"): 400_000}
+    shard.rename("part-1.npy")
+    assert begin(*paths)["n_rows"] == 400_030
