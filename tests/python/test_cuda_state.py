@@ -89,6 +89,35 @@ def test_merging_what_does_not_fit_changes_nothing():
     assert bits(acc) == before
 
 
+@pytest.mark.parametrize("method", ["gram", "qr"])
+def test_shards_go_where_the_rows_go(method, tmp_path):
+    acc = rankme.Accumulator(17, method=method, device=DEVICE)
+    for shard in ("a", "b", "a"):
+        acc.update(on_gpu(moderate(8, 40, 17)), shard=shard)
+    bad = moderate(9, 40, 17)
+    bad[3, 5] = np.nan
+    with pytest.raises(rankme.NonFiniteError):
+        acc.update(on_gpu(bad), shard="c")
+    assert acc.shards == {"a": 80, "b": 40}
+    acc.save(tmp_path / "a.rankme")
+    for other in (
+        acc.copy(),
+        acc.copy(device="cpu"),
+        rankme.Accumulator.load(tmp_path / "a.rankme"),
+    ):
+        assert other.shards == acc.shards
+        before = bits(acc)
+        with pytest.raises(ValueError, match=r"both hold rows of shard 'a' \(80 and 80\)"):
+            acc.merge(other)
+        assert bits(acc) == before
+    more = rankme.Accumulator(17, method=method, device=DEVICE)
+    more.update(moderate(8, 40, 17), shard="d")
+    acc += more
+    assert (acc.shards, acc.n_rows) == ({"a": 80, "b": 40, "d": 40}, 160)
+    acc.reset()
+    assert acc.shards == {}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_reset(kind):
     acc = make(kind)
@@ -162,7 +191,7 @@ def test_a_wrong_entry_of_the_gram_matrix_is_noticed():
 @pytest.mark.parametrize("k", [1, 7, 300])
 def test_the_probes_are_those_of_the_cpu(k):
     z = moderate(7, 400, k)
-    (_, _, gpu), (_, _, cpu) = (
+    (_, _, gpu, _), (_, _, cpu, _) = (
         accumulated(z, device=device)._core.state() for device in (DEVICE, "cpu")
     )
     np.testing.assert_allclose(gpu[0], cpu[0], rtol=1e-12, atol=1e-10)

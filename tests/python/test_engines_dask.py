@@ -51,7 +51,9 @@ def client():
 
 @pytest.mark.usefixtures("client")
 def test_files(shards, expected):
-    assert_same(rankme_dask.accumulate(shards, rows_per_task=5_000), expected)
+    acc = rankme_dask.accumulate(shards, rows_per_task=5_000)
+    assert_same(acc, expected)
+    assert acc.shards == {str(path): ROWS // 3 for path in shards}
     assert rankme_dask.score(shards, center=True) == pytest.approx(
         expected.score(center=True), rel=1e-12
     )

@@ -59,6 +59,7 @@ def runs_task(process):
 def test_files(shards, expected):
     acc = rankme_ray.accumulate(shards, rows_per_task=5_000)
     assert_same(acc, expected)
+    assert acc.shards == {str(path): ROWS // 3 for path in shards}
     assert rankme_ray.score(shards, center=True) == pytest.approx(
         expected.score(center=True), rel=1e-12
     )

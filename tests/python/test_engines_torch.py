@@ -75,6 +75,29 @@ def test_scales_are_brought_together():
         assert bits(total) == bits(same) == bits(mine + yours)
 
 
+def reduce_shards(rank, by_rank):
+    acc = rankme.Accumulator(3)
+    for shard in by_rank[rank]:
+        acc.update(np.eye(3), shard=shard)
+    own = acc.shards
+    try:
+        return rankme_torch.all_reduce(acc).shards
+    finally:
+        assert acc.shards == own
+
+
+def test_the_shards_of_all_ranks_come_together():
+    by_rank = [["a", "b"], [], ["c", "d\u00e9j\u00e0 \udcff", "c"]]
+    total = {"a": 3, "b": 3, "c": 6, "d\u00e9j\u00e0 \udcff": 3}
+    assert on_ranks(3, reduce_shards, by_rank) == [total] * 3
+
+
+def test_a_shard_on_two_ranks_is_an_error_on_every_rank():
+    for error in on_ranks(3, reduce_shards, [["a", "b"], ["c"], ["b"]]):
+        assert isinstance(error, ValueError)
+        assert "both hold rows of shard 'b' (3 and 3)" in str(error)
+
+
 def no_rows(_rank):
     return rankme_torch.all_reduce(rankme.Accumulator(3))
 

@@ -15,7 +15,7 @@ from rankme.distributed._partials import (
     restored,
     scored,
 )
-from rankme.distributed._parts import ROWS_PER_TASK, is_paths, partial_of_part, parts_of
+from rankme.distributed._parts import ROWS_PER_TASK, is_paths, partial_of_part, parts_of, whole
 from rankme.sources._errors import require
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def accumulate(
     Returns
     -------
     rankme.Accumulator
+        Of files, its `shards` are these, so that what was scored before cannot be merged again.
 
     Raises
     ------
@@ -117,15 +118,19 @@ def accumulate(
     """
     settings = Settings(normalize=bool(normalize), method=method, seed=seed)
     if is_paths(data):
+        parts = parts_of(data, column, rows_per_task)
         read = dask.delayed(partial_of_part)
-        partials = [read(part, settings) for part in parts_of(data, column, rows_per_task)]
-    else:
-        take = dask.delayed(partial)
-        partials = [take(blocks, settings) for blocks in _block_groups(data)]
+        return whole(_reduce([read(part, settings) for part in parts]), parts)
+    take = dask.delayed(partial)
+    return restored(_reduce([take(blocks, settings) for blocks in _block_groups(data)]))
+
+
+def _reduce(partials: list[Any]) -> bytes | None:
     merge = dask.delayed(merged)
     while len(partials) > 1:
         partials = [merge(list(group)) for group in groups_of(partials, FAN_IN)]
-    return restored(partials[0].compute())
+    result: bytes | None = partials[0].compute()
+    return result
 
 
 def _block_groups(data: Any) -> list[list[Any]]:

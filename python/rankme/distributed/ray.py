@@ -19,7 +19,14 @@ from rankme.distributed._partials import (
     restored,
     scored,
 )
-from rankme.distributed._parts import ROWS_PER_TASK, Part, is_paths, partial_of_part, parts_of
+from rankme.distributed._parts import (
+    ROWS_PER_TASK,
+    Part,
+    is_paths,
+    partial_of_part,
+    parts_of,
+    whole,
+)
 from rankme.sources._errors import require
 
 if TYPE_CHECKING:
@@ -108,6 +115,7 @@ def accumulate(
     Returns
     -------
     rankme.Accumulator
+        Of files, its `shards` are these, so that what was scored before cannot be merged again.
 
     Raises
     ------
@@ -126,7 +134,8 @@ def accumulate(
     settings = Settings(normalize=bool(normalize), method=method, seed=seed)
     options = dict(ray_remote_args or {})
     if is_paths(data):
-        return restored(_reduce_files(parts_of(data, column, rows_per_task), settings, options))
+        parts = parts_of(data, column, rows_per_task)
+        return whole(_reduce_files(parts, settings, options), parts)
     if not hasattr(data, "map_batches"):
         raise TypeError(f"data must be a ray.data.Dataset or paths, not {type_name(data)}")
     return restored(_reduce_dataset(data, column, settings, rows_per_task, options))

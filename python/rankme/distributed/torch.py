@@ -14,12 +14,14 @@ Nothing is gathered: a rank sends and receives what an all-reduce of K(K+1)/2 nu
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rankme import Accumulator
 from rankme._arrays import as_index, type_name
+from rankme._shards import duplicate_shard, encoded
 from rankme.sources._errors import require
 
 if TYPE_CHECKING:
@@ -56,8 +58,8 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     Returns
     -------
     rankme.Accumulator
-        All rows of all ranks. With gloo and NCCL, the same bits on every rank. Sums of a power-of-
-        two scale are brought to the largest scale first, which is exact.
+        All rows and shards of all ranks. With gloo and NCCL, the same bits on every rank. Sums of a
+        power-of-two scale are brought to the largest scale first, which is exact.
 
     Raises
     ------
@@ -65,7 +67,8 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
         If `acc` is no accumulator.
     ValueError
         If `dim`, `normalize` or `seed` differ among the ranks: on every rank, with the extremes. If
-        `method` is another one, or this process is no member of `group`.
+        two ranks hold rows of the same shard: on every rank, with its name. If `method` is another
+        one, or this process is no member of `group`.
     RuntimeError
         If another rank came with something that cannot be reduced; that rank has the reason. And
         whatever the backend raises where a rank has died.
@@ -85,11 +88,12 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     place = torch.device(_default_device(group) if device is None else device)
     offer, problem = _prepare(acc, place)
     facts = _agree(offer, problem, group, place)
+    shards = _joined(offer, group, place)
     _scale_to(offer, facts.exponent)
     for tensor in offer.tensors:
         _sum(tensor, offer.staging, group)
     # A problem of this rank has raised above, so that acc is what it should be.
-    return _result(offer, facts, acc.device)
+    return _result(offer, facts, shards, acc.device)
 
 
 class _Offer(NamedTuple):
@@ -184,6 +188,25 @@ def _require_same(high: list[int], low: list[int]) -> None:
             raise ValueError(f"{name} of the accumulators differs among the ranks{extremes}")
 
 
+def _joined(offer: _Offer, group: Any, place: Any) -> dict[str, int]:
+    """Gather the tables of shards, which are small, and refuse a shard that is in two of them."""
+    assert offer.state is not None  # noqa: S101
+    own = json.dumps(dict(offer.state.shards)).encode("ascii")
+    (size,) = _exchange([len(own)], dist.ReduceOp.MAX, group, place)
+    if size == len(b"{}"):
+        return {}
+    padded = torch.frombuffer(bytearray(own.ljust(size)), dtype=torch.uint8).to(place)
+    tables = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(tables, padded, group=group)
+    total: dict[str, int] = {}
+    for table in tables:
+        shards = json.loads(table.cpu().numpy().tobytes())
+        for shard in sorted(total.keys() & shards.keys()):
+            raise ValueError(duplicate_shard(encoded(shard), total[shard], shards[shard]))
+        total.update(shards)
+    return total
+
+
 def _scale_to(offer: _Offer, exponent: int) -> None:
     """Bring the arrays to the scale of 2**exponent, which moves exponents only."""
     assert offer.state is not None  # noqa: S101
@@ -203,11 +226,11 @@ def _sum(tensor: Any, staging: Any, group: Any) -> None:
     tensor.copy_(moved)
 
 
-def _result(offer: _Offer, facts: _Facts, device: str) -> Accumulator:
+def _result(offer: _Offer, facts: _Facts, shards: dict[str, int], device: str) -> Accumulator:
     state = offer.state
     assert state is not None  # noqa: S101
     numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
-    total = state._replace(n_rows=facts.n_rows, numbers=numbers)
+    total = state._replace(n_rows=facts.n_rows, numbers=numbers, shards=shards)
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 
 

@@ -1,0 +1,61 @@
+"""The ranges of files that tasks read: each is in the result once, or there is no result."""
+
+import numpy as np
+import pytest
+
+import rankme
+from engines import assert_same, embeddings, one_process, write_shards
+from rankme.distributed._partials import Settings, merged
+from rankme.distributed._parts import partial_of_part, parts_of, whole
+
+SETTINGS = Settings(normalize=False, method="gram", seed=0)
+
+
+@pytest.fixture
+def z():
+    return embeddings(700, 9)
+
+
+@pytest.fixture
+def parts(z, tmp_path):
+    return parts_of(write_shards(tmp_path, z, 2), None, 100)
+
+
+def test_the_shards_of_the_result_are_the_files(z, parts, tmp_path):
+    acc = whole(merged([partial_of_part(part, SETTINGS) for part in parts]), parts)
+    assert_same(acc, one_process(z))
+    assert acc.shards == {str(tmp_path / f"shard-{i}.npy"): 350 for i in range(2)}
+
+
+def test_a_result_cannot_be_merged_with_one_of_the_same_file(parts, tmp_path):
+    acc = whole(merged([partial_of_part(part, SETTINGS) for part in parts]), parts)
+    path = tmp_path / "shard-1.npy"
+    alone = rankme.Accumulator(9)
+    alone.update(np.load(path), shard=rankme.open_source(path).identity.shard)
+    with pytest.raises(ValueError, match=r"both hold rows of shard '.*shard-1.npy' \(350 and 350"):
+        acc.merge(alone)
+
+
+def test_a_range_that_comes_twice_is_refused(parts):
+    first, second = (partial_of_part(part, SETTINGS) for part in parts[:2])
+    with pytest.raises(ValueError, match=r"shard-0.npy\[0:87\]' \(87 and 87\)"):
+        merged([first, second, first])
+
+
+def test_a_range_that_was_lost_is_noticed(parts):
+    most = merged([partial_of_part(part, SETTINGS) for part in parts[1:]])
+    with pytest.raises(RuntimeError, match=r"of 7 ranges; wanted 700 of 8; missing: .*\[0:87\]"):
+        whole(most, parts)
+
+
+def test_a_range_that_is_too_short_is_noticed(parts):
+    short = [parts[0]._replace(stop=80), *parts[1:]]
+    result = merged([partial_of_part(part, SETTINGS) for part in short])
+    with pytest.raises(RuntimeError, match=r"693 rows of 8 ranges; wanted 700 of 8"):
+        whole(result, parts)
+
+
+def test_what_nobody_asked_for_is_noticed(parts):
+    result = merged([partial_of_part(part, SETTINGS) for part in parts])
+    with pytest.raises(RuntimeError, match="wanted 613 of 7; missing: none"):
+        whole(result, parts[1:])
