@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -209,10 +210,16 @@ void merges_and_moves() {
   CHECK(same_bits(copy.total(&n_rows), sum));
   part->merge(*part);
   CHECK(part->n_rows() == 1200);
+  const std::string shard = "a";
+  part->update(head, &shard);
+  other->update(tail, &shard);
+  CHECK((part->shards() == rankme::ShardRows{{"a", 200}}));
+  CHECK_THROWS(part->merge(*other), rankme::DuplicateShardError, "'a'");
+  CHECK(part->n_rows() == 1400);
   const std::unique_ptr<GramAccumulator> wider(make(z.cols + 1));
   CHECK_THROWS(part->merge(*wider), std::invalid_argument, "dim");
   part->reset();
-  CHECK(part->n_rows() == 0);
+  CHECK(part->n_rows() == 0 && part->shards().empty());
   CHECK_THROWS(part->spectrum(false, &n_rows), std::invalid_argument, "no rows");
 }
 

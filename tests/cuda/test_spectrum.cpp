@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "check.hpp"
@@ -150,13 +151,17 @@ void qr_refuses_and_keeps() {
   bad.set(88, 9, std::nan(""));
   Rows large(z, DType::float64);
   large.set(0, 0, 0x1p1001);
+  const std::string shard = "a";
   QrAccumulator device(10, false, QrAccumulator::Means::kept, 0);
-  device.update(good.on_device());
+  device.update(good.on_device(), &shard);
   std::int64_t n_rows = 0;
   const std::vector<double> before = device.total(&n_rows).packed();
-  CHECK_THROWS(device.update(bad.on_device()), rankme::NonFiniteError, "Z[88, 9] is nan");
+  const std::string other = "b";
+  CHECK_THROWS(device.update(bad.on_device(), &other), rankme::NonFiniteError, "Z[88, 9] is nan");
   CHECK_THROWS(device.update(large.on_host()), std::invalid_argument, "2^1000");
+  CHECK_THROWS(device.merge(device), rankme::DuplicateShardError, "'a'");
   CHECK(device.total(&n_rows).packed() == before && n_rows == 90);
+  CHECK((device.shards() == rankme::ShardRows{{"a", 90}}));
   device.reset();
   CHECK_THROWS(device.spectrum(false, &n_rows), std::invalid_argument, "no rows");
 }
