@@ -4,10 +4,11 @@
 
 For each format a file of float32 rows is written to a temporary folder. One process then measures,
 in turns: the reader alone (every block read, none used), the kernel alone (blocks of the same size
-that lie in memory), and both together, which is `rankme.score(path)`. Another one runs the command
-and reports its largest resident memory. Where Parquet is among the formats, `pyarrow.parquet`'s
-`read_table` followed by NumPy's float64 Gram matrix and its eigenvalues takes turns with
-`rankme.score` as well. Prints Markdown.
+that lie in memory), and both together, which is `rankme.score(path)`. The share "of the cores" is
+that of the rate at which no core would ever wait: reader and kernel need so much processor time,
+and there are so many cores. Another process runs the command and reports its largest resident
+memory. Where Parquet is among the formats, `pyarrow.parquet`'s `read_table` followed by NumPy's
+float64 Gram matrix and its eigenvalues takes turns with `rankme.score` as well. Prints Markdown.
 """
 # ruff: noqa: INP001, T201, PLC0415
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -121,11 +123,11 @@ WRITERS: dict[str, Callable[[Path, int, int], None]] = {
 }
 
 
-def timed(work: Callable[[], Any]) -> float:
-    """Return the seconds that some work takes."""
-    began = time.perf_counter()
+def timed(work: Callable[[], Any]) -> tuple[float, float]:
+    """Return the seconds that some work takes, and those of all processors together."""
+    began, processor = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, time.process_time() - processor
 
 
 def read_only(path: str) -> None:
@@ -167,22 +169,31 @@ def peer(path: str) -> None:
 
 
 def rates_of(path: str, repeats: int, with_peer: bool) -> dict[str, float]:
-    """Measure everything in turns; return medians in seconds."""
+    """Measure everything; return medians in seconds."""
     import rankme
 
-    work: dict[str, Callable[[], Any]] = {
-        "reader": lambda: read_only(path),
-        "kernel": lambda: kernel_only(path),
-        "both": lambda: rankme.score(path),
-    }
-    if with_peer:
-        work["peer"] = lambda: peer(path)
+    reader, kernel, both = (
+        lambda: read_only(path),
+        lambda: kernel_only(path),
+        lambda: rankme.score(path),
+    )
+    result = in_turns({"reader": reader, "kernel": kernel, "both": both}, repeats)
+    if with_peer:  # by itself: it takes so much memory that the others would read from the disk
+        beside = in_turns({"peer": lambda: peer(path), "both": both}, repeats)
+        result |= {"peer": beside["peer"], "beside_peer": beside["both"]}
+    return result
+
+
+def in_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Measure pieces of work in turns; return medians in seconds, also of the processors' time."""
     for run in work.values():  # the page cache and the imports
         run()
-    seconds: dict[str, list[float]] = {name: [] for name in work}
+    seconds: dict[str, list[float]] = {}
     for _ in range(repeats):
         for name, run in work.items():
-            seconds[name].append(timed(run))
+            wall, processor = timed(run)
+            seconds.setdefault(name, []).append(wall)
+            seconds.setdefault(f"{name}_processor", []).append(processor)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
@@ -214,7 +225,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400_000)
     parser.add_argument("--cols", type=int, default=256)
     parser.add_argument("--formats", nargs="+", choices=WRITERS, default=list(WRITERS))
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", help="where the files go; each is removed after its turn")
     parser.add_argument("--no-peer", action="store_true", help="leave read_table out")
     parser.add_argument("--write", metavar="PATH", help=argparse.SUPPRESS)
@@ -229,8 +240,9 @@ def main() -> None:
         return
     size = 4 * args.rows * args.cols
     print(f"{args.rows:,} x {args.cols} float32, {size / 1e9:.2f} GB, medians of {args.repeats}\n")
-    print("| format | reader GB/s | kernel GB/s | both GB/s | of the slower | peak MiB |")
-    print("|---|---|---|---|---|---|")
+    rates = "reader GB/s | kernel GB/s | both GB/s"
+    print(f"| format | {rates} | of the slower | of the cores | peak MiB |")
+    print("|---|---|---|---|---|---|---|")
     for name in args.formats:
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             path = Path(folder) / f"rows.{name.partition('-')[0]}"
@@ -239,16 +251,23 @@ def main() -> None:
             more = ["--repeats", args.repeats, *(["--no-peer"] if args.no_peer else [])]
             seconds = json.loads(in_process("--measure", path, *shared, *more))
             peak = peak_of(path)
-        rates = {what: size / 1e9 / value for what, value in seconds.items()}
-        share = rates["both"] / min(rates["reader"], rates["kernel"])
-        print(
-            f"| {name} | {rates['reader']:.2f} | {rates['kernel']:.2f} | {rates['both']:.2f} "
-            f"| {share:.0%} | {peak / MIB:.0f} |",
-            flush=True,
-        )
-        if "peer" in seconds:
-            ratio = seconds["peer"] / seconds["both"]
-            print(f"| ... read_table + NumPy | | | {rates['peer']:.2f} | rankme {ratio:.2f}x | |")
+        print_row(name, size, seconds, peak)
+
+
+def print_row(name: str, size: int, seconds: dict[str, float], peak: int) -> None:
+    """Print what was measured of one format, a line of the table or two."""
+    reader, kernel, both = (size / 1e9 / seconds[what] for what in ("reader", "kernel", "both"))
+    needed = seconds["reader_processor"] + seconds["kernel_processor"]
+    busy = needed / len(os.sched_getaffinity(0)) / seconds["both"]
+    print(
+        f"| {name} | {reader:.2f} | {kernel:.2f} | {both:.2f} | {both / min(reader, kernel):.0%} "
+        f"| {busy:.0%} | {peak / MIB:.0f} |",
+        flush=True,
+    )
+    if "peer" in seconds:
+        ratio = seconds["peer"] / seconds["beside_peer"]
+        rate = size / 1e9 / seconds["peer"]
+        print(f"| ... read_table + NumPy | | | {rate:.2f} | rankme {ratio:.2f}x | | |", flush=True)
 
 
 if __name__ == "__main__":

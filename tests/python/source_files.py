@@ -16,6 +16,7 @@ def small_blocks(monkeypatch, size=200):
     """Make several blocks of a few hundred bytes out of a small file."""
     for module in (_raw, arrow, hdf5, npz, parquet, zarr):
         monkeypatch.setattr(module, "BLOCK_BYTES", size)
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 2 * size // 5)
     monkeypatch.setattr(_raw, "MIN_PIECE_BYTES", 16)
     monkeypatch.setattr(_raw, "MAX_FORTRAN_BLOCK_BYTES", 2 * size)
 

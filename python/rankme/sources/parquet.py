@@ -9,6 +9,8 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rankme.sources._checks import check_shape, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
@@ -19,7 +21,6 @@ from rankme.sources._vectors import VectorColumn, pyarrow, vector_columns
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rankme.sources._files import DataFile
@@ -28,6 +29,9 @@ __all__ = ["ParquetSource"]
 
 # Row groups that are decoded at the same time, on many cores; each holds some blocks.
 MAX_WORKERS = 4
+# What is decoded at a time: in the cache of a core, and in three quarters of the time that a block
+# at once takes.
+BATCH_BYTES = 2 * 2**20
 # What is read from the file at a time, lest a column of a row group is held compressed as a whole.
 BUFFER_BYTES = 2**20
 
@@ -79,8 +83,25 @@ class ParquetSource(GroupedSource):
         self.file.check_unchanged()
 
     def _group(self, group: int, start: int) -> Generator[NDArray[Any], None, None]:
+        """Yield the rows of a group from ``start`` on, in blocks."""
+        most = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
+        left = self.firsts[group + 1] - max(start, self.firsts[group])
+        block, used = np.empty((0, self.n_cols), self.dtype), 0
+        for rows in self._batches(group, start):
+            if used + len(rows) > len(block):
+                if used:
+                    yield block[:used]
+                left -= used
+                size = max(len(rows), min(most, left))
+                block, used = np.empty((size, self.n_cols), self.dtype), 0
+            block[used : used + len(rows)] = rows
+            used += len(rows)
+        if used:
+            yield block[:used]
+
+    def _batches(self, group: int, start: int) -> Iterator[NDArray[Any]]:
         first, last = self.firsts[group : group + 2]
-        size = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
+        size = max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
         with _opened(self.file, self.metadata) as reader:
             field_ = reader.schema_arrow.field(self.column)
             vectors = VectorColumn(self.file.name, field_, self.n_cols)
