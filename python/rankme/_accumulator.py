@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from . import _core, _shards, _state_file
 from ._arrays import MAX_DIM, MAX_SEED, as_eps, as_index, as_matrix, as_method, type_name
+from ._monoid import Monoid
 from ._placement import as_device, as_precision, module_of, place_of
 from ._spectrum import Spectrum, score_of
 from ._threads import require_budget
@@ -22,7 +23,7 @@ __all__ = ["Accumulator"]
 _KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _cuda
 
 
-class Accumulator:
+class Accumulator(Monoid):
     """Streaming RankMe: rows come in blocks of any size, and only K x K numbers are kept.
 
     With ``method="gram"`` it holds the Gram matrix ``Z.T @ Z`` of all rows seen and their column
@@ -388,31 +389,6 @@ class Accumulator:
         """
         target = as_device(device)  # before the file is read
         return cls._from_state(_state_file.read(path), target, "float64")
-
-    def __iadd__(self, other: Accumulator) -> Self:
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        self.merge(other)
-        return self
-
-    def __add__(self, other: Accumulator) -> Self:
-        if not isinstance(other, Accumulator):
-            return NotImplemented
-        total = self.copy()
-        total.merge(other)
-        return total
-
-    def __radd__(self, other: object) -> Self:
-        # The built-in sum() starts from 0, the neutral element of every dim.
-        if isinstance(other, int) and other == 0:
-            return self.copy()
-        return NotImplemented
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.copy()
 
     def __getstate__(self) -> bytes:
         return _state_file.encode(self._state())

@@ -12,6 +12,7 @@ from . import _core, _stack_file
 from ._accumulator import Accumulator
 from ._arrays import MAX_DIM, MAX_SEED, as_eps, as_index, as_matrices, type_name
 from ._errors import PrecisionWarning
+from ._monoid import Monoid
 from ._spectrum import WARNING_WIDTH, Spectrum
 from ._state_file import State
 from ._threads import require_budget
@@ -29,7 +30,7 @@ _METHOD = "gram"
 _MAX_LAYERS = 2**31 - 1
 
 
-class LayerAccumulator:
+class LayerAccumulator(Monoid):
     """Streaming RankMe of L layers at once, from hidden states that arrive by batch.
 
     Every layer keeps what a `rankme.Accumulator` of the method ``"gram"`` keeps, one K x K matrix
@@ -327,31 +328,6 @@ class LayerAccumulator:
         number = self._index(layer)
         state = self._state_of(self._core.state(number))
         return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
-
-    def __iadd__(self, other: LayerAccumulator) -> Self:
-        if not isinstance(other, LayerAccumulator):
-            return NotImplemented
-        self.merge(other)
-        return self
-
-    def __add__(self, other: LayerAccumulator) -> Self:
-        if not isinstance(other, LayerAccumulator):
-            return NotImplemented
-        total = self.copy()
-        total.merge(other)
-        return total
-
-    def __radd__(self, other: object) -> Self:
-        # The built-in sum() starts from 0, the neutral element of every shape.
-        if isinstance(other, int) and other == 0:
-            return self.copy()
-        return NotImplemented
-
-    def __copy__(self) -> Self:
-        return self.copy()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self.copy()
 
     def __getstate__(self) -> bytes:
         return _stack_file.encode(self._states())
