@@ -179,7 +179,7 @@ def rates_of(path: str, repeats: int, with_peer: bool) -> dict[str, float]:
     )
     result = in_turns({"reader": reader, "kernel": kernel, "both": both}, repeats)
     if with_peer:  # by itself: it takes so much memory that the others would read from the disk
-        beside = in_turns({"peer": lambda: peer(path), "both": both}, repeats)
+        beside = in_turns({"peer": lambda: peer(path), "both": both}, min(repeats, 3))
         result |= {"peer": beside["peer"], "beside_peer": beside["both"]}
     return result
 

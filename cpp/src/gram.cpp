@@ -32,6 +32,26 @@ GramAccumulator::GramAccumulator(GramSum sum, std::int64_t n_rows, bool normaliz
   partials_.emplace_back(std::move(sum));
 }
 
+namespace {
+
+// Where pieces of so many rows end, for threads that each take the next one: large at first, since
+// a piece costs a sum; small in the end, since nobody is to wait for the last one for long. One
+// thread gets one.
+std::vector<std::int64_t> shrinking_pieces(std::int64_t rows, int workers,
+                                           std::int64_t block_rows) {
+  if (workers == 1) return {rows};
+  const std::int64_t least = std::max(block_rows, rows / (16 * workers));
+  std::vector<std::int64_t> ends;
+  for (std::int64_t end = 0; end < rows;) {
+    const std::int64_t wanted = std::max(least, (rows - end) / (2 * workers));
+    end = std::min(rows, end + (wanted + block_rows - 1) / block_rows * block_rows);
+    ends.push_back(end);
+  }
+  return ends;
+}
+
+}  // namespace
+
 void GramAccumulator::require_width(const MatrixView& z) const {
   if (z.cols != dim_) {
     throw std::invalid_argument("Z has " + std::to_string(z.cols) +
@@ -89,25 +109,35 @@ bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
 // Adds the rows to fresh sums and those to the old ones once all rows have turned out to be good:
 // one pass over memory instead of a check and a sum. False where an entry was not finite; then, and
 // after an exception, nothing has changed.
+//
+// Threads take the next piece when they have done one, so that a thread whose core has something
+// else to do, reading the next rows for example, does not keep the others waiting. Each piece has a
+// sum of its own, and those are added in the order of the rows: the result does not tell who did
+// what.
 bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan) {
-  const auto swap = [&] {
-    for (Partial& partial : partials_) std::swap(partial.sum, *partial.aside);
-  };
-  for (Partial& partial : partials_) {
-    if (!partial.aside) partial.aside.emplace(dim_);
-    partial.aside->clear();
-  }
-  swap();
-  bool finite = false;
-  try {
-    finite = accumulate(z, plan, {});
-  } catch (...) {
-    swap();
-    throw;
-  }
-  swap();
+  const std::vector<std::int64_t> ends = shrinking_pieces(z.rows, plan.workers, plan.block_rows);
+  asides_.reserve(ends.size());
+  while (asides_.size() < ends.size()) asides_.emplace_back(dim_);
+  const SingleThreadedBlas single;
+  const double* probes = probed_ ? probes_.data() : nullptr;
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> finite = true;
+  parallel_ranges(plan.workers, plan.workers, [&](int worker, std::int64_t, std::int64_t) {
+    RowAdder& adder = partials_[static_cast<std::size_t>(worker)].adder;
+    for (std::size_t piece = next++; piece < ends.size() && finite; piece = next++) {
+      GramSum& sum = asides_[piece];
+      sum.clear();
+      std::int64_t row = piece == 0 ? 0 : ends[piece - 1];
+      for (; row < ends[piece]; row += plan.block_rows) {
+        const MatrixView rows = z.row_range(row, std::min(ends[piece], row + plan.block_rows));
+        if (!adder.add(sum, rows, normalize_, probes, {})) finite = false;
+      }
+    }
+  });
   if (!finite) return false;
-  for (Partial& partial : partials_) partial.sum.add(*partial.aside);
+  for (std::size_t piece = 0; piece < ends.size(); ++piece) {
+    partials_.front().sum.add(asides_[piece]);
+  }
   return true;
 }
 
@@ -115,8 +145,8 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z);
   const Plan plan = this->plan(z.rows);
   // Where rows are narrow a second reading of them would cost a tenth of the time, and where there
-  // are many a second sum costs nothing.
-  const bool aside = dim_ <= 256 && z.rows >= 64 * dim_;
+  // are many for each thread more sums cost next to nothing.
+  const bool aside = dim_ <= 256 && !plan.blas_threads && z.rows >= 32 * dim_ * plan.workers;
   if (!aside) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
 
   const std::lock_guard lock(mutex_);

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,7 +54,6 @@ private:
   struct Partial {
     explicit Partial(GramSum start) : sum(std::move(start)) {}
     GramSum sum;
-    std::optional<GramSum> aside;  // see add_aside
     RowAdder adder;
   };
   struct Plan {
@@ -80,6 +78,7 @@ private:
   ShardRows shards_;
   bool torn_ = false;
   std::vector<Partial> partials_;
+  std::vector<GramSum> asides_;  // see add_aside
   mutable std::mutex mutex_;
 };
 
