@@ -10,7 +10,7 @@ import rankme
 from command import error_line, run
 from rankme.sources import BadDataError, ShardedSource, open_source
 from rankme.sources._sharded import natural_order
-from source_files import matrix, save_dataset
+from source_files import arrow_table, matrix, save_dataset
 
 
 def test_numbers_sort_as_numbers():
@@ -74,6 +74,32 @@ def test_a_folder_of_several_formats_is_refused(tmp_path, parts):
 
 def test_a_folder_without_data_is_refused(tmp_path):
     with pytest.raises(BadDataError, match=r"a folder without a file of embeddings; wanted \.npy"):
+        open_source(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["list", "fixed"])
+def test_tables_without_rows_among_others_change_nothing(tmp_path, kind):
+    import pyarrow.parquet as pq
+
+    rows = matrix(30, 4)
+    table = arrow_table(rows, kind)
+    for number, (start, stop) in enumerate([(0, 0), (0, 13), (13, 13), (13, 30), (30, 30)]):
+        pq.write_table(table.slice(start, stop - start), tmp_path / f"part-{number}.parquet")
+    for path in (tmp_path, tmp_path / "*.parquet"):
+        source = open_source(path)
+        assert [shard.n_rows for shard in source.shards] == [13, 17]
+        np.testing.assert_array_equal(source.matrix(), rows)
+    with pytest.raises(BadDataError, match=r"part-0\.parquet\[rows\]: empty, shape \(0, "):
+        open_source(tmp_path / "part-0.parquet")
+    with pytest.raises(BadDataError, match="all 1 files of it are without rows"):
+        open_source(tmp_path / "part-[0].parquet")
+
+
+def test_an_array_without_rows_among_others_is_an_error(tmp_path):
+    # Its header comes before its rows: the file may be unfinished.
+    np.save(tmp_path / "part-0.npy", matrix(5, 4))
+    np.save(tmp_path / "part-1.npy", matrix(5, 4)[:0])
+    with pytest.raises(BadDataError, match=r"part-1\.npy: empty, shape \(0, 4\)"):
         open_source(tmp_path)
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme.sources._errors import BadDataError, require
+from rankme.sources._errors import BadDataError, NoRowsError, require
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bfloat16", "check_dtype", "check_shape", "is_matrix", "pick"]
+__all__ = ["bfloat16", "check_dtype", "check_shape", "check_table_shape", "is_matrix", "pick"]
 
 ACCEPTED = "float16, float32 or float64"
 MATRIX_NDIM = 2
@@ -57,6 +57,13 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, int]:
     if math.prod(shape) == 0:
         raise BadDataError(name, f"empty, shape {shape}; wanted at least one row and one column")
     return shape[0], shape[1]
+
+
+def check_table_shape(name: str, n_rows: int, n_cols: int) -> None:
+    """Raise as `check_shape`, and a NoRowsError where a table is whole and empty."""
+    if n_rows == 0:
+        raise NoRowsError(name, f"empty, shape {(0, n_cols)}; wanted at least one row")
+    check_shape(name, (n_rows, n_cols))
 
 
 def is_matrix(shape: Sequence[int], kind: str) -> bool:

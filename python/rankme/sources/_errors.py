@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__ = ["BadDataError", "MissingLibraryError", "require"]
+__all__ = ["BadDataError", "MissingLibraryError", "NoRowsError", "require"]
 
 
 class BadDataError(ValueError):
@@ -31,6 +31,10 @@ class BadDataError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.problem}"
+
+
+class NoRowsError(BadDataError):
+    """A table that is whole and has no rows: nothing to score, and as a shard nothing to miss."""
 
 
 class MissingLibraryError(ImportError):

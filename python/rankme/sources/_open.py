@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from rankme.sources import huggingface, zarr
-from rankme.sources._errors import BadDataError
+from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._files import LocalFile
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
 from rankme.sources._remote import RemoteFile, connect, remote_errors, version_of
@@ -182,9 +182,20 @@ def _open_shards(
     *,
     openers: int = 1,
 ) -> RowSource:
+    def open_or_none(path: str) -> RowSource | None:
+        # Spark writes a file for a partition without rows as well.
+        try:
+            return open_one(path, column=column)
+        except NoRowsError:
+            return None
+
     pool = ThreadPoolExecutor(openers, thread_name_prefix="rankme open")
     try:
-        return ShardedSource(name, tuple(pool.map(partial(open_one, column=column), paths)))
+        opened = list(pool.map(open_or_none, paths))
     finally:
         # After the first error, or Ctrl-C, the others are not opened any more.
         pool.shutdown(wait=False, cancel_futures=True)
+    parts = tuple(part for part in opened if part is not None)
+    if not parts:
+        raise NoRowsError(name, f"all {len(opened)} files of it are without rows")
+    return ShardedSource(name, parts)

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from rankme.sources._checks import check_shape, pick
+from rankme.sources._checks import check_table_shape, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._ipc_headers import MAGIC, batch_lengths
@@ -75,7 +75,8 @@ class ArrowSource(GroupedSource):
             elif vectors.n_cols is None and firsts[-1]:
                 filled = next(_batches(reader, source.group_of(0)))
                 vectors.learn_width(filled.column(name))
-        _, n_cols = check_shape(f"{file.name}[{name}]", (firsts[-1], vectors.n_cols or 0))
+        n_cols = vectors.n_cols or 0
+        check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
         return cls(file, name, n_cols, vectors.dtype, firsts, offsets)
 
     def _find_entries(

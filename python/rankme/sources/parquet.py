@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme.sources._checks import check_shape, pick
+from rankme.sources._checks import check_table_shape, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._read_ahead import read_in_parallel
@@ -68,7 +68,8 @@ class ParquetSource(GroupedSource):
                 vectors.learn_width(first.column(0))
         groups = range(metadata.num_row_groups)
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
-        _, n_cols = check_shape(f"{file.name}[{name}]", (firsts[-1], vectors.n_cols or 0))
+        n_cols = vectors.n_cols or 0
+        check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
         return cls(file, name, n_cols, vectors.dtype, firsts, metadata)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
