@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rankme.sources._checks import check_table_shape, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._read_ahead import read_in_parallel
-from rankme.sources._source import BLOCK_BYTES, check_start
+from rankme.sources._source import BLOCK_BYTES, Pool, check_start
 from rankme.sources._vectors import VectorColumn, pyarrow, vector_columns
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rankme.sources._files import DataFile
@@ -72,32 +71,32 @@ class ParquetSource(GroupedSource):
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
         return cls(file, name, n_cols, vectors.dtype, firsts, metadata)
 
-    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on; several row groups are decoded at a time."""
         check_start(start, self.n_rows)
-        return self._blocks(start)
+        return self._blocks(start, hold)
 
-    def _blocks(self, start: int) -> Iterator[NDArray[Any]]:
+    def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        most = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
+        pool = Pool((min(most, self.n_rows), self.n_cols), self.dtype, hold)
         groups = range(self.group_of(start), len(self.firsts) - 1)
-        jobs = (partial(self._group, group, start) for group in groups)
-        yield from read_in_parallel(jobs, _workers())
+        jobs = (partial(self._group, group, start, pool) for group in groups)
+        with closing(read_in_parallel(jobs, _workers())) as blocks:
+            yield from pool.lend(blocks)
         self.file.check_unchanged()
 
-    def _group(self, group: int, start: int) -> Generator[NDArray[Any], None, None]:
+    def _group(self, group: int, start: int, pool: Pool) -> Generator[NDArray[Any], None, None]:
         """Yield the rows of a group from ``start`` on, in blocks."""
-        most = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
-        left = self.firsts[group + 1] - max(start, self.firsts[group])
-        block, used = np.empty((0, self.n_cols), self.dtype), 0
+        block, used = None, 0
         for rows in self._batches(group, start):
-            if used + len(rows) > len(block):
-                if used:
-                    yield block[:used]
-                left -= used
-                size = max(len(rows), min(most, left))
-                block, used = np.empty((size, self.n_cols), self.dtype), 0
+            if block is not None and used + len(rows) > len(block):
+                yield block[:used]
+                block, used = None, 0
+            if block is None:
+                block = pool.take()
             block[used : used + len(rows)] = rows
             used += len(rows)
-        if used:
+        if block is not None:
             yield block[:used]
 
     def _batches(self, group: int, start: int) -> Iterator[NDArray[Any]]:
