@@ -4,9 +4,10 @@
 
 For each format a file of float32 rows is written to a temporary folder. One process then measures,
 in turns: the reader alone (every block read, none used), the kernel alone (blocks of the same size
-that lie in memory), and both together, which is `rankme.score(path)`. The share "of the cores" is
-that of the rate at which no core would ever wait: reader and kernel need so much processor time,
-and there are so many cores. Another process runs the command and reports its largest resident
+that lie in memory), and both together, which is `rankme.score(path)`. Rates are medians, shares and
+ratios the medians of those of each round. The share "of the cores" is that of the rate at which no
+core would ever wait: reader and kernel need so much processor time, and there are so many cores.
+Another process runs the command and reports its largest resident
 memory. Where Parquet is among the formats, `pyarrow.parquet`'s `read_table` followed by NumPy's
 float64 Gram matrix and its eigenvalues takes turns with `rankme.score` as well. Prints Markdown.
 """
@@ -17,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -168,8 +168,8 @@ def peer(path: str) -> None:
     np.exp(-(p * np.log(p)).sum())
 
 
-def rates_of(path: str, repeats: int, with_peer: bool) -> dict[str, float]:
-    """Measure everything; return medians in seconds."""
+def seconds_of(path: str, repeats: int, with_peer: bool) -> dict[str, list[float]]:
+    """Measure everything; return the seconds of all rounds."""
     import rankme
 
     reader, kernel, both = (
@@ -184,8 +184,8 @@ def rates_of(path: str, repeats: int, with_peer: bool) -> dict[str, float]:
     return result
 
 
-def in_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Measure pieces of work in turns; return medians in seconds, also of the processors' time."""
+def in_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Measure pieces of work in turns; return the seconds of each, and of the processors for it."""
     for run in work.values():  # the page cache and the imports
         run()
     seconds: dict[str, list[float]] = {}
@@ -194,7 +194,7 @@ def in_turns(work: dict[str, Callable[[], Any]], repeats: int) -> dict[str, floa
             wall, processor = timed(run)
             seconds.setdefault(name, []).append(wall)
             seconds.setdefault(f"{name}_processor", []).append(processor)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return seconds
 
 
 # A small interpreter starts the command, because Linux counts the memory of the process that starts
@@ -236,7 +236,7 @@ def main() -> None:
         return
     if args.measure:
         with_peer = args.formats[0] == "parquet" and not args.no_peer
-        print(json.dumps(rates_of(args.measure, args.repeats, with_peer)))
+        print(json.dumps(seconds_of(args.measure, args.repeats, with_peer)))
         return
     size = 4 * args.rows * args.cols
     print(f"{args.rows:,} x {args.cols} float32, {size / 1e9:.2f} GB, medians of {args.repeats}\n")
@@ -254,19 +254,20 @@ def main() -> None:
         print_row(name, size, seconds, peak)
 
 
-def print_row(name: str, size: int, seconds: dict[str, float], peak: int) -> None:
+def print_row(name: str, size: int, seconds: dict[str, list[float]], peak: int) -> None:
     """Print what was measured of one format, a line of the table or two."""
-    reader, kernel, both = (size / 1e9 / seconds[what] for what in ("reader", "kernel", "both"))
-    needed = seconds["reader_processor"] + seconds["kernel_processor"]
-    busy = needed / len(os.sched_getaffinity(0)) / seconds["both"]
+    reader, kernel, both = (np.array(seconds[what]) for what in ("reader", "kernel", "both"))
+    needed = np.add(seconds["reader_processor"], seconds["kernel_processor"])
+    of_slower = np.median(np.maximum(reader, kernel) / both)
+    of_cores = np.median(needed / len(os.sched_getaffinity(0)) / both)
+    rates = " | ".join(f"{size / 1e9 / np.median(what):.2f}" for what in (reader, kernel, both))
     print(
-        f"| {name} | {reader:.2f} | {kernel:.2f} | {both:.2f} | {both / min(reader, kernel):.0%} "
-        f"| {busy:.0%} | {peak / MIB:.0f} |",
+        f"| {name} | {rates} | {of_slower:.0%} | {of_cores:.0%} | {peak / MIB:.0f} |",
         flush=True,
     )
     if "peer" in seconds:
-        ratio = seconds["peer"] / seconds["beside_peer"]
-        rate = size / 1e9 / seconds["peer"]
+        ratio = np.median(np.divide(seconds["peer"], seconds["beside_peer"]))
+        rate = size / 1e9 / np.median(seconds["peer"])
         print(f"| ... read_table + NumPy | | | {rate:.2f} | rankme {ratio:.2f}x | | |", flush=True)
 
 
