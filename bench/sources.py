@@ -65,12 +65,16 @@ def write_safetensors(path: Path, n_rows: int, n_cols: int) -> None:
             part.tofile(file)
 
 
-def tables(n_rows: int, n_cols: int) -> Iterator[Any]:
-    """Yield the rows as Arrow tables of one fixed-size-list column."""
+def tables(n_rows: int, n_cols: int, *, binary: bool = False) -> Iterator[Any]:
+    """Yield the rows as Arrow tables of one column: fixed-size lists, or fixed-size binary."""
     import pyarrow as pa
 
     for part in parts(n_rows, n_cols):
-        column = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), n_cols)
+        if binary:
+            kind = pa.binary(4 * n_cols)
+            column = pa.Array.from_buffers(kind, len(part), [None, pa.py_buffer(part)])
+        else:
+            column = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), n_cols)
         yield pa.table({"rows": column})
 
 
@@ -86,16 +90,21 @@ def write_arrow(path: Path, n_rows: int, n_cols: int) -> None:
             writer.write_table(table)
 
 
-def write_parquet(path: Path, n_rows: int, n_cols: int) -> None:
+def write_parquet(path: Path, n_rows: int, n_cols: int, *, binary: bool = False) -> None:
     """Write a Parquet file as PyArrow does by default, with row groups of 50,000 rows."""
     import pyarrow.parquet as pq
 
-    pieces = tables(n_rows, n_cols)
+    pieces = tables(n_rows, n_cols, binary=binary)
     first = next(pieces)
     with pq.ParquetWriter(path, first.schema) as writer:
         writer.write_table(first)
         for table in pieces:
             writer.write_table(table)
+
+
+def write_binary_parquet(path: Path, n_rows: int, n_cols: int) -> None:
+    """Write a Parquet file whose rows are fixed-size binary."""
+    write_parquet(path, n_rows, n_cols, binary=True)
 
 
 def write_hdf5(path: Path, n_rows: int, n_cols: int, **options: Any) -> None:
@@ -118,6 +127,7 @@ WRITERS: dict[str, Callable[[Path, int, int], None]] = {
     "safetensors": write_safetensors,
     "arrow": write_arrow,
     "parquet": write_parquet,
+    "parquet-binary": write_binary_parquet,
     "hdf5": write_hdf5,
     "hdf5-chunked": write_chunked_hdf5,
 }

@@ -8,8 +8,8 @@ whatever backend the group has, and every rank holds the whole::
         acc.update(block)
     total = rankme.distributed.torch.all_reduce(acc)
 
-Nothing is gathered: a rank sends and receives what an all-reduce of K(K+1)/2 numbers takes, about
-``8 * K**2`` bytes, however many ranks there are.
+No state is gathered, only the names of shards: a rank sends and receives what an all-reduce of
+K(K+1)/2 numbers takes, about ``8 * K**2`` bytes, however many ranks there are.
 """
 
 from __future__ import annotations
