@@ -16,8 +16,10 @@ def encoded(shard: object) -> bytes:
     """Return the bytes that the core keeps for an id, or raise a TypeError if it is no text."""
     if not isinstance(shard, str):
         raise TypeError(f"shard must be a str or None, not {type_name(shard)}")
-    # A path may hold bytes that are no text, for which Python has lone surrogates.
-    return shard.encode("utf-8", "surrogatepass")
+    # A path may hold bytes that are no text, for which Python has lone surrogates. A pair of them
+    # is one character, as it is in JSON.
+    text = shard.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def decoded(table: Mapping[bytes, int]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from . import _state_file
+from ._atomic_file import write_pieces
 from ._state_file import State
 
 __all__ = ["decode", "encode", "read", "write"]
@@ -61,7 +62,7 @@ def write(path: str | os.PathLike[str], states: list[State]) -> None:
     OSError
         As `_state_file.write`.
     """
-    _state_file.write_chunks(path, _chunks(states))
+    write_pieces(path, _chunks(states))
 
 
 def decode(data: bytes, name: str) -> list[State]:

@@ -1,4 +1,4 @@
-"""The saved state of an accumulator: its bytes, and how they reach the disk.
+"""The saved state of an accumulator, as bytes and in a file.
 
 The layout, in this order; integers and floats are little-endian::
 
@@ -23,21 +23,14 @@ the numbers of the method:
 
 Other keys are notes and are passed over: whatever changes what the payload means raises the
 version. Version 1 had no ``shards``, and is still read.
-
-Writing is atomic: the bytes go to a temporary file in the same folder, which is flushed to the
-disk and then renamed over the target. A crash leaves the old file or the new one; at worst a
-stray ``.rankme-*.tmp`` beside it, never half a file under the name itself.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import secrets
-import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -45,9 +38,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arrays import MAX_DIM, MAX_SEED
+from ._atomic_file import write_pieces
 from ._shards import parse_table
 
-__all__ = ["State", "chunks", "decode", "encode", "read", "write", "write_chunks"]
+__all__ = ["State", "chunks", "decode", "encode", "read", "read_run", "write"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
@@ -179,8 +173,48 @@ def read(path: str | os.PathLike[str]) -> State:
         As `decode`, naming the path.
     """
     name = os.fspath(path)
-    with open(name, "rb") as file:  # noqa: PTH123
-        return decode(file.read(), name)
+    with _named(name), open(name, "rb") as file:  # noqa: PTH123
+        data = file.read(_PREFIX.size)
+        # What is none of ours may be large, or have no end.
+        return decode(data + file.read() if data.startswith(_MAGIC) else data, name)
+
+
+def read_run(path: str | os.PathLike[str]) -> Mapping[str, Any] | None:
+    """Return what the header of a file says of its run, without reading more than the header.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    mapping or None
+        None where it is no file of a run.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no saved state.
+    """
+    name = os.fspath(path)
+    with _named(name), open(name, "rb") as file:  # noqa: PTH123
+        prefix = file.read(_PREFIX.size)
+        if len(prefix) < _PREFIX.size or not prefix.startswith(_MAGIC):
+            raise ValueError(f"{name}: not a saved rankme.Accumulator")
+        return _parse_header(file.read(_PREFIX.unpack(prefix)[2])).run
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Give an error of reading the name that one of opening has by itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror or str(error), name) from error
+        raise
 
 
 def write(path: str | os.PathLike[str], state: State) -> None:
@@ -200,69 +234,7 @@ def write(path: str | os.PathLike[str], state: State) -> None:
         temporary file is left; only where flushing the folder fails, after the renaming, the new
         file stands.
     """
-    write_chunks(path, chunks(state))
-
-
-def write_chunks(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
-    """Write pieces of bytes to a file, whole or not at all, as `write` does.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-    pieces : iterable of bytes or memoryview
-        Written one after the other.
-
-    Raises
-    ------
-    OSError
-        As `write`.
-    """
-    target = os.path.realpath(path)
-    mode = _mode_of(target)
-    folder = os.path.dirname(target)  # noqa: PTH120
-    temporary = os.path.join(folder, f".rankme-{secrets.token_hex(8)}.tmp")  # noqa: PTH118
-    # tempfile.mkstemp would give a new file mode 0600 instead of what the umask says. What replaces
-    # a private file must be private from the start.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)  # noqa: PTH105
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # noqa: PTH108
-        raise
-    _flush_folder(folder)
-
-
-def _mode_of(target: str) -> int | None:
-    """Return the permissions of the file to replace, or None where there is none."""
-    try:
-        mode = os.stat(target).st_mode  # noqa: PTH116
-    except FileNotFoundError:
-        return None
-    # Renaming over a device or a pipe would put a file in its place.
-    if not stat.S_ISREG(mode):
-        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(number, "exists and is not a regular file", target)
-    return mode & 0o777
-
-
-def _flush_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot flush a folder and say so; nothing more can be done.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
+    write_pieces(path, chunks(state))
 
 
 def chunks(state: State) -> Iterator[bytes | memoryview]:

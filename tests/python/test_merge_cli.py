@@ -1,6 +1,7 @@
 """``rankme merge``: parts into one, and no shard twice."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,20 @@ def test_saved_accumulators_are_parts(parts):
     acc.update(moderate(9, 40, 8))
     acc.save("plain.rankme")
     assert merged(*parts, "plain.rankme")["n_rows"] == 343
+    # Of these nobody can tell whether they are in already.
+    warning = "40 of 343 rows came without the id of a shard; whether some are in twice cannot be"
+    assert warning in run("merge", *parts, "plain.rankme").stderr
+    assert run("merge", *parts).stderr == run("merge", "plain.rankme").stderr == ""
+
+
+def test_one_file_given_twice_is_refused(parts):
+    acc = rankme.Accumulator(8)
+    acc.update(moderate(9, 40, 8))
+    acc.save("plain.rankme")
+    Path("link.rankme").symlink_to("plain.rankme")
+    for other in ("plain.rankme", "./plain.rankme", "link.rankme"):
+        message = refused(parts[0], "plain.rankme", other)
+        assert message.startswith(f"{Path(other)} is the same file as plain.rankme")
 
 
 def test_parts_that_do_not_fit(parts):

@@ -94,6 +94,15 @@ def test_the_table_travels_with_the_state(method, tmp_path):
     assert other.shards[IDS[-1]] == len(IDS)
 
 
+def test_a_pair_of_surrogates_is_the_character_that_it_stands_for(tmp_path):
+    # In the header it is written in the same way.
+    pair, lone = "\ud83d\ude00", "\udcff"
+    acc = of_shards(**{pair: 3, "\U0001f600": 4, lone: 5})
+    assert acc.shards == {"\U0001f600": 7, lone: 5}
+    acc.save(tmp_path / "a.rankme")
+    assert rankme.Accumulator.load(tmp_path / "a.rankme").shards == acc.shards
+
+
 def test_the_error_names_any_shard():
     for shard in IDS:
         with pytest.raises(ValueError, match="both hold") as caught:

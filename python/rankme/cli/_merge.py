@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +67,7 @@ def merge(
         if output is not None:
             _save(total, output)
         result = _score(total, paths, eps=eps, center=center)
+        _warn_of_rows_without_shard(total, paths)
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror or error}")
         return BAD_DATA
@@ -81,7 +83,28 @@ def merge(
     return 0
 
 
+def _require_different(paths: tuple[str, ...]) -> None:
+    """Refuse a file that is given twice: rows that no shard is known of would count twice."""
+    seen: dict[tuple[int, int], str] = {}
+    for path in paths:
+        status = os.stat(path)  # noqa: PTH116
+        file = status.st_dev, status.st_ino
+        if file in seen:
+            raise ValueError(f"{path} is the same file as {seen[file]}, and would be counted twice")
+        seen[file] = path
+
+
+def _warn_of_rows_without_shard(total: Accumulator, paths: tuple[str, ...]) -> None:
+    rows = total.n_rows - sum(total.shards.values())
+    if rows and len(paths) > 1:
+        print_warning(
+            f"{' + '.join(paths)}: {rows} of {total.n_rows} rows came without the id of a shard; "
+            f"whether some are in twice cannot be told"
+        )
+
+
 def _merged(paths: tuple[str, ...]) -> Accumulator:
+    _require_different(paths)
     total = _load(paths[0])
     for path in paths[1:]:
         part = _load(path)
