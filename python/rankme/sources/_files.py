@@ -95,12 +95,18 @@ class LocalFile(DataFile):
     name : str
     path : pathlib.Path
     stamp : tuple of int
-        Device, inode, size and time of the last change in nanoseconds.
+        Device, inode, size and time of the last change in nanoseconds. Device and inode are None
+        where another process looked at the file: each mount of a network file system may number
+        them anew.
     """
 
     name: str
     path: Path
-    stamp: tuple[int, int, int, int]
+    stamp: tuple[int | None, int | None, int, int]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process may have another working directory.
+        return LocalFile, (self.name, self.path.absolute(), (None, None, *self.stamp[2:]))
 
     @classmethod
     def find(cls, path: str | os.PathLike[str], name: str | None = None) -> LocalFile:
@@ -140,9 +146,10 @@ class LocalFile(DataFile):
         return handle
 
     def check_unchanged(self, handle: BinaryIO | None = None) -> None:
-        """Compare device, inode, size and time of the last change."""
+        """Compare device, inode, size and time of the last change, as far as they are known."""
         status = self.path.stat() if handle is None else os.fstat(handle.fileno())
-        if _stamp(status) != self.stamp:
+        pairs = zip(self.stamp, _stamp(status), strict=True)
+        if any(then not in (None, now) for then, now in pairs):
             raise BadDataError(self.name, "changed since it was opened")
 
     def identity(self, column: str | None = None) -> Identity:

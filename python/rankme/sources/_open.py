@@ -87,7 +87,8 @@ def _open_folder(path: str, column: str | None) -> RowSource:
     folder = Path(path)
     names = set(os.listdir(path))  # noqa: PTH208
     if zarr.is_store(names):
-        return zarr.open_zarr(path, column, partial(_identify_folder, folder))
+        whole = folder.absolute()  # also in another process, with another working directory
+        return zarr.open_zarr(path, str(whole), column, partial(_identify_folder, whole))
     if huggingface.is_dataset(names):
         found = huggingface.list_files(
             path, lambda name: (folder / name).read_bytes(), is_dict=huggingface.DICT_FILE in names
@@ -102,7 +103,7 @@ def _identify_folder(folder: Path, column: str | None) -> Identity:
     statuses = [file.stat() for file in folder.rglob("*") if file.is_file()]
     latest = max((status.st_mtime_ns for status in statuses), default=0)
     size = sum(status.st_size for status in statuses)
-    return Identity(str(folder.absolute()), size, f"mtime_ns:{latest}", column)
+    return Identity(str(folder), size, f"mtime_ns:{latest}", column)
 
 
 def _open_url(url: str, column: str | None) -> RowSource:
@@ -127,7 +128,7 @@ def _open_url(url: str, column: str | None) -> RowSource:
     base = path.rstrip("/") + "/"
     places = {name.removeprefix(base): system.unstrip_protocol(name) for name in infos}
     if zarr.is_store(places):
-        return zarr.open_zarr(url, column, partial(_identify_url, url, system, path))
+        return zarr.open_zarr(url, url, column, partial(_identify_url, url, system, path))
     if huggingface.is_dataset(places):
         found = huggingface.list_files(
             url, lambda name: system.cat_file(base + name), is_dict=huggingface.DICT_FILE in places

@@ -29,20 +29,22 @@ def is_store(names: Collection[str]) -> bool:
 
 
 def open_zarr(
-    name: str, column: str | None, identify: Callable[[str | None], Identity]
+    name: str, place: str, column: str | None, identify: Callable[[str | None], Identity]
 ) -> ZarrSource:
     """Open one array of a store.
 
     Parameters
     ----------
     name
-        Folder or URL of an array, or of a group.
+        Folder or URL of an array, or of a group, as it is shown.
+    place
+        The same, as it is opened.
     column
         Path of the array in the group, needed where several are 2-D and floating.
     identify
         Looks at the files of the store; called again to see whether they have changed.
     """
-    root = _open(name)
+    root = _open(name, place)
     arrays = {"": root} if hasattr(root, "chunks") else dict(_arrays(root, ""))
     found = {key: is_matrix(array.shape, array.dtype.kind) for key, array in arrays.items()}
     key = pick(name, None if column is None else column.strip("/"), found, "array")
@@ -55,13 +57,14 @@ def open_zarr(
     step = max(1, BLOCK_BYTES // (n_cols * array.dtype.itemsize))
     # Whole chunks, lest they are decompressed several times.
     step = max(rows, step // rows * rows)
-    return ZarrSource(name, identify(member), n_rows, n_cols, array.dtype, key, step, identify)
+    identity = identify(member)
+    return ZarrSource(name, place, identity, n_rows, n_cols, array.dtype, key, step, identify)
 
 
-def _open(name: str) -> Any:
+def _open(name: str, place: str) -> Any:
     zarr = require("zarr", extra="zarr", what=f"{name}: Zarr")
     try:
-        return zarr.open(name, mode="r")
+        return zarr.open(place, mode="r")
     except (ValueError, KeyError, TypeError, NotImplementedError) as error:
         raise BadDataError(name, f"the Zarr store cannot be read: {error}") from error
 
@@ -93,6 +96,7 @@ class ZarrSource(RowSource):
     """
 
     name: str
+    place: str
     identity: Identity
     n_rows: int
     n_cols: int
@@ -108,7 +112,7 @@ class ZarrSource(RowSource):
 
     def _blocks(self, first: int) -> Iterator[NDArray[Any]]:
         self._check_unchanged()
-        root = _open(self.name)
+        root = _open(self.name, self.place)
         array = root[self.key] if self.key else root
         while first < self.n_rows:
             # The first block may end a chunk that begins before it.
