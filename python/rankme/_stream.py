@@ -171,7 +171,7 @@ def _spectrum_of_matrix(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
     rows = source.matrix()
     meter.stage("spectrum")
     try:
-        return spectrum(
+        result = spectrum(
             rows,
             center=way.center,
             normalize=way.normalize,
@@ -186,6 +186,8 @@ def _spectrum_of_matrix(source: RowSource, way: _Way, meter: Meter) -> Spectrum:
                 raise not_finite(shard, row, error.column, error.value) from error
             row -= shard.n_rows
         raise
+    source.check_unchanged()  # its rows may have been mapped
+    return result
 
 
 def _check_count(source: RowSource, n_rows: int) -> None:

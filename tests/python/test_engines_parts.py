@@ -1,12 +1,17 @@
 """The ranges of files that tasks read: each is in the result once, or there is no result."""
 
+import os
+from contextlib import closing
+
 import numpy as np
 import pytest
 
 import rankme
 from engines import assert_same, embeddings, one_process, write_shards
+from rankme.distributed import _parts
 from rankme.distributed._partials import Settings, merged
 from rankme.distributed._parts import partial_of_part, parts_of, whole
+from rankme.sources import BadDataError, row_blocks
 
 SETTINGS = Settings(normalize=False, method="gram", seed=0)
 
@@ -34,6 +39,22 @@ def test_a_result_cannot_be_merged_with_one_of_the_same_file(parts, tmp_path):
     alone.update(np.load(path), shard=rankme.open_source(path).identity.shard)
     with pytest.raises(ValueError, match=r"both hold rows of shard '.*shard-1.npy' \(350 and 350"):
         acc.merge(alone)
+
+
+def test_a_file_that_changes_while_a_task_reads_it_is_an_error(parts, tmp_path, monkeypatch):
+    path = tmp_path / "shard-0.npy"
+    first = parts[0]
+    assert first.stop < first.source.n_rows  # the task does not come to the end of the file
+
+    def disturbed(shards):
+        with closing(row_blocks(shards)) as blocks:
+            for block in blocks:
+                os.utime(path, ns=(7, 7))
+                yield block
+
+    monkeypatch.setattr(_parts, "row_blocks", disturbed)
+    with pytest.raises(BadDataError, match=r"shard-0\.npy: changed since it was opened"):
+        partial_of_part(first, SETTINGS)
 
 
 def test_a_range_that_comes_twice_is_refused(parts):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import rankme
-from rankme.sources import BadDataError, open_source, row_blocks
+from rankme import _score
+from rankme.sources import BadDataError, _raw, open_source, row_blocks
 from source_files import FORMATS, matrix, small_blocks, write
 
 FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface"))]
@@ -89,6 +90,38 @@ def test_a_file_that_is_removed_while_it_is_read_gives_all_rows_or_an_error(
     except (OSError, BadDataError):
         return
     np.testing.assert_array_equal(np.concatenate(read), rows)
+
+
+def overwrite(path):
+    """Write other rows over those of a .npy file, whose size stays."""
+    with path.open("r+b") as file:
+        file.seek(-400, os.SEEK_END)
+        file.write(bytes(400))
+    os.utime(path, ns=(7, 7))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("least", [0, 2**20], ids=["mapped", "read"])
+def test_a_file_that_changes_while_a_mapped_matrix_is_scored_is_an_error(
+    tmp_path, monkeypatch, order, least
+):
+    path = tmp_path / "wide.npy"
+    np.save(path, np.asarray(matrix(8, 300), order=order))
+    whole = rankme.score(path, center=True)
+    monkeypatch.setattr(_raw, "MIN_MAPPED_BYTES", least)
+    assert rankme.score(path, center=True) == whole
+    spectrum = _score.spectrum
+
+    def disturbed(data, **named):
+        if isinstance(data, np.ndarray):  # else it is the source, which is not opened again yet
+            assert isinstance(data, np.memmap) == (least == 0)
+            overwrite(path)
+        return spectrum(data, **named)
+
+    source = open_source(path)
+    monkeypatch.setattr(_score, "spectrum", disturbed)
+    with pytest.raises(BadDataError, match=r"wide\.npy: changed since it was opened"):
+        rankme.score(source, center=True)
 
 
 def test_a_shard_that_is_gone_when_its_turn_comes_is_an_error(tmp_path):

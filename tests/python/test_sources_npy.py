@@ -86,12 +86,18 @@ def test_blocks_stay_under_32_mib(tmp_path, order, n_cols):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_matrix_maps_the_file(tmp_path, order):
+def test_matrix_maps_a_large_file_and_reads_a_small_one(tmp_path, monkeypatch, order):
     rows = matrix(order=order)
-    mapped = open_source(write(tmp_path / "rows.npy", rows)).matrix()
+    source = open_source(write(tmp_path / "rows.npy", rows))
+    monkeypatch.setattr(_raw, "MIN_MAPPED_BYTES", rows.nbytes)
+    mapped = source.matrix()
     assert isinstance(mapped, np.memmap)
     assert not mapped.flags.writeable
     np.testing.assert_array_equal(mapped, rows)
+    monkeypatch.setattr(_raw, "MIN_MAPPED_BYTES", rows.nbytes + 1)
+    read = source.matrix()
+    assert not isinstance(read, np.memmap)
+    np.testing.assert_array_equal(read, rows)
 
 
 def test_a_header_of_python_2_is_read_without_a_warning(tmp_path):

@@ -128,6 +128,8 @@ def partial_of_part(part: Part, settings: Settings) -> bytes:
                 ) from error
             left -= len(rows)
             if left <= 0:
+                # Only a reader that comes to the end of the file would have looked by itself.
+                source.check_unchanged()
                 return acc.__getstate__()
     raise BadDataError(source.name, f"ends {left} rows before row {part.stop}, which it had before")
 

@@ -48,6 +48,10 @@ class GroupedSource(RowSource):
         """Rows of all groups."""
         return self.firsts[-1]
 
+    def check_unchanged(self) -> None:
+        """Ask the file."""
+        self.file.check_unchanged()
+
     def group_of(self, row: int) -> int:
         """Return the number of the group that a row is in."""
         return bisect_right(self.firsts, row) - 1

@@ -28,6 +28,8 @@ __all__ = ["RawSource"]
 # page several times.
 MIN_PIECE_BYTES = 4096
 MAX_FORTRAN_BLOCK_BYTES = 2 * BLOCK_BYTES
+# Less than this is read, which no change of the file can disturb.
+MIN_MAPPED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,10 @@ class RawSource(RowSource):
         return self._stretches(by_rows=False, start=0, step=width, hold=0)
 
     def matrix(self) -> NDArray[Any]:
-        """Map a local file as one read-only array of shape (N, K); read a remote one.
+        """Map a large local file as one read-only array of shape (N, K); read any other.
+
+        What is mapped is what the file holds when it is used: ask `check_unchanged` afterwards. If
+        the file is cut short meanwhile, the system ends the process (SIGBUS).
 
         Raises
         ------
@@ -136,7 +141,7 @@ class RawSource(RowSource):
         OSError
             The file cannot be mapped.
         """
-        if self.file.local is None:
+        if self.file.local is None or self.n_rows * self.row_bytes < MIN_MAPPED_BYTES:
             return super().matrix()
         with self.file.open() as handle:
             mapped: NDArray[Any] = np.memmap(
@@ -148,6 +153,10 @@ class RawSource(RowSource):
                 order="F" if self.fortran_order else "C",
             )
         return mapped
+
+    def check_unchanged(self) -> None:
+        """Ask the file."""
+        self.file.check_unchanged()
 
     def _block_rows(self) -> int:
         if not self.fortran_order:

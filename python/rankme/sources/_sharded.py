@@ -90,6 +90,11 @@ class ShardedSource(RowSource):
                 yield from part.blocks(start, hold=hold)
             start = max(0, start - part.n_rows)
 
+    def check_unchanged(self) -> None:
+        """Ask each part."""
+        for part in self.parts:
+            part.check_unchanged()
+
     def where(self, row: int) -> str:
         """Say in words where a row stands, file first."""
         for part in self.parts:

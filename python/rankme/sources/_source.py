@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme.sources._errors import BadDataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -105,6 +107,13 @@ class RowSource(ABC):
             It cannot be read.
         """
 
+    def check_unchanged(self) -> None:  # noqa: B027 - most that is no file has nothing to ask
+        """Raise a BadDataError if the source is not what it was when it was opened.
+
+        `blocks` does so before its first block and after its last; whoever stops earlier, or uses
+        rows that are mapped, asks here. Unless it is overridden, nothing is looked at.
+        """
+
     def where(self, row: int) -> str:
         """Say in words where a row stands, counted from 0."""
         return f"row {row}"
@@ -127,6 +136,8 @@ class RowSource(ABC):
         for block in self.blocks():
             rows[first : first + len(block)] = block
             first += len(block)
+        if first != self.n_rows:
+            raise BadDataError(self.name, f"gave {first} rows; it had announced {self.n_rows}")
         return rows
 
 

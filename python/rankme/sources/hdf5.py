@@ -123,6 +123,10 @@ class ChunkedSource(RowSource):
                 first = last
             self.file.check_unchanged(handle)
 
+    def check_unchanged(self) -> None:
+        """Ask the file."""
+        self.file.check_unchanged()
+
     def _read(self, item: Any, rows: NDArray[Any], first: int, last: int) -> None:
         try:
             item.read_direct(rows, source_sel=slice(first, last))

@@ -139,6 +139,10 @@ class DeflatedSource(RowSource):
                 yield rows.reshape(-1, self.n_cols)
             self.file.check_unchanged(handle)
 
+    def check_unchanged(self) -> None:
+        """Ask the file."""
+        self.file.check_unchanged()
+
     def _fill(self, stream: Any, rows: NDArray[Any], first: int) -> None:
         view = rows.view("u1").data
         while len(view) > 0:

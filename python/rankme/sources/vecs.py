@@ -99,6 +99,10 @@ class FvecsSource(RowSource):
         """Yield the rows from ``start`` on as strided blocks of up to 16 MiB."""
         return self._without_lengths(start, self.records.blocks(start, hold=hold))
 
+    def check_unchanged(self) -> None:
+        """Ask the file."""
+        self.records.check_unchanged()
+
     def _without_lengths(
         self, first: int, blocks: Iterator[NDArray[Any]]
     ) -> Iterator[NDArray[Any]]:

@@ -111,7 +111,7 @@ class ZarrSource(RowSource):
         return self._blocks(start)
 
     def _blocks(self, first: int) -> Iterator[NDArray[Any]]:
-        self._check_unchanged()
+        self.check_unchanged()
         root = _open(self.name, self.place)
         array = root[self.key] if self.key else root
         while first < self.n_rows:
@@ -120,7 +120,7 @@ class ZarrSource(RowSource):
             yield self._read(array, first, last)
             first = last
         # A chunk that was removed meanwhile was read as the fill value.
-        self._check_unchanged()
+        self.check_unchanged()
 
     def _read(self, array: Any, first: int, last: int) -> NDArray[Any]:
         try:
@@ -130,6 +130,7 @@ class ZarrSource(RowSource):
                 self.name, f"rows {first} to {last - 1} cannot be read: {error}"
             ) from error
 
-    def _check_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
+        """Compare the names, sizes and times of the files of the store."""
         if self.identify(self.identity.column) != self.identity:
             raise BadDataError(self.name, "changed since it was opened")
