@@ -1,6 +1,7 @@
 """Folders, patterns and saved datasets: which files are one set, and in which order."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -59,6 +60,26 @@ def test_a_pattern_is_a_set(tmp_path, parts):
     np.testing.assert_array_equal(source.matrix(), expected)
     with pytest.raises(FileNotFoundError, match="no file matches"):
         open_source(tmp_path / "none-*.npy")
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symlink", "hard link"])
+def test_a_file_under_two_names_is_refused(tmp_path, link):
+    link(tmp_path / "part-3.npy", tmp_path / "part-20.npy")
+    for path in (tmp_path, tmp_path / "*.npy"):
+        with pytest.raises(
+            BadDataError,
+            match=r"part-20\.npy: is the same file as .*part-3\.npy, and would be counted twice",
+        ):
+            open_source(path)
+    assert open_source(tmp_path / "part-1*.npy").n_rows == 2 + 11 + 12
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_folder_that_holds_itself_is_refused(tmp_path):
+    (tmp_path / "again").symlink_to(".")
+    with pytest.raises(BadDataError, match="is the same file as"):
+        open_source(tmp_path / "**" / "*.npy")
 
 
 def test_a_name_with_brackets_is_a_file_where_there_is_one(tmp_path):

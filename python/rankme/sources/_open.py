@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rankme.sources._source import RowSource
 
 __all__ = ["open_source"]
+
+T = TypeVar("T")
 
 # Remote files that are opened at the same time: each takes some round trips.
 OPENERS = 16
@@ -75,12 +77,21 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
         found = [name for name in glob.glob(text, recursive=True) if os.path.isfile(name)]  # noqa: PTH113, PTH207
         if not found:
             raise FileNotFoundError(errno.ENOENT, "no file matches", text)
-        return _open_shards(text, _in_order(found), _open_local, column)
-    return _open_local(text, column)
+        return _open_shards(text, _find_distinct(_in_order(found)), open_file, column)
+    return open_file(LocalFile.find(text), column)
 
 
-def _open_local(path: str, column: str | None) -> RowSource:
-    return open_file(LocalFile.find(path), column)
+def _find_distinct(paths: Iterable[str]) -> list[LocalFile]:
+    """Look at the files of a set, none of which may be there under a second name, by a link."""
+    files: dict[object, LocalFile] = {}
+    for path in paths:
+        file = LocalFile.find(path)
+        other = files.setdefault(file.stamp[:2], file)
+        if other is not file:
+            raise BadDataError(
+                file.name, f"is the same file as {other.name}, and would be counted twice"
+            )
+    return list(files.values())
 
 
 def _open_folder(path: str, column: str | None) -> RowSource:
@@ -96,7 +107,8 @@ def _open_folder(path: str, column: str | None) -> RowSource:
     else:
         inside = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
         found = _data_files(path, [file.as_posix() for file in inside])
-    return _open_shards(path, [str(folder / name) for name in found], _open_local, column)
+    files = _find_distinct(str(folder / name) for name in found)
+    return _open_shards(path, files, open_file, column)
 
 
 def _identify_folder(folder: Path, column: str | None) -> Identity:
@@ -177,22 +189,22 @@ def _in_order(names: Iterable[str]) -> list[str]:
 
 def _open_shards(
     name: str,
-    paths: Iterable[str],
-    open_one: Callable[..., RowSource],
+    files: Sequence[T],
+    open_one: Callable[[T, str | None], RowSource],
     column: str | None,
     *,
     openers: int = 1,
 ) -> RowSource:
-    def open_or_none(path: str) -> RowSource | None:
+    def open_or_none(file: T) -> RowSource | None:
         # Spark writes a file for a partition without rows as well.
         try:
-            return open_one(path, column=column)
+            return open_one(file, column)
         except NoRowsError:
             return None
 
     pool = ThreadPoolExecutor(openers, thread_name_prefix="rankme open")
     try:
-        opened = list(pool.map(open_or_none, paths))
+        opened = list(pool.map(open_or_none, files))
     finally:
         # After the first error, or Ctrl-C, the others are not opened any more.
         pool.shutdown(wait=False, cancel_futures=True)
