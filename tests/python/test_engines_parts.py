@@ -41,6 +41,13 @@ def test_a_result_cannot_be_merged_with_one_of_the_same_file(parts, tmp_path):
         acc.merge(alone)
 
 
+def test_a_file_under_two_names_is_refused(z, tmp_path):
+    (path,) = write_shards(tmp_path, z, 1)
+    (tmp_path / "other.npy").symlink_to(path)
+    with pytest.raises(ValueError, match=r"other\.npy is given twice, and would be counted twice"):
+        parts_of([path, tmp_path / "other.npy"], None, 100)
+
+
 def test_a_file_that_changes_while_a_task_reads_it_is_an_error(parts, tmp_path, monkeypatch):
     path = tmp_path / "shard-0.npy"
     first = parts[0]

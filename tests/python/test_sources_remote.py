@@ -93,6 +93,31 @@ def test_a_file_url_is_a_path(tmp_path):
     assert open_source(path.as_uri()).identity == open_source(path).identity
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("s3a://bucket/x@2.npy", "s3://bucket/x@2.npy"),
+        ("s3n://bucket/x.npy", "s3://bucket/x.npy"),
+        ("gcs://bucket/x.npy", "gs://bucket/x.npy"),
+        ("https://me:secret@host:81/a@b.npy?v=1", "https://host:81/a@b.npy?v=1"),
+        ("sftp://me@host/x.npy", "sftp://host/x.npy"),
+        ("https://host/x.npy", "https://host/x.npy"),
+        ("abfs://container@account/x.npy", "abfs://container@account/x.npy"),
+        ("memory://a@b/x.npy", "memory://a@b/x.npy"),
+    ],
+)
+def test_a_url_has_one_name(url, name):
+    assert _remote.one_name(url) == name
+
+
+def test_user_and_password_are_not_in_the_name_of_a_shard(server, tmp_path):
+    np.save(tmp_path / "x.npy", matrix())
+    url = f"{server.url}/x.npy"
+    with_user = open_source(url.replace("http://", "http://me:secret@"))
+    np.testing.assert_array_equal(with_user.matrix(), matrix())
+    assert with_user.identity == open_source(url).identity
+
+
 def test_the_command_reads_urls(server, tmp_path):
     rows = matrix(50, 4)
     write(tmp_path, "parquet", rows)

@@ -11,7 +11,7 @@ import rankme
 from command import error_line, run
 from rankme.sources import BadDataError, ShardedSource, open_source
 from rankme.sources._sharded import natural_order
-from source_files import arrow_table, matrix, save_dataset
+from source_files import arrow_table, matrix, save_dataset, write
 
 
 def test_numbers_sort_as_numbers():
@@ -189,6 +189,19 @@ def test_a_dataset_without_one_of_its_files_is_an_error(tmp_path):
     next((tmp_path / "set").glob("data-00001-*")).unlink()
     with pytest.raises(FileNotFoundError, match="data-00001"):
         open_source(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["npy", "fvecs", "hdf5", "zarr-3"])
+def test_a_file_has_one_identity_by_whatever_name(tmp_path, monkeypatch, name):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    path = write(tmp_path / "real", name, matrix())
+    identity = open_source(path).identity
+    assert identity.name == os.path.realpath(path)
+    monkeypatch.chdir(tmp_path)
+    for shown in (f"link/{path.name}", f"link/../real/{path.name}", f"real/./{path.name}"):
+        source = open_source(shown)
+        assert (source.name, source.identity) == (shown, identity)
 
 
 def test_the_same_sources_make_the_same_identity(tmp_path, parts):

@@ -98,15 +98,20 @@ class LocalFile(DataFile):
         Device, inode, size and time of the last change in nanoseconds. Device and inode are None
         where another process looked at the file: each mount of a network file system may number
         them anew.
+    real : str
+        Absolute path without links, as it was when the file was found: one name, whichever way
+        leads to it.
     """
 
     name: str
     path: Path
     stamp: tuple[int | None, int | None, int, int]
+    real: str
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process may have another working directory.
-        return LocalFile, (self.name, self.path.absolute(), (None, None, *self.stamp[2:]))
+        stamp = (None, None, *self.stamp[2:])
+        return LocalFile, (self.name, self.path.absolute(), stamp, self.real)
 
     @classmethod
     def find(cls, path: str | os.PathLike[str], name: str | None = None) -> LocalFile:
@@ -123,7 +128,7 @@ class LocalFile(DataFile):
         status = os.stat(path)  # noqa: PTH116 - the error then names the path as it was given
         if not stat.S_ISREG(status.st_mode):
             raise BadDataError(shown, "not a regular file; wanted a file on disk")
-        return cls(shown, Path(path), _stamp(status))
+        return cls(shown, Path(path), _stamp(status), os.path.realpath(path))
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -153,9 +158,8 @@ class LocalFile(DataFile):
             raise BadDataError(self.name, "changed since it was opened")
 
     def identity(self, column: str | None = None) -> Identity:
-        """Absolute path, size and time of the last change."""
-        name = str(self.path.absolute())
-        return Identity(name, self.size, f"mtime_ns:{self.stamp[3]}", column)
+        """Real path, size and time of the last change."""
+        return Identity(self.real, self.size, f"mtime_ns:{self.stamp[3]}", column)
 
     def read(self, handle: BinaryIO, view: memoryview, position: int) -> int:
         """Read some bytes from a position into a buffer; return how many, 0 at the end."""

@@ -18,7 +18,7 @@ from rankme.sources import huggingface, zarr
 from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._files import LocalFile
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
-from rankme.sources._remote import RemoteFile, connect, remote_errors, version_of
+from rankme.sources._remote import RemoteFile, connect, one_name, remote_errors, version_of
 from rankme.sources._sharded import ShardedSource, natural_order
 from rankme.sources._source import Identity
 
@@ -99,7 +99,8 @@ def _open_folder(path: str, column: str | None) -> RowSource:
     names = set(os.listdir(path))  # noqa: PTH208
     if zarr.is_store(names):
         whole = folder.absolute()  # also in another process, with another working directory
-        return zarr.open_zarr(path, str(whole), column, partial(_identify_folder, whole))
+        identify = partial(_identify_folder, whole, os.path.realpath(whole))
+        return zarr.open_zarr(path, str(whole), column, identify)
     if huggingface.is_dataset(names):
         found = huggingface.list_files(
             path, lambda name: (folder / name).read_bytes(), is_dict=huggingface.DICT_FILE in names
@@ -111,11 +112,11 @@ def _open_folder(path: str, column: str | None) -> RowSource:
     return _open_shards(path, files, open_file, column)
 
 
-def _identify_folder(folder: Path, column: str | None) -> Identity:
+def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
     statuses = [file.stat() for file in folder.rglob("*") if file.is_file()]
     latest = max((status.st_mtime_ns for status in statuses), default=0)
     size = sum(status.st_size for status in statuses)
-    return Identity(str(folder), size, f"mtime_ns:{latest}", column)
+    return Identity(real, size, f"mtime_ns:{latest}", column)
 
 
 def _open_url(url: str, column: str | None) -> RowSource:
@@ -157,7 +158,7 @@ def _identify_url(url: str, system: Any, path: str, column: str | None) -> Ident
         infos = system.find(path, detail=True)
     parts = sorted((name, info["size"], version_of(info)) for name, info in infos.items())
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Identity(url, sum(size for _, size, _ in parts), f"sha256:{digest}", column)
+    return Identity(one_name(url), sum(size for _, size, _ in parts), f"sha256:{digest}", column)
 
 
 def _data_files(folder: str, names: Iterable[str]) -> list[str]:

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["RemoteFile", "connect", "remote_errors"]
+__all__ = ["RemoteFile", "connect", "one_name", "remote_errors"]
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+# Different names of one protocol.
+ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
+# Where what comes before an @ is a user. Elsewhere it may be a part of the place: the container in
+# abfs://container@account, a folder in memory://.
+WITH_USER = {"http", "https", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"}
 # What stores call the mark that changes with the content, best first.
 MARKS = (
     "ETag",
@@ -58,6 +63,15 @@ def connect(url: str) -> tuple[Any, str]:
             f'{url}: {protocol}:// needs a library ({error}): pip install "rankme[{extra}]"'
         ) from error
     return system, path
+
+
+def one_name(url: str) -> str:
+    """Return the spelling of a URL that shards go by: without user and password."""
+    protocol, mark, rest = url.partition("://")
+    if protocol in WITH_USER:
+        server, slash, path = rest.partition("/")
+        rest = server.rpartition("@")[2] + slash + path
+    return ALIASES.get(protocol, protocol) + mark + rest
 
 
 @contextmanager
@@ -125,8 +139,8 @@ class RemoteFile(DataFile):
             raise BadDataError(self.name, "changed since it was opened")
 
     def identity(self, column: str | None = None) -> Identity:
-        """URL, size and version."""
-        return Identity(self.name, self.size, self.version, column)
+        """URL in its one spelling, size and version."""
+        return Identity(one_name(self.name), self.size, self.version, column)
 
 
 def _look(system: Any, path: str, name: str) -> tuple[int, str]:

@@ -30,7 +30,7 @@ class Identity:
     Attributes
     ----------
     name : str
-        Absolute path or URL.
+        Absolute path without links, or URL without user and password.
     size : int
         In bytes, as stored.
     version : str
