@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,12 +18,13 @@ from rankme.sources import huggingface, zarr
 from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._files import LocalFile
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
+from rankme.sources._read_ahead import read_in_parallel
 from rankme.sources._remote import RemoteFile, connect, one_name, remote_errors, version_of
 from rankme.sources._sharded import ShardedSource, natural_order
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from rankme.sources._source import RowSource
 
@@ -196,20 +197,20 @@ def _open_shards(
     *,
     openers: int = 1,
 ) -> RowSource:
-    def open_or_none(file: T) -> RowSource | None:
-        # Spark writes a file for a partition without rows as well.
-        try:
-            return open_one(file, column)
-        except NoRowsError:
-            return None
+    def opened(some: Sequence[T]) -> Generator[RowSource, None, None]:
+        for file in some:
+            # Spark writes a file for a partition without rows as well.
+            with suppress(NoRowsError):
+                yield open_one(file, column)
 
-    pool = ThreadPoolExecutor(openers, thread_name_prefix="rankme open")
-    try:
-        opened = list(pool.map(open_or_none, files))
-    finally:
+    if openers == 1:
+        parts = tuple(opened(files))
+    else:
         # After the first error, or Ctrl-C, the others are not opened any more.
-        pool.shutdown(wait=False, cancel_futures=True)
-    parts = tuple(part for part in opened if part is not None)
+        with closing(
+            read_in_parallel((partial(opened, [file]) for file in files), openers)
+        ) as found:
+            parts = tuple(found)
     if not parts:
-        raise NoRowsError(name, f"all {len(opened)} files of it are without rows")
+        raise NoRowsError(name, f"all {len(files)} files of it are without rows")
     return ShardedSource(name, parts)

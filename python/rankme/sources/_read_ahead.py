@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -99,16 +100,11 @@ def read_ahead(
         The items in order. An error of the other iterator is raised here when its turn comes. The
         thread ends with the context, whatever ends that.
     """
-    channel: _Channel[T] = _Channel(depth)
-    thread = threading.Thread(
-        target=_run, args=(channel, items), name="rankme read-ahead", daemon=True
-    )
-    thread.start()
+    reader = _Reader(items, depth)
     try:
-        yield iter(channel)
+        yield reader.items
     finally:
-        channel.close()
-        thread.join(PATIENCE)
+        _end([reader])
 
 
 def read_in_parallel(
@@ -128,34 +124,50 @@ def read_in_parallel(
     object
         The items of the first, then those of the second, and so on.
     """
-    waiting: deque[Any] = deque()
+    waiting: deque[_Reader[T]] = deque()
     upcoming = iter(jobs)
     try:
         while True:
             while len(waiting) < workers and (job := next(upcoming, None)) is not None:
                 # Memory is for the items of all, and one that waits keeps each busy.
-                context = read_ahead(job, depth=1)
-                waiting.append((context, context.__enter__()))
+                waiting.append(_Reader(job, 1))
             if not waiting:
                 return
-            yield from waiting[0][1]
-            waiting.popleft()[0].__exit__(None, None, None)
+            yield from waiting[0].items
+            _end([waiting.popleft()])
     finally:
-        for context, _ in waiting:
-            context.__exit__(None, None, None)
+        _end(waiting)
 
 
-def _run(channel: _Channel[T], items: Callable[[], Generator[T, None, None]]) -> None:
-    try:
-        # Closed at once when nobody listens any more, and with it the files.
-        with closing(items()) as iterator:
-            for item in iterator:
-                if not channel.put(item):
-                    return
-    except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads
-        channel.fail(error)
-    else:
-        channel.finish()
+class _Reader(Generic[T]):
+    """A thread that runs an iterator; it does not keep the process from its end."""
+
+    def __init__(self, items: Callable[[], Generator[T, None, None]], depth: int) -> None:
+        self.items: _Channel[T] = _Channel(depth)
+        self.thread = threading.Thread(
+            target=self._run, args=(items,), name="rankme read-ahead", daemon=True
+        )
+        self.thread.start()
+
+    def _run(self, items: Callable[[], Generator[T, None, None]]) -> None:
+        try:
+            # Closed at once when nobody listens any more, and with it the files.
+            with closing(items()) as iterator:
+                for item in iterator:
+                    if not self.items.put(item):
+                        return
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads
+            self.items.fail(error)
+        else:
+            self.items.finish()
+
+
+def _end(readers: Collection[_Reader[Any]]) -> None:
+    for reader in readers:
+        reader.items.close()
+    deadline = time.monotonic() + PATIENCE  # of all together
+    for reader in readers:
+        reader.thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class _Channel(Generic[T]):
