@@ -9,7 +9,7 @@ import pytest
 import rankme
 from rankme import _score
 from rankme.sources import BadDataError, _raw, open_source, row_blocks
-from source_files import FORMATS, matrix, small_blocks, write
+from source_files import FORMATS, arrow_writer, matrix, small_blocks, write
 
 FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface"))]
 
@@ -31,6 +31,42 @@ def test_a_truncated_file_is_refused_at_any_length(tmp_path, name):
         path.write_bytes(whole[:size])
         with pytest.raises(BadDataError, match=path.name):
             rankme.score(path)
+
+
+def save_polars_stream(path, rows):
+    import polars as pl
+
+    columns = {"rows": pl.Series(rows, dtype=pl.Array(pl.Float32, rows.shape[1]))}
+    pl.DataFrame(columns).write_ipc_stream(path)
+
+
+@pytest.mark.parametrize(
+    "save",
+    [arrow_writer(stream=True), arrow_writer(stream=True, compression="zstd"), save_polars_stream],
+    ids=["stream", "zstd", "polars"],
+)
+def test_an_arrow_stream_that_is_cut_anywhere_is_refused(tmp_path, save):
+    # Between two messages too, where what is left is a stream by itself.
+    rows = matrix(23, 5)
+    path = tmp_path / "rows.arrows"
+    save(path, rows)
+    np.testing.assert_array_equal(open_source(path).matrix(), rows)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        os.truncate(path, size)
+        with pytest.raises(BadDataError, match=r"rows\.arrows"):
+            open_source(path)
+        path.write_bytes(whole)
+
+
+def test_a_saved_dataset_whose_file_is_cut_anywhere_is_refused(tmp_path):
+    path = write(tmp_path, "huggingface", matrix(23, 5))
+    file = sorted(path.glob("data-*.arrow"))[1]
+    whole = file.read_bytes()
+    for size in range(0, len(whole), 4):
+        file.write_bytes(whole[:size])
+        with pytest.raises(BadDataError, match=file.name):
+            open_source(path)
 
 
 @pytest.mark.parametrize("name", FILES)

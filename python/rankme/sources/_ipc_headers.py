@@ -2,7 +2,8 @@
 
 Layout of https://arrow.apache.org/docs/format/Columnar.html (encapsulated messages): 0xFFFFFFFF,
 int32 size of the metadata, the metadata (a FlatBuffers table ``Message``), the body. An IPC file is
-such a stream between a magic and a footer.
+such a stream between a magic and a footer. A stream ends with a size of 0. The format also lets one
+end without it, but then a stream that was cut between two messages would look whole.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = ["MAGIC", "batch_lengths"]
 
 MAGIC = b"ARROW1\0\0"
 CONTINUATION = 0xFFFFFFFF
+OLD_END = bytes(4)
 RECORD_BATCH = 3  # of the union MessageHeader
 HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of Message
 LENGTH = 0  # field of RecordBatch
@@ -32,7 +34,7 @@ def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
     Raises
     ------
     BadDataError
-        The stream ends in the middle of a message, or is none.
+        The stream ends in the middle of a message, or without its end mark, or is none.
     """
     try:
         return list(_walk(file, handle))
@@ -45,13 +47,17 @@ def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
 def _walk(file: DataFile, handle: BinaryIO) -> Iterator[int]:
     handle.seek(0)
     position = len(MAGIC) if handle.read(len(MAGIC)) == MAGIC else 0
-    while position < file.size:
+    while True:
         handle.seek(position)
         prefix = handle.read(8)
-        if len(prefix) < 4:  # noqa: PLR2004
-            raise BadDataError(file.name, f"truncated at byte {position}, before a message")
-        if len(prefix) < 8:  # noqa: PLR2004 - a stream may end with four bytes of zeros
+        if prefix == OLD_END:
             return
+        if len(prefix) < 8:  # noqa: PLR2004
+            raise BadDataError(
+                file.name,
+                f"truncated: {len(prefix)} bytes follow byte {position}; wanted another message "
+                f"or the mark that ends an Arrow stream",
+            )
         marker, size = struct.unpack("<Ii", prefix)
         if marker != CONTINUATION:
             raise BadDataError(
@@ -60,7 +66,7 @@ def _walk(file: DataFile, handle: BinaryIO) -> Iterator[int]:
             )
         if size == 0:
             return
-        metadata = handle.read(size)
+        metadata = handle.read(max(size, 0))
         length, body = _read_message(metadata)
         if body < 0 or (length or 0) < 0:
             raise BadDataError(file.name, f"the message at byte {position} has a negative length")
