@@ -211,6 +211,38 @@ def test_the_same_sources_make_the_same_identity(tmp_path, parts):
     assert open_source(tmp_path).identity != one
 
 
+@pytest.mark.parametrize(
+    ("kinds", "wanted"),
+    [
+        (["float16", "float16"], "float16"),
+        (["bfloat16", "bfloat16"], "bfloat16"),
+        (["float16", "bfloat16"], "float32"),
+        (["bfloat16", "float32", "float16"], "float32"),
+        (["float16", "float64", "bfloat16"], "float64"),
+    ],
+)
+def test_shards_of_several_types_are_held_exactly(tmp_path, kinds, wanted):
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = []
+    for number, kind in enumerate(kinds):
+        tensors.append(torch.from_numpy(matrix(6, 4, seed=number)).to(getattr(torch, kind)))
+        save_file({"rows": tensors[-1]}, tmp_path / f"part-{number}.safetensors")
+    source = open_source(tmp_path)
+    assert source.dtype == np.dtype(wanted)
+    rows = np.concatenate([tensor.double().numpy() for tensor in tensors])
+    np.testing.assert_array_equal(source.matrix().astype(np.float64), rows)
+    assert rankme.score(tmp_path) == pytest.approx(rankme.score(rows), rel=1e-12)
+    few = np.concatenate([tensor.double().numpy()[:1] for tensor in tensors])
+    for number, tensor in enumerate(tensors):
+        save_file({"rows": tensor[:1].clone()}, tmp_path / f"part-{number}.safetensors")
+    assert len(few) < few.shape[1]  # read by columns, and centred as one matrix
+    for center in (False, True):
+        expected = rankme.score(few, center=center)
+        assert rankme.score(tmp_path, center=center) == pytest.approx(expected, rel=1e-10)
+
+
 def test_shards_may_be_sets_themselves(tmp_path, parts):
     shutil.copytree(tmp_path, tmp_path.with_name("copy"))
     both = ShardedSource("both", (open_source(tmp_path), open_source(tmp_path.with_name("copy"))))

@@ -70,7 +70,10 @@ class ShardedSource(RowSource):
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         """The smallest type that holds the entries of all parts exactly."""
-        return np.result_type(*{part.dtype for part in self.parts})
+        kinds = {part.dtype for part in self.parts}
+        if len(kinds) > 1:  # NumPy knows no type for float16 and bfloat16, which float32 holds both
+            kinds = {np.promote_types(kind, np.float32) for kind in kinds}
+        return np.result_type(*kinds)
 
     @property
     def identity(self) -> Identity:  # type: ignore[override]
@@ -105,8 +108,9 @@ class ShardedSource(RowSource):
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns of all parts, ``width`` at a time, as arrays of shape (N, columns)."""
+        dtype = self.dtype
         for pieces in zip(*(part.panels(width) for part in self.parts), strict=True):
-            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces, dtype=dtype)
 
 
 def check_widths(sources: Sequence[RowSource]) -> None:
