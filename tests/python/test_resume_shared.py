@@ -45,6 +45,11 @@ def test_a_shard_that_changes_while_it_is_read_is_no_finished_part(folder):
     assert error_line(again).startswith("zeros.npy: changed since run.rankme took in 400000 rows")
 
 
+def test_a_state_does_not_belong_to_the_pattern_that_it_lies_in(folder):
+    for _ in range(2):
+        assert record("*", "--state", folder / "run.rankme")["n_rows"] == 303
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_run_that_has_all_rows_but_no_end_goes_on_to_its_end():
     record("part-0.npy", "--state", "run.rankme")

@@ -75,11 +75,16 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
     if os.path.isdir(text):  # noqa: PTH112
         return _open_folder(text, column)
     if not os.path.lexists(text) and glob.has_magic(text):
-        found = [name for name in glob.glob(text, recursive=True) if os.path.isfile(name)]  # noqa: PTH113, PTH207
+        found = list(filter(_is_shard, glob.glob(text, recursive=True)))  # noqa: PTH207
         if not found:
             raise FileNotFoundError(errno.ENOENT, "no file matches", text)
         return _open_shards(text, _find_distinct(_in_order(found)), open_file, column)
     return open_file(LocalFile.find(text), column)
+
+
+def _is_shard(name: str) -> bool:
+    # A run over "folder/*" may be saved in that folder.
+    return os.path.isfile(name) and not name.endswith(".rankme")  # noqa: PTH113
 
 
 def _find_distinct(paths: Iterable[str]) -> list[LocalFile]:
