@@ -2,6 +2,7 @@
 
 import re
 
+import h5py
 import numpy as np
 import pytest
 
@@ -187,4 +188,28 @@ def test_fvecs_rows_of_two_lengths_are_an_error(tmp_path):
 def test_integers_are_refused(tmp_path, name):
     path = write(tmp_path, name, matrix().astype(np.int32))
     with pytest.raises(BadDataError, match=r"holds no .* of floating-point vectors"):
+        open_source(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [({"chunks": (10, 3)}, "2 of its 4"), ({}, "0 of its 1"), ({"chunks": (10, 2)}, "4 of its 8")],
+)
+def test_rows_of_hdf5_that_were_not_written_are_an_error(tmp_path, options, found):
+    path = tmp_path / "rows.h5"
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("rows", (40, 3), np.float32, **options)
+        if options:
+            data[:20] = matrix(20, 3)
+    with pytest.raises(BadDataError, match=rf"rows\.h5\[rows\]: {found} chunks were written"):
+        open_source(path)
+
+
+def test_rows_of_hdf5_that_lie_in_other_files_are_refused(tmp_path):
+    path = tmp_path / "rows.h5"
+    with h5py.File(path, "w") as file:
+        layout = h5py.VirtualLayout((20, 3), np.float32)
+        layout[:] = h5py.VirtualSource(tmp_path / "gone.h5", "rows", (20, 3))
+        file.create_virtual_dataset("rows", layout)
+    with pytest.raises(BadDataError, match="its rows lie in other files"):
         open_source(path)

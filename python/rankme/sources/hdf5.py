@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,9 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
         item, label = datasets[key], f"{file.name}[{key}]"
         check_dtype(label, item.dtype)
         n_rows, n_cols = check_shape(label, item.shape or ())
+        _require_written(label, item)
         member = key if len(datasets) > 1 else None
-        offset = item.id.get_offset() if item.external is None and not item.is_virtual else None
+        offset = item.id.get_offset()
         if offset is not None:
             source = RawSource(file, n_rows, n_cols, item.dtype, offset, column=member)
             source.check_inside()
@@ -67,6 +69,24 @@ def _opened(h5py: Any, file: DataFile, handle: Any) -> Any:
         if error.errno is not None:
             raise
         raise BadDataError(file.name, f"the HDF5 file cannot be read: {error}") from error
+
+
+def _require_written(label: str, item: Any) -> None:
+    """Refuse what HDF5 would take for its fill value, and what may change outside the file."""
+    if item.is_virtual or item.external is not None:
+        raise BadDataError(
+            label, "its rows lie in other files; wanted these, or a dataset that holds its rows"
+        )
+    if item.chunks is None:
+        wanted, found = 1, int(item.id.get_storage_size() > 0)
+    else:
+        wanted = math.prod(-(-n // size) for n, size in zip(item.shape, item.chunks, strict=True))
+        found = item.id.get_num_chunks()
+    if found < wanted:
+        raise BadDataError(
+            label,
+            f"{found} of its {wanted} chunks were written; HDF5 would fill the rest with one value",
+        )
 
 
 def _rows_at_a_time(item: Any) -> int:
