@@ -64,6 +64,13 @@ def test_a_file_that_changes_while_a_task_reads_it_is_an_error(parts, tmp_path, 
         partial_of_part(first, SETTINGS)
 
 
+def test_files_of_two_widths_are_refused_before_the_work(tmp_path):
+    for k in (3, 4):
+        np.save(tmp_path / f"{k}.npy", embeddings(20, k))
+    with pytest.raises(BadDataError, match=r"4\.npy: has 4 columns; wanted 3, as in .*3\.npy"):
+        parts_of([tmp_path / "3.npy", tmp_path / "4.npy"], None, 100)
+
+
 def test_a_range_that_comes_twice_is_refused(parts):
     first, second = (partial_of_part(part, SETTINGS) for part in parts[:2])
     with pytest.raises(ValueError, match=r"shard-0.npy\[0:87\]' \(87 and 87\)"):

@@ -111,6 +111,30 @@ def test_bad_arguments(shards):
         rankme_ray.score("nothing.npy")
 
 
+@pytest.mark.parametrize("rows_per_task", [1, 5, 131_072])
+def test_blocks_that_became_empty_change_nothing(rows_per_task):
+    rows = embeddings(60, 4)
+    dataset = ray.data.from_arrow(
+        [
+            pa.table({"n": list(range(i, i + 10)), "z": list(rows[i : i + 10])})
+            for i in range(0, 60, 10)
+        ]
+    )
+    kept = dataset.filter(lambda row: 10 <= row["n"] < 20 or 35 <= row["n"] < 40)
+    acc = rankme_ray.accumulate(kept, column="z", rows_per_task=rows_per_task)
+    assert_same(acc, one_process(np.concatenate([rows[10:20], rows[35:40]])))
+    with pytest.raises(ValueError, match="there are no rows"):
+        rankme_ray.accumulate(dataset.filter(lambda _: False), column="z")
+
+
+def test_blocks_of_pandas():
+    import pandas as pd
+
+    rows = embeddings(60, 4)
+    dataset = ray.data.from_pandas(pd.DataFrame({"n": range(60), "z": list(rows)}))
+    assert_same(rankme_ray.accumulate(dataset, column="z"), one_process(rows))
+
+
 def test_columns_of_a_dataset():
     table = pa.table({"id": range(6), "a": [[1.0, 0.0]] * 6, "b": [[0.0, 2.0]] * 6})
     dataset = ray.data.from_arrow(table)

@@ -12,6 +12,7 @@ from rankme._arrays import as_index
 from rankme._errors import NonFiniteError
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
+from rankme.sources._sharded import check_widths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,7 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
             count = -(-shard.n_rows // most)
             cuts = [shard.n_rows * i // count for i in range(count + 1)]
             parts += [Part(shard, *ends) for ends in itertools.pairwise(cuts)]
+    check_widths([part.source for part in parts])
     return parts
 
 

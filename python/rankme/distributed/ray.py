@@ -107,7 +107,7 @@ def accumulate(
     normalize, method, seed
         As in `rankme.Accumulator`.
     rows_per_task : int
-        Rows that become one partial result; at the most of a file, at the least of a dataset.
+        The most rows that become one partial result; of a dataset they are in memory together.
     ray_remote_args : mapping, optional
         For the tasks that read rows: ``num_cpus``, ``memory``, ``scheduling_strategy`` and so on,
         as in ``ray.remote``. Ray gives a worker as many BLAS threads as the task has CPUs.
@@ -163,7 +163,10 @@ def _reduce_dataset(
     rows_per_task: int,
     options: dict[str, Any],
 ) -> bytes | None:
-    name = only_column(dataset.schema().base_schema, column, "the dataset")
+    schema = _arrow_schema(dataset)
+    if schema is None:
+        return None
+    name = only_column(schema, column, "the dataset")
 
     def partial_of_batch(batch: Any) -> Any:
         arrow = require("pyarrow", extra="ray", what="Ray Data")
@@ -179,7 +182,23 @@ def _reduce_dataset(
     return _tree([merge.remote(*group) for group in groups_of(partials.to_arrow_refs(), FAN_IN)])
 
 
+def _arrow_schema(dataset: Any) -> Any:
+    """Return the schema of a dataset in Arrow's terms, or None where there is nothing in it."""
+    arrow = require("pyarrow", extra="ray", what="Ray Data")
+    schema = dataset.schema()
+    if schema is None:
+        return None
+    if isinstance(schema.base_schema, arrow.Schema):
+        return schema.base_schema
+    # Blocks of pandas tell no type of what is in an object; a row in Arrow's form does.
+    rows = dataset.limit(1).iter_batches(batch_size=1, batch_format="pyarrow")
+    first = next(iter(rows), None)
+    return None if first is None else first.schema
+
+
 def _tree(refs: list[Any]) -> bytes | None:
+    if not refs:
+        return None
     merge = ray.remote(_merged)
     while len(refs) > 1:
         refs = [merge.remote(*group) for group in groups_of(refs, FAN_IN)]
@@ -192,4 +211,6 @@ def _merged(*partials: bytes | None) -> bytes | None:
 
 
 def _merged_tables(*tables: Any) -> bytes | None:
-    return merged(value.as_py() for table in tables for value in table.column(_PARTIAL))
+    # What is made of no row has no column either.
+    filled = (table for table in tables if table.num_rows)
+    return merged(value.as_py() for table in filled for value in table.column(_PARTIAL))

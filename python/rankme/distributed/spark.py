@@ -106,7 +106,7 @@ def accumulate(
     Notes
     -----
     Spark gives a Python worker as many BLAS threads as ``spark.task.cpus``. Merging takes
-    ``12 * K**2`` bytes of a Python worker's memory, outside the JVM's heap.
+    ``24 * K**2`` bytes of a Python worker's memory, outside the JVM's heap.
     """
     settings = Settings(normalize=bool(normalize), method=method, seed=seed)
     if not hasattr(data, "mapInArrow"):
