@@ -11,7 +11,7 @@ from engines import assert_same, embeddings, one_process, write_shards
 from rankme.distributed import _parts
 from rankme.distributed._partials import Settings, merged
 from rankme.distributed._parts import partial_of_part, parts_of, whole
-from rankme.sources import BadDataError, row_blocks
+from rankme.sources import BadDataError, _raw, row_blocks
 
 SETTINGS = Settings(normalize=False, method="gram", seed=0)
 
@@ -53,8 +53,10 @@ def test_a_file_that_changes_while_a_task_reads_it_is_an_error(parts, tmp_path, 
     first = parts[0]
     assert first.stop < first.source.n_rows  # the task does not come to the end of the file
 
-    def disturbed(shards):
-        with closing(row_blocks(shards)) as blocks:
+    monkeypatch.setattr(_raw, "BLOCK_BYTES", 200)  # many more blocks than are read ahead
+
+    def disturbed(shards, stop):
+        with closing(row_blocks(shards, stop=stop)) as blocks:
             for block in blocks:
                 os.utime(path, ns=(7, 7))
                 yield block

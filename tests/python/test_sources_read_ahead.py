@@ -57,6 +57,17 @@ def test_every_row_comes_once_and_in_order(ahead, start):
     assert readers() == []
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+@pytest.mark.parametrize("stop", [1, 2, 7, 50, 101])
+def test_no_block_beyond_the_stop_is_read(ahead, stop):
+    source = Counted(101)
+    rows = [rows[:, 0].copy() for _, _, rows in row_blocks([(source, 0)], stop=stop, ahead=ahead)]
+    np.testing.assert_array_equal(np.concatenate(rows), np.arange(stop))
+    assert source.read == min(stop + stop % 2, 101)
+    assert source.open == 0
+    assert readers() == []
+
+
 def test_reading_stays_a_few_blocks_ahead():
     source = Counted(1000)
     blocks = row_blocks([(source, 0)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rankme import Accumulator
 from rankme._arrays import as_index
 from rankme._errors import NonFiniteError
+from rankme._stream import not_finite
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._sharded import check_widths
@@ -116,24 +117,18 @@ def partial_of_part(part: Part, settings: Settings) -> bytes:
     """
     source = part.source
     acc = settings.accumulator(source.n_cols)
-    left = part.stop - part.start
-    with closing(row_blocks([(source, part.start)])) as blocks:
+    with closing(row_blocks([(source, part.start)], stop=part.stop)) as blocks:
         for _, first, rows in blocks:
             try:
-                acc.update(rows[:left], shard=part.shard)
-            except NonFiniteError as error:
-                place = source.where(first + error.row)
-                raise BadDataError(
-                    source.name,
-                    f"{place}, column {error.column} (counted from 0) is {error.value}; every "
-                    f"entry must be finite",
-                ) from error
-            left -= len(rows)
-            if left <= 0:
-                # Only a reader that comes to the end of the file would have looked by itself.
-                source.check_unchanged()
-                return acc.__getstate__()
-    raise BadDataError(source.name, f"ends {left} rows before row {part.stop}, which it had before")
+                acc.update(rows, shard=part.shard)
+            except NonFiniteError as error:  # noqa: PERF203
+                raise not_finite(source, first + error.row, error.column, error.value) from error
+    left = part.stop - part.start - acc.n_rows
+    if left:
+        raise BadDataError(
+            source.name, f"ends {left} rows before row {part.stop}, which it had before"
+        )
+    return acc.__getstate__()
 
 
 def whole(data: bytes | None, parts: Sequence[Part]) -> Accumulator:

@@ -45,7 +45,7 @@ class Block(NamedTuple):
 
 
 def row_blocks(
-    shards: Iterable[tuple[RowSource, int]], *, ahead: bool = True
+    shards: Iterable[tuple[RowSource, int]], *, stop: int | None = None, ahead: bool = True
 ) -> Generator[Block, None, None]:
     """Yield the rows of sources, one after the other, read ahead by a thread.
 
@@ -53,6 +53,9 @@ def row_blocks(
     ----------
     shards
         Sources, each with the first row that is wanted of it.
+    stop
+        The row of a source before which its last block ends, if that is not its last row. No block
+        beyond it is read.
     ahead
         Whether to read ahead; else a block is read when it is asked for.
 
@@ -67,18 +70,24 @@ def row_blocks(
         As :meth:`RowSource.blocks`, after the blocks before the error.
     """
     if not ahead:
-        yield from _blocks_of(shards, 0)
+        yield from _blocks_of(shards, stop, 0)
         return
-    with read_ahead(lambda: _blocks_of(shards, HOLD)) as blocks:
+    with read_ahead(lambda: _blocks_of(shards, stop, HOLD)) as blocks:
         yield from blocks
 
 
-def _blocks_of(shards: Iterable[tuple[RowSource, int]], hold: int) -> Generator[Block, None, None]:
+def _blocks_of(
+    shards: Iterable[tuple[RowSource, int]], stop: int | None, hold: int
+) -> Generator[Block, None, None]:
     for source, start in shards:
         first = start
         for rows in source.blocks(start, hold=hold):
-            yield Block(source, first, rows)
+            yield Block(source, first, rows if stop is None else rows[: stop - first])
             first += len(rows)
+            if stop is not None and first >= stop:
+                # Only a reader that comes to the end of a file looks by itself.
+                source.check_unchanged()
+                break
 
 
 @contextmanager

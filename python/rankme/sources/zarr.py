@@ -53,7 +53,7 @@ def open_zarr(
     n_rows, n_cols = check_shape(label, array.shape)
     _check_chunks(label, array)
     member = key if len(arrays) > 1 else None
-    rows = (getattr(array, "shards", None) or array.chunks)[0]
+    rows = array.chunks[0]  # of a shard too, which is read a chunk at a time
     step = max(1, BLOCK_BYTES // (n_cols * array.dtype.itemsize))
     # Whole chunks, lest they are decompressed several times.
     step = max(rows, step // rows * rows)
@@ -92,7 +92,7 @@ def _arrays(group: Any, path: str) -> Iterator[tuple[str, Any]]:
 class ZarrSource(RowSource):
     """A 2-D array of a Zarr store.
 
-    A block takes whole chunks: about 16 MiB, or the rows of one chunk (or shard) if that is more.
+    A block takes whole chunks: about 16 MiB, or the rows of one chunk if that is more.
     """
 
     name: str
