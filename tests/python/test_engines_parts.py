@@ -4,6 +4,8 @@ import os
 from contextlib import closing
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import rankme
@@ -64,6 +66,27 @@ def test_a_file_that_changes_while_a_task_reads_it_is_an_error(parts, tmp_path, 
     monkeypatch.setattr(_parts, "row_blocks", disturbed)
     with pytest.raises(BadDataError, match=r"shard-0\.npy: changed since it was opened"):
         partial_of_part(first, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("most", "stops"),
+    [(1, [30, 60, 90, 100]), (60, [60, 100]), (89, [60, 100]), (90, [90, 100]), (100, [100])],
+)
+def test_a_row_group_is_in_one_range(tmp_path, most, stops):
+    rows = embeddings(100, 4)
+    table = pa.table({"rows": pa.array(list(rows), pa.list_(pa.float32()))})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=30)
+    parts = parts_of(tmp_path / "rows.parquet", None, most)
+    assert [part.stop for part in parts] == stops
+    assert [part.start for part in parts] == [0, *stops[:-1]]
+    acc = whole(merged([partial_of_part(part, SETTINGS) for part in parts]), parts)
+    assert_same(acc, one_process(rows))
+
+
+def test_a_compressed_array_is_one_range(tmp_path):
+    np.savez_compressed(tmp_path / "rows.npz", rows=embeddings(100, 4))
+    (part,) = parts_of(tmp_path / "rows.npz", None, 10)
+    assert part[1:] == (0, 100)
 
 
 def test_files_of_two_widths_are_refused_before_the_work(tmp_path):

@@ -57,7 +57,7 @@ def is_paths(data: object) -> bool:
 
 
 def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
-    """Open every file for its number of rows, and cut it into ranges of about equal length.
+    """Open every file for its number of rows, and cut it into ranges.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
     column : str, optional
         As in `rankme.open_source`.
     rows_per_task : int
-        The most rows of a range.
+        The most rows of a range, unless reading can begin at fewer places: a Parquet row group is
+        in one range, and so is all of a compressed array.
 
     Returns
     -------
@@ -89,11 +90,20 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
             if shard.identity.shard in seen:
                 raise ValueError(f"{shard.name} is given twice, and would be counted twice")
             seen.add(shard.identity.shard)
-            count = -(-shard.n_rows // most)
-            cuts = [shard.n_rows * i // count for i in range(count + 1)]
-            parts += [Part(shard, *ends) for ends in itertools.pairwise(cuts)]
+            parts += [Part(shard, *ends) for ends in itertools.pairwise(_cuts(shard, most))]
     check_widths([part.source for part in parts])
     return parts
+
+
+def _cuts(source: RowSource, most: int) -> list[int]:
+    if source.entries is None:
+        count = -(-source.n_rows // most)
+        return [source.n_rows * i // count for i in range(count + 1)]
+    cuts = [0]
+    for entry, end in itertools.pairwise([*source.entries, source.n_rows]):
+        if end - cuts[-1] > most and entry > cuts[-1]:
+            cuts.append(entry)
+    return [*cuts, source.n_rows]
 
 
 def partial_of_part(part: Part, settings: Settings) -> bytes:

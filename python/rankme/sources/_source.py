@@ -80,6 +80,11 @@ class RowSource(ABC):
         """The single files behind it, in the order of their rows."""
         return (self,)
 
+    @property
+    def entries(self) -> tuple[int, ...] | None:
+        """Rows from which reading can begin without reading earlier ones; None where any is one."""
+        return None
+
     @abstractmethod
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on, in order, each exactly once.

@@ -118,6 +118,11 @@ class DeflatedSource(RowSource):
         """Of the file, and which array of it."""
         return self.file.identity(self.column)
 
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """The first row: to come to a later one, all before it have to be decompressed."""
+        return (0,)
+
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on, in blocks of up to 16 MiB."""
         check_start(start, self.n_rows)

@@ -71,6 +71,11 @@ class ParquetSource(GroupedSource):
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
         return cls(file, name, n_cols, vectors.dtype, firsts, metadata)
 
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """The first rows of the row groups."""
+        return self.firsts[:-1]
+
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on; several row groups are decoded at a time."""
         check_start(start, self.n_rows)
