@@ -34,16 +34,12 @@ GramAccumulator::GramAccumulator(GramSum sum, std::int64_t n_rows, bool normaliz
 
 namespace {
 
-// One matrix more than one thread would need, and what else fits 32 MiB.
-double affordable_sums(std::int64_t dim) {
-  const double matrix = 8.0 * static_cast<double>(dim * dim);
-  return 2 + std::floor((32 << 20) / matrix);
-}
-
-// Where the pieces of so many rows end, each of which gets a sum of its own: large at first, since
-// that costs something, and small in the end, since nobody is to wait for the last one for long.
+// Where pieces of so many rows end, for threads that each take the next one: large at first, since
+// a piece costs a sum; small in the end, since nobody is to wait for the last one for long. One
+// thread gets one.
 std::vector<std::int64_t> shrinking_pieces(std::int64_t rows, int workers,
                                            std::int64_t block_rows) {
+  if (workers == 1) return {rows};
   const std::int64_t least = std::max(block_rows, rows / (16 * workers));
   std::vector<std::int64_t> ends;
   for (std::int64_t end = 0; end < rows;) {
@@ -51,12 +47,6 @@ std::vector<std::int64_t> shrinking_pieces(std::int64_t rows, int workers,
     end = std::min(rows, end + (wanted + block_rows - 1) / block_rows * block_rows);
     ends.push_back(end);
   }
-  return ends;
-}
-
-std::vector<std::int64_t> equal_pieces(std::int64_t rows, int pieces) {
-  std::vector<std::int64_t> ends;
-  for (int piece = 1; piece <= pieces; ++piece) ends.push_back(rows * piece / pieces);
   return ends;
 }
 
@@ -80,7 +70,9 @@ GramAccumulator::Plan GramAccumulator::plan(std::int64_t rows) const {
   constexpr double least_work = 4e6;
   const double by_work = std::min<double>(work / least_work, static_cast<double>(rows));
 
-  const double affordable = affordable_sums(dim_);
+  // Memory: one matrix more than one thread would need, and what else fits 32 MiB.
+  const double matrix = 8.0 * static_cast<double>(dim_ * dim_);
+  const double affordable = 2 + std::floor((32 << 20) / matrix);
   const bool blas_threads = threads > affordable && by_work > affordable;
 
   const double workers =
@@ -114,20 +106,6 @@ bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
   return finite;
 }
 
-// The pieces of rows that are summed aside; none where they are not. Where rows are narrow a second
-// reading of them would cost a tenth of the time, and where there are many more sums cost next to
-// nothing, as long as these are small.
-std::vector<std::int64_t> GramAccumulator::pieces_aside(std::int64_t rows, const Plan& plan) const {
-  if (dim_ > 256 || plan.blas_threads || rows < 64 * dim_) return {};
-  const double room = affordable_sums(dim_) - plan.workers;
-  if (plan.workers > 1 && rows >= 32 * dim_ * plan.workers) {
-    std::vector<std::int64_t> ends = shrinking_pieces(rows, plan.workers, plan.block_rows);
-    if (static_cast<double>(ends.size()) <= room) return ends;
-  }
-  if (plan.workers > room) return {};
-  return equal_pieces(rows, plan.workers);
-}
-
 // Adds the rows to fresh sums and those to the old ones once all rows have turned out to be good:
 // one pass over memory instead of a check and a sum. False where an entry was not finite; then, and
 // after an exception, nothing has changed.
@@ -136,8 +114,8 @@ std::vector<std::int64_t> GramAccumulator::pieces_aside(std::int64_t rows, const
 // else to do, reading the next rows for example, does not keep the others waiting. Each piece has a
 // sum of its own, and those are added in the order of the rows: the result does not tell who did
 // what.
-bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan,
-                                const std::vector<std::int64_t>& ends) {
+bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan) {
+  const std::vector<std::int64_t> ends = shrinking_pieces(z.rows, plan.workers, plan.block_rows);
   asides_.reserve(ends.size());
   while (asides_.size() < ends.size()) asides_.emplace_back(dim_);
   const SingleThreadedBlas single;
@@ -166,16 +144,18 @@ bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan,
 void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z);
   const Plan plan = this->plan(z.rows);
-  const std::vector<std::int64_t> pieces = pieces_aside(z.rows, plan);
-  if (pieces.empty()) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
+  // Where rows are narrow a second reading of them would cost a tenth of the time, and where there
+  // are many for each thread more sums cost next to nothing.
+  const bool aside = dim_ <= 256 && !plan.blas_threads && z.rows >= 32 * dim_ * plan.workers;
+  if (!aside) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
 
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, z.rows);
   ShardEntry entry(shards_, shard);
   prepare(plan);
-  if (!pieces.empty()) {
-    if (!add_aside(z, plan, pieces)) throw_first_nonfinite(z);
+  if (aside) {
+    if (!add_aside(z, plan)) throw_first_nonfinite(z);
   } else {
     torn_ = true;  // until all of it is in
     if (!accumulate(z, plan, {})) throw TornError();

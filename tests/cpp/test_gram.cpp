@@ -140,46 +140,22 @@ void a_bad_row_among_many_changes_nothing() {
   (void)rankme::measure_accuracy(accumulator.total(&n_rows), accumulator.probes());
 }
 
-// Whichever thread sums which rows, the bits are the same. They tell how many pieces there were: of
-// one, of shrinking ones (two and five threads), or of equal ones where these are too small.
+// Whichever thread sums which rows: the bits are the same, and so are those of one thread but for
+// the order of the sums.
 void many_narrow_rows_repeat_to_the_last_bit() {
-  const Matrix z = oracle::random_matrix(40000, 40, 21);
+  const Matrix z = oracle::random_matrix(40000, 12, 21);
   const int before = rankme::num_threads();
-  std::vector<std::vector<double>> seen;
-  for (const int threads : {1, 2, 5, 16}) {
+  for (const int threads : {1, 2, 5}) {
     rankme::set_num_threads(threads);
+    std::vector<double> first;
     for (int turn = 0; turn < 20; ++turn) {
-      GramAccumulator accumulator(40, false, 0);
+      GramAccumulator accumulator(12, turn % 2 == 1, 0);
       accumulator.update(view(z));
+      if (turn == 0) check_gram(accumulator, z, 1e-14);
+      if (turn == 0) first = gram_of(accumulator);
+      if (turn % 2 == 0) CHECK(gram_of(accumulator) == first);
       CHECK(accumulator.n_rows() == 40000);
-      const std::vector<double> gram = gram_of(accumulator);
-      if (turn == 0) {
-        check_gram(accumulator, z, 1e-14);
-        for (const auto& other : seen) CHECK(gram != other);
-        seen.push_back(gram);
-      }
-      CHECK(gram == seen.back());
     }
-  }
-  rankme::set_num_threads(before);
-}
-
-// Forty threads at this width want more sums than 32 MiB hold.
-void sums_aside_are_few_where_they_are_large() {
-  const Matrix z = oracle::random_matrix(16384, 256, 22);
-  const int before = rankme::num_threads();
-  std::vector<double> first;
-  for (const int threads : {1, 3, 12, 40}) {
-    rankme::set_num_threads(threads);
-    GramAccumulator accumulator(256, false, 0);
-    accumulator.update(view(z));
-    const std::vector<double> gram = gram_of(accumulator);
-    if (first.empty()) first = gram;
-    double error = 0;
-    for (std::size_t i = 0; i < gram.size(); ++i) {
-      error = std::max(error, std::abs(gram[i] - first[i]));
-    }
-    CHECK(error <= 1e-14 * 16384 && accumulator.n_rows() == 16384);
   }
   rankme::set_num_threads(before);
 }
@@ -296,7 +272,6 @@ int main() {
   bad_input_changes_nothing();
   a_bad_row_among_many_changes_nothing();
   many_narrow_rows_repeat_to_the_last_bit();
-  sums_aside_are_few_where_they_are_large();
   merging_is_adding();
   squares_never_leave_the_range();
   packing_keeps_every_bit();

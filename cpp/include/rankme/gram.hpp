@@ -65,8 +65,7 @@ private:
   Plan plan(std::int64_t rows) const;
   void prepare(const Plan& plan);
   bool accumulate(const MatrixView& z, const Plan& plan, const Preparation& preparation);
-  std::vector<std::int64_t> pieces_aside(std::int64_t rows, const Plan& plan) const;
-  bool add_aside(const MatrixView& z, const Plan& plan, const std::vector<std::int64_t>& ends);
+  bool add_aside(const MatrixView& z, const Plan& plan);
   void require_width(const MatrixView& z) const;
   void require_whole() const;
 
