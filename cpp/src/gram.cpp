@@ -95,6 +95,7 @@ bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
   std::optional<SingleThreadedBlas> single;
   if (!plan.blas_threads) single.emplace();
   const double* probes = probed_ ? probes_.data() : nullptr;
+  torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   parallel_ranges(z.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     Partial& partial = partials_[static_cast<std::size_t>(worker)];
@@ -103,6 +104,7 @@ bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
       if (!partial.adder.add(partial.sum, rows, normalize_, probes, preparation)) finite = false;
     }
   });
+  torn_ = !finite;
   return finite;
 }
 
@@ -156,10 +158,8 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   prepare(plan);
   if (aside) {
     if (!add_aside(z, plan)) throw_first_nonfinite(z);
-  } else {
-    torn_ = true;  // until all of it is in
-    if (!accumulate(z, plan, {})) throw TornError();
-    torn_ = false;
+  } else if (!accumulate(z, plan, {})) {
+    throw TornError();
   }
   n_rows_ += z.rows;
   entry.add(z.rows);

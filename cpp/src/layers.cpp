@@ -158,6 +158,7 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
   const std::int64_t rows = zs.front().rows;
   const std::int64_t unit = plan.whole_layers ? rows : 1;
   std::vector<std::int64_t> layer_of(static_cast<std::size_t>(plan.workers), -1);
+  torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   parallel_ranges(n_layers() * rows / unit, plan.workers,
                   [&](int worker, std::int64_t begin, std::int64_t end) {
@@ -168,8 +169,10 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
                       finite = false;
                     }
                   });
-  if (finite && !plan.whole_layers) add_beginnings(layer_of, plan);
-  return finite;
+  if (!finite) return false;
+  if (!plan.whole_layers) add_beginnings(layer_of, plan);
+  torn_ = false;
+  return true;
 }
 
 // Adds to each layer what those workers summed that began inside it.
@@ -194,9 +197,7 @@ void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
   require_whole();
   require_countable(n_rows_, rows);
   prepare(plan);
-  torn_ = true;  // until all of it is in
   if (!accumulate(zs, plan)) throw TornError();
-  torn_ = false;
   n_rows_ += rows;
 }
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace rankme {
 
 namespace {
 
-std::atomic<void (*)()> thread_start = nullptr;
+std::atomic<ThreadStart> thread_start = nullptr;
 
 #if defined(__SSE2__)
 // Reads subnormal numbers as what they are, in a thread in which somebody had them flushed to zero.
@@ -34,32 +35,37 @@ class SubnormalsKept {};
 
 }  // namespace
 
-void at_thread_start(void (*start)()) { thread_start = start; }
+ThreadStart at_thread_start(ThreadStart start) { return thread_start.exchange(start); }
 
-void parallel_ranges(std::int64_t count, int workers,
-                     const std::function<void(int, std::int64_t, std::int64_t)>& body) {
+void run_ranges(std::int64_t count, int workers, RangeBody body) {
   if (workers <= 1) {
     [[maybe_unused]] const SubnormalsKept subnormals;
     body(0, 0, count);
     return;
   }
-  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(workers));
+  std::mutex mutex;
+  std::exception_ptr failure;
+  int failed = workers;  // the first that did
   const auto run = [&](int worker) {
     if (const auto start = thread_start.load()) start();
     [[maybe_unused]] const SubnormalsKept subnormals;
     try {
       body(worker, count * worker / workers, count * (worker + 1) / workers);
     } catch (...) {
-      failures[static_cast<std::size_t>(worker)] = std::current_exception();
+      const std::lock_guard lock(mutex);
+      if (worker < failed) {
+        failed = worker;
+        failure = std::current_exception();
+      }
     }
   };
 
   // Threads are made anew for each call: some tens of microseconds against milliseconds of work,
   // and a forked child has no pool to miss.
   std::vector<std::thread> threads;
-  threads.reserve(static_cast<std::size_t>(workers) - 1);
   int started = 1;
   try {
+    threads.reserve(static_cast<std::size_t>(workers) - 1);
     for (; started < workers; ++started) threads.emplace_back(run, started);
   } catch (...) {
     // No more threads, or no memory for one: the caller does the rest, and the result is the same.
@@ -67,9 +73,7 @@ void parallel_ranges(std::int64_t count, int workers,
   run(0);
   for (int worker = started; worker < workers; ++worker) run(worker);
   for (std::thread& thread : threads) thread.join();
-  for (const std::exception_ptr& failure : failures) {
-    if (failure) std::rethrow_exception(failure);
-  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace rankme

@@ -126,9 +126,11 @@ bool QrAccumulator::accumulate(const MatrixView& z, const UnitScale* column_scal
   grow(block_, step, order);
   grow(reflectors_, panel, order);
   grow(work_, panel, order);
+  torn_ = true;  // until all of it is in; from here on nothing asks for memory
   for (std::int64_t row = 0; row < z.rows; row += step) {
     if (!add_rows(z.row_range(row, std::min(z.rows, row + step)), column_scales)) return false;
   }
+  torn_ = false;
   return true;
 }
 
@@ -140,9 +142,7 @@ void QrAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_whole();
   require_countable(n_rows_, z.rows);
   ShardEntry entry(shards_, shard);
-  torn_ = true;  // until all of it is in
   if (!accumulate(z, nullptr)) throw TornError();
-  torn_ = false;
   n_rows_ += z.rows;
   entry.add(z.rows);
 }

@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -44,12 +46,13 @@ void ranges_cover_everything_once() {
   }
 }
 
+// That of the first worker, though it comes last.
 void a_failure_is_rethrown() {
-  CHECK_THROWS(rankme::parallel_ranges(10, 3,
-                                       [](int worker, std::int64_t, std::int64_t) {
-                                         if (worker == 1) throw std::runtime_error("the second");
-                                       }),
-               std::runtime_error, "the second");
+  const auto fail = [](int worker, std::int64_t, std::int64_t) {
+    if (worker == 1) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (worker > 0) throw std::runtime_error("worker " + std::to_string(worker));
+  };
+  CHECK_THROWS(rankme::parallel_ranges(10, 3, fail), std::runtime_error, "worker 1");
   CHECK(rankme::num_threads() > 0);
 }
 

@@ -2,19 +2,41 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
 namespace rankme {
+
+// A reference to what is to be done with a range: std::function may need memory where one is made.
+class RangeBody {
+public:
+  template <class Body>
+  explicit RangeBody(const Body& body)
+      : body_(&body), call_([](const void* to, int worker, std::int64_t begin, std::int64_t end) {
+          (*static_cast<const Body*>(to))(worker, begin, end);
+        }) {}
+  void operator()(int worker, std::int64_t begin, std::int64_t end) const {
+    call_(body_, worker, begin, end);
+  }
+
+private:
+  const void* body_;
+  void (*call_)(const void*, int, std::int64_t, std::int64_t);
+};
+
+void run_ranges(std::int64_t count, int workers, RangeBody body);
 
 // Cuts [0, count) into `workers` ranges of equal length to within one and calls
 // body(worker, begin, end) for each, the first on the calling thread. Hold a SingleThreadedBlas
 // where the body calls BLAS. The cut depends on the arguments alone, so results repeat to the last
-// bit. The first exception of any worker is rethrown once all have ended.
-void parallel_ranges(std::int64_t count, int workers,
-                     const std::function<void(int, std::int64_t, std::int64_t)>& body);
+// bit. Once all have ended, the exception of the first worker that had one is rethrown. Nothing but
+// the body throws: where a thread cannot be had, the calling one does its work.
+template <class Body>
+void parallel_ranges(std::int64_t count, int workers, const Body& body) {
+  run_ranges(count, workers, RangeBody(body));
+}
 
 // What each of those threads calls before its body; threads.cpp sets BLAS up with it. One for the
-// process.
-void at_thread_start(void (*start)());
+// process: returns the one before.
+using ThreadStart = void (*)();
+ThreadStart at_thread_start(ThreadStart start);
 
 }  // namespace rankme

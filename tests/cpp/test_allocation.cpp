@@ -1,0 +1,191 @@
+// Memory runs out at the first allocation of a call, at the second, and so on: the call has then
+// either failed and changed no bit, or done all of its work without that memory.
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "oracle.hpp"
+#include "rankme/gram.hpp"
+#include "rankme/layers.hpp"
+#include "rankme/qr.hpp"
+#include "rankme/threads.hpp"
+
+namespace {
+
+constexpr long plenty = -1;
+std::atomic<long> allocations_left = plenty;
+// Whether all allocations fail once one has.
+bool for_good = false;
+
+void* allocate(std::size_t size) {
+  if (allocations_left >= 0 && allocations_left.fetch_sub(1) == 0) {
+    allocations_left = for_good ? 0 : plenty;
+    throw std::bad_alloc();
+  }
+  void* memory = std::malloc(size > 0 ? size : 1);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate(size); }
+void* operator new[](std::size_t size) { return allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using oracle::Matrix;
+using rankme::GramAccumulator;
+using rankme::GramSum;
+using rankme::LayerAccumulator;
+using rankme::MatrixView;
+using rankme::QrAccumulator;
+using rankme::ShardRows;
+
+constexpr auto with_means = QrAccumulator::Means::kept;
+
+MatrixView view(const Matrix& z) { return rankme::view_of(z.entries.data(), z.rows, z.cols); }
+
+// All that an accumulator holds.
+struct Content {
+  std::int64_t n_rows = 0;
+  ShardRows shards;
+  std::vector<double> numbers;
+  std::vector<std::int64_t> counts;
+  bool operator==(const Content&) const = default;
+
+  void append(const std::vector<double>& values) {
+    numbers.insert(numbers.end(), values.begin(), values.end());
+  }
+  void append(const GramSum& sum) {
+    append(sum.packed());
+    append(sum.column_sums);
+    append(sum.probe_products);
+    counts.insert(counts.end(), {sum.exponent, sum.blocks, sum.longest_block});
+  }
+};
+
+Content content(const GramAccumulator& accumulator) {
+  Content all;
+  all.append(accumulator.total(&all.n_rows, &all.shards));
+  return all;
+}
+
+Content content(const QrAccumulator& accumulator) {
+  Content all;
+  const rankme::QrFactor factor = accumulator.total(&all.n_rows, &all.shards);
+  all.append(factor.packed());
+  all.counts.push_back(factor.blocks);
+  return all;
+}
+
+Content content(const LayerAccumulator& accumulator) {
+  Content all;
+  accumulator.for_each(&all.n_rows, [&](const GramSum& sum) { all.append(sum); });
+  return all;
+}
+
+// start: fills an empty accumulator with what it holds before. act: the call that is to fail.
+template <class Accumulator>
+void changes_all_or_nothing(const char* name, const std::function<void(Accumulator&)>& start,
+                            const std::function<void(Accumulator&)>& act, auto... arguments) {
+  Accumulator good(arguments...);
+  start(good);
+  const Content before = content(good);
+  act(good);
+  const Content after = content(good);
+
+  int failed = 0;
+  for (const bool never_again : {false, true}) {
+    bool enough = false;
+    for (long successes = 0; !enough; ++successes) {
+      Accumulator accumulator(arguments...);
+      start(accumulator);
+      bool done = true;
+      for_good = never_again;
+      allocations_left = successes;
+      try {
+        act(accumulator);
+      } catch (const std::bad_alloc&) {
+        done = false;
+      }
+      enough = allocations_left > 0;
+      allocations_left = plenty;
+      if (!done) {
+        ++failed;
+        CHECK(content(accumulator) == before);
+        act(accumulator);
+      }
+      CHECK(content(accumulator) == after);
+    }
+  }
+  std::printf("%s: %d failures\n", name, failed);
+  CHECK(failed > 0);
+}
+
+const std::string one = "a shard whose name needs memory of its own", two = one + ", as does this";
+
+void gram_accumulators() {
+  const Matrix small = oracle::random_matrix(300, 90, 1);
+  const Matrix wide = oracle::random_matrix(3000, 90, 2);  // three workers, and checked before
+  const Matrix tall = oracle::random_matrix(9000, 90, 3);  // three workers, and summed aside
+  const auto start = [&](GramAccumulator& accumulator) { accumulator.update(view(small), &one); };
+  for (const Matrix* z : {&wide, &tall}) {
+    changes_all_or_nothing<GramAccumulator>(
+        z == &wide ? "gram" : "gram, aside", start,
+        [&](GramAccumulator& accumulator) { accumulator.update(view(*z), &two); }, 90, false, 0);
+  }
+  GramAccumulator other(90, false, 0);
+  other.update(view(tall), &two);
+  changes_all_or_nothing<GramAccumulator>(
+      "gram, merge", start, [&](GramAccumulator& accumulator) { accumulator.merge(other); }, 90,
+      false, 0);
+}
+
+void qr_accumulators() {
+  const Matrix small = oracle::random_matrix(50, 40, 4), z = oracle::random_matrix(300, 40, 5);
+  const auto start = [&](QrAccumulator& accumulator) { accumulator.update(view(small), &one); };
+  changes_all_or_nothing<QrAccumulator>(
+      "qr", start, [&](QrAccumulator& accumulator) { accumulator.update(view(z), &two); }, 40,
+      false, with_means);
+  QrAccumulator other(40, false, with_means);
+  other.update(view(z), &two);
+  changes_all_or_nothing<QrAccumulator>(
+      "qr, merge", start, [&](QrAccumulator& accumulator) { accumulator.merge(other); }, 40, false,
+      with_means);
+}
+
+// Layers fewer than threads, so that some begin in the middle of one, and more.
+void stacks(std::int64_t layers) {
+  std::vector<Matrix> zs;
+  std::vector<MatrixView> few, many;
+  for (std::int64_t layer = 0; layer < layers; ++layer) {
+    zs.push_back(oracle::random_matrix(1500, 90, static_cast<unsigned>(layer)));
+  }
+  for (const Matrix& z : zs) {
+    few.push_back(view(z).row_range(0, 40));
+    many.push_back(view(z));
+  }
+  const auto start = [&](LayerAccumulator& accumulator) { accumulator.update(few); };
+  changes_all_or_nothing<LayerAccumulator>(
+      "stack", start, [&](LayerAccumulator& accumulator) { accumulator.update(many); }, layers, 90,
+      false, 0);
+}
+
+}  // namespace
+
+int main() {
+  rankme::set_num_threads(3);
+  gram_accumulators();
+  qr_accumulators();
+  for (const std::int64_t layers : {2, 4}) stacks(layers);
+  return check::finish("allocation");
+}
