@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "pieces.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
@@ -29,28 +30,8 @@ GramAccumulator::GramAccumulator(GramSum sum, std::int64_t n_rows, bool normaliz
       probes_(gaussian_probes(dim_, seed)),
       n_rows_(n_rows),
       shards_(std::move(shards)) {
-  partials_.emplace_back(std::move(sum));
+  sums_.emplace_back(std::move(sum));
 }
-
-namespace {
-
-// Where pieces of so many rows end, for threads that each take the next one: large at first, since
-// a piece costs a sum; small in the end, since nobody is to wait for the last one for long. One
-// thread gets one.
-std::vector<std::int64_t> shrinking_pieces(std::int64_t rows, int workers,
-                                           std::int64_t block_rows) {
-  if (workers == 1) return {rows};
-  const std::int64_t least = std::max(block_rows, rows / (16 * workers));
-  std::vector<std::int64_t> ends;
-  for (std::int64_t end = 0; end < rows;) {
-    const std::int64_t wanted = std::max(least, (rows - end) / (2 * workers));
-    end = std::min(rows, end + (wanted + block_rows - 1) / block_rows * block_rows);
-    ends.push_back(end);
-  }
-  return ends;
-}
-
-}  // namespace
 
 void GramAccumulator::require_width(const MatrixView& z) const {
   if (z.cols != dim_) {
@@ -75,18 +56,26 @@ GramAccumulator::Plan GramAccumulator::plan(std::int64_t rows) const {
   const double affordable = 2 + std::floor((32 << 20) / matrix);
   const bool blas_threads = threads > affordable && by_work > affordable;
 
-  const double workers =
-      blas_threads ? 1 : std::min({static_cast<double>(threads), affordable, by_work});
+  // What of it the sums of all threads leave, whether they are there yet or not: the cut of rows
+  // depends on no other update.
+  const double owned = std::min(static_cast<double>(threads), affordable);
+
+  const double workers = blas_threads ? 1 : std::min(owned, by_work);
   return {std::max(1, static_cast<int>(workers)), blas_threads,
-          std::min(rows_a_block(dim_, blas_threads), rows)};
+          std::min(rows_a_block(dim_, blas_threads), rows),
+          static_cast<std::int64_t>(affordable - owned)};
 }
 
-void GramAccumulator::prepare(const Plan& plan) {
-  partials_.reserve(static_cast<std::size_t>(plan.workers));
-  while (partials_.size() < static_cast<std::size_t>(plan.workers))
-    partials_.emplace_back(GramSum(dim_));
-  for (int worker = 0; worker < plan.workers; ++worker) {
-    partials_[static_cast<std::size_t>(worker)].adder.reserve(plan.block_rows, dim_);
+// asides: how many sums aside; without any the workers need their own.
+void GramAccumulator::prepare(const Plan& plan, std::size_t asides) {
+  const auto workers = static_cast<std::size_t>(plan.workers);
+  std::vector<GramSum>& sums = asides > 0 ? asides_ : sums_;
+  const std::size_t count = asides > 0 ? asides : workers;
+  sums.reserve(count);
+  while (sums.size() < count) sums.emplace_back(dim_);
+  if (adders_.size() < workers) adders_.resize(workers);
+  for (std::size_t worker = 0; worker < workers; ++worker) {
+    adders_[worker].reserve(plan.block_rows, dim_);
   }
 }
 
@@ -98,10 +87,11 @@ bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
   torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   parallel_ranges(z.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
-    Partial& partial = partials_[static_cast<std::size_t>(worker)];
+    GramSum& sum = sums_[static_cast<std::size_t>(worker)];
+    RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
     for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
       const MatrixView rows = z.row_range(row, std::min(end, row + plan.block_rows));
-      if (!partial.adder.add(partial.sum, rows, normalize_, probes, preparation)) finite = false;
+      if (!adder.add(sum, rows, normalize_, probes, preparation)) finite = false;
     }
   });
   torn_ = !finite;
@@ -116,16 +106,14 @@ bool GramAccumulator::accumulate(const MatrixView& z, const Plan& plan,
 // else to do, reading the next rows for example, does not keep the others waiting. Each piece has a
 // sum of its own, and those are added in the order of the rows: the result does not tell who did
 // what.
-bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan) {
-  const std::vector<std::int64_t> ends = shrinking_pieces(z.rows, plan.workers, plan.block_rows);
-  asides_.reserve(ends.size());
-  while (asides_.size() < ends.size()) asides_.emplace_back(dim_);
+bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan,
+                                const std::vector<std::int64_t>& ends) {
   const SingleThreadedBlas single;
   const double* probes = probed_ ? probes_.data() : nullptr;
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> finite = true;
   parallel_ranges(plan.workers, plan.workers, [&](int worker, std::int64_t, std::int64_t) {
-    RowAdder& adder = partials_[static_cast<std::size_t>(worker)].adder;
+    RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
     for (std::size_t piece = next++; piece < ends.size() && finite; piece = next++) {
       GramSum& sum = asides_[piece];
       sum.clear();
@@ -137,27 +125,24 @@ bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan) {
     }
   });
   if (!finite) return false;
-  for (std::size_t piece = 0; piece < ends.size(); ++piece) {
-    partials_.front().sum.add(asides_[piece]);
-  }
+  for (std::size_t piece = 0; piece < ends.size(); ++piece) sums_.front().add(asides_[piece]);
   return true;
 }
 
 void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z);
   const Plan plan = this->plan(z.rows);
-  // Where rows are narrow a second reading of them would cost a tenth of the time, and where there
-  // are many for each thread more sums cost next to nothing.
-  const bool aside = dim_ <= 256 && !plan.blas_threads && z.rows >= 32 * dim_ * plan.workers;
-  if (!aside) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
+  const std::vector<std::int64_t> ends =
+      pieces_aside(z.rows, dim_, plan.workers, plan.block_rows, plan.most_asides);
+  if (ends.empty()) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
 
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, z.rows);
   ShardEntry entry(shards_, shard);
-  prepare(plan);
-  if (aside) {
-    if (!add_aside(z, plan)) throw_first_nonfinite(z);
+  prepare(plan, ends.size());
+  if (!ends.empty()) {
+    if (!add_aside(z, plan, ends)) throw_first_nonfinite(z);
   } else if (!accumulate(z, plan, {})) {
     throw TornError();
   }
@@ -169,7 +154,7 @@ bool GramAccumulator::consume(const MatrixView& z, const Preparation& preparatio
   require_width(z);
   const Plan plan = this->plan(z.rows);
   const std::lock_guard lock(mutex_);
-  prepare(plan);
+  prepare(plan, 0);
   return accumulate(z, plan, preparation);
 }
 
@@ -194,14 +179,14 @@ void GramAccumulator::merge(const GramAccumulator& other) {
   require_whole();
   require_countable(n_rows_, other_rows);
   require_disjoint(shards_, other_shards);
-  partials_.front().sum.add(sum);
+  sums_.front().add(sum);
   n_rows_ += other_rows;
   shards_.merge(other_shards);
 }
 
 void GramAccumulator::reset() {
   const std::lock_guard lock(mutex_);
-  for (Partial& partial : partials_) partial.sum.clear();
+  for (GramSum& sum : sums_) sum.clear();
   n_rows_ = 0;
   shards_.clear();
   torn_ = false;
@@ -221,7 +206,7 @@ GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
   require_whole();
   GramSum sum(dim_);
-  for (const Partial& partial : partials_) sum.add(partial.sum);
+  for (const GramSum& part : sums_) sum.add(part);
   *n_rows = n_rows_;
   if (shards != nullptr) *shards = shards_;
   return sum;
@@ -230,9 +215,9 @@ GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
 GramSum GramAccumulator::take() && {
   const std::lock_guard lock(mutex_);
   require_whole();
-  GramSum sum = std::move(partials_.front().sum);
-  for (std::size_t i = 1; i < partials_.size(); ++i) sum.add(partials_[i].sum);
-  partials_.clear();
+  GramSum sum = std::move(sums_.front());
+  for (std::size_t i = 1; i < sums_.size(); ++i) sum.add(sums_[i]);
+  sums_.clear();
   return sum;
 }
 

@@ -23,9 +23,10 @@ def score(z):
     if what == "score":
         return rankme.score(z, **options)
     acc = rankme.Accumulator(z.shape[1])
-    for block in np.array_split(z, 3):
+    whole = {"whole": [z], "a part and the whole": [z[:16000], z]}
+    for block in whole.get(what) or np.array_split(z, 3):
         acc.update(block)
-    if what == "accumulate":
+    if what == "accumulate" or what in whole:
         return acc.score()
     if what == "gram":
         return acc.gram()[0, 0]
@@ -72,9 +73,25 @@ CASES = {
 }
 
 
+def bound(m):
+    return 3 * m * m * 8 + 64 * 2**20
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_peak_memory(case, tmp_path):
     n, k, *_ = case
     m = min(n, k)  # the side that the Gram matrix is taken on
     peak = int(output_of(MEASURE, json.dumps(case), tmp_path / "saved"))
-    assert peak <= 3 * m * m * 8 + 64 * 2**20
+    assert peak <= bound(m)
+
+
+# Rows enough for each thread to take several pieces, if memory allowed a sum for each.
+@pytest.mark.parametrize(
+    ("what", "threads"), [("whole", 8), ("whole", 32), ("a part and the whole", 24)]
+)
+def test_peak_memory_of_many_threads(what, threads, tmp_path):
+    case = (270_000, 256, "f2", what, {})
+    peak = int(
+        output_of(MEASURE, json.dumps(case), tmp_path / "saved", RANKME_NUM_THREADS=str(threads))
+    )
+    assert peak <= bound(256)

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "rankme/gram_sum.hpp"
@@ -50,22 +49,17 @@ public:
   GramSum take() &&;
 
 private:
-  // One thread's share: its own sum and its own block, so that threads meet only at the end.
-  struct Partial {
-    explicit Partial(GramSum start) : sum(std::move(start)) {}
-    GramSum sum;
-    RowAdder adder;
-  };
   struct Plan {
-    int workers;              // ranges of rows, each with a partial of its own
+    int workers;              // ranges of rows, each with a sum of its own
     bool blas_threads;        // one range, and BLAS splits the matrix
     std::int64_t block_rows;  // rows a dsyrk
+    std::int64_t most_asides;
   };
 
   Plan plan(std::int64_t rows) const;
-  void prepare(const Plan& plan);
+  void prepare(const Plan& plan, std::size_t asides);
   bool accumulate(const MatrixView& z, const Plan& plan, const Preparation& preparation);
-  bool add_aside(const MatrixView& z, const Plan& plan);
+  bool add_aside(const MatrixView& z, const Plan& plan, const std::vector<std::int64_t>& ends);
   void require_width(const MatrixView& z) const;
   void require_whole() const;
 
@@ -77,7 +71,9 @@ private:
   std::int64_t n_rows_ = 0;
   ShardRows shards_;
   bool torn_ = false;
-  std::vector<Partial> partials_;
+  // A worker's own: a sum and room to work in, so that threads meet only at the end.
+  std::vector<GramSum> sums_;
+  std::vector<RowAdder> adders_;
   std::vector<GramSum> asides_;  // see add_aside
   mutable std::mutex mutex_;
 };
