@@ -140,26 +140,6 @@ void a_bad_row_among_many_changes_nothing() {
   (void)rankme::measure_accuracy(accumulator.total(&n_rows), accumulator.probes());
 }
 
-// Whichever thread sums which rows: the bits are the same, and so are those of one thread but for
-// the order of the sums.
-void many_narrow_rows_repeat_to_the_last_bit() {
-  const Matrix z = oracle::random_matrix(40000, 12, 21);
-  const int before = rankme::num_threads();
-  for (const int threads : {1, 2, 5}) {
-    rankme::set_num_threads(threads);
-    std::vector<double> first;
-    for (int turn = 0; turn < 20; ++turn) {
-      GramAccumulator accumulator(12, turn % 2 == 1, 0);
-      accumulator.update(view(z));
-      if (turn == 0) check_gram(accumulator, z, 1e-14);
-      if (turn == 0) first = gram_of(accumulator);
-      if (turn % 2 == 0) CHECK(gram_of(accumulator) == first);
-      CHECK(accumulator.n_rows() == 40000);
-    }
-  }
-  rankme::set_num_threads(before);
-}
-
 void merging_is_adding() {
   const Matrix z = oracle::random_matrix(600, 25, 8);
   GramAccumulator whole(25, false, 0);
@@ -271,7 +251,6 @@ int main() {
   both_ways_to_use_threads_agree();
   bad_input_changes_nothing();
   a_bad_row_among_many_changes_nothing();
-  many_narrow_rows_repeat_to_the_last_bit();
   merging_is_adding();
   squares_never_leave_the_range();
   packing_keeps_every_bit();
