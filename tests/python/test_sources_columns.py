@@ -217,3 +217,47 @@ def test_every_extra_of_a_reader_is_declared():
     assert {extra for _, extra, _ in LIBRARIES} <= extras
     assert {"bfloat16", "remote", "s3", "gcs"} <= extras
     assert {name for _, _, name in LIBRARIES} <= set(FORMATS)
+
+
+@pytest.mark.parametrize("save", ["parquet", "arrow"])
+def test_ids_are_no_embeddings(tmp_path, save):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from pyarrow import feather
+
+    rows = matrix(20, 4)
+    ids = pa.array([bytes([i] * 16) for i in range(20)], pa.binary(16))
+    uuids = pa.ExtensionArray.from_storage(pa.uuid(), ids)
+    path = tmp_path / f"rows.{save}"
+
+    def write(table):
+        if save == "parquet":
+            pq.write_table(table, path)
+        else:
+            feather.write_feather(table, str(path), compression="uncompressed")
+
+    write(arrow_table(rows).append_column("hash", ids).append_column("uuid", uuids))
+    np.testing.assert_array_equal(open_source(path).matrix(), rows)
+    # Whoever names it means it.
+    assert open_source(path, column="hash").n_cols == 4
+    with pytest.raises(BadDataError, match=r"column 'uuid' is of type .*uuid.*; wanted lists"):
+        open_source(path, column="uuid")
+    write(pa.table({"uuid": uuids}))
+    with pytest.raises(BadDataError, match="holds no column of floating-point vectors"):
+        open_source(path)
+    # Matrices in rows are not flattened.
+    kind = pa.fixed_shape_tensor(pa.float32(), (2, 2))
+    storage = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), 4)
+    write(pa.table({"pictures": pa.ExtensionArray.from_storage(kind, storage)}))
+    with pytest.raises(BadDataError, match="holds no column of floating-point vectors"):
+        open_source(path)
+
+
+def test_an_encrypted_archive_is_an_error(tmp_path):
+    np.savez(tmp_path / "rows.npz", rows=matrix(20, 4))
+    data = bytearray((tmp_path / "rows.npz").read_bytes())
+    data[6] |= 1  # the flags of the local header, and of the central directory
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "rows.npz").write_bytes(data)
+    with pytest.raises(BadDataError, match=r"rows\.npy in the zip archive is encrypted"):
+        open_source(tmp_path / "rows.npz")

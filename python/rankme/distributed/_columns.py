@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rankme.sources import BadDataError
 from rankme.sources._checks import pick
 from rankme.sources._vectors import VectorColumn, vector_columns
 
@@ -37,8 +36,7 @@ def only_column(schema: Any, column: str | None, name: str) -> str:
     BadDataError
         If it is not there, or none was chosen and there is not exactly one of vectors.
     """
-    fits = vector_columns(schema)
-    return pick(name, column, {key: fits[key] and _is_flat(schema, key) for key in fits}, "column")
+    return pick(name, column, vector_columns(schema), "column")
 
 
 def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArray[Any]]:
@@ -67,9 +65,6 @@ def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArr
     first = 0
     for table in tables:
         if vectors is None:
-            if not _is_flat(table.schema, column):
-                kind = table.schema.field(column).type
-                raise BadDataError(name, f"column {column!r} is of type {kind}; wanted 1-D vectors")
             vectors = VectorColumn(name, table.schema.field(column))
         array = table.column(column)
         for chunk in getattr(array, "chunks", [array]):
@@ -80,8 +75,3 @@ def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArr
 
 def _place(first: int, row: int) -> str:
     return f"row {first + row}"
-
-
-def _is_flat(schema: Any, column: str) -> bool:
-    # Ray keeps a matrix a row as lists too, and tells its shape in the type.
-    return len(getattr(schema.field(column).type, "shape", (0,))) == 1

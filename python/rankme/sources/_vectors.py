@@ -26,18 +26,33 @@ def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
 
 
 def vector_columns(schema: Any) -> dict[str, bool]:
-    """Name the columns of a schema, and whether each holds floating-point vectors."""
-    return {field.name: _value_dtype(field.type) is not None for field in schema}
+    """Name the columns of a schema, and whether each could be meant by somebody who names none.
+
+    Fixed-size binary could, where no column has floating-point numbers: an id or a hash is of that
+    type too.
+    """
+    pa = pyarrow("a column of vectors", "arrow")
+    fits = {field.name: _value_dtype(field.type) is not None for field in schema}
+    numbers = {
+        field.name: fits[field.name] and not pa.types.is_fixed_size_binary(field.type)
+        for field in schema
+    }
+    return numbers if any(numbers.values()) else fits
 
 
 def _storage_type(kind: Any) -> Any:
-    # Of extension types the storage is what is read: a fixed-shape tensor is a fixed-size list.
-    return getattr(kind, "storage_type", kind)
+    """Return what an extension type is read as; None where that is no vector, as of a UUID."""
+    if not hasattr(kind, "storage_type"):
+        return kind
+    # A tensor is a list, and its type tells the shape.
+    return kind.storage_type if len(getattr(kind, "shape", ())) == 1 else None
 
 
 def _value_dtype(kind: Any) -> np.dtype[Any] | None:
     pa = pyarrow("a column of vectors", "arrow")
     kind = _storage_type(kind)
+    if kind is None:
+        return None
     types = pa.types
     if types.is_fixed_size_binary(kind) and kind.byte_width % 4 == 0 and kind.byte_width > 0:
         return np.dtype("<f4")
@@ -76,14 +91,14 @@ class VectorColumn:
         self._name = name
         self._pa = pyarrow(name, "arrow")
         self._label = field.name
-        kind = _storage_type(field.type)
-        dtype = _value_dtype(kind)
+        dtype = _value_dtype(field.type)
         if dtype is None:
             raise BadDataError(
                 name,
-                f"column {field.name!r} is of type {field.type}; wanted lists of float16, float32 "
-                f"or float64, or fixed-size binary",
+                f"column {field.name!r} is of type {field.type}; wanted lists or 1-D tensors of "
+                f"float16, float32 or float64, or fixed-size binary",
             )
+        kind = _storage_type(field.type)
         self.dtype = dtype
         self._is_binary = self._pa.types.is_fixed_size_binary(kind)
         self._is_fixed = self._pa.types.is_fixed_size_list(kind)
