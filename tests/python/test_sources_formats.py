@@ -8,7 +8,7 @@ import pytest
 
 import rankme
 from rankme.sources import BadDataError, RowSource, open_source
-from source_files import FORMATS, matrix, small_blocks, write
+from source_files import FORMATS, matrix, save_fbin, small_blocks, write
 
 OTHER_TYPES = [name for name, (_, _, other) in FORMATS.items() if other]
 
@@ -157,3 +157,15 @@ def test_any_subclass_is_scored():
     assert rankme.score(Two(rows)) == pytest.approx(rankme.score(rows), rel=1e-12)
     with pytest.raises(BadDataError, match="two: gave 11 rows; it had announced 12"):
         rankme.score(Two(rows[:11]))
+
+
+def test_half_precision_bin_files(tmp_path):
+    rows = matrix(37, 5).astype(np.float16)
+    save_fbin(tmp_path / "rows.f16bin", rows)
+    source = open_source(tmp_path / "rows.f16bin")
+    assert (source.n_rows, source.n_cols, source.dtype) == (37, 5, np.float16)
+    for start in (0, 1, 36, 37):
+        read = [rows[:start], *source.blocks(start, hold=99)]
+        np.testing.assert_array_equal(np.concatenate(read), rows)
+    expected = rankme.score(rows)
+    assert rankme.score(tmp_path / "rows.f16bin") == pytest.approx(expected, rel=1e-12)

@@ -147,3 +147,13 @@ def test_no_more_jobs_run_than_workers():
     assert running == [0, 1]
     items.close()
     assert readers() == []
+
+
+def test_nothing_comes_after_the_end():
+    with read_ahead(lambda: iter_of(range(10))) as items:
+        assert next(items) == 0
+    assert list(items) == []  # it does not wait for the thread that is gone
+
+
+def iter_of(values):
+    yield from values

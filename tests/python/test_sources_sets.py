@@ -82,6 +82,17 @@ def test_a_folder_that_holds_itself_is_refused(tmp_path):
         open_source(tmp_path / "**" / "*.npy")
 
 
+def test_a_linked_folder_belongs_to_a_set_and_only_once(tmp_path):
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "part.npy", matrix(5, 4))
+    (tmp_path / "here" / "more").symlink_to(tmp_path / "there")
+    assert open_source(tmp_path / "here").n_rows == 10
+    (tmp_path / "here" / "again").symlink_to(".")
+    with pytest.raises(BadDataError, match=r"is the same folder as .*here, and would be counted"):
+        open_source(tmp_path / "here")
+
+
 def test_a_name_with_brackets_is_a_file_where_there_is_one(tmp_path):
     np.save(tmp_path / "rows[1].npy", matrix())
     assert open_source(tmp_path / "rows[1].npy").n_rows == 37

@@ -24,7 +24,7 @@ from rankme.sources._sharded import ShardedSource, natural_order
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from rankme.sources._source import RowSource
 
@@ -112,10 +112,28 @@ def _open_folder(path: str, column: str | None) -> RowSource:
             path, lambda name: (folder / name).read_bytes(), is_dict=huggingface.DICT_FILE in names
         )
     else:
-        inside = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
-        found = _data_files(path, [file.as_posix() for file in inside])
+        found = _data_files(path, [Path(file).as_posix() for file in _files_below(path)])
     files = _find_distinct(str(folder / name) for name in found)
     return _open_shards(path, files, open_file, column)
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Yield the files of a folder and its sub-folders, links among them, relative to it."""
+    seen: dict[tuple[int, int], str] = {}
+    for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        folders[:] = [name for name in folders if _is_data([name])]
+        status = os.stat(place)  # noqa: PTH116
+        other = seen.setdefault((status.st_dev, status.st_ino), place)
+        if other != place:
+            raise BadDataError(place, f"is the same folder as {other}, and would be counted twice")
+        for name in names:
+            file = os.path.join(place, name)  # noqa: PTH118
+            if os.path.isfile(file):  # noqa: PTH113
+                yield os.path.relpath(file, folder)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:

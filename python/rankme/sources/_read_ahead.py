@@ -213,7 +213,7 @@ class _Channel(Generic[T]):
 
     def close(self) -> None:
         with self._changed:
-            self._closed = True
+            self._closed = self._finished = True
             self._items.clear()
             self._changed.notify_all()
 

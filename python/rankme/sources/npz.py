@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["DeflatedSource", "open_npz"]
 
 LOCAL_HEADER = struct.Struct("<26xHH")
+ENCRYPTED = 0x1  # of a member's flags
+# What decompression raises where bytes are wrong.
+DAMAGE = (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 
 
 def open_npz(file: DataFile, column: str | None) -> RowSource:
@@ -70,6 +74,9 @@ def _members(file: DataFile, handle: BinaryIO) -> dict[str, zipfile.ZipInfo]:
             infos = archive.infolist()
     except zipfile.BadZipFile as error:
         raise BadDataError(file.name, f"the zip archive cannot be read: {error}") from error
+    for info in infos:
+        if info.flag_bits & ENCRYPTED:
+            raise BadDataError(file.name, f"{info.filename} in the zip archive is encrypted")
     return {
         info.filename.removesuffix(".npy"): info for info in infos if info.filename.endswith(".npy")
     }
@@ -137,7 +144,10 @@ class DeflatedSource(RowSource):
             zipfile.ZipFile(handle) as archive,
             archive.open(self.member) as stream,
         ):
-            stream.seek(self.header_bytes + start * row_bytes)
+            try:
+                stream.seek(self.header_bytes + start * row_bytes)
+            except DAMAGE as error:
+                raise self._damaged(0, error) from error
             for first in range(start, self.n_rows, step):
                 rows = ring.next()[: min(step, self.n_rows - first) * self.n_cols]
                 self._fill(stream, rows, first)
@@ -153,7 +163,7 @@ class DeflatedSource(RowSource):
         while len(view) > 0:
             try:
                 count = stream.readinto(view)
-            except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+            except DAMAGE as error:
                 raise self._damaged(first, error) from error
             if count == 0:
                 raise self._damaged(first, "it ends early")
