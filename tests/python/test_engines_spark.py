@@ -111,6 +111,11 @@ def test_settings_and_empty_partitions(spark):
         rankme_spark.accumulate(frame.where("z[0] > 1e9"), "z")
 
 
+def test_a_column_may_have_a_dot(spark):
+    frame = spark.createDataFrame([([1.0, 0.0],), ([0.0, 1.0],)], "z array<double>").toDF("z.a")
+    assert rankme_spark.score(frame, "z.a", eps=0) == pytest.approx(2)
+
+
 def test_bad_rows_are_named(spark):
     frame = spark.createDataFrame([([1.0, 2.0],), (None,), ([1.0],)], "z array<float>").coalesce(1)
     with pytest.raises(Exception, match="partition 0: row 1 is null in column 'z'"):

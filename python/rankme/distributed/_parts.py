@@ -16,11 +16,20 @@ from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._sharded import check_widths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rankme.distributed._partials import Settings
 
-__all__ = ["ROWS_PER_TASK", "Part", "is_paths", "partial_of_part", "parts_of", "whole"]
+__all__ = [
+    "ROWS_PER_TASK",
+    "Part",
+    "is_paths",
+    "partial_of_part",
+    "partial_of_range",
+    "parts_of",
+    "tasks_of",
+    "whole",
+]
 
 # A partial result costs its checksums and its merging: as much time as the Gram matrix of 500 rows
 # of the same width, measured at K = 512 and 1024. With 2**17 rows that is 0.4%.
@@ -139,6 +148,42 @@ def partial_of_part(part: Part, settings: Settings) -> bytes:
             source.name, f"ends {left} rows before row {part.stop}, which it had before"
         )
     return acc.__getstate__()
+
+
+def partial_of_range(source: RowSource, start: int, stop: int, settings: Settings) -> bytes:
+    """Reduce the rows `start` to `stop` of a source, as `partial_of_part`."""
+    return partial_of_part(Part(source, start, stop), settings)
+
+
+def tasks_of(
+    parts: Iterable[Part],
+    share: Callable[[RowSource], Any],
+    task: Callable[[Any, int, int], Any],
+) -> Iterator[Any]:
+    """Make a task of every part, when it is asked for.
+
+    Parameters
+    ----------
+    parts : iterable of Part
+    share : callable
+        Hands a source of several tasks to the engine, once. It may know the places of a hundred
+        thousand record batches, and would be sent with each of them otherwise.
+    task : callable
+        Makes a task of what `share` returned, or of a source, and the rows.
+
+    Yields
+    ------
+    object
+        What `task` returned.
+    """
+    shared: dict[int, Any] = {}
+    for source, start, stop in parts:
+        if (start, stop) == (0, source.n_rows):
+            yield task(source, start, stop)
+            continue
+        if id(source) not in shared:
+            shared[id(source)] = share(source)
+        yield task(shared[id(source)], start, stop)
 
 
 def whole(data: bytes | None, parts: Sequence[Part]) -> Accumulator:

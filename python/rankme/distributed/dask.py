@@ -15,7 +15,14 @@ from rankme.distributed._partials import (
     restored,
     scored,
 )
-from rankme.distributed._parts import ROWS_PER_TASK, is_paths, partial_of_part, parts_of, whole
+from rankme.distributed._parts import (
+    ROWS_PER_TASK,
+    is_paths,
+    partial_of_range,
+    parts_of,
+    tasks_of,
+    whole,
+)
 from rankme.sources._errors import require
 
 if TYPE_CHECKING:
@@ -119,8 +126,13 @@ def accumulate(
     settings = Settings(normalize=bool(normalize), method=method, seed=seed)
     if is_paths(data):
         parts = parts_of(data, column, rows_per_task)
-        read = dask.delayed(partial_of_part)
-        return whole(_reduce([read(part, settings) for part in parts]), parts)
+        read = dask.delayed(partial_of_range)
+        reads = tasks_of(
+            parts,
+            lambda source: dask.delayed(source, traverse=False),
+            lambda source, start, stop: read(source, start, stop, settings),
+        )
+        return whole(_reduce(list(reads)), parts)
     take = dask.delayed(partial)
     return restored(_reduce([take(blocks, settings) for blocks in _block_groups(data)]))
 

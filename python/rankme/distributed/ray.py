@@ -6,6 +6,7 @@ result. There is no actor: one that is retried would count rows twice.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from rankme._arrays import as_eps, type_name
@@ -23,8 +24,9 @@ from rankme.distributed._parts import (
     ROWS_PER_TASK,
     Part,
     is_paths,
-    partial_of_part,
+    partial_of_range,
     parts_of,
+    tasks_of,
     whole,
 )
 from rankme.sources._errors import require
@@ -142,18 +144,17 @@ def accumulate(
 
 
 def _reduce_files(parts: list[Part], settings: Settings, options: dict[str, Any]) -> bytes | None:
-    read = ray.remote(partial_of_part)
+    read = ray.remote(partial_of_range)
     if options:
         read = read.options(**options)
     merge = ray.remote(_merged)
-    # A group's merging is asked for with its reading, so that its partial results can go before the
-    # last group's come.
-    return _tree(
-        [
-            merge.remote(*(read.remote(part, settings) for part in group))
-            for group in groups_of(parts, FAN_IN)
-        ]
+    reads = tasks_of(
+        parts, ray.put, lambda source, start, stop: read.remote(source, start, stop, settings)
     )
+    # A group's merging is asked for with its reading, and nobody else keeps what it reads, so that
+    # its partial results can go before the last group's come.
+    groups = iter(lambda: list(itertools.islice(reads, FAN_IN)), [])
+    return _tree([merge.remote(*group) for group in groups])
 
 
 def _reduce_dataset(

@@ -112,7 +112,10 @@ def accumulate(
     if not hasattr(data, "mapInArrow"):
         raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")
     _require_column(data, column)
-    pieces = data.select(column).mapInArrow(_partials_by(settings, column), _SCHEMA)
+    # A dot means a field of a struct, and mapInArrow takes no column that has one even when quoted.
+    plain = column.replace(".", "_").replace("`", "_")
+    rows = data.select(data[_quoted(column)].alias(plain))
+    pieces = rows.mapInArrow(_partials_by(settings, plain), _SCHEMA)
     records = pieces.rdd.map(_keyed)
     count = records.getNumPartitions()
     while count > 1:
@@ -135,6 +138,10 @@ def _require_column(data: Any, column: str) -> None:
             f"column {column!r} holds {kind}; wanted is array<float> or array<double> "
             f"(pyspark.ml.functions.vector_to_array makes one of a vector)"
         )
+
+
+def _quoted(column: str) -> str:
+    return "`" + column.replace("`", "``") + "`"
 
 
 # Records are ((part, place), piece): a partial result, and where in it the piece belongs.

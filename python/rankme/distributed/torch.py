@@ -85,8 +85,10 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
         raise ValueError(
             "this process is no member of group, and cannot take part in its reduction"
         )
-    place = torch.device(_default_device(group) if device is None else device)
-    offer, problem = _prepare(acc, place)
+    usual = _default_device(group)
+    offer, problem = _prepare(acc, usual if device is None else device)
+    # What is wrong with a rank's device has to be told the others as well.
+    place = torch.device(usual if problem is not None or device is None else device)
     facts = _agree(offer, problem, group, place)
     shards = _joined(offer, group, place)
     _scale_to(offer, facts.exponent)
@@ -120,7 +122,7 @@ def _default_device(group: Any) -> Any:
     return torch.device("cuda", torch.cuda.current_device())
 
 
-def _prepare(acc: object, place: Any) -> tuple[_Offer, Exception | None]:
+def _prepare(acc: object, device: Any) -> tuple[_Offer, Exception | None]:
     """Take the state, and all memory that the reduction needs; a failure is told to all ranks."""
     try:
         if not isinstance(acc, Accumulator):
@@ -133,6 +135,7 @@ def _prepare(acc: object, place: Any) -> tuple[_Offer, Exception | None]:
         state = acc._state()  # noqa: SLF001
         tensors = tuple(map(torch.from_numpy, state.arrays))
         staging = None
+        place = torch.device(device)
         if place.type != "cpu":
             largest = max(array.size for array in state.arrays)
             staging = torch.empty(largest, dtype=torch.float64, device=place)
