@@ -136,6 +136,26 @@ def test_bad_arguments(shards):
         rankme_dask.score("nothing.npy")
 
 
+def test_a_bad_entry_is_named_with_its_block():
+    z = embeddings(100, 5)
+    z[73, 2] = np.nan
+    with pytest.raises(ValueError, match=r"blocks 0 to 3: row 73, column 2 .* is nan"):
+        rankme_dask.accumulate(da.from_array(z, chunks=(30, -1)))
+    delayed = [dask.delayed(z[:50]), dask.delayed(z[50:])]
+    with pytest.raises(ValueError, match=r"block 1: row 23, column 2 .* is nan"):
+        rankme_dask.accumulate(delayed)
+
+
+def test_an_array_in_chunks_of_columns_is_not_one_block():
+    array = da.from_array(np.ones((40_000, 512)), chunks=(-1, 64))
+    with dask.config.set({"array.chunk-size": "8MiB"}):
+        groups = rankme_dask._block_groups(array)
+    assert len(groups) > 1
+    assert_same(
+        rankme_dask.accumulate(array[:, :100]), one_process(np.ones((40_000, 512))[:, :100])
+    )
+
+
 @pytest.mark.usefixtures("client")
 def test_a_bad_entry_is_named_with_its_file(tmp_path):
     z = embeddings(100, 5)

@@ -127,6 +127,13 @@ def test_blocks_that_became_empty_change_nothing(rows_per_task):
         rankme_ray.accumulate(dataset.filter(lambda _: False), column="z")
 
 
+def test_a_dataset_that_may_lose_blocks_is_refused():
+    dataset = ray.data.from_numpy(embeddings(60, 4))
+    dataset.context.max_errored_blocks = -1
+    with pytest.raises(ValueError, match="max_errored_blocks=-1, which loses rows quietly"):
+        rankme_ray.accumulate(dataset)
+
+
 def test_blocks_of_pandas():
     import pandas as pd
 
@@ -154,7 +161,7 @@ def test_columns_of_a_dataset():
         ([[1.0, 2.0], None], "row 1 is null in column 'z'"),
         ([[1.0, 2.0], [1.0]], "row 1 has length 1 in column 'z'; wanted 2"),
         ([[1.0, None]], "row 0, entry 1 is null in column 'z'"),
-        ([[1.0, float("inf")]], r"Z\[0, 1\] is inf"),
+        ([[1.0, float("inf")]], r"a batch of the dataset: row 0, column 1 .* is inf"),
     ],
 )
 def test_bad_rows_are_named(rows, text):

@@ -122,6 +122,11 @@ def test_bad_rows_are_named(spark):
         rankme_spark.accumulate(frame, "z")
     with pytest.raises(Exception, match="row 1 has length 1 in column 'z'; wanted 2"):
         rankme_spark.accumulate(frame.where("z is not null"), "z")
+    frame = spark.createDataFrame(
+        [([1.0],), ([2.0],), ([float("nan")],)], "z array<float>"
+    ).coalesce(1)
+    with pytest.raises(Exception, match=r"partition 0: row 2, column 0 .* is nan"):
+        rankme_spark.accumulate(frame, "z")
 
 
 def test_bad_arguments(spark):

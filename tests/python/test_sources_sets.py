@@ -259,3 +259,11 @@ def test_shards_may_be_sets_themselves(tmp_path, parts):
     both = ShardedSource("both", (open_source(tmp_path), open_source(tmp_path.with_name("copy"))))
     assert len(both.shards) == 24
     np.testing.assert_array_equal(both.matrix(), np.concatenate([*parts, *parts]))
+
+
+def test_many_short_shards_are_scored(tmp_path):
+    # More than are opened side by side, and fewer rows than columns.
+    rows = matrix(100, 120)
+    for number, row in enumerate(rows):
+        np.save(tmp_path / f"{number}.npy", row[None])
+    assert rankme.score(tmp_path) == pytest.approx(rankme.score(rows), rel=1e-10)

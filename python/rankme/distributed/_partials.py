@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rankme import Accumulator
 from rankme._arrays import as_eps
+from rankme._errors import NonFiniteError
 from rankme._spectrum import score_of
+from rankme.sources import BadDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +39,7 @@ class Settings:
         return Accumulator(dim, normalize=self.normalize, method=self.method, seed=self.seed)
 
 
-def partial(blocks: Iterable[NDArray[Any]], settings: Settings) -> bytes | None:
+def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> bytes | None:
     """Reduce blocks of rows to the bytes of an accumulator.
 
     Parameters
@@ -45,11 +47,18 @@ def partial(blocks: Iterable[NDArray[Any]], settings: Settings) -> bytes | None:
     blocks : iterable of array
         Each of shape (n, K) with n >= 0.
     settings : Settings
+    name : str
+        Of all of them, for the error messages.
 
     Returns
     -------
     bytes or None
         None where there is no row: the width is not known then.
+
+    Raises
+    ------
+    BadDataError
+        If an entry is not finite; its row is counted over all blocks.
     """
     acc = None
     for block in blocks:
@@ -57,7 +66,14 @@ def partial(blocks: Iterable[NDArray[Any]], settings: Settings) -> bytes | None:
             continue
         if acc is None:
             acc = settings.accumulator(_width(block))
-        acc.update(block)
+        try:
+            acc.update(block)
+        except NonFiniteError as error:
+            raise BadDataError(
+                name,
+                f"row {acc.n_rows + error.row}, column {error.column} (counted from 0) is "
+                f"{error.value}; every entry must be finite",
+            ) from error
     return None if acc is None else acc.__getstate__()
 
 

@@ -26,6 +26,8 @@ from rankme.distributed._parts import (
 from rankme.sources._errors import require
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rankme import Accumulator
 
 dask = require("dask", extra="dask", what="rankme.distributed.dask")
@@ -134,7 +136,17 @@ def accumulate(
         )
         return whole(_reduce(list(reads)), parts)
     take = dask.delayed(partial)
-    return restored(_reduce([take(blocks, settings) for blocks in _block_groups(data)]))
+    named = _named_groups(_block_groups(data))
+    return restored(_reduce([take(blocks, settings, name) for name, blocks in named]))
+
+
+def _named_groups(groups: list[list[Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield each group with the numbers of its blocks, for the error messages."""
+    first = 0
+    for blocks in groups:
+        last = first + len(blocks) - 1
+        yield f"block {first}" if last <= first else f"blocks {first} to {last}", blocks
+        first = last + 1
 
 
 def _reduce(partials: list[Any]) -> bytes | None:
@@ -157,13 +169,19 @@ def _block_groups(data: Any) -> list[list[Any]]:
     if data.ndim != 2:  # noqa: PLR2004
         raise ValueError(f"data must be 2-D, a row per embedding; it is {data.ndim}-D")
     n_cols = data.shape[1]
-    array = data if len(data.chunks[1]) == 1 else data.rechunk({1: -1})
+    array = data if len(data.chunks[1]) == 1 else data.rechunk(_whole_rows(data))
     blocks = array.to_delayed().ravel().tolist()
     if not blocks or math.isnan(n_cols):
         return [[block] for block in blocks] or [[]]
     # A partial result of fewer rows than this would be larger than the rows.
     least = max(2 * n_cols, _GROUP_BYTES // max(1, n_cols * data.dtype.itemsize))
     return _joined(blocks, array.chunks[0], least)
+
+
+def _whole_rows(data: Any) -> dict[int, Any]:
+    # Chunks of few columns have many rows, and would become one block of all of them.
+    known = not any(map(math.isnan, data.chunks[0]))
+    return {0: "auto", 1: -1} if known else {1: -1}
 
 
 def _joined(blocks: list[Any], lengths: tuple[float, ...], least: int) -> list[list[Any]]:

@@ -164,6 +164,12 @@ def _reduce_dataset(
     rows_per_task: int,
     options: dict[str, Any],
 ) -> bytes | None:
+    # Ray would leave out blocks that could not be read, and rows with them.
+    if dataset.context.max_errored_blocks != 0:
+        raise ValueError(
+            f"data has a context with max_errored_blocks={dataset.context.max_errored_blocks}, "
+            f"which loses rows quietly; wanted 0"
+        )
     schema = _arrow_schema(dataset)
     if schema is None:
         return None
@@ -171,7 +177,8 @@ def _reduce_dataset(
 
     def partial_of_batch(batch: Any) -> Any:
         arrow = require("pyarrow", extra="ray", what="Ray Data")
-        data = partial(matrices_of([batch], name, "a batch of the dataset"), settings)
+        label = "a batch of the dataset"
+        data = partial(matrices_of([batch], name, label), settings, label)
         # 32-bit offsets would end at 2 GiB of partial results.
         results = arrow.array([] if data is None else [data], arrow.large_binary())
         return arrow.table({_PARTIAL: results})

@@ -151,8 +151,9 @@ def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], I
     def partials(batches: Iterable[Any]) -> Iterator[Any]:
         arrow = require("pyarrow", extra="spark", what="mapInArrow")
         part = pyspark.TaskContext.get().partitionId()
-        blocks = matrices_of(batches, column, f"partition {part}")
-        for (_, place), piece in _cut(part, partial(blocks, settings)):
+        label = f"partition {part}"
+        blocks = matrices_of(batches, column, label)
+        for (_, place), piece in _cut(part, partial(blocks, settings, label)):
             yield arrow.record_batch([[part], [place], [piece]], names=["part", "place", "piece"])
 
     return partials

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ShardedSource", "natural_order"]
 
+# Files that are read side by side, by columns; a process may have a thousand. The rows of more are
+# held, which are few rows: there are fewer of them than columns.
+MOST_OPEN = 64
+
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return the key that sorts names with their numbers as numbers: part-2 before part-10."""
@@ -109,6 +113,9 @@ class ShardedSource(RowSource):
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns of all parts, ``width`` at a time, as arrays of shape (N, columns)."""
         dtype = self.dtype
+        if len(self.parts) > MOST_OPEN:
+            yield from super().panels(width)
+            return
         for pieces in zip(*(part.panels(width) for part in self.parts), strict=True):
             yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces, dtype=dtype)
 
