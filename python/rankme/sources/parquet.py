@@ -132,8 +132,8 @@ class ParquetSource(GroupedSource):
 
 
 def _workers() -> int:
-    # Decoding a column costs two thirds of what its Gram matrix of 256 columns does, so about half of
-    # the cores are for the one and half for the other.
+    # Decoding a column costs two thirds of what its Gram matrix of 256 columns does, so about half
+    # of the cores are for the one and half for the other.
     return max(1, min(len(os.sched_getaffinity(0)) // 2, MAX_WORKERS))
 
 
