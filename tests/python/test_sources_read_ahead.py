@@ -6,9 +6,11 @@ import time
 
 import numpy as np
 import pytest
+import threadpoolctl
 
-from rankme.sources import RowSource, row_blocks
+from rankme.sources import RowSource, open_source, parquet, row_blocks
 from rankme.sources._read_ahead import DEPTH, HOLD, read_ahead, read_in_parallel
+from source_files import matrix, write
 
 
 class Counted(RowSource):
@@ -147,6 +149,22 @@ def test_no_more_jobs_run_than_workers():
     assert running == [0, 1]
     items.close()
     assert readers() == []
+
+
+@pytest.mark.parametrize(("budget", "decoders"), [(1, 1), (2, 1), (5, 2), (8, 4), (16, 4)])
+def test_parquet_is_decoded_within_the_thread_budget(tmp_path, monkeypatch, budget, decoders):
+    asked = []
+
+    def spied(jobs, workers):
+        asked.append(workers)
+        return read_in_parallel(jobs, workers)
+
+    monkeypatch.setattr(parquet, "read_in_parallel", spied)
+    rows = matrix(200, 5)
+    source = open_source(write(tmp_path, "parquet", rows))
+    with threadpoolctl.threadpool_limits(limits=budget, user_api="blas"):
+        np.testing.assert_array_equal(np.concatenate(list(source.blocks(hold=200))), rows)
+    assert asked == [decoders]
 
 
 def test_nothing_comes_after_the_end():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from rankme import _core
 from rankme.sources._checks import check_table_shape, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
@@ -132,9 +132,9 @@ class ParquetSource(GroupedSource):
 
 
 def _workers() -> int:
-    # Decoding a column costs two thirds of what its Gram matrix of 256 columns does, so about half
-    # of the cores are for the one and half for the other.
-    return max(1, min(len(os.sched_getaffinity(0)) // 2, MAX_WORKERS))
+    # Decoding a column costs two thirds of what its Gram matrix of 256 columns does, so the budget
+    # is for about as many threads of the one as of the other.
+    return max(1, min(_core.num_threads() // 2, MAX_WORKERS))
 
 
 @contextmanager
