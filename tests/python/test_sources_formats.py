@@ -124,14 +124,16 @@ def test_a_strided_tensor_is_refused(tmp_path):
 def test_a_pickle_of_a_pt_file_is_not_run(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"path": tmp_path, "rows": torch.zeros(4, 2)}, tmp_path / "rows.pt")
-    with pytest.raises(BadDataError, match=r"rows\.pt: torch\.load cannot read it: Weights only"):
+    with pytest.raises(
+        BadDataError, match=r"rows\.pt: cannot be read: UnpicklingError: Weights only"
+    ):
         open_source(tmp_path / "rows.pt")
 
 
 def test_an_old_pt_file_is_refused(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save(torch.zeros(4, 2), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    with pytest.raises(BadDataError, match=r"the format of torch before 1\.6"):
+    with pytest.raises(BadDataError, match=r"a pickle; torch\.save writes an archive since 1\.6"):
         open_source(tmp_path / "old.pt")
 
 

@@ -129,8 +129,9 @@ def test_the_command_reads_urls(server, tmp_path):
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("{server}/missing.npy", "{server}/missing.npy: "),
-        ("http://127.0.0.1:9/x.npy", "http://127.0.0.1:9/x.npy: "),
+        ("{server}/missing.npy", "{server}/missing.npy: ClientResponseError: 404"),
+        ("http://127.0.0.1:9/x.npy", "http://127.0.0.1:9/x.npy: ClientConnectorError: Cannot conn"),
+        ("memory://nothing.npy", "memory://nothing.npy: No such file or directory"),
         ("nonsense://x.npy", "nonsense://x.npy: Protocol not known: nonsense"),
     ],
 )
@@ -143,7 +144,9 @@ def test_what_cannot_be_reached_is_one_line(server, url, problem):
 def test_a_server_without_ranges_is_refused(tmp_path):
     np.save(tmp_path / "rows.npy", np.zeros((2**21, 4), np.float32))
     with serve(tmp_path, ranges=False) as server:
-        with pytest.raises(BadDataError, match=r"rows\.npy: .*range") as caught:
+        with pytest.raises(
+            BadDataError, match=r"rows\.npy: the server gives whole files only"
+        ) as caught:
             rankme.score(f"{server.url}/rows.npy")
         assert caught.value.name == f"{server.url}/rows.npy"
 
@@ -217,6 +220,16 @@ def test_a_bucket_of_shards(bucket, tmp_path):
     expected = rankme.score(np.concatenate(parts))
     assert rankme.score(f"{url}/run/*.npy") == pytest.approx(expected, rel=1e-12)
     assert rankme.score(source) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_key_under_two_protocols_is_one_file(bucket, tmp_path):
+    url, _ = bucket
+    np.save(tmp_path / "a.npy", matrix())
+    upload(tmp_path, f"{url}/twice")
+    other = url.replace("s3://", "s3a://")
+    result = run("score", "--pool", f"{url}/twice/a.npy", f"{other}/twice/a.npy")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "are the same file; --pool counts every row once" in error_line(result)
 
 
 def test_an_unreachable_bucket_is_one_line_and_counts_nothing(bucket):

@@ -44,23 +44,17 @@ def _check_local(path: str) -> None:
         raise typer.BadParameter(f"{path} cannot be read: permission denied")
 
 
-def _refuse_duplicates(paths: Sequence[str]) -> None:
+def _refuse_duplicates(source: RowSource) -> None:
     """Take two names of one file for wrong usage: a pool counts every row once."""
-    seen: dict[object, str] = {}
-    for path in paths:
-        other = seen.setdefault(_file_of(path), path)
-        if other is not path:
-            raise typer.BadParameter(
-                f"{other} and {path} are the same file; --pool counts every row once",
-                param_hint="'PATH'",
-            )
+    from rankme.sources._sharded import same_file  # noqa: PLC0415
 
-
-def _file_of(path: str) -> object:
-    if "://" in path or not os.path.exists(path):  # noqa: PTH110
-        return path
-    status = os.stat(path)  # noqa: PTH116
-    return status.st_dev, status.st_ino
+    twice = same_file(source.shards)
+    if twice is not None:
+        first, second = (shard.name for shard in twice)
+        raise typer.BadParameter(
+            f"{first} and {second} are the same file; --pool counts every row once",
+            param_hint="'PATH'",
+        )
 
 
 def open_paths(paths: Sequence[str], column: str | None) -> RowSource | None:
@@ -73,12 +67,13 @@ def open_paths(paths: Sequence[str], column: str | None) -> RowSource | None:
         return None
     if len(sources) == 1:
         return sources[0]
-    _refuse_duplicates([shard.name for source in sources for shard in source.shards])
     try:
-        return ShardedSource(" + ".join(paths), sources)
+        pool = ShardedSource(" + ".join(paths), sources)
     except BadDataError as error:
         print_error(error)
         return None
+    _refuse_duplicates(pool)
+    return pool
 
 
 def _open(path: str, column: str | None) -> RowSource | None:
@@ -90,4 +85,6 @@ def _open(path: str, column: str | None) -> RowSource | None:
         print_error(error)
     except OSError as error:
         print_error(f"{error.filename or path}: {error.strerror or error}")
+    except MemoryError as error:  # a damaged file may ask for any number of bytes
+        print_error(f"{path}: {str(error) or 'out of memory'}")
     return None

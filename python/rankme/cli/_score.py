@@ -27,8 +27,8 @@ __all__ = ["BAD_DATA", "HELP", "check_eps", "score"]
 HELP = (
     "Score embeddings, a row each: every path by itself, or pooled. A folder or a quoted pattern "
     "is one set of all its files. Rows are read as a stream, in constant memory; only where there "
-    "are fewer of them than columns are all needed at once: one .npy file is then read by columns "
-    "or mapped, anything else is loaded."
+    "are fewer of them than columns are all needed at once: .npy and its like are then read by "
+    "columns or mapped, anything else is loaded."
 )
 BAD_DATA = 1
 

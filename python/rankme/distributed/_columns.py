@@ -5,38 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rankme.sources._checks import pick
-from rankme.sources._vectors import VectorColumn, vector_columns
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["matrices_of", "only_column"]
-
-
-def only_column(schema: Any, column: str | None, name: str) -> str:
-    """Find the column of embeddings in an Arrow schema.
-
-    Parameters
-    ----------
-    schema : pyarrow.Schema
-    column : str, optional
-        The user's choice.
-    name : str
-        Of the table, for the error messages.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    BadDataError
-        If it is not there, or none was chosen and there is not exactly one of vectors.
-    """
-    return pick(name, column, vector_columns(schema), "column")
+__all__ = ["matrices_of"]
 
 
 def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArray[Any]]:

@@ -13,7 +13,7 @@ from rankme._errors import NonFiniteError
 from rankme._stream import not_finite
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
-from rankme.sources._sharded import check_widths
+from rankme.sources._sharded import check_widths, same_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,17 +91,18 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
     """
     most = as_index(rows_per_task, "rows_per_task", 1)
     items: Sequence[Any] = data if isinstance(data, (list, tuple)) else [data]
-    parts = []
-    seen = set()
+    shards: list[RowSource] = []
     for item in items:
         source = item if isinstance(item, RowSource) else open_source(item, column=column)
-        for shard in source.shards:
-            if shard.identity.shard in seen:
-                raise ValueError(f"{shard.name} is given twice, and would be counted twice")
-            seen.add(shard.identity.shard)
-            parts += [Part(shard, *ends) for ends in itertools.pairwise(_cuts(shard, most))]
-    check_widths([part.source for part in parts])
-    return parts
+        shards += source.shards
+    twice = same_file(shards)
+    if twice is not None:
+        first, second = (shard.name for shard in twice)
+        raise ValueError(f"{second} is given twice, and would be counted twice; before as {first}")
+    check_widths(shards)
+    return [
+        Part(shard, *ends) for shard in shards for ends in itertools.pairwise(_cuts(shard, most))
+    ]
 
 
 def _cuts(source: RowSource, most: int) -> list[int]:
@@ -110,7 +111,7 @@ def _cuts(source: RowSource, most: int) -> list[int]:
         return [source.n_rows * i // count for i in range(count + 1)]
     cuts = [0]
     for entry, end in itertools.pairwise([*source.entries, source.n_rows]):
-        if end - cuts[-1] > most and entry > cuts[-1]:
+        if end - cuts[-1] > most and cuts[-1] < entry < source.n_rows:
             cuts.append(entry)
     return [*cuts, source.n_rows]
 

@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from rankme._arrays import as_eps, type_name
-from rankme.distributed._columns import matrices_of, only_column
+from rankme.distributed._columns import matrices_of
 from rankme.distributed._partials import (
     FAN_IN,
     Settings,
@@ -30,6 +30,7 @@ from rankme.distributed._parts import (
     whole,
 )
 from rankme.sources._errors import require
+from rankme.sources._vectors import find_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,7 +174,7 @@ def _reduce_dataset(
     schema = _arrow_schema(dataset)
     if schema is None:
         return None
-    name = only_column(schema, column, "the dataset")
+    name = find_column("the dataset", schema, column)
 
     def partial_of_batch(batch: Any) -> Any:
         arrow = require("pyarrow", extra="ray", what="Ray Data")

@@ -100,8 +100,9 @@ def accumulate(
         If `data` is no DataFrame, `column` holds something else, or a setting is of the wrong type.
     ValueError
         If a setting is out of range, `column` is not there, or there are no rows.
-    pyspark.errors.PythonException
-        If rows are null, not finite or of different width; the text has the ValueError.
+    pyspark.errors.PythonException, py4j.protocol.Py4JJavaError
+        If rows are null, not finite or of different width, as Spark passes on the ValueError of a
+        task: by the one or the other, with its text.
 
     Notes
     -----

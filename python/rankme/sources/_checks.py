@@ -108,7 +108,7 @@ def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) ->
         raise BadDataError(
             name,
             f"holds {len(candidates)} that may be meant: {_listed(candidates)}; name one: "
-            f"column=..., --column",
+            f"open_source(..., column=...), --column",
         )
     raise BadDataError(
         name, f"holds no {noun} of floating-point vectors; it has {_listed(list(found))}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["BadDataError", "MissingLibraryError", "NoRowsError", "require"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BadDataError", "MissingLibraryError", "NoRowsError", "parsing", "require"]
 
 
 class BadDataError(ValueError):
@@ -35,6 +40,36 @@ class BadDataError(ValueError):
 
 class NoRowsError(BadDataError):
     """A table that is whole and has no rows: nothing to score, and as a shard nothing to miss."""
+
+
+@contextmanager
+def parsing(name: str, cannot: str = "cannot") -> Iterator[None]:
+    """Turn what libraries raise over a damaged file into a BadDataError.
+
+    Which exceptions these are is documented nowhere, and they share no base: KeyError,
+    UnicodeDecodeError, RuntimeError, SystemError and more were seen.
+
+    Parameters
+    ----------
+    name
+        The file.
+    cannot
+        What cannot be read: how the problem begins.
+    """
+    try:
+        yield
+    except (BadDataError, ImportError, MemoryError):
+        raise
+    except OSError as error:
+        # A damaged file sends a reader to places that no file has: EINVAL.
+        if error.errno in (None, errno.EINVAL):
+            raise BadDataError(name, f"{cannot} be read: {error}") from error
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, name) from error
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise BadDataError(name, f"{cannot} be read: {type(error).__name__}: {reason}") from error
 
 
 class MissingLibraryError(ImportError):

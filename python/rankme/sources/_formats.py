@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankme.sources import _npy_header, vecs
-from rankme.sources._errors import BadDataError
+from rankme.sources._errors import BadDataError, parsing
+from rankme.sources._remote import is_web, links_of
 from rankme.sources.arrow import ArrowSource
 from rankme.sources.hdf5 import open_hdf5
 from rankme.sources.npy import NpySource
@@ -37,12 +38,16 @@ MAGICS: dict[bytes, Callable[[DataFile, str | None], RowSource]] = {
     b"\xff\xff\xff\xff": ArrowSource.open,
     b"\x89HDF\r\n\x1a\n": open_hdf5,
 }
+# With more than PK: a safetensors file may begin so with the length of its header.
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+STATE = b"\x93RNKM"
 SINGLE = "holds one matrix without a name, so column cannot be"
 
 
 def suffix_of(name: str) -> str:
     """Return the suffix of a path or URL, in lower case."""
-    return PurePosixPath(name.partition("?")[0]).suffix.lower()
+    path = links_of(name)[0]
+    return PurePosixPath(path.partition("?")[0] if is_web(path) else path).suffix.lower()
 
 
 def open_file(file: DataFile, column: str | None = None) -> RowSource:
@@ -60,6 +65,11 @@ def open_file(file: DataFile, column: str | None = None) -> RowSource:
     BadDataError
         No format has such first bytes, or the format has others.
     """
+    with parsing(file.name):
+        return _open_file(file, column)
+
+
+def _open_file(file: DataFile, column: str | None) -> RowSource:
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
@@ -70,12 +80,18 @@ def open_file(file: DataFile, column: str | None = None) -> RowSource:
     for magic, opener in MAGICS.items():
         if head.startswith(magic):
             return opener(file, column)
-    if head.startswith(b"PK"):
+    if head.startswith(ZIP):
         return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
     if suffix == ".safetensors" or head[8:9] == b"{":
         return open_safetensors(file, column)
     if head.startswith(b"\x80") and suffix in {".pt", ".pth", ".bin"}:
-        raise BadDataError(file.name, "the format of torch before 1.6; save it again")
+        raise BadDataError(
+            file.name, "a pickle; torch.save writes an archive since 1.6: save the tensor again"
+        )
+    if head.startswith(STATE):
+        raise BadDataError(
+            file.name, "a saved state; `rankme merge` gives the score of one or more"
+        )
     came = "an empty file" if not head else f"the first bytes {head!r}"
     raise BadDataError(file.name, f"no known format: {came}; wanted {', '.join(KNOWN_SUFFIXES)}")
 
@@ -89,10 +105,6 @@ def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
 
 
 def _is_pytorch(file: DataFile) -> bool:
-    with file.open() as handle:
-        try:
-            with zipfile.ZipFile(handle) as archive:
-                names = archive.namelist()
-        except zipfile.BadZipFile as error:
-            raise BadDataError(file.name, f"the zip archive cannot be read: {error}") from error
+    with file.open() as handle, zipfile.ZipFile(handle) as archive:
+        names = archive.namelist()
     return any(name.endswith("/data.pkl") or name == "data.pkl" for name in names)

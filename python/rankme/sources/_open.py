@@ -19,7 +19,16 @@ from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._files import LocalFile
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
 from rankme.sources._read_ahead import read_in_parallel
-from rankme.sources._remote import RemoteFile, connect, one_name, remote_errors, version_of
+from rankme.sources._remote import (
+    RemoteFile,
+    connect,
+    is_web,
+    one_name,
+    remote_errors,
+    urls_below,
+    version_of,
+    with_whole_paths,
+)
 from rankme.sources._sharded import ShardedSource, natural_order
 from rankme.sources._source import Identity
 
@@ -71,7 +80,7 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
     if text.startswith("file://"):
         text = url2pathname(urlsplit(text).path)
     if "://" in text:
-        return _open_url(text, column)
+        return _open_url(with_whole_paths(text), column)
     if os.path.isdir(text):  # noqa: PTH112
         return _open_folder(text, column)
     if not os.path.lexists(text) and glob.has_magic(text):
@@ -83,8 +92,8 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
 
 
 def _is_shard(name: str) -> bool:
-    # A run over "folder/*" may be saved in that folder.
-    return os.path.isfile(name) and not name.endswith(".rankme")  # noqa: PTH113
+    # A run over "folder/*" may be saved in that folder. A link to nothing is an error later.
+    return not os.path.isdir(name) and not name.endswith(".rankme")  # noqa: PTH112
 
 
 def _find_distinct(paths: Iterable[str]) -> list[LocalFile]:
@@ -128,8 +137,9 @@ def _files_below(folder: str) -> Iterator[str]:
             raise BadDataError(place, f"is the same folder as {other}, and would be counted twice")
         for name in names:
             file = os.path.join(place, name)  # noqa: PTH118
-            if os.path.isfile(file):  # noqa: PTH113
-                yield os.path.relpath(file, folder)
+            if os.path.islink(file) and _is_data([name]):  # noqa: PTH114
+                os.stat(file)  # noqa: PTH116 - of a file or folder that is not there now
+            yield os.path.relpath(file, folder)
 
 
 def _raise(error: OSError) -> None:
@@ -137,33 +147,41 @@ def _raise(error: OSError) -> None:
 
 
 def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
-    statuses = [file.stat() for file in folder.rglob("*") if file.is_file()]
-    latest = max((status.st_mtime_ns for status in statuses), default=0)
-    size = sum(status.st_size for status in statuses)
-    return Identity(real, size, f"mtime_ns:{latest}", column)
+    files = [(file, file.stat()) for file in folder.rglob("*") if file.is_file()]
+    parts = [
+        (str(file.relative_to(folder)), status.st_size, status.st_mtime_ns)
+        for file, status in files
+    ]
+    return _identify_parts(real, parts, column)
+
+
+def _identify_parts(name: str, parts: list[tuple[str, int, Any]], column: str | None) -> Identity:
+    digest = hashlib.sha256(repr(sorted(parts)).encode("utf-8", "surrogateescape")).hexdigest()
+    return Identity(name, sum(size for _, size, _ in parts), f"sha256:{digest}", column)
 
 
 def _open_url(url: str, column: str | None) -> RowSource:
     system, path = connect(url)
 
-    def open_one(name: str, column: str | None) -> RowSource:
-        return open_file(RemoteFile.find(system, system._strip_protocol(name), name), column)  # noqa: SLF001
+    def open_one(place: tuple[str, str], column: str | None) -> RowSource:
+        return open_file(RemoteFile.find(system, *place), column)
 
     # An HTTP server has no folders, and a question mark there begins a query.
-    if url.startswith(("http://", "https://")):
-        return open_one(url, column)
+    if is_web(url):
+        return open_one((path, url), column)
     with remote_errors(url):
-        if glob.has_magic(path):
+        # As on disk, what is there under this very name is meant.
+        if glob.has_magic(path) and not system.exists(path):
             matches = [name for name in system.glob(path) if system.isfile(name)]
             if not matches:
                 raise FileNotFoundError(errno.ENOENT, "no file matches", url)
-            names = _in_order(map(system.unstrip_protocol, matches))
-            return _open_shards(url, names, open_one, column, openers=OPENERS)
+            files = list(urls_below(url, path, _in_order(matches), is_pattern=True))
+            return _open_shards(url, files, open_one, column, openers=OPENERS)
         infos = system.find(path, detail=True) if system.isdir(path) else {}
     if not infos:
-        return open_one(url, column)
+        return open_one((path, url), column)
     base = path.rstrip("/") + "/"
-    places = {name.removeprefix(base): system.unstrip_protocol(name) for name in infos}
+    places = {name.removeprefix(base): name for name in infos}
     if zarr.is_store(places):
         return zarr.open_zarr(url, url, column, partial(_identify_url, url, system, path))
     if huggingface.is_dataset(places):
@@ -172,20 +190,20 @@ def _open_url(url: str, column: str | None) -> RowSource:
         )
     else:
         found = _data_files(url, list(places))
-    names = [places[name] for name in found]
-    return _open_shards(url, names, open_one, column, openers=OPENERS)
+    paths = [places[name] for name in found]
+    files = list(urls_below(url, path, paths, is_pattern=False))
+    return _open_shards(url, files, open_one, column, openers=OPENERS)
 
 
 def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
     system.invalidate_cache(path)
     with remote_errors(url):
         infos = system.find(path, detail=True)
-    parts = sorted((name, info["size"], version_of(info)) for name, info in infos.items())
-    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Identity(one_name(url), sum(size for _, size, _ in parts), f"sha256:{digest}", column)
+    parts = [(name, info["size"], version_of(info)) for name, info in infos.items()]
+    return _identify_parts(one_name(url), parts, column)
 
 
-def _data_files(folder: str, names: Iterable[str]) -> list[str]:
+def _data_files(folder: str, names: Sequence[str]) -> list[str]:
     """Choose the files of embeddings among those of a folder, in order; one format only."""
     found = [
         name for name in names if suffix_of(name) in KNOWN_SUFFIXES and _is_data(name.split("/"))
@@ -193,6 +211,20 @@ def _data_files(folder: str, names: Iterable[str]) -> list[str]:
     if not found:
         raise BadDataError(
             folder, f"a folder without a file of embeddings; wanted {', '.join(KNOWN_SUFFIXES)}"
+        )
+    for name in names:
+        place, _, last = name.rpartition("/")
+        if zarr.is_store([last]) or huggingface.is_dataset([last]):
+            raise BadDataError(
+                folder,
+                f"its folder {place} is a Zarr store or a saved dataset; open that by itself",
+            )
+    caches = [name for name in found if huggingface.is_cache(name)]
+    if 0 < len(caches) < len(found):
+        raise BadDataError(
+            folder,
+            f"holds {caches[0]}, which the datasets library makes of the other files; name these "
+            f"by a pattern",
         )
     counts = Counter(map(suffix_of, found))
     if len(counts) > 1:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,11 +14,21 @@ from rankme.sources._files import DataFile
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from typing_extensions import Self
 
-__all__ = ["RemoteFile", "connect", "one_name", "remote_errors"]
+__all__ = [
+    "RemoteFile",
+    "connect",
+    "is_web",
+    "links_of",
+    "one_name",
+    "remote_errors",
+    "urls_below",
+    "version_of",
+    "with_whole_paths",
+]
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 # Different names of one protocol.
@@ -24,6 +36,7 @@ ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 # Where what comes before an @ is a user. Elsewhere it may be a part of the place: the container in
 # abfs://container@account, a folder in memory://.
 WITH_USER = {"http", "https", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"}
+WHOLE_FILES = "the server gives whole files only, no ranges of bytes; download it"
 # What stores call the mark that changes with the content, best first.
 MARKS = (
     "ETag",
@@ -32,6 +45,7 @@ MARKS = (
     "md5Hash",
     "Content-MD5",
     "content_md5",
+    "CRC",  # of a file in a zip archive
     "mtime",
     "modified",
     "LastModified",
@@ -52,26 +66,81 @@ def connect(url: str) -> tuple[Any, str]:
     BadDataError
         There is no such protocol.
     """
-    core = require("fsspec.core", extra="remote", what=f"{url}: a URL")
     protocol = url.partition("://")[0]
+    extra = EXTRAS.get(protocol, "remote")
+    core = require("fsspec.core", extra=extra, what=f"{url}: a URL")
     try:
         with remote_errors(url):
             system, path = core.url_to_fs(url)
     except ImportError as error:
-        extra = EXTRAS.get(protocol, "remote")
         raise MissingLibraryError(
             f'{url}: {protocol}:// needs a library ({error}): pip install "rankme[{extra}]"'
         ) from error
     return system, path
 
 
+def is_web(url: str) -> bool:
+    """Whether it is the URL of a web server, where a question mark begins a query."""
+    return url.startswith(("http://", "https://"))
+
+
+# Between the links of fsspec's chains, as zip://part.npy::s3://bucket/all.zip; a file name may have
+# two colons as well.
+CHAINED = re.compile(r"::(?=[A-Za-z0-9]+://|/)")
+WILDCARD = re.compile(r"[*?[]")
+
+
+def links_of(url: str) -> list[str]:
+    """Return the links of a chain of URLs, or the one URL."""
+    return CHAINED.split(url)
+
+
 def one_name(url: str) -> str:
     """Return the spelling of a URL that shards go by: without user and password."""
+    return "::".join(map(_one_link, links_of(url)))
+
+
+def _one_link(url: str) -> str:
     protocol, mark, rest = url.partition("://")
-    if protocol in WITH_USER:
+    if mark and protocol in WITH_USER:
         server, slash, path = rest.partition("/")
         rest = server.rpartition("@")[2] + slash + path
     return ALIASES.get(protocol, protocol) + mark + rest
+
+
+def with_whole_paths(url: str) -> str:
+    """Write out the path on disk that a chain may end with, for whom works in another folder."""
+    head, mark, last = url.rpartition("::")
+    return url if not mark or "://" in last else head + mark + os.path.realpath(last)
+
+
+def urls_below(
+    url: str, path: str, found: Iterable[str], *, is_pattern: bool
+) -> Iterator[tuple[str, str]]:
+    """Pair what a file system found in a folder or by a pattern with the URLs of these files.
+
+    Parameters
+    ----------
+    url, path
+        The folder or pattern, as the user and as the file system has it.
+    found
+        Paths in the file system.
+    """
+
+    # The file system's own way back forgets hosts, accounts and the archive that a file is in. But
+    # what comes before the first wildcard stands in the URL as well as in each path.
+    def fixed(text: str) -> str:
+        if not is_pattern:
+            return text if text.endswith("://") else text.rstrip("/") + "/"
+        wildcard = WILDCARD.search(text)
+        return text[: text.rfind("/", 0, wildcard.start() if wildcard else None) + 1]
+
+    links = links_of(url)
+    number = next(number for number, link in enumerate(links) if "://" in link)
+    base, begin = fixed(links[number]), fixed(path)
+    for place in found:
+        links[number] = base + place.removeprefix(begin)
+        yield place, "::".join(links)
 
 
 @contextmanager
@@ -82,13 +151,25 @@ def remote_errors(url: str) -> Iterator[None]:
     except (BadDataError, ImportError, MemoryError):
         raise
     except ValueError as error:  # an unknown protocol, a server without ranges
-        raise BadDataError(url, str(error)) from error
+        text = str(error)
+        raise BadDataError(url, WHOLE_FILES if "range requests" in text else text) from error
     except OSError as error:
         code = error.errno if error.errno is not None else errno.EIO
-        raise OSError(code, error.strerror or str(error) or type(error).__name__, url) from error
+        raise OSError(code, error.strerror or _reason_of(error, url), url) from error
     except Exception as error:
         # Each store has errors of its own, which share no base but this.
         raise OSError(errno.EIO, f"{type(error).__name__}: {error}", url) from error
+
+
+def _reason_of(error: OSError, url: str) -> str:
+    text = str(error)
+    if text and text not in url:
+        return text
+    # fsspec may say no more than which file it was, and keep what the server said behind it.
+    cause = error.__cause__
+    if cause is not None and str(cause):
+        return f"{type(cause).__name__}: {cause}"
+    return os.strerror(errno.ENOENT) if isinstance(error, FileNotFoundError) else "cannot be read"
 
 
 @dataclass(frozen=True)
@@ -127,9 +208,7 @@ class RemoteFile(DataFile):
             handle: Any = self.system.open(self.path, "rb")
         if not handle.seekable():
             handle.close()
-            raise BadDataError(
-                self.name, "the server gives whole files only, no ranges of bytes; download it"
-            )
+            raise BadDataError(self.name, WHOLE_FILES)
         return _Reader(handle, self.name)  # type: ignore[return-value]
 
     def check_unchanged(self, handle: BinaryIO | None = None) -> None:  # noqa: ARG002

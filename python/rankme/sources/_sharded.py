@@ -13,11 +13,11 @@ from rankme.sources._errors import BadDataError
 from rankme.sources._source import Identity, RowSource, check_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["ShardedSource", "natural_order"]
+__all__ = ["ShardedSource", "check_widths", "natural_order", "same_file"]
 
 # Files that are read side by side, by columns; a process may have a thousand. The rows of more are
 # held, which are few rows: there are fewer of them than columns.
@@ -118,6 +118,20 @@ class ShardedSource(RowSource):
             return
         for pieces in zip(*(part.panels(width) for part in self.parts), strict=True):
             yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces, dtype=dtype)
+
+
+def same_file(sources: Iterable[RowSource]) -> tuple[RowSource, RowSource] | None:
+    """Find two sources that are the same file and column, by a link or another spelling."""
+    seen: dict[object, RowSource] = {}
+    for source in sources:
+        identity = source.identity
+        stamp = getattr(getattr(source, "file", None), "stamp", (None, None))[:2]
+        # Another process looked at the file where there is no number of it.
+        key = identity.name if None in stamp else stamp
+        other = seen.setdefault((key, identity.column), source)
+        if other is not source:
+            return other, source
+    return None
 
 
 def check_widths(sources: Sequence[RowSource]) -> None:

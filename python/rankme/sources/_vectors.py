@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme.sources._checks import pick
 from rankme.sources._errors import BadDataError, require
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["VectorColumn", "pyarrow", "vector_columns"]
+__all__ = ["VectorColumn", "find_column", "pyarrow"]
 
 
 def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
@@ -25,11 +26,11 @@ def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
     return require(module, extra=extra, what=name)
 
 
-def vector_columns(schema: Any) -> dict[str, bool]:
+def _candidates(schema: Any) -> dict[str, bool]:
     """Name the columns of a schema, and whether each could be meant by somebody who names none.
 
     Fixed-size binary could, where no column has floating-point numbers: an id or a hash is of that
-    type too.
+    type too. So could, beside it, what may be vectors of a kind that is not read.
     """
     pa = pyarrow("a column of vectors", "arrow")
     fits = {field.name: _value_dtype(field.type) is not None for field in schema}
@@ -37,7 +38,42 @@ def vector_columns(schema: Any) -> dict[str, bool]:
         field.name: fits[field.name] and not pa.types.is_fixed_size_binary(field.type)
         for field in schema
     }
-    return numbers if any(numbers.values()) else fits
+    if any(numbers.values()) or not any(fits.values()):
+        return numbers
+    return {field.name: fits[field.name] or _may_be_vectors(field.type) for field in schema}
+
+
+def _may_be_vectors(kind: Any) -> bool:
+    types = pyarrow("a column of vectors", "arrow").types
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return True
+    kind = getattr(kind, "storage_type", kind)
+    value = getattr(kind, "value_type", None) if types.is_nested(kind) else None
+    return value is not None and (types.is_integer(value) or types.is_nested(value))
+
+
+def find_column(name: str, schema: Any, column: str | None) -> str:
+    """Choose a column of vectors.
+
+    Parameters
+    ----------
+    name
+        The file or table, for errors.
+    schema
+        A ``pyarrow.Schema``.
+    column
+        What the user asked for.
+
+    Raises
+    ------
+    BadDataError
+        It is not there, or there twice; none could be meant, or several could.
+    """
+    found = pick(name, column, _candidates(schema), "column")
+    count = len(schema.get_all_field_indices(found))
+    if count > 1:
+        raise BadDataError(name, f"has {count} columns of the name {found!r}; wanted one")
+    return found
 
 
 def _storage_type(kind: Any) -> Any:

@@ -7,18 +7,19 @@ the file shrinks.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from rankme.sources._checks import check_table_shape, pick
-from rankme.sources._errors import BadDataError
+from rankme.sources._checks import check_table_shape
+from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._ipc_headers import MAGIC, batch_lengths
 from rankme.sources._source import BLOCK_BYTES, Ring, check_start
-from rankme.sources._vectors import VectorColumn, pyarrow, vector_columns
+from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +67,7 @@ class ArrowSource(GroupedSource):
         firsts = tuple(accumulate(lengths, initial=0))
         with _opened(file, mapped=True) as (reader, base):
             schema = reader.schema
-            name = pick(file.name, column, vector_columns(schema), "column")
+            name = find_column(file.name, schema, column)
             vectors = VectorColumn(file.name, schema.field(name))
             source = cls(file, name, 0, vectors.dtype, firsts, None)
             offsets = None
@@ -178,31 +179,24 @@ def _opened(
     pa = pyarrow(f"{file.name}: Arrow", "arrow")
     ipc = pyarrow(file.name, "arrow", "pyarrow.ipc")
     base = None
-    try:
-        with file.open() as handle:
-            is_file = handle.read(len(MAGIC)) == MAGIC
-            handle.seek(0)
-            if file.local is None:
-                raw = pa.PythonFile(handle, mode="r")
-            elif mapped:
-                raw = pa.memory_map(str(file.local))
-                base = raw.read_buffer(1).address
+    with parsing(file.name), file.open() as handle:
+        is_file = handle.read(len(MAGIC)) == MAGIC
+        handle.seek(0)
+        if file.local is None:
+            raw = pa.PythonFile(handle, mode="r")
+        elif mapped:
+            raw = pa.memory_map(os.fsencode(file.local))
+            base = raw.read_buffer(1).address
+            raw.seek(0)
+        else:
+            raw = pa.OSFile(os.fsencode(file.local))
+        open_reader = ipc.open_file if is_file else ipc.open_stream
+        with raw:
+            options = None
+            if column is not None:
+                with open_reader(raw) as reader:
+                    index = reader.schema.get_field_index(column)
+                options = ipc.IpcReadOptions(included_fields=[index], use_threads=False)
                 raw.seek(0)
-            else:
-                raw = pa.OSFile(str(file.local))
-            open_reader = ipc.open_file if is_file else ipc.open_stream
-            with raw:
-                options = None
-                if column is not None:
-                    with open_reader(raw) as reader:
-                        index = reader.schema.get_field_index(column)
-                    options = ipc.IpcReadOptions(included_fields=[index], use_threads=False)
-                    raw.seek(0)
-                with open_reader(raw, options=options) as reader:
-                    yield reader, base
-    except pa.ArrowException as error:
-        raise BadDataError(file.name, f"the Arrow file cannot be read: {error}") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise BadDataError(file.name, f"the Arrow file cannot be read: {error}") from error
+            with open_reader(raw, options=options) as reader:
+                yield reader, base

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
-from rankme.sources._errors import BadDataError, require
+from rankme.sources._errors import BadDataError, parsing, require
 from rankme.sources._raw import RawSource
 from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
 
@@ -40,17 +40,18 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
         root.visititems(
             lambda key, item: datasets.update({key: item}) if hasattr(item, "chunks") else None
         )
-        found = {
-            key: is_matrix(item.shape or (), item.dtype.kind) for key, item in datasets.items()
-        }
-        key = pick(file.name, None if column is None else column.strip("/"), found, "dataset")
+        found = {key: _is_matrix(item) for key, item in datasets.items()}
+        if column is not None:
+            column = _path_of(root, column.strip("/"), datasets)
+        key = pick(file.name, column, found, "dataset")
         item, label = datasets[key], f"{file.name}[{key}]"
         check_dtype(label, item.dtype)
         n_rows, n_cols = check_shape(label, item.shape or ())
         _require_written(label, item)
         member = key if len(datasets) > 1 else None
         offset = item.id.get_offset()
-        if offset is not None:
+        # A type that NumPy does not have, such as bfloat16, is converted by HDF5.
+        if offset is not None and item.id.get_type().equal(h5py.h5t.py_create(item.dtype)):
             source = RawSource(file, n_rows, n_cols, item.dtype, offset, column=member)
             source.check_inside()
             return source
@@ -58,17 +59,28 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
         return ChunkedSource(file, n_rows, n_cols, item.dtype, key, step, member)
 
 
+def _is_matrix(item: Any) -> bool:
+    try:
+        return is_matrix(item.shape or (), item.dtype.kind)
+    except TypeError:  # a type without an equal in NumPy
+        return False
+
+
+def _path_of(root: Any, path: str, datasets: dict[str, Any]) -> str:
+    """Return the one path of a dataset that may be named by a link."""
+    if path in datasets:
+        return path
+    item = root.get(path)
+    return next((key for key, other in datasets.items() if other == item), path)
+
+
 def _h5py(file: DataFile) -> Any:
     return require("h5py", extra="hdf5", what=f"{file.name}: HDF5")
 
 
 def _opened(h5py: Any, file: DataFile, handle: Any) -> Any:
-    try:
+    with parsing(file.name):
         return h5py.File(handle if file.local is None else file.local, "r")
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise BadDataError(file.name, f"the HDF5 file cannot be read: {error}") from error
 
 
 def _require_written(label: str, item: Any) -> None:
@@ -148,9 +160,5 @@ class ChunkedSource(RowSource):
         self.file.check_unchanged()
 
     def _read(self, item: Any, rows: NDArray[Any], first: int, last: int) -> None:
-        try:
+        with parsing(self.name, f"rows {first} to {last - 1} cannot"):
             item.read_direct(rows, source_sel=slice(first, last))
-        except OSError as error:
-            raise BadDataError(
-                self.name, f"rows {first} to {last - 1} cannot be read: {error}"
-            ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from rankme.sources._errors import BadDataError
@@ -10,7 +11,7 @@ from rankme.sources._errors import BadDataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["DICT_FILE", "STATE_FILE", "is_dataset", "list_files"]
+__all__ = ["DICT_FILE", "STATE_FILE", "is_cache", "is_dataset", "list_files"]
 
 STATE_FILE = "state.json"
 DICT_FILE = "dataset_dict.json"
@@ -19,6 +20,11 @@ DICT_FILE = "dataset_dict.json"
 def is_dataset(names: Collection[str]) -> bool:
     """Whether a folder with files of these names is a saved dataset, or a dictionary of such."""
     return STATE_FILE in names or DICT_FILE in names
+
+
+def is_cache(name: str) -> bool:
+    """Whether a file of this name is what ``Dataset.map`` and its like keep beside the data."""
+    return re.search(r"(^|/)cache-[0-9a-f]{16}[^/]*\.arrow$", name) is not None
 
 
 def list_files(name: str, read: Callable[[str], bytes], *, is_dict: bool) -> list[str]:

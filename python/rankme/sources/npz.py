@@ -69,17 +69,17 @@ def open_npz(file: DataFile, column: str | None) -> RowSource:
 
 
 def _members(file: DataFile, handle: BinaryIO) -> dict[str, zipfile.ZipInfo]:
-    try:
-        with zipfile.ZipFile(handle) as archive:
-            infos = archive.infolist()
-    except zipfile.BadZipFile as error:
-        raise BadDataError(file.name, f"the zip archive cannot be read: {error}") from error
+    with zipfile.ZipFile(handle) as archive:
+        infos = archive.infolist()
+    members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         if info.flag_bits & ENCRYPTED:
             raise BadDataError(file.name, f"{info.filename} in the zip archive is encrypted")
-    return {
-        info.filename.removesuffix(".npy"): info for info in infos if info.filename.endswith(".npy")
-    }
+        if not info.filename.endswith(".npy"):
+            continue
+        if members.setdefault(info.filename.removesuffix(".npy"), info) is not info:
+            raise BadDataError(file.name, f"holds {info.filename} twice; wanted one of each name")
+    return members
 
 
 def _header(

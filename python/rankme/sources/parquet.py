@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+import os
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from rankme import _core
-from rankme.sources._checks import check_table_shape, pick
-from rankme.sources._errors import BadDataError
+from rankme.sources._checks import check_table_shape
+from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._read_ahead import read_in_parallel
 from rankme.sources._source import BLOCK_BYTES, Pool, check_start
-from rankme.sources._vectors import VectorColumn, pyarrow, vector_columns
+from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -44,7 +45,6 @@ class ParquetSource(GroupedSource):
     n_cols: int
     dtype: np.dtype[Any]
     firsts: tuple[int, ...]
-    metadata: Any = field(repr=False, compare=False)
     noun: str = "row group"
 
     @classmethod
@@ -60,16 +60,16 @@ class ParquetSource(GroupedSource):
         """
         with _opened(file) as reader:
             schema, metadata = reader.schema_arrow, reader.metadata
-            name = pick(file.name, column, vector_columns(schema), "column")
+            name = find_column(file.name, schema, column)
             vectors = VectorColumn(file.name, schema.field(name))
             if vectors.n_cols is None and metadata.num_rows:
                 first = next(reader.iter_batches(batch_size=1, columns=[name], use_threads=False))
-                vectors.learn_width(first.column(0))
+                vectors.learn_width(first.column(name))
         groups = range(metadata.num_row_groups)
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        return cls(file, name, n_cols, vectors.dtype, firsts, metadata)
+        return cls(file, name, n_cols, vectors.dtype, firsts)
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -85,15 +85,20 @@ class ParquetSource(GroupedSource):
         most = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
         pool = Pool((min(most, self.n_rows), self.n_cols), self.dtype, hold)
         groups = range(self.group_of(start), len(self.firsts) - 1)
-        jobs = (partial(self._group, group, start, pool) for group in groups)
+        with _opened(self.file) as reader:
+            # Of one file at a time: a footer may take megabytes, and there may be thousands.
+            footer = reader.metadata
+        jobs = (partial(self._group, footer, group, start, pool) for group in groups)
         with closing(read_in_parallel(jobs, _workers())) as blocks:
             yield from pool.lend(blocks)
         self.file.check_unchanged()
 
-    def _group(self, group: int, start: int, pool: Pool) -> Generator[NDArray[Any], None, None]:
+    def _group(
+        self, footer: Any, group: int, start: int, pool: Pool
+    ) -> Generator[NDArray[Any], None, None]:
         """Yield the rows of a group from ``start`` on, in blocks."""
         block, used = None, 0
-        for rows in self._batches(group, start):
+        for rows in self._batches(footer, group, start):
             if block is not None and used + len(rows) > len(block):
                 yield block[:used]
                 block, used = None, 0
@@ -104,10 +109,10 @@ class ParquetSource(GroupedSource):
         if block is not None:
             yield block[:used]
 
-    def _batches(self, group: int, start: int) -> Iterator[NDArray[Any]]:
+    def _batches(self, footer: Any, group: int, start: int) -> Iterator[NDArray[Any]]:
         first, last = self.firsts[group : group + 2]
         size = max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
-        with _opened(self.file, self.metadata) as reader:
+        with _opened(self.file, footer) as reader:
             field_ = reader.schema_arrow.field(self.column)
             vectors = VectorColumn(self.file.name, field_, self.n_cols)
             batches = reader.iter_batches(
@@ -115,7 +120,8 @@ class ParquetSource(GroupedSource):
             )
             for batch in batches:
                 # A row group cannot be entered in the middle: rows before the start are dropped.
-                array = batch.column(0).slice(min(max(start - first, 0), batch.num_rows))
+                array = batch.column(self.column)
+                array = array.slice(min(max(start - first, 0), batch.num_rows))
                 end = first + batch.num_rows
                 if len(array):
                     yield vectors.matrix(array, partial(self._place, group, end - len(array)))
@@ -138,19 +144,16 @@ def _workers() -> int:
 
 
 @contextmanager
-def _opened(file: DataFile, metadata: Any = None) -> Iterator[Any]:
+def _opened(file: DataFile, footer: Any = None) -> Iterator[Any]:
     pq = pyarrow(f"{file.name}: Parquet", "parquet", "pyarrow.parquet")
     pa = pyarrow(file.name, "parquet")
-    with file.open() as handle:
-        place = handle if file.local is None else file.local
-        try:
-            with pq.ParquetFile(
-                place, metadata=metadata, buffer_size=BUFFER_BYTES, pre_buffer=False
-            ) as reader:
-                yield reader
-        except pa.ArrowException as error:
-            raise BadDataError(file.name, f"the Parquet file cannot be read: {error}") from error
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise BadDataError(file.name, f"the Parquet file cannot be read: {error}") from error
+    with parsing(file.name), file.open() as handle:
+        # By its bytes: PyArrow takes only UTF-8 for a name, and one with a colon for a URL.
+        local = None if file.local is None else pa.OSFile(os.fsencode(file.local))
+        with (
+            local or nullcontext(handle) as place,
+            pq.ParquetFile(
+                place, metadata=footer, buffer_size=BUFFER_BYTES, pre_buffer=False
+            ) as reader,
+        ):
+            yield reader

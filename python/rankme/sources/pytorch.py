@@ -6,7 +6,6 @@ storage begins; the entries are then read like those of any raw matrix, in const
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,10 +34,17 @@ def open_pytorch(file: DataFile, column: str | None) -> RawSource:
     column
         Name of the tensor, its keys joined by dots; needed where several are 2-D and floating.
     """
-    tensors = dict(_tensors(_load(file), ""))
-    found = {key: is_matrix(tensor.shape, _kind(tensor)) for key, tensor in tensors.items()}
+    tensors: dict[str, list[Any]] = {}
+    for key, tensor in _tensors(_load(file), ""):
+        tensors.setdefault(key, []).append(tensor)
+    found = {
+        key: any(is_matrix(tensor.shape, _kind(tensor)) for tensor in same)
+        for key, same in tensors.items()
+    }
     key = pick(file.name, column, found, "tensor")
-    tensor = tensors[key]
+    if len(tensors[key]) > 1:
+        raise BadDataError(file.name, f"holds {len(tensors[key])} tensors of the name {key!r}")
+    tensor = tensors[key][0]
     label = f"{file.name}[{key}]" if key else file.name
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in FLOATS:
@@ -48,6 +54,8 @@ def open_pytorch(file: DataFile, column: str | None) -> RawSource:
     code = FLOATS[name]
     dtype = bfloat16(label) if code is None else np.dtype(code)
     offset = tensor.untyped_storage()._checkpoint_offset  # noqa: SLF001 - documented for this use
+    if offset is None:
+        raise BadDataError(label, "a tensor without entries, of the device meta")
     offset += tensor.storage_offset() * dtype.itemsize
     member = key if len(tensors) > 1 else None
     source = RawSource(file, n_rows, n_cols, dtype, offset, fortran_order, member)
@@ -58,13 +66,9 @@ def open_pytorch(file: DataFile, column: str | None) -> RawSource:
 def _load(file: DataFile) -> Any:
     torch = require("torch", extra="torch", what=f"{file.name}: a PyTorch file")
     fake = require("torch._subclasses.fake_tensor", extra="torch", what=file.name)
-    try:
-        # Fake tensors have shapes and places in the file, and no entries in memory.
-        with file.open() as handle, fake.FakeTensorMode():
-            return torch.load(handle, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BadDataError(file.name, f"torch.load cannot read it: {reason}") from error
+    # Fake tensors have shapes and places in the file, and no entries in memory.
+    with file.open() as handle, fake.FakeTensorMode():
+        return torch.load(handle, weights_only=True)
 
 
 def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
-from rankme.sources._errors import BadDataError, require
+from rankme.sources._errors import BadDataError, parsing, require
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ def open_zarr(
     identify
         Looks at the files of the store; called again to see whether they have changed.
     """
+    with parsing(name):
+        return _open_array(name, place, column, identify)
+
+
+def _open_array(
+    name: str, place: str, column: str | None, identify: Callable[[str | None], Identity]
+) -> ZarrSource:
     root = _open(name, place)
     arrays = {"": root} if hasattr(root, "chunks") else dict(_arrays(root, ""))
     found = {key: is_matrix(array.shape, array.dtype.kind) for key, array in arrays.items()}
@@ -63,10 +70,8 @@ def open_zarr(
 
 def _open(name: str, place: str) -> Any:
     zarr = require("zarr", extra="zarr", what=f"{name}: Zarr")
-    try:
+    with parsing(name):
         return zarr.open(place, mode="r")
-    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise BadDataError(name, f"the Zarr store cannot be read: {error}") from error
 
 
 def _check_chunks(label: str, array: Any) -> None:
@@ -123,12 +128,8 @@ class ZarrSource(RowSource):
         self.check_unchanged()
 
     def _read(self, array: Any, first: int, last: int) -> NDArray[Any]:
-        try:
+        with parsing(self.name, f"rows {first} to {last - 1} cannot"):
             return np.asarray(array[first:last])
-        except (ValueError, RuntimeError) as error:
-            raise BadDataError(
-                self.name, f"rows {first} to {last - 1} cannot be read: {error}"
-            ) from error
 
     def check_unchanged(self) -> None:
         """Compare the names, sizes and times of the files of the store."""
