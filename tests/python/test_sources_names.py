@@ -12,6 +12,7 @@ import rankme
 from command import error_line, run
 from rankme.distributed._parts import parts_of
 from rankme.sources import BadDataError, open_source
+from rankme.sources._urls import urls_below
 from source_files import FORMATS, arrow_table, matrix, save_dataset, write
 
 FIRST, SECOND = matrix(30, 4, seed=1), matrix(20, 4, seed=2)
@@ -158,3 +159,24 @@ def test_any_name_of_a_file_is_read(tmp_path, monkeypatch, name, stem):
     monkeypatch.chdir(tmp_path)
     os.rename(path, stem + path.suffix)  # noqa: PTH104
     np.testing.assert_array_equal(open_source(stem + path.suffix).matrix(), FIRST)
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "found", "expected"),
+    [
+        ("sftp://me@host/d/*.npy", "/d/*.npy", "/d/a.npy", "sftp://me@host/d/a.npy"),
+        ("abfs://c@account/d/*.npy", "c/d/*.npy", "c/d/a.npy", "abfs://c@account/d/a.npy"),
+        ("s3://b*/a.npy", "b*/a.npy", "bkt/a.npy", "s3://bkt/a.npy"),
+        ("memory://*.npy", "/*.npy", "/a.npy", "memory://a.npy"),
+        ("s3://b/d/**/[ab].npy", "b/d/**/[ab].npy", "b/d/e/a.npy", "s3://b/d/e/a.npy"),
+        ("simplecache::s3://b/*.npy", "b/*.npy", "b/a.npy", "simplecache::s3://b/a.npy"),
+        ("zip://d/*::s3://b/x.zip", "d/*", "d/a.npy", "zip://d/a.npy::s3://b/x.zip"),
+        ("sftp://host/d/", "/d", "/d/e/a.npy", "sftp://host/d/e/a.npy"),
+        ("s3://b/r[1]", "b/r[1]", "b/r[1]/a.npy", "s3://b/r[1]/a.npy"),
+        ("zip://::/x.zip", "", "d/a.npy", "zip://d/a.npy::/x.zip"),
+        ("memory://", "", "/a.npy", "memory://a.npy"),
+    ],
+)
+def test_a_file_keeps_the_host_and_the_archive_of_its_url(url, path, found, expected):
+    is_pattern = "*" in url
+    assert list(urls_below(url, path, [found], is_pattern=is_pattern)) == [(found, expected)]

@@ -12,7 +12,7 @@ import pytest
 
 import rankme
 from command import error_line, run
-from rankme.sources import BadDataError, _remote, open_source
+from rankme.sources import BadDataError, _remote, _urls, open_source
 from source_files import FORMATS, matrix, small_blocks, write
 from web import serve
 
@@ -107,7 +107,7 @@ def test_a_file_url_is_a_path(tmp_path):
     ],
 )
 def test_a_url_has_one_name(url, name):
-    assert _remote.one_name(url) == name
+    assert _urls.one_name(url) == name
 
 
 def test_user_and_password_are_not_in_the_name_of_a_shard(server, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 
 from rankme.sources import _npy_header, vecs
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._remote import is_web, links_of
+from rankme.sources._urls import is_web, links_of
 from rankme.sources.arrow import ArrowSource
 from rankme.sources.hdf5 import open_hdf5
 from rankme.sources.npy import NpySource

@@ -19,18 +19,10 @@ from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._files import LocalFile
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
 from rankme.sources._read_ahead import read_in_parallel
-from rankme.sources._remote import (
-    RemoteFile,
-    connect,
-    is_web,
-    one_name,
-    remote_errors,
-    urls_below,
-    version_of,
-    with_whole_paths,
-)
+from rankme.sources._remote import RemoteFile, connect, remote_errors, version_of
 from rankme.sources._sharded import ShardedSource, natural_order
 from rankme.sources._source import Identity
+from rankme.sources._urls import is_web, one_name, urls_below, with_whole_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,30 +11,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from rankme.sources._errors import BadDataError, MissingLibraryError, require
 from rankme.sources._files import DataFile
 from rankme.sources._source import Identity
+from rankme.sources._urls import one_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from typing_extensions import Self
 
 __all__ = [
     "RemoteFile",
     "connect",
-    "is_web",
-    "links_of",
-    "one_name",
     "remote_errors",
-    "urls_below",
     "version_of",
-    "with_whole_paths",
 ]
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
-# Different names of one protocol.
-ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
-# Where what comes before an @ is a user. Elsewhere it may be a part of the place: the container in
-# abfs://container@account, a folder in memory://.
-WITH_USER = {"http", "https", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"}
 WHOLE_FILES = "the server gives whole files only, no ranges of bytes; download it"
 # What stores call the mark that changes with the content, best first.
 MARKS = (
@@ -77,70 +67,6 @@ def connect(url: str) -> tuple[Any, str]:
             f'{url}: {protocol}:// needs a library ({error}): pip install "rankme[{extra}]"'
         ) from error
     return system, path
-
-
-def is_web(url: str) -> bool:
-    """Whether it is the URL of a web server, where a question mark begins a query."""
-    return url.startswith(("http://", "https://"))
-
-
-# Between the links of fsspec's chains, as zip://part.npy::s3://bucket/all.zip; a file name may have
-# two colons as well.
-CHAINED = re.compile(r"::(?=[A-Za-z0-9]+://|/)")
-WILDCARD = re.compile(r"[*?[]")
-
-
-def links_of(url: str) -> list[str]:
-    """Return the links of a chain of URLs, or the one URL."""
-    return CHAINED.split(url)
-
-
-def one_name(url: str) -> str:
-    """Return the spelling of a URL that shards go by: without user and password."""
-    return "::".join(map(_one_link, links_of(url)))
-
-
-def _one_link(url: str) -> str:
-    protocol, mark, rest = url.partition("://")
-    if mark and protocol in WITH_USER:
-        server, slash, path = rest.partition("/")
-        rest = server.rpartition("@")[2] + slash + path
-    return ALIASES.get(protocol, protocol) + mark + rest
-
-
-def with_whole_paths(url: str) -> str:
-    """Write out the path on disk that a chain may end with, for whom works in another folder."""
-    head, mark, last = url.rpartition("::")
-    return url if not mark or "://" in last else head + mark + os.path.realpath(last)
-
-
-def urls_below(
-    url: str, path: str, found: Iterable[str], *, is_pattern: bool
-) -> Iterator[tuple[str, str]]:
-    """Pair what a file system found in a folder or by a pattern with the URLs of these files.
-
-    Parameters
-    ----------
-    url, path
-        The folder or pattern, as the user and as the file system has it.
-    found
-        Paths in the file system.
-    """
-
-    # The file system's own way back forgets hosts, accounts and the archive that a file is in. But
-    # what comes before the first wildcard stands in the URL as well as in each path.
-    def fixed(text: str) -> str:
-        if not is_pattern:
-            return text if text.endswith("://") else text.rstrip("/") + "/"
-        wildcard = WILDCARD.search(text)
-        return text[: text.rfind("/", 0, wildcard.start() if wildcard else None) + 1]
-
-    links = links_of(url)
-    number = next(number for number, link in enumerate(links) if "://" in link)
-    base, begin = fixed(links[number]), fixed(path)
-    for place in found:
-        links[number] = base + place.removeprefix(begin)
-        yield place, "::".join(links)
 
 
 @contextmanager
