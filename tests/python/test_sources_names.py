@@ -75,7 +75,7 @@ def test_a_name_that_is_there_is_no_pattern(memory, tmp_path):
 def test_saved_datasets_below_a_folder_are_opened_by_themselves(tmp_path):
     save_dataset(tmp_path / "first", FIRST)
     save_dataset(tmp_path / "second", SECOND)
-    with pytest.raises(BadDataError, match="is a Zarr store or a saved dataset; open that"):
+    with pytest.raises(BadDataError, match=r"or a saved dataset, by its state\.json; open that"):
         open_source(tmp_path)
 
 

@@ -209,7 +209,8 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
         if zarr.is_store([last]) or huggingface.is_dataset([last]):
             raise BadDataError(
                 folder,
-                f"its folder {place} is a Zarr store or a saved dataset; open that by itself",
+                f"its folder {place} is a Zarr store or a saved dataset, by its {last}; open that "
+                f"by itself, or name files by a pattern",
             )
     caches = [name for name in found if huggingface.is_cache(name)]
     if 0 < len(caches) < len(found):
