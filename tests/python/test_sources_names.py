@@ -1,6 +1,7 @@
 """Names that mislead: links to nothing, wildcards in names, chains of URLs, two spellings."""
 
 import os
+import pickle
 import uuid
 import zipfile
 
@@ -150,6 +151,15 @@ def test_hard_links_given_to_an_engine_are_one_file(tmp_path):
     os.link(tmp_path / "a.npy", tmp_path / "b.npy")
     with pytest.raises(ValueError, match=r"b\.npy is given twice, .*; before as .*a\.npy"):
         parts_of([tmp_path / "a.npy", tmp_path / "b.npy"], None, 1000)
+
+
+def test_a_source_that_came_from_elsewhere_is_the_same_file(tmp_path):
+    np.save(tmp_path / "a.npy", FIRST)
+    source = open_source(tmp_path / "a.npy")
+    for pair in ((source, pickle.loads(pickle.dumps(source))), (source, source)):
+        for first, second in (pair, pair[::-1]):
+            with pytest.raises(ValueError, match="is given twice, and would be counted twice"):
+                parts_of([first, second], None, 1000)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if "zarr" not in name])

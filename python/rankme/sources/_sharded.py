@@ -126,11 +126,14 @@ def same_file(sources: Iterable[RowSource]) -> tuple[RowSource, RowSource] | Non
     for source in sources:
         identity = source.identity
         stamp = getattr(getattr(source, "file", None), "stamp", (None, None))[:2]
-        # Another process looked at the file where there is no number of it.
-        key = identity.name if None in stamp else stamp
-        other = seen.setdefault((key, identity.column), source)
-        if other is not source:
-            return other, source
+        # Of a file that another process looked at only the name is known.
+        keys: list[tuple[object, str | None]] = [(identity.name, identity.column)]
+        if None not in stamp:
+            keys.append((stamp, identity.column))
+        for key in keys:
+            if key in seen:
+                return seen[key], source
+        seen.update(dict.fromkeys(keys, source))
     return None
 
 
