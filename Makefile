@@ -111,7 +111,7 @@ lint-clang-format: $(STAMPS)/lint
 lint-codespell: $(STAMPS)/lint
 	$(BIN)/codespell
 
-# The build extra holds the plugin that checks [tool.scikit-build].
+# The group `build` holds the plugin that checks [tool.scikit-build].
 lint-pyproject: $(STAMPS)/lint $(STAMPS)/build
 	$(BIN)/validate-pyproject pyproject.toml
 
@@ -136,21 +136,8 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-# Prints the requirements of an extra. pip installs an extra only together with its package, which
-# would build the package again for each, and pyproject.toml is to stay the lists' only home.
-define PRINT_EXTRA
-import sys
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    from pip._vendor import tomli as tomllib
-with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["project"]["optional-dependencies"][sys.argv[1]], sep="\n")
-endef
-export PRINT_EXTRA
-
 $(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
-	$(BIN)/python -c "$$PRINT_EXTRA" $* > $@.txt
+	$(BIN)/python .ci/requirements.py $* > $@.txt
 	$(BIN)/python -m pip install --quiet --requirement $@.txt
 	touch $@
 

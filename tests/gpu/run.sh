@@ -5,7 +5,8 @@
 #
 #   tests/gpu/run.sh WHEELS [NAME] [--stages build,test,sanitize,bench]
 #
-#   WHEELS   folder with the wheels that the machine lacks, of the extras build, cuda13 and test-gpu
+#   WHEELS   folder with the wheels that the machine lacks, of the extra cuda13 and the groups build
+#            and test-gpu
 #            of pyproject.toml
 #   NAME     of the report; by default the GPU's
 #   --stages what to do; what was built stays in build/gpu, so that later stages can run alone
@@ -52,20 +53,6 @@ export XLA_PYTHON_CLIENT_PREALLOCATE=false      # or JAX takes three quarters of
 # cmake and ninja may be the Python's own; nvcc and compute-sanitizer are often off the path.
 export PATH=$venv/bin:$(dirname "$PYTHON"):$PATH:/usr/local/cuda/bin
 
-# Prints the requirements of extras of pyproject.toml.
-extras() {
-  "$PYTHON" - "$@" <<'CODE'
-import sys
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    from pip._vendor import tomli as tomllib
-with open("pyproject.toml", "rb") as file:
-    known = tomllib.load(file)["project"]
-print(*known["dependencies"], *(r for e in sys.argv[1:] for r in known["optional-dependencies"][e]), sep="\n")
-CODE
-}
-
 # An environment of its own on top of the Python's packages. PYTHON may be one itself, and venv
 # would then build on the interpreter below it: a .pth file names the folders instead.
 make_environment() {
@@ -74,7 +61,7 @@ make_environment() {
   site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   "$PYTHON" -c 'import site, sys; print(*[p for p in sys.path if p.endswith("-packages")], sep="\n")' \
     >"$site/below.pth" || return
-  extras build cuda13 test-gpu >"$work/requirements.txt" || return
+  "$PYTHON" .ci/requirements.py project build cuda13 test-gpu >"$work/requirements.txt" || return
   "$venv/bin/python" -m pip install --no-index --find-links "$wheels" -r "$work/requirements.txt"
 }
 
@@ -147,7 +134,7 @@ stage() {
   return "$code"
 }
 export PYTHON wheels work venv
-export -f make_environment extras run_build run_test run_sanitize run_bench
+export -f make_environment run_build run_test run_sanitize run_bench
 
 if stage build 240; then
   stage test 260
