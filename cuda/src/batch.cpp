@@ -9,9 +9,9 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "batch_kernels.hpp"
 #include "batch_plan.hpp"
 #include "feed.hpp"
+#include "kernels/batch_kernels.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/handles.hpp"

@@ -2,7 +2,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/memory.hpp"

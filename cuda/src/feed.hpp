@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/source.hpp"

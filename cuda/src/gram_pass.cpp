@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "feed.hpp"
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "products.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/gram.hpp"

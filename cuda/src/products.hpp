@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/syrk.hpp"

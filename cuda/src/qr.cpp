@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "feed.hpp"
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/memory.hpp"
 #include "solver.hpp"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "feed.hpp"
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/qr.hpp"
@@ -213,8 +213,7 @@ SingularValues by_qr(Lane& lane, const Source& source, bool center, bool normali
   const bool wide = z.rows < z.cols;
   const Prepared prepared = prepare(lane, source, wide, normalize);
   QrAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize,
-                            wide ? QrAccumulator::Means::none : QrAccumulator::Means::kept,
-                            lane.device);
+                            wide ? Means::none : Means::kept, lane.device);
   accumulator.update(wide ? turned(source) : source, prepared.recipe);
   std::int64_t rows = 0;
   QrFactor factor = accumulator.total(&rows);

@@ -93,7 +93,7 @@ void register_accumulator(py::module_& m) {
                   py::arg("shards") = ShardRows());
   register_kind<QrAccumulator>(m, "QrAccumulator")
       .def(py::init([](std::int64_t dim, bool normalize) {
-             return std::make_unique<QrAccumulator>(dim, normalize, QrAccumulator::Means::kept);
+             return std::make_unique<QrAccumulator>(dim, normalize, Means::kept);
            }),
            py::arg("dim"), py::arg("normalize"), unlock())
       .def("state", &qr_state<QrAccumulator>)

@@ -13,7 +13,7 @@
 
 #include "gram_state.hpp"
 #include "numpy_vectors.hpp"
-#include "rankme/qr.hpp"
+#include "rankme/qr_factor.hpp"
 #include "rankme/shards.hpp"
 #include "unlocked.hpp"
 

@@ -27,7 +27,7 @@ struct Gram : GramAccumulator {
   Gram() : GramAccumulator(width, false, 0) {}
 };
 struct Qr : QrAccumulator {
-  Qr() : QrAccumulator(width, false, QrAccumulator::Means::kept) {}
+  Qr() : QrAccumulator(width, false, rankme::Means::kept) {}
 };
 
 const std::string a = "a";

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "../../cuda/src/batch_team.cuh"
+#include "../../cuda/src/kernels/batch_team.cuh"
 
 namespace lanes {
 

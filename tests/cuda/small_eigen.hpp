@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "../../cuda/src/batch_eigen.cuh"
+#include "../../cuda/src/kernels/batch_eigen.cuh"
 #include "lanes.hpp"
 
 namespace small_eigen {

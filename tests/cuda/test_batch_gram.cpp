@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../cuda/src/batch_finish.cuh"
+#include "../../cuda/src/kernels/batch_finish.cuh"
 #include "check.hpp"
 #include "lanes.hpp"
 #include "oracle.hpp"

@@ -107,8 +107,7 @@ void register_accumulator(py::module_& m) {
   register_kind<QrAccumulator>(m, "QrAccumulator")
       .def(py::init([](std::int64_t dim, bool normalize, int device) {
              const Unlocked unlocked;
-             return std::make_unique<QrAccumulator>(dim, normalize, QrAccumulator::Means::kept,
-                                                    device);
+             return std::make_unique<QrAccumulator>(dim, normalize, Means::kept, device);
            }),
            py::arg("dim"), py::arg("normalize"), py::arg("device"))
       .def("state", &qr_state<QrAccumulator>)

@@ -9,7 +9,7 @@
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/source.hpp"
-#include "rankme/qr.hpp"
+#include "rankme/qr_factor.hpp"
 #include "rankme/shards.hpp"
 #include "rankme/values.hpp"
 
@@ -18,8 +18,6 @@ namespace rankme::cuda {
 // As rankme::QrAccumulator, with the same state. Means::none leaves the ones out.
 class QrAccumulator {
 public:
-  using Means = rankme::QrAccumulator::Means;
-
   QrAccumulator(std::int64_t dim, bool normalize, Means means, int device);
   QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device,
                 ShardRows shards = {});

@@ -1,7 +1,8 @@
+#include "rankme/measure.hpp"
+
 #include <cmath>
 
 #include "blas.hpp"
-#include "rankme/accuracy.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 

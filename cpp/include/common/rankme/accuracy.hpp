@@ -4,9 +4,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
-
-#include "rankme/gram_sum.hpp"
 
 namespace rankme {
 
@@ -38,9 +35,6 @@ struct Measured {
 // Rounding alone can never cause it. An error f in one entry is caught with a probability above
 // 1 - 1e-6 where |f| is more than 9 times the right side.
 GramAccuracy judge(const Measured& measured);
-
-// Measures the sum against its probes, with BLAS, and judges it.
-GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes);
 
 // blocks + rows of the longest block.
 double addition_depth(std::int64_t blocks, std::int64_t longest_block);

@@ -5,20 +5,11 @@
 #include <span>
 #include <vector>
 
+#include "rankme/batch_spectra.hpp"
 #include "rankme/matrix_view.hpp"
-#include "rankme/spectrum.hpp"
+#include "rankme/values.hpp"
 
 namespace rankme {
-
-// Of every matrix what SingularValues holds, one after the other: those of matrix i are at
-// [offsets[i], offsets[i + 1]).
-struct BatchSpectra {
-  std::vector<double> scaled;
-  std::vector<double> low;
-  std::vector<double> high;
-  std::vector<std::int64_t> offsets;  // one more than matrices
-  std::vector<int> exponents;
-};
 
 // As singular_values of each matrix, with intervals that hold the same exact values; a small
 // matrix is not probed, since what rounding can do to so short sums is known beforehand. The

@@ -7,6 +7,7 @@
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
+#include "rankme/measure.hpp"
 #include "rankme/widen.hpp"
 
 namespace rankme {
@@ -92,7 +93,7 @@ SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& exte
 }
 
 SingularValues from_factor(QrFactor factor, const Extent& extent, double error, bool center) {
-  return from_factor_values(std::move(factor).singular_values(center), extent, error);
+  return from_factor_values(singular_values(std::move(factor), center), extent, error);
 }
 
 // ---- one matrix --------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
   const std::vector<UnitScale> scales =
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
   QrAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize,
-                            wide ? QrAccumulator::Means::none : QrAccumulator::Means::kept);
+                            wide ? Means::none : Means::kept);
   if (!accumulator.consume(wide ? z.transposed() : z, scales.empty() ? nullptr : scales.data())) {
     throw_first_nonfinite(z);
   }

@@ -14,6 +14,7 @@
 #include "lane_worker.hpp"
 #include "lanes.hpp"
 #include "rankme/error.hpp"
+#include "rankme/spectrum.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"
 

@@ -22,18 +22,18 @@ constexpr std::int64_t least_threaded_order = 256;
 
 }  // namespace
 
-// ---- QrFactor ----------------------------------------------------------------------------------
-
-std::vector<double> QrFactor::singular_values(bool center) && {
-  if (center && !with_ones) throw std::logic_error("a factor without ones cannot be centred");
-  const int n = static_cast<int>(dim);
-  const int lda = static_cast<int>(order());
-  const int first = with_ones ? 1 : 0;
+std::vector<double> singular_values(QrFactor factor, bool center) {
+  if (center && !factor.with_ones) {
+    throw std::logic_error("a factor without ones cannot be centred");
+  }
+  const int n = static_cast<int>(factor.dim);
+  const int lda = static_cast<int>(factor.order());
+  const int first = factor.with_ones ? 1 : 0;
   const int rows = lda - (center ? first : 0);
-  double* a = r.data() + first * order() + (center ? 1 : 0);
+  double* a = factor.r.data() + first * factor.order() + (center ? 1 : 0);
 
-  std::vector<double> values(static_cast<std::size_t>(dim));
-  std::vector<int> iwork(static_cast<std::size_t>(8 * dim));
+  std::vector<double> values(static_cast<std::size_t>(factor.dim));
+  std::vector<int> iwork(static_cast<std::size_t>(8 * factor.dim));
   const int one = 1;
   const int query = -1;
   double unused = 0;
@@ -49,15 +49,13 @@ std::vector<double> QrFactor::singular_values(bool center) && {
   const int lwork = std::max(1, static_cast<int>(best));
   std::vector<double> work(static_cast<std::size_t>(lwork));
   std::optional<SingleThreadedBlas> single;
-  if (dim < least_threaded_order) single.emplace();
+  if (factor.dim < least_threaded_order) single.emplace();
   const BlasCall call;
   RANKME_BLAS(dgesdd_)("N", &rows, &n, a, &lda, values.data(), &unused, &one, &unused, &one,
                        work.data(), &lwork, iwork.data(), &info);
   check();
   return values;
 }
-
-// ---- QrAccumulator -----------------------------------------------------------------------------
 
 QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means)
     : QrAccumulator(QrFactor(dim, means == Means::kept), 0, normalize) {}

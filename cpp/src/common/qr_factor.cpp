@@ -1,3 +1,5 @@
+#include "rankme/qr_factor.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -6,7 +8,6 @@
 
 #include "rankme/accuracy.hpp"
 #include "rankme/memory.hpp"
-#include "rankme/qr.hpp"
 
 namespace rankme {
 
