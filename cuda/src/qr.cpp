@@ -92,9 +92,8 @@ QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool n
       with_ones_(factor.with_ones),
       normalize_(normalize),
       device_(device),
-      n_rows_(n_rows),
-      blocks_(factor.blocks),
-      shards_(std::move(shards)) {
+      ledger_{n_rows, std::move(shards)},
+      blocks_(factor.blocks) {
   Lease lane(device);
   factor_ = factor_buffer(order());
   copy(factor_.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, lane->work);
@@ -114,14 +113,10 @@ void QrAccumulator::update(const Source& source, const std::string* shard) {
 
 void QrAccumulator::update(const Source& source, const Recipe& recipe, const std::string* shard) {
   const MatrixView& z = source.view;
-  if (z.cols != dim_) {
-    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
-                                " columns, the accumulator has dim " + std::to_string(dim_));
-  }
+  require_width(z, dim_);
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, z.rows);
   if (z.rows == 0) return;
-  ShardEntry entry(shards_, shard);
+  LedgerEntry entry(ledger_, z.rows, shard);
   Lease lane(device_);
   wait_for_producer(*lane, source.producer);
   // A factor aside, until all rows have turned out to be good.
@@ -144,26 +139,16 @@ void QrAccumulator::update(const Source& source, const Recipe& recipe, const std
   lane->work.synchronize();
   std::swap(factor_, next);
   blocks_ += plan.cut.blocks;
-  n_rows_ += z.rows;
-  entry.add(z.rows);
+  entry.commit();
 }
 
 void QrAccumulator::merge(const QrAccumulator& other) {
-  if (other.dim_ != dim_) {
-    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
-                                " and dim " + std::to_string(other.dim_));
-  }
-  if (other.normalize_ != normalize_) {
-    throw std::invalid_argument(
-        "cannot merge an accumulator that normalizes rows with one that does not");
-  }
+  require_mergeable(terms(), other.terms());
   // By way of the host, as GramAccumulator::merge.
-  std::int64_t other_rows = 0;
-  ShardRows other_shards;
-  const QrFactor factor = other.total(&other_rows, &other_shards);
+  Ledger added;
+  const QrFactor factor = other.total(&added.n_rows, &added.shards);
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, other_rows);
-  require_disjoint(shards_, other_shards);
+  ledger_.require_mergeable(added);
   Lease lane(device_);
   DeviceBuffer<double> next = factor_buffer(order());
   const DeviceBuffer<double> lower = factor_buffer(order());
@@ -175,8 +160,7 @@ void QrAccumulator::merge(const QrAccumulator& other) {
   lane->work.synchronize();
   std::swap(factor_, next);
   blocks_ += factor.blocks + 1;
-  n_rows_ += other_rows;
-  shards_.merge(other_shards);
+  ledger_.merge(added);
 }
 
 void QrAccumulator::reset() {
@@ -185,18 +169,17 @@ void QrAccumulator::reset() {
   clear(factor_, lane->work);
   lane->work.synchronize();
   blocks_ = 0;
-  n_rows_ = 0;
-  shards_.clear();
+  ledger_.clear();
 }
 
 std::int64_t QrAccumulator::n_rows() const {
   const std::lock_guard lock(mutex_);
-  return n_rows_;
+  return ledger_.n_rows;
 }
 
 ShardRows QrAccumulator::shards() const {
   const std::lock_guard lock(mutex_);
-  return shards_;
+  return ledger_.shards;
 }
 
 QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
@@ -206,14 +189,14 @@ QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   copy(factor.r.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToHost, lane->work);
   lane->work.synchronize();
   factor.blocks = blocks_;
-  *n_rows = n_rows_;
-  if (shards != nullptr) *shards = shards_;
+  *n_rows = ledger_.n_rows;
+  if (shards != nullptr) *shards = ledger_.shards;
   return factor;
 }
 
 SingularValues QrAccumulator::spectrum(bool center, std::int64_t* n_rows) const {
   const QrFactor factor = total(n_rows);
-  if (*n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  require_rows(*n_rows);
   Lease lane(device_);
   return from_factor_values(singular_values(*lane, factor, center),
                             extent_of(*n_rows, dim_, center, normalize_), factor.error());

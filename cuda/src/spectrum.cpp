@@ -13,6 +13,7 @@
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/qr.hpp"
 #include "rankme/probe.hpp"
+#include "staging.hpp"
 
 namespace rankme::cuda {
 
@@ -111,7 +112,7 @@ DeviceBuffer<double> scales_of_rows(Lane& lane, const Source& source) {
   const std::int64_t bytes = default_block_bytes(lane);
   plan.cut =
       plan_blocks(rows, source.view.cols, {},
-                  {bytes, source.on_device ? bytes : 32 << 20, item_size(source.view.dtype)});
+                  {bytes, source.on_device ? bytes : staging_bytes, item_size(source.view.dtype)});
   FeedUser user;
   user.on_portion = [&](const DeviceBlock& block, std::int64_t row) {
     RANKME_CUDA(row_scales(block, scales.data() + row, scales.data() + rows + row, lane.load));

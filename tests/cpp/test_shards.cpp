@@ -11,7 +11,6 @@
 #include "rankme/error.hpp"
 #include "rankme/gram.hpp"
 #include "rankme/qr.hpp"
-#include "rankme/shards.hpp"
 
 namespace {
 

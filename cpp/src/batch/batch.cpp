@@ -28,7 +28,7 @@ constexpr std::int64_t largest_lane_order = 128;
 constexpr std::int64_t largest_spread_order = 512;
 constexpr double most_spread_work = 1e9;
 // A thread that has less than this to do costs more to start than it saves.
-constexpr double least_work = 4e5;
+constexpr double least_batch_work = 4e5;
 
 std::int64_t order_of(const MatrixView& z) { return std::min(z.rows, z.cols); }
 
@@ -129,8 +129,8 @@ private:
   void spread() {
     const auto laned = static_cast<std::int64_t>(shares_.laned.size());
     const auto single = static_cast<std::int64_t>(shares_.single.size());
-    const int workers =
-        std::max(1, static_cast<int>(std::min<double>(num_threads(), shares_.work / least_work)));
+    const int workers = std::max(
+        1, static_cast<int>(std::min<double>(num_threads(), shares_.work / least_batch_work)));
     const std::int64_t together = std::clamp<std::int64_t>(laned / (4 * workers), 1, lanes);
     const std::int64_t groups = (laned + together - 1) / together;
     std::optional<SingleThreadedBlas> guard;

@@ -7,12 +7,13 @@
 #include <string>
 
 #include "rankme/accuracy.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/memory.hpp"
 
 namespace rankme {
 
 std::int64_t qr_block_rows(std::int64_t order) {
-  return std::clamp<std::int64_t>((32 << 20) / (8 * order), 64, 4096);
+  return std::clamp<std::int64_t>(spare_bytes / (8 * order), 64, 4096);
 }
 
 void require_qr_size(double largest) {

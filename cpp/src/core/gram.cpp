@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "pieces.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
@@ -28,16 +29,8 @@ GramAccumulator::GramAccumulator(GramSum sum, std::int64_t n_rows, bool normaliz
       normalize_(normalize),
       seed_(seed),
       probes_(gaussian_probes(dim_, seed)),
-      n_rows_(n_rows),
-      shards_(std::move(shards)) {
+      ledger_{n_rows, std::move(shards)} {
   sums_.emplace_back(std::move(sum));
-}
-
-void GramAccumulator::require_width(const MatrixView& z) const {
-  if (z.cols != dim_) {
-    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
-                                " columns, the accumulator has dim " + std::to_string(dim_));
-  }
 }
 
 void GramAccumulator::require_whole() const {
@@ -47,13 +40,11 @@ void GramAccumulator::require_whole() const {
 GramAccumulator::Plan GramAccumulator::plan(std::int64_t rows) const {
   const int threads = num_threads();
   const double work = static_cast<double>(rows) * static_cast<double>(dim_ * dim_);
-  // A thread that has less than this to do costs more to start than it saves.
-  constexpr double least_work = 4e6;
   const double by_work = std::min<double>(work / least_work, static_cast<double>(rows));
 
-  // Memory: one matrix more than one thread would need, and what else fits 32 MiB.
+  // Memory: one matrix more than one thread would need, and what else is to spare.
   const double matrix = 8.0 * static_cast<double>(dim_ * dim_);
-  const double affordable = 2 + std::floor((32 << 20) / matrix);
+  const double affordable = 2 + std::floor(spare_bytes / matrix);
   const bool blas_threads = threads > affordable && by_work > affordable;
 
   // What of it the sums of all threads leave, whether they are there yet or not: the cut of rows
@@ -130,7 +121,7 @@ bool GramAccumulator::add_aside(const MatrixView& z, const Plan& plan,
 }
 
 void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
-  require_width(z);
+  require_width(z, dim_);
   const Plan plan = this->plan(z.rows);
   const std::vector<std::int64_t> ends =
       pieces_aside(z.rows, dim_, plan.workers, plan.block_rows, plan.most_asides);
@@ -138,20 +129,18 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
 
   const std::lock_guard lock(mutex_);
   require_whole();
-  require_countable(n_rows_, z.rows);
-  ShardEntry entry(shards_, shard);
+  LedgerEntry entry(ledger_, z.rows, shard);
   prepare(plan, ends.size());
   if (!ends.empty()) {
     if (!add_aside(z, plan, ends)) throw_first_nonfinite(z);
   } else if (!accumulate(z, plan, {})) {
     throw TornError();
   }
-  n_rows_ += z.rows;
-  entry.add(z.rows);
+  entry.commit();
 }
 
 bool GramAccumulator::consume(const MatrixView& z, const Preparation& preparation) {
-  require_width(z);
+  require_width(z, dim_);
   const Plan plan = this->plan(z.rows);
   const std::lock_guard lock(mutex_);
   prepare(plan, 0);
@@ -159,47 +148,32 @@ bool GramAccumulator::consume(const MatrixView& z, const Preparation& preparatio
 }
 
 void GramAccumulator::merge(const GramAccumulator& other) {
-  if (other.dim_ != dim_) {
-    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
-                                " and dim " + std::to_string(other.dim_));
-  }
-  if (other.normalize_ != normalize_) {
-    throw std::invalid_argument(
-        "cannot merge an accumulator that normalizes rows with one that does not");
-  }
-  if (other.seed_ != seed_) {
-    throw std::invalid_argument("cannot merge accumulators whose probes have seed " +
-                                std::to_string(seed_) + " and seed " + std::to_string(other.seed_));
-  }
+  require_mergeable(terms(), other.terms());
   // A copy first: the two locks are never held together, and merging with oneself doubles.
-  std::int64_t other_rows = 0;
-  ShardRows other_shards;
-  const GramSum sum = other.total(&other_rows, &other_shards);
+  Ledger added;
+  const GramSum sum = other.total(&added.n_rows, &added.shards);
   const std::lock_guard lock(mutex_);
   require_whole();
-  require_countable(n_rows_, other_rows);
-  require_disjoint(shards_, other_shards);
+  ledger_.require_mergeable(added);
   sums_.front().add(sum);
-  n_rows_ += other_rows;
-  shards_.merge(other_shards);
+  ledger_.merge(added);
 }
 
 void GramAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   for (GramSum& sum : sums_) sum.clear();
-  n_rows_ = 0;
-  shards_.clear();
+  ledger_.clear();
   torn_ = false;
 }
 
 std::int64_t GramAccumulator::n_rows() const {
   const std::lock_guard lock(mutex_);
-  return n_rows_;
+  return ledger_.n_rows;
 }
 
 ShardRows GramAccumulator::shards() const {
   const std::lock_guard lock(mutex_);
-  return shards_;
+  return ledger_.shards;
 }
 
 GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
@@ -207,8 +181,8 @@ GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   require_whole();
   GramSum sum(dim_);
   for (const GramSum& part : sums_) sum.add(part);
-  *n_rows = n_rows_;
-  if (shards != nullptr) *shards = shards_;
+  *n_rows = ledger_.n_rows;
+  if (shards != nullptr) *shards = ledger_.shards;
   return sum;
 }
 

@@ -9,8 +9,10 @@
 #include <string>
 #include <utility>
 
+#include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/error.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
@@ -19,9 +21,6 @@
 namespace rankme {
 
 namespace {
-
-// A thread that has fewer multiplications than this costs more to start than it saves.
-constexpr double least_work = 4e6;
 
 std::vector<GramSum> empty_sums(std::int64_t count, std::int64_t dim) {
   if (count < 1) {
@@ -85,10 +84,7 @@ std::int64_t LayerAccumulator::rows_of(const std::vector<MatrixView>& zs) const 
                                 std::to_string(sums_.size()));
   }
   for (std::size_t layer = 0; layer < zs.size(); ++layer) {
-    if (zs[layer].cols != dim_) {
-      throw std::invalid_argument(name_of(layer) + " has " + std::to_string(zs[layer].cols) +
-                                  " columns, the accumulator has dim " + std::to_string(dim_));
-    }
+    require_width(zs[layer], dim_, name_of(layer));
     if (zs[layer].rows != zs.front().rows) {
       throw std::invalid_argument(name_of(layer) + " has " + std::to_string(zs[layer].rows) +
                                   " rows and Zs[0] has " + std::to_string(zs.front().rows) +
@@ -113,8 +109,8 @@ LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
   const bool whole_layers = wanted <= layers;
 
   // Where threads are more than layers, all but the first may begin inside a layer and then need a
-  // sum more. Those may take as much again as the layers do, or 32 MiB.
-  const double affordable = 1 + std::max(layers, std::floor((32 << 20) / matrix));
+  // sum more. Those may take as much again as the layers do, or what is to spare.
+  const double affordable = 1 + std::max(layers, std::floor(spare_bytes / matrix));
   const bool blas_threads = wanted >= 2 * affordable;
   const double workers = blas_threads ? 1 : std::min(wanted, affordable);
   return {static_cast<int>(workers), whole_layers, blas_threads,
@@ -288,7 +284,7 @@ int LayerAccumulator::solvers() const {
   const double by_work = std::floor(layers * order * order * order / least_work);
   const double wanted = std::min({threads, layers, std::max(1.0, by_work)});
   if (dim_ <= most_single_threaded_order) return static_cast<int>(wanted);
-  const double copies = 2 + std::floor((32 << 20) / (8 * order * order));
+  const double copies = 2 + std::floor(spare_bytes / (8 * order * order));
   return threads >= 2 * copies ? 1 : static_cast<int>(std::min(wanted, copies));
 }
 

@@ -61,17 +61,7 @@ QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means)
     : QrAccumulator(QrFactor(dim, means == Means::kept), 0, normalize) {}
 
 QrAccumulator::QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize, ShardRows shards)
-    : normalize_(normalize),
-      n_rows_(n_rows),
-      shards_(std::move(shards)),
-      factor_(std::move(factor)) {}
-
-void QrAccumulator::require_width(const MatrixView& z) const {
-  if (z.cols != dim()) {
-    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
-                                " columns, the accumulator has dim " + std::to_string(dim()));
-  }
-}
+    : normalize_(normalize), ledger_{n_rows, std::move(shards)}, factor_(std::move(factor)) {}
 
 void QrAccumulator::require_whole() const {
   if (torn_) throw TornError();
@@ -133,40 +123,29 @@ bool QrAccumulator::accumulate(const MatrixView& z, const UnitScale* column_scal
 }
 
 void QrAccumulator::update(const MatrixView& z, const std::string* shard) {
-  require_width(z);
+  require_width(z, dim());
   const double largest = require_finite(z, 1);
   if (!normalize_) require_qr_size(largest);
   const std::lock_guard lock(mutex_);
   require_whole();
-  require_countable(n_rows_, z.rows);
-  ShardEntry entry(shards_, shard);
+  LedgerEntry entry(ledger_, z.rows, shard);
   if (!accumulate(z, nullptr)) throw TornError();
-  n_rows_ += z.rows;
-  entry.add(z.rows);
+  entry.commit();
 }
 
 bool QrAccumulator::consume(const MatrixView& z, const UnitScale* column_scales) {
-  require_width(z);
+  require_width(z, dim());
   const std::lock_guard lock(mutex_);
   return accumulate(z, column_scales);
 }
 
 void QrAccumulator::merge(const QrAccumulator& other) {
-  if (other.dim() != dim()) {
-    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim()) +
-                                " and dim " + std::to_string(other.dim()));
-  }
-  if (other.normalize_ != normalize_) {
-    throw std::invalid_argument(
-        "cannot merge an accumulator that normalizes rows with one that does not");
-  }
-  std::int64_t other_rows = 0;
-  ShardRows other_shards;
-  QrFactor factor = other.total(&other_rows, &other_shards);
+  require_mergeable(terms(), other.terms());
+  Ledger added;
+  QrFactor factor = other.total(&added.n_rows, &added.shards);
   const std::lock_guard lock(mutex_);
   require_whole();
-  require_countable(n_rows_, other_rows);
-  require_disjoint(shards_, other_shards);
+  ledger_.require_mergeable(added);
   const std::int64_t order = factor_.order();
   reflectors_.resize(static_cast<std::size_t>(panel * order));
   work_.resize(static_cast<std::size_t>(panel * order));
@@ -175,8 +154,7 @@ void QrAccumulator::merge(const QrAccumulator& other) {
   eliminate(order, true);
   torn_ = false;
   factor_.blocks += factor.blocks;
-  n_rows_ += other_rows;
-  shards_.merge(other_shards);
+  ledger_.merge(added);
   block_.clear();
 }
 
@@ -184,26 +162,25 @@ void QrAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   std::fill(factor_.r.begin(), factor_.r.end(), 0.0);
   factor_.blocks = 0;
-  n_rows_ = 0;
-  shards_.clear();
+  ledger_.clear();
   torn_ = false;
 }
 
 std::int64_t QrAccumulator::n_rows() const {
   const std::lock_guard lock(mutex_);
-  return n_rows_;
+  return ledger_.n_rows;
 }
 
 ShardRows QrAccumulator::shards() const {
   const std::lock_guard lock(mutex_);
-  return shards_;
+  return ledger_.shards;
 }
 
 QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
   require_whole();
-  *n_rows = n_rows_;
-  if (shards != nullptr) *shards = shards_;
+  *n_rows = ledger_.n_rows;
+  if (shards != nullptr) *shards = ledger_.shards;
   return factor_;
 }
 

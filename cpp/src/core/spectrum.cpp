@@ -7,6 +7,7 @@
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/measure.hpp"
 #include "rankme/widen.hpp"
 
@@ -163,7 +164,7 @@ SingularValues singular_values(const GramAccumulator& accumulator, bool center,
 
 SingularValues singular_values(GramSum sum, const std::vector<double>& probes, std::int64_t n_rows,
                                bool center, bool normalize) {
-  if (n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  require_rows(n_rows);
   const GramAccuracy accuracy = measure_accuracy(sum, probes);
   const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
   return from_columns(std::move(sum), n_rows, extent, accuracy, center);
@@ -172,7 +173,7 @@ SingularValues singular_values(GramSum sum, const std::vector<double>& probes, s
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,
                                std::int64_t* n_rows) {
   QrFactor factor = accumulator.total(n_rows);
-  if (*n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
+  require_rows(*n_rows);
   const Extent extent = extent_of(*n_rows, accumulator.dim(), center, accumulator.normalize());
   const double error = factor.error();
   return from_factor(std::move(factor), extent, error, center);

@@ -20,14 +20,6 @@ inline std::int64_t valid_dim(std::int64_t dim) {
   return dim;
 }
 
-// Refuses a number of rows that no longer fits its integer, as of a sum merged with itself too
-// often.
-inline void require_countable(std::int64_t rows, std::int64_t more) {
-  if (rows > std::numeric_limits<std::int64_t>::max() - more) {
-    throw std::overflow_error("more than 2^63 - 1 rows in one accumulator");
-  }
-}
-
 // rows * cols zeros. Throws OutOfMemory, naming the purpose, where they cannot be had.
 inline std::vector<double> zeros(std::int64_t rows, std::int64_t cols, const std::string& purpose) {
   const double bytes = 8.0 * static_cast<double>(rows) * static_cast<double>(cols);

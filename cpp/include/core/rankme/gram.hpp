@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "rankme/gram_sum.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/row_adder.hpp"
-#include "rankme/shards.hpp"
 
 namespace rankme {
 
@@ -60,7 +60,7 @@ private:
   void prepare(const Plan& plan, std::size_t asides);
   bool accumulate(const MatrixView& z, const Plan& plan, const Preparation& preparation);
   bool add_aside(const MatrixView& z, const Plan& plan, const std::vector<std::int64_t>& ends);
-  void require_width(const MatrixView& z) const;
+  Terms terms() const { return {dim_, normalize_, seed_}; }
   void require_whole() const;
 
   std::int64_t dim_;
@@ -68,8 +68,7 @@ private:
   std::uint64_t seed_;
   bool probed_ = true;
   std::vector<double> probes_;
-  std::int64_t n_rows_ = 0;
-  ShardRows shards_;
+  Ledger ledger_;
   bool torn_ = false;
   // A worker's own: a sum and room to work in, so that threads meet only at the end.
   std::vector<GramSum> sums_;

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "rankme/block.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/qr_factor.hpp"
-#include "rankme/shards.hpp"
 
 namespace rankme {
 
@@ -42,12 +42,11 @@ private:
   bool accumulate(const MatrixView& z, const UnitScale* column_scales);
   bool add_rows(const MatrixView& rows, const UnitScale* column_scales);
   void eliminate(std::int64_t rows, bool triangular);
-  void require_width(const MatrixView& z) const;
+  Terms terms() const { return {dim(), normalize_}; }
   void require_whole() const;
 
   bool normalize_;
-  std::int64_t n_rows_ = 0;
-  ShardRows shards_;
+  Ledger ledger_;
   bool torn_ = false;
   QrFactor factor_;
   std::vector<double> block_;

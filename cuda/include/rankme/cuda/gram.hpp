@@ -12,7 +12,7 @@
 #include "rankme/cuda/source.hpp"
 #include "rankme/cuda/syrk.hpp"
 #include "rankme/gram_sum.hpp"
-#include "rankme/shards.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/values.hpp"
 
 namespace rankme::cuda {
@@ -126,15 +126,15 @@ public:
 private:
   // Made with the device current.
   struct OnDevice;
+  Terms terms() const { return {dim_, normalize_, seed_}; }
 
   std::int64_t dim_;
   bool normalize_;
   std::uint64_t seed_;
   int device_;
   PassOptions options_;
-  std::int64_t n_rows_ = 0;
+  Ledger ledger_;
   std::int64_t fast_rows_ = 0;
-  ShardRows shards_;
   std::unique_ptr<OnDevice> state_;
   mutable std::mutex mutex_;
 };

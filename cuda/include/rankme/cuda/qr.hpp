@@ -9,8 +9,8 @@
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/source.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/qr_factor.hpp"
-#include "rankme/shards.hpp"
 #include "rankme/values.hpp"
 
 namespace rankme::cuda {
@@ -42,13 +42,14 @@ public:
   SingularValues spectrum(bool center, std::int64_t* n_rows) const;
 
 private:
+  Terms terms() const { return {dim_, normalize_}; }
+
   std::int64_t dim_;
   bool with_ones_;
   bool normalize_;
   int device_;
-  std::int64_t n_rows_ = 0;
+  Ledger ledger_;
   std::int64_t blocks_ = 0;
-  ShardRows shards_;
   DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
   mutable std::mutex mutex_;
 };
