@@ -18,19 +18,19 @@ struct GramAccumulator::OnDevice {
 GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, int device,
                                  Precision precision)
     : dim_(valid_dim(dim)), normalize_(normalize), seed_(seed), device_(device) {
-  Lease lane(device);
-  options_.plan = choose_syrk(dim, lane->multiprocessors);
+  Lease resources(device);
+  options_.plan = choose_syrk(dim, resources->multiprocessors);
   options_.precision = precision;
   state_ = std::make_unique<OnDevice>(dim, seed);
-  state_->sum.clear(lane->work);
+  state_->sum.clear(resources->work);
 }
 
 GramAccumulator::GramAccumulator(const GramSum& sum, std::int64_t n_rows, bool normalize,
                                  std::uint64_t seed, int device, Precision precision,
                                  ShardRows shards)
     : GramAccumulator(sum.dim, normalize, seed, device, precision) {
-  Lease lane(device);
-  state_->sum.from_host(sum, lane->work);
+  Lease resources(device);
+  state_->sum.from_host(sum, resources->work);
   ledger_ = {n_rows, std::move(shards)};
 }
 
@@ -45,16 +45,17 @@ void GramAccumulator::update(const Source& source, const std::string* shard) {
   const std::lock_guard lock(mutex_);
   if (z.rows == 0) return;
   LedgerEntry entry(ledger_, z.rows, shard);
-  Lease lane(device_);
-  wait_for_producer(*lane, source.producer);
+  Lease resources(device_);
+  wait_for_producer(*resources, source.producer);
   DeviceSum& aside = state_->aside;
   aside.exponent = state_->sum.exponent;
   aside.zero = state_->sum.zero;
-  Recipe recipe;
-  recipe.normalize = normalize_;
-  const PassFacts facts = gram_pass(*lane, source, recipe, state_->probes, options_, aside);
-  state_->sum.add(aside, lane->work);
-  lane->work.synchronize();
+  DevicePreparation preparation;
+  preparation.normalize = normalize_;
+  const PassFacts facts =
+      gram_pass(*resources, source, preparation, state_->probes, options_, aside);
+  state_->sum.add(aside, resources->work);
+  resources->work.synchronize();
   entry.commit();
   if (facts.fast) fast_rows_ += z.rows;
 }
@@ -68,19 +69,19 @@ void GramAccumulator::merge(const GramAccumulator& other) {
   const std::int64_t other_fast = other.fast_rows();
   const std::lock_guard lock(mutex_);
   ledger_.require_mergeable(added);
-  Lease lane(device_);
-  state_->aside.from_host(sum, lane->work);
-  state_->sum.add(state_->aside, lane->work);
-  lane->work.synchronize();
+  Lease resources(device_);
+  state_->aside.from_host(sum, resources->work);
+  state_->sum.add(state_->aside, resources->work);
+  resources->work.synchronize();
   ledger_.merge(added);
   fast_rows_ += other_fast;
 }
 
 void GramAccumulator::reset() {
   const std::lock_guard lock(mutex_);
-  Lease lane(device_);
-  state_->sum.clear(lane->work);
-  lane->work.synchronize();
+  Lease resources(device_);
+  state_->sum.clear(resources->work);
+  resources->work.synchronize();
   ledger_.clear();
   fast_rows_ = 0;
 }
@@ -102,8 +103,8 @@ ShardRows GramAccumulator::shards() const {
 
 GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
-  Lease lane(device_);
-  GramSum sum = state_->sum.to_host(lane->work);
+  Lease resources(device_);
+  GramSum sum = state_->sum.to_host(resources->work);
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
   return sum;
@@ -113,8 +114,8 @@ SingularValues GramAccumulator::spectrum(bool center, std::int64_t* n_rows) cons
   const std::lock_guard lock(mutex_);
   *n_rows = ledger_.n_rows;
   require_rows(*n_rows);
-  Lease lane(device_);
-  return spectrum_of(*lane, state_->sum, state_->probes, *n_rows, center, normalize_);
+  Lease resources(device_);
+  return spectrum_of(*resources, state_->sum, state_->probes, *n_rows, center, normalize_);
 }
 
 void GramAccumulator::set_products(std::int64_t tile, std::int64_t splits,

@@ -12,11 +12,11 @@
 
 #include "ends.hpp"
 #include "lane_worker.hpp"
-#include "lanes.hpp"
 #include "rankme/error.hpp"
 #include "rankme/spectrum.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"
+#include "simd.hpp"
 
 namespace rankme {
 

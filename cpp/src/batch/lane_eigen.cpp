@@ -3,8 +3,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "lanes.hpp"
 #include "multiversion.hpp"
+#include "simd.hpp"
 
 namespace rankme {
 
@@ -14,7 +14,7 @@ namespace {
 // Below it the squares would lose digits, and the reflection its orthogonality.
 constexpr double negligible_squares = 0x1p-600;
 
-RANKME_INLINE void square_root(Lanes& x) {
+RANKME_INLINE void square_root(SimdDouble& x) {
   for (int lane = 0; lane < lanes; ++lane) x[lane] = std::sqrt(x[lane]);
 }
 
@@ -22,14 +22,14 @@ RANKME_INLINE void square_root(Lanes& x) {
 RANKME_INLINE void multiply(const double* a, std::int64_t order, const double* v, double* p) {
   for (std::int64_t r = 0; r < order; ++r) {
     const double* row = a + packed_size(r) * lanes;
-    const Lanes vr = RANKME_CONST_LANES(v, r);
-    Lanes sum = RANKME_CONST_LANES(row, r) * vr;
+    const SimdDouble vr = RANKME_CONST_SIMD(v, r);
+    SimdDouble sum = RANKME_CONST_SIMD(row, r) * vr;
     for (std::int64_t c = 0; c < r; ++c) {
-      const Lanes entry = RANKME_CONST_LANES(row, c);
-      sum += entry * RANKME_CONST_LANES(v, c);
-      RANKME_LANES(p, c) += entry * vr;
+      const SimdDouble entry = RANKME_CONST_SIMD(row, c);
+      sum += entry * RANKME_CONST_SIMD(v, c);
+      RANKME_SIMD(p, c) += entry * vr;
     }
-    RANKME_LANES(p, r) = sum;
+    RANKME_SIMD(p, r) = sum;
   }
 }
 
@@ -38,10 +38,10 @@ RANKME_INLINE void rank_two_update(double* a, std::int64_t order, const double* 
                                    const double* q) {
   for (std::int64_t r = 0; r < order; ++r) {
     double* row = a + packed_size(r) * lanes;
-    const Lanes vr = RANKME_CONST_LANES(v, r);
-    const Lanes qr = RANKME_CONST_LANES(q, r);
+    const SimdDouble vr = RANKME_CONST_SIMD(v, r);
+    const SimdDouble qr = RANKME_CONST_SIMD(q, r);
     for (std::int64_t c = 0; c <= r; ++c) {
-      RANKME_LANES(row, c) -= vr * RANKME_CONST_LANES(q, c) + qr * RANKME_CONST_LANES(v, c);
+      RANKME_SIMD(row, c) -= vr * RANKME_CONST_SIMD(q, c) + qr * RANKME_CONST_SIMD(v, c);
     }
   }
 }
@@ -51,35 +51,35 @@ RANKME_INLINE void rank_two_update(double* a, std::int64_t order, const double* 
 // (i + 1, i); p is scratch.
 RANKME_MULTIVERSION void tridiagonalize(double* a, std::int64_t order, double* d, double* e2,
                                         double* p) {
-  const Lanes zero = {};
+  const SimdDouble zero = {};
   for (std::int64_t i = order - 1; i >= 0; --i) {
     double* v = a + packed_size(i) * lanes;
-    RANKME_LANES(d, i) = RANKME_CONST_LANES(v, i);
+    RANKME_SIMD(d, i) = RANKME_CONST_SIMD(v, i);
     if (i == 0) break;
-    Lanes squares = {};
+    SimdDouble squares = {};
     for (std::int64_t j = 0; j < i; ++j) {
-      squares += RANKME_CONST_LANES(v, j) * RANKME_CONST_LANES(v, j);
+      squares += RANKME_CONST_SIMD(v, j) * RANKME_CONST_SIMD(v, j);
     }
-    const LaneMask there = squares >= negligible_squares;
-    RANKME_LANES(e2, i - 1) = there ? squares : zero;
+    const SimdMask there = squares >= negligible_squares;
+    RANKME_SIMD(e2, i - 1) = there ? squares : zero;
     if (i == 1) continue;
 
-    Lanes length = squares;
+    SimdDouble length = squares;
     square_root(length);
-    const Lanes last = RANKME_CONST_LANES(v, i - 1);
-    const Lanes target = last < 0 ? length : -length;
-    RANKME_LANES(v, i - 1) = last - target;
+    const SimdDouble last = RANKME_CONST_SIMD(v, i - 1);
+    const SimdDouble target = last < 0 ? length : -length;
+    RANKME_SIMD(v, i - 1) = last - target;
     // 2 / ||v||^2, and 0 where there is nothing to reflect: p and q are then zeros as well.
-    const Lanes inverse = there ? 1 / (squares - last * target) : zero;
+    const SimdDouble inverse = there ? 1 / (squares - last * target) : zero;
     multiply(a, i, v, p);
-    Lanes product = {};
+    SimdDouble product = {};
     for (std::int64_t j = 0; j < i; ++j) {
-      const Lanes scaled = RANKME_CONST_LANES(p, j) * inverse;
-      RANKME_LANES(p, j) = scaled;
-      product += RANKME_CONST_LANES(v, j) * scaled;
+      const SimdDouble scaled = RANKME_CONST_SIMD(p, j) * inverse;
+      RANKME_SIMD(p, j) = scaled;
+      product += RANKME_CONST_SIMD(v, j) * scaled;
     }
-    const Lanes half = 0.5 * inverse * product;
-    for (std::int64_t j = 0; j < i; ++j) RANKME_LANES(p, j) -= half * RANKME_CONST_LANES(v, j);
+    const SimdDouble half = 0.5 * inverse * product;
+    for (std::int64_t j = 0; j < i; ++j) RANKME_SIMD(p, j) -= half * RANKME_CONST_SIMD(v, j);
     rank_two_update(a, i, v, p);
   }
 }
@@ -87,19 +87,20 @@ RANKME_MULTIVERSION void tridiagonalize(double* a, std::int64_t order, double* d
 // Where the block that begins at row `first` ends, a lane: at the first entry beside the diagonal
 // that is negligible, which becomes 0. Returns the furthest end of all lanes.
 RANKME_INLINE std::int64_t find_ends(const double* d, double* e2, std::int64_t first,
-                                     std::int64_t order, const Lanes& negligible, LaneMask& ends) {
+                                     std::int64_t order, const SimdDouble& negligible,
+                                     SimdMask& ends) {
   constexpr double relative = 0x1p-106;  // (2^-53)^2
-  const Lanes zero = {};
-  LaneMask open = ~LaneMask{};
+  const SimdDouble zero = {};
+  SimdMask open = ~SimdMask{};
   ends = open & (order - 1);
   for (std::int64_t i = first; i + 1 < order; ++i) {
-    const Lanes product = RANKME_CONST_LANES(d, i) * RANKME_CONST_LANES(d, i + 1);
-    const Lanes size = relative * (product < 0 ? -product : product);
-    const Lanes beside = RANKME_CONST_LANES(e2, i);
-    const LaneMask small = beside <= (size > negligible ? size : negligible);
+    const SimdDouble product = RANKME_CONST_SIMD(d, i) * RANKME_CONST_SIMD(d, i + 1);
+    const SimdDouble size = relative * (product < 0 ? -product : product);
+    const SimdDouble beside = RANKME_CONST_SIMD(e2, i);
+    const SimdMask small = beside <= (size > negligible ? size : negligible);
     ends = (open & small) != 0 ? (ends & 0) + i : ends;
     open &= ~small;
-    RANKME_LANES(e2, i) = small ? zero : beside;
+    RANKME_SIMD(e2, i) = small ? zero : beside;
   }
   std::int64_t furthest = first;
   for (int lane = 0; lane < lanes; ++lane) {
@@ -111,55 +112,55 @@ RANKME_INLINE std::int64_t find_ends(const double* d, double* e2, std::int64_t f
 // One step of QL with Wilkinson's shift on the block [first, end] of each lane; lanes whose block
 // is one row long stay as they are. Notation as in Parlett, The Symmetric Eigenvalue Problem, 8.15.
 RANKME_INLINE void ql_step(double* d, double* e2, std::int64_t first, std::int64_t furthest,
-                           const LaneMask& ends) {
-  const LaneMask active = ends > first;
-  const Lanes front = RANKME_CONST_LANES(d, first);
-  Lanes beside = RANKME_CONST_LANES(e2, first);
+                           const SimdMask& ends) {
+  const SimdMask active = ends > first;
+  const SimdDouble front = RANKME_CONST_SIMD(d, first);
+  SimdDouble beside = RANKME_CONST_SIMD(e2, first);
   square_root(beside);
-  const Lanes ratio = (RANKME_CONST_LANES(d, first + 1) - front) / (2 * beside);
-  Lanes root = ratio * ratio + 1;
+  const SimdDouble ratio = (RANKME_CONST_SIMD(d, first + 1) - front) / (2 * beside);
+  SimdDouble root = ratio * ratio + 1;
   square_root(root);
-  const Lanes shift = front - beside / (ratio + (ratio < 0 ? -root : root));
+  const SimdDouble shift = front - beside / (ratio + (ratio < 0 ? -root : root));
 
   // Lanes whose block has not begun compute nonsense, NaN too: nothing of it is kept.
-  const Lanes zero = {};
-  Lanes cosine = {}, sine = {}, gamma = {}, p = {};
+  const SimdDouble zero = {};
+  SimdDouble cosine = {}, sine = {}, gamma = {}, p = {};
   for (std::int64_t i = furthest - 1; i >= first; --i) {
-    const Lanes below = RANKME_CONST_LANES(d, i + 1);
-    const LaneMask starts = ends == i + 1;
-    const LaneMask runs = active & (ends > i);
+    const SimdDouble below = RANKME_CONST_SIMD(d, i + 1);
+    const SimdMask starts = ends == i + 1;
+    const SimdMask runs = active & (ends > i);
     gamma = starts ? below - shift : gamma;
     p = starts ? gamma * gamma : p;
     cosine = starts ? zero + 1 : cosine;
     sine = starts ? zero : sine;
 
-    const Lanes square = RANKME_CONST_LANES(e2, i);
-    const Lanes r = p + square;
-    const LaneMask inside = runs & ~starts;
-    RANKME_LANES(e2, i + 1) = inside ? sine * r : RANKME_CONST_LANES(e2, i + 1);
-    const Lanes old_cosine = cosine;
-    const Lanes old_gamma = gamma;
-    const Lanes alpha = RANKME_CONST_LANES(d, i);
+    const SimdDouble square = RANKME_CONST_SIMD(e2, i);
+    const SimdDouble r = p + square;
+    const SimdMask inside = runs & ~starts;
+    RANKME_SIMD(e2, i + 1) = inside ? sine * r : RANKME_CONST_SIMD(e2, i + 1);
+    const SimdDouble old_cosine = cosine;
+    const SimdDouble old_gamma = gamma;
+    const SimdDouble alpha = RANKME_CONST_SIMD(d, i);
     cosine = p / r;
     sine = square / r;
     gamma = cosine * (alpha - shift) - sine * old_gamma;
-    RANKME_LANES(d, i + 1) = runs ? old_gamma + (alpha - gamma) : below;
+    RANKME_SIMD(d, i + 1) = runs ? old_gamma + (alpha - gamma) : below;
     p = cosine != 0 ? gamma * gamma / cosine : old_cosine * square;
   }
-  RANKME_LANES(e2, first) = active ? sine * p : RANKME_CONST_LANES(e2, first);
-  RANKME_LANES(d, first) = active ? shift + gamma : front;
+  RANKME_SIMD(e2, first) = active ? sine * p : RANKME_CONST_SIMD(e2, first);
+  RANKME_SIMD(d, first) = active ? shift + gamma : front;
 }
 
 RANKME_MULTIVERSION bool diagonalize(double* d, double* e2, std::int64_t order) {
   constexpr int most_steps = 60;  // LAPACK allows 30 an eigenvalue, and needs 2
-  Lanes largest = {};
+  SimdDouble largest = {};
   for (std::int64_t i = 0; i < order; ++i) {
-    const Lanes square = RANKME_CONST_LANES(d, i) * RANKME_CONST_LANES(d, i);
+    const SimdDouble square = RANKME_CONST_SIMD(d, i) * RANKME_CONST_SIMD(d, i);
     largest = square > largest ? square : largest;
   }
   // An entry beside the diagonal that is 2^-56 of the largest on it.
-  const Lanes negligible = 0x1p-112 * largest;
-  LaneMask ends = {};
+  const SimdDouble negligible = 0x1p-112 * largest;
+  SimdMask ends = {};
   for (std::int64_t first = 0; first + 1 < order; ++first) {
     for (int step = 0;; ++step) {
       const std::int64_t furthest = find_ends(d, e2, first, order, negligible, ends);

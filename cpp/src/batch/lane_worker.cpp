@@ -74,7 +74,7 @@ void LaneWorker::finish(const Lane& lane, int at) {
   // No sum of squares has eigenvalues below zero, and rounding explains delta.
   if (smallest < -16 * delta) throw IntegrityError(-smallest, delta);
   set_ends(eigenvalues_.data(), std::min(lane.order, lane.extent.rank), delta, lane.values);
-  widen_ends(lane.values, 2 * unit_roundoff + lane.extent.normalization, lane.absolute);
+  inflate_ends(lane.values, 2 * unit_roundoff + lane.extent.normalization, lane.absolute);
 }
 
 }  // namespace rankme

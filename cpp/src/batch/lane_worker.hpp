@@ -7,8 +7,8 @@
 
 #include "ends.hpp"
 #include "lane_eigen.hpp"
-#include "lanes.hpp"
 #include "rankme/matrix_view.hpp"
+#include "simd.hpp"
 #include "small_gram.hpp"
 
 namespace rankme {

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <limits>
 
-#include "lanes.hpp"
 #include "multiversion.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/widen.hpp"
+#include "simd.hpp"
 
 namespace rankme {
 
@@ -18,13 +18,13 @@ constexpr std::int64_t tile = 4;  // lines by lines whose products are summed in
 // gram[r, c] += sum_k a[r][k] b[c][k] for a tile of it.
 RANKME_INLINE void add_tile(const double* a, const double* b, std::int64_t length, double* gram,
                             std::int64_t stride) {
-  Lanes sums[tile][tile] = {};
+  SimdDouble sums[tile][tile] = {};
   const std::int64_t whole = length / lanes;
   for (std::int64_t k = 0; k < whole; ++k) {
-    Lanes x[tile];
-    for (std::int64_t r = 0; r < tile; ++r) x[r] = RANKME_CONST_LANES(a + r * length, k);
+    SimdDouble x[tile];
+    for (std::int64_t r = 0; r < tile; ++r) x[r] = RANKME_CONST_SIMD(a + r * length, k);
     for (std::int64_t c = 0; c < tile; ++c) {
-      const Lanes y = RANKME_CONST_LANES(b + c * length, k);
+      const SimdDouble y = RANKME_CONST_SIMD(b + c * length, k);
       for (std::int64_t r = 0; r < tile; ++r) sums[r][c] += x[r] * y;
     }
   }
@@ -32,12 +32,12 @@ RANKME_INLINE void add_tile(const double* a, const double* b, std::int64_t lengt
 #pragma GCC unroll 4
   for (std::int64_t r = 0; r < tile; ++r) {
     // The four lanes of four sums into one vector of four sums.
-    const Lanes(&s)[tile] = sums[r];
-    const Lanes p = __builtin_shufflevector(s[0], s[1], 0, 4, 2, 6) +
-                    __builtin_shufflevector(s[0], s[1], 1, 5, 3, 7);
-    const Lanes q = __builtin_shufflevector(s[2], s[3], 0, 4, 2, 6) +
-                    __builtin_shufflevector(s[2], s[3], 1, 5, 3, 7);
-    RANKME_LANES(gram + r * stride, 0) +=
+    const SimdDouble(&s)[tile] = sums[r];
+    const SimdDouble p = __builtin_shufflevector(s[0], s[1], 0, 4, 2, 6) +
+                         __builtin_shufflevector(s[0], s[1], 1, 5, 3, 7);
+    const SimdDouble q = __builtin_shufflevector(s[2], s[3], 0, 4, 2, 6) +
+                         __builtin_shufflevector(s[2], s[3], 1, 5, 3, 7);
+    RANKME_SIMD(gram + r * stride, 0) +=
         __builtin_shufflevector(p, q, 0, 1, 4, 5) + __builtin_shufflevector(p, q, 2, 3, 6, 7);
   }
   for (std::int64_t k = whole * lanes; k < length; ++k) {

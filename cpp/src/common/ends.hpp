@@ -23,7 +23,7 @@ inline Ends ends_of(SingularValues& values) {
 }
 
 // Moves the ends outwards by a relative and an absolute error of every singular value.
-inline void widen_ends(const Ends& values, double relative, double absolute) {
+inline void inflate_ends(const Ends& values, double relative, double absolute) {
   for (std::int64_t k = 0; k < values.count && values.high[k] > 0; ++k) {
     const double error = relative * values.high[k] + absolute;
     values.low[k] = std::max(0.0, values.low[k] - error);

@@ -58,8 +58,8 @@ SingularValues from_eigenvalues(std::span<const double> ascending, int exponent,
   set_ends(descending.data(), std::min(order, extent.rank), delta, ends_of(values));
   // The root rounds, and so does the subtraction of a vector from every row where there was one.
   const double subtraction = center ? 2 * unit_roundoff * std::sqrt(accuracy.trace) : 0;
-  widen_ends(ends_of(values), 2 * unit_roundoff + extent.normalization,
-             extent.rounding + subtraction);
+  inflate_ends(ends_of(values), 2 * unit_roundoff + extent.normalization,
+               extent.rounding + subtraction);
   return values;
 }
 
@@ -72,7 +72,7 @@ SingularValues from_factor_values(std::span<const double> descending, const Exte
     values.low[k] = std::max(0.0, descending[k] - error);
     values.high[k] = descending[k] + error;
   }
-  widen_ends(ends_of(values), extent.normalization, extent.rounding);
+  inflate_ends(ends_of(values), extent.normalization, extent.rounding);
   return values;
 }
 

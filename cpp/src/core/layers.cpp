@@ -129,8 +129,8 @@ void LayerAccumulator::prepare(const Plan& plan) {
 }
 
 // Rows `begin` to `end` of the stack, counted through all layers.
-bool LayerAccumulator::add_stretch(const std::vector<MatrixView>& zs, int worker,
-                                   std::int64_t begin, std::int64_t end, std::int64_t block_rows) {
+bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
+                                 std::int64_t end, std::int64_t block_rows) {
   const std::int64_t rows = zs.front().rows;
   RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
   while (begin < end) {
@@ -161,7 +161,7 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
                     if (begin * unit % rows != 0) {
                       layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
                     }
-                    if (!add_stretch(zs, worker, begin * unit, end * unit, plan.block_rows)) {
+                    if (!add_range(zs, worker, begin * unit, end * unit, plan.block_rows)) {
                       finite = false;
                     }
                   });

@@ -16,7 +16,7 @@ struct Interval {
   double high;
 };
 
-// The smallest and the largest RankMe over all sigma with low[k] <= sigma_k <= high[k], widened by
+// The smallest and the largest RankMe over all sigma with low[k] <= sigma_k <= high[k], enlarged by
 // the rounding of their own evaluation. Both bounds must be descending, which intervals of
 // eigenvalues that are all moved by the same delta are. 0 belongs to the interval where the box
 // holds the zero matrix.

@@ -54,9 +54,9 @@ public:
 
 private:
   struct Plan {
-    int workers;              // stretches of the stack's rows, layer after layer
-    bool whole_layers;        // no stretch ends inside a layer
-    bool blas_threads;        // one stretch, and BLAS splits the matrix
+    int workers;              // ranges of the stack's rows, layer after layer
+    bool whole_layers;        // no range ends inside a layer
+    bool blas_threads;        // one range, and BLAS splits the matrix
     std::int64_t block_rows;  // rows a dsyrk
   };
 
@@ -64,8 +64,8 @@ private:
   Plan plan(std::int64_t rows) const;
   void prepare(const Plan& plan);
   bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
-  bool add_stretch(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                   std::int64_t end, std::int64_t block_rows);
+  bool add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
+                 std::int64_t end, std::int64_t block_rows);
   void add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan);
   int solvers() const;
   void require_whole() const;

@@ -28,7 +28,8 @@ public:
   // All or nothing, as GramAccumulator::update. No entry may exceed 2^1000.
   void update(const Source& source, const std::string* shard = nullptr);
   // The same with what a one-shot call does to its rows.
-  void update(const Source& source, const Recipe& recipe, const std::string* shard = nullptr);
+  void update(const Source& source, const DevicePreparation& preparation,
+              const std::string* shard = nullptr);
   void merge(const QrAccumulator& other);
   void reset();
 
@@ -55,6 +56,6 @@ private:
 };
 
 // Of a factor on the host, by cusolverDnXgesvd: descending, dim of them.
-std::vector<double> singular_values(Lane& lane, const QrFactor& factor, bool center);
+std::vector<double> singular_values(Resources& resources, const QrFactor& factor, bool center);
 
 }  // namespace rankme::cuda

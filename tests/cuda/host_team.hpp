@@ -12,7 +12,7 @@
 
 #include "../../cuda/src/kernels/batch_team.cuh"
 
-namespace lanes {
+namespace host_team {
 
 using rankme::cuda::batch::warp_size;
 
@@ -104,4 +104,4 @@ public:
   double* scratch() const { return nullptr; }
 };
 
-}  // namespace lanes
+}  // namespace host_team

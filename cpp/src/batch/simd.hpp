@@ -1,5 +1,5 @@
-// Four doubles that a vector register holds. Private to cpp/src; for the bodies of
-// RANKME_MULTIVERSION functions.
+// Four doubles that a vector register holds, one in each of its lanes. Private to cpp/src; for the
+// bodies of RANKME_MULTIVERSION functions.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,14 @@ namespace rankme {
 // into scalar code, and with two registers for every eight AVX-512 gains nothing here.
 constexpr int lanes = 4;
 
-typedef double Lanes __attribute__((vector_size(lanes * sizeof(double)), aligned(8), may_alias));
+typedef double SimdDouble
+    __attribute__((vector_size(lanes * sizeof(double)), aligned(8), may_alias));
 // What a comparison of two of them gives: all ones or all zeros a lane. `mask ? x : y` selects.
-typedef std::int64_t LaneMask __attribute__((vector_size(lanes * sizeof(std::int64_t))));
+typedef std::int64_t SimdMask __attribute__((vector_size(lanes * sizeof(std::int64_t))));
 
 // The i-th four of an array of doubles. Macros and not functions: what takes or returns such a
 // type has another ABI on each processor.
-#define RANKME_LANES(from, i) (*reinterpret_cast<Lanes*>((from) + (i) * lanes))
-#define RANKME_CONST_LANES(from, i) (*reinterpret_cast<const Lanes*>((from) + (i) * lanes))
+#define RANKME_SIMD(from, i) (*reinterpret_cast<SimdDouble*>((from) + (i) * lanes))
+#define RANKME_CONST_SIMD(from, i) (*reinterpret_cast<const SimdDouble*>((from) + (i) * lanes))
 
 }  // namespace rankme

@@ -5,10 +5,10 @@
 
 #include "check.hpp"
 #include "lane_eigen.hpp"
-#include "lanes.hpp"
 #include "oracle.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/eigen.hpp"
+#include "simd.hpp"
 
 namespace {
 
@@ -162,5 +162,5 @@ int main() {
   the_error_is_within_what_is_claimed();
   negative_eigenvalues_are_found();
   neighbours_and_padding_change_nothing();
-  return check::finish("lanes");
+  return check::finish("lane_eigen");
 }
