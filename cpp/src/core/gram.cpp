@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <limits>
 #include <optional>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "pieces.hpp"
