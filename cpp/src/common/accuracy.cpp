@@ -37,18 +37,46 @@ GramAccuracy judge(const Measured& measured) {
   return {measured.trace, measured.frobenius, delta};
 }
 
-double column_centering_error(double depth, std::span<const double> column_sums,
-                              const GramAccuracy& accuracy, double n_rows) {
+double judge(const MeasuredMean& measured) {
+  const double sum = std::sqrt(measured.n_rows * (measured.trace + measured.n_rows *
+                                                                       measured.offset *
+                                                                       measured.offset));
+  const double allowed =
+      2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) * unit_roundoff * sum *
+      measured.probes_norm;
+  if (!(measured.difference <= allowed) || !std::isfinite(allowed)) {
+    throw IntegrityError(measured.difference, allowed);
+  }
+  const double error = probe_safety * measured.difference /
+                       std::sqrt(static_cast<double>(probe_count) * measured.n_rows);
+  return error;
+}
+
+double scatter_rounding(double trace, double mean_residual) {
+  return 2 * probe_safety * std::sqrt(trace * mean_residual) + 8 * unit_roundoff * trace;
+}
+
+double column_centering_error(double depth, std::span<const double> column_sums, double trace,
+                              double n_rows) {
   // s s^T / N with every entry of s off by depth * u * sum |z|, and sum |z| <= sqrt(N) ||z||.
   const double mean_norm = euclidean_norm(column_sums) / std::sqrt(n_rows);
-  const double from_sums = 2 * (depth + 1) * std::sqrt(accuracy.trace) * mean_norm;
-  const double from_products = 4 * mean_norm * mean_norm + accuracy.frobenius;
+  const double from_sums = 2 * (depth + 1) * std::sqrt(trace) * mean_norm;
+  const double from_products = 4 * mean_norm * mean_norm + trace;
   return unit_roundoff * (from_sums + from_products);
 }
 
 double two_sided_centering_error(std::int64_t dim, const GramAccuracy& accuracy) {
   // Means of n entries each, and three subtractions an entry.
   return (3 * static_cast<double>(dim) + 20) * unit_roundoff * accuracy.frobenius;
+}
+
+double subtraction_error(const GramAccuracy& accuracy) {
+  return 2 * unit_roundoff * std::sqrt(accuracy.trace);
+}
+
+double block_centring_error(const GramAccuracy& accuracy, std::int64_t longest_block) {
+  const double rows = static_cast<double>(longest_block);
+  return unit_roundoff * (2 + std::sqrt(1 + rows)) * std::sqrt(accuracy.trace);
 }
 
 double solver_error(std::int64_t order) {

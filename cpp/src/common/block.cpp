@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "centring.hpp"
 #include "multiversion.hpp"
 
 namespace rankme {
@@ -42,6 +43,35 @@ RANKME_MULTIVERSION void multiply(double* x, std::int64_t n, double first, doubl
 
 RANKME_MULTIVERSION void add_to(double* sums, const double* x, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) sums[i] += x[i];
+}
+
+// Eight rows of sums at a time go into the running ones, which keeps the chain of additions short.
+RANKME_MULTIVERSION void shift_lines(double* x, std::int64_t count, std::int64_t length,
+                                     const double* first, double* sums) {
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    double* line = x + i * length;
+    for (std::int64_t j = 0; j < length; ++j) {
+      double part[lanes];
+      for (int lane = 0; lane < lanes; ++lane) {
+        part[lane] = line[lane * length + j] - first[j];
+        line[lane * length + j] = part[lane];
+      }
+      sums[j] += ((part[0] + part[1]) + (part[2] + part[3])) +
+                 ((part[4] + part[5]) + (part[6] + part[7]));
+    }
+  }
+  for (; i < count; ++i) {
+    double* line = x + i * length;
+    for (std::int64_t j = 0; j < length; ++j) {
+      line[j] -= first[j];
+      sums[j] += line[j];
+    }
+  }
+}
+
+RANKME_MULTIVERSION void subtract_from(double* x, std::int64_t n, double value) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] -= value;
 }
 
 double strided_squares(const double* x, std::int64_t n, std::int64_t stride, double power) {
@@ -147,6 +177,20 @@ void sum_columns(const Block& block, double* sums) {
   std::fill(sums, sums + block.cols, 0.0);
   for (std::int64_t i = 0; i < block.rows; ++i) {
     add_to(sums, block.data + i * block.cols, block.cols);
+  }
+}
+
+void shift_rows(const Block& block, const double* first, double* sums) {
+  shift_lines(block.data, block.rows, block.cols, first, sums);
+}
+
+void centre_columns(const Block& block, std::int64_t rows, double* first, double* mean) {
+  for (std::int64_t j = 0; j < block.cols; ++j) {
+    double* column = block.data + j * block.rows;
+    first[j] = column[0];
+    subtract_from(column, rows, first[j]);
+    mean[j] = sum_of(column, rows) / static_cast<double>(rows);
+    subtract_from(column, rows, mean[j]);
   }
 }
 

@@ -8,6 +8,8 @@
 
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
+#include "rankme/triangle.hpp"
+#include "rankme/two_sum.hpp"
 
 namespace rankme {
 
@@ -23,10 +25,6 @@ int scale_for(double largest) {
   return std::abs(exponent) <= safe_exponents ? 0 : std::clamp(exponent, -1000, 1000);
 }
 
-std::string gram_purpose(std::int64_t dim) {
-  return "a float64 Gram matrix of " + std::to_string(dim) + " x " + std::to_string(dim);
-}
-
 // to += from * 2^shift
 void add_scaled(std::vector<double>& to, const std::vector<double>& from, int shift) {
   if (shift == 0) {
@@ -38,11 +36,16 @@ void add_scaled(std::vector<double>& to, const std::vector<double>& from, int sh
 
 }  // namespace
 
+std::string gram_purpose(std::int64_t dim) {
+  return "a float64 Gram matrix of " + std::to_string(dim) + " x " + std::to_string(dim);
+}
+
 GramSum::GramSum(std::int64_t dim_)
     : dim(valid_dim(dim_)),
       gram(zeros(dim_, dim_, gram_purpose(dim_))),
       column_sums(static_cast<std::size_t>(dim_)),
-      probe_products(static_cast<std::size_t>(dim_ * probe_count)) {}
+      probe_products(static_cast<std::size_t>(dim_ * probe_count)),
+      probe_products_low(static_cast<std::size_t>(dim_ * probe_count)) {}
 
 bool GramSum::is_zero() const {
   for (std::int64_t i = 0; i < dim; ++i) {
@@ -57,6 +60,7 @@ void GramSum::clear() {
   std::fill(gram.begin(), gram.end(), 0.0);
   std::fill(column_sums.begin(), column_sums.end(), 0.0);
   std::fill(probe_products.begin(), probe_products.end(), 0.0);
+  std::fill(probe_products_low.begin(), probe_products_low.end(), 0.0);
 }
 
 void GramSum::rescale(int new_exponent) {
@@ -64,6 +68,7 @@ void GramSum::rescale(int new_exponent) {
   for (double& g : gram) g = std::ldexp(g, 2 * shift);
   for (double& s : column_sums) s = std::ldexp(s, shift);
   for (double& y : probe_products) y = std::ldexp(y, 2 * shift);
+  for (double& y : probe_products_low) y = std::ldexp(y, 2 * shift);
   exponent = new_exponent;
 }
 
@@ -98,7 +103,11 @@ void GramSum::add(const GramSum& other) {
   const int shift = other.exponent - exponent;
   add_scaled(gram, other.gram, 2 * shift);
   add_scaled(column_sums, other.column_sums, shift);
-  add_scaled(probe_products, other.probe_products, 2 * shift);
+  for (std::size_t i = 0; i < probe_products.size(); ++i) {
+    add_two_sum(probe_products[i], probe_products_low[i],
+                std::ldexp(other.probe_products[i], 2 * shift));
+    probe_products_low[i] += std::ldexp(other.probe_products_low[i], 2 * shift);
+  }
 }
 
 std::vector<double> GramSum::dense() && {
@@ -117,21 +126,8 @@ std::vector<double> GramSum::dense() && {
   return std::move(gram);
 }
 
-std::vector<double> GramSum::packed() const {
-  std::vector<double> triangle;
-  triangle.reserve(static_cast<std::size_t>(dim * (dim + 1) / 2));
-  for (std::int64_t i = 0; i < dim; ++i) {
-    const double* row = gram.data() + i * dim;
-    triangle.insert(triangle.end(), row, row + i + 1);
-  }
-  return triangle;
-}
+std::vector<double> GramSum::packed() const { return packed_triangle(gram, dim); }
 
-void GramSum::unpack(const double* packed) {
-  for (std::int64_t i = 0; i < dim; ++i) {
-    std::copy(packed, packed + i + 1, gram.data() + i * dim);
-    packed += i + 1;
-  }
-}
+void GramSum::unpack(const double* packed) { unpack_triangle(packed, dim, gram); }
 
 }  // namespace rankme

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "centring.hpp"
 #include "multiversion.hpp"
 
 namespace rankme {
@@ -80,6 +81,33 @@ RANKME_MULTIVERSION void spread(const double* block, std::int64_t count, std::in
   for (; l < count; ++l) spread_lines<1>(block + l * length, length, in + l * probe_count, out);
 }
 
+RANKME_INLINE void subtract(double* line, const double* mean, std::int64_t length) {
+  for (std::int64_t m = 0; m < length; ++m) line[m] -= mean[m];
+}
+
+// A few rows at a time, while the cache still has them: centred, gathered and spread. All but the
+// last are centred.
+RANKME_MULTIVERSION void centre_rows(double* block, std::int64_t count, std::int64_t length,
+                                     const double* mean, const double* probes, double* scratch,
+                                     double* products) {
+  std::int64_t l = 0;
+  const auto line = [&](std::int64_t i) { return block + i * length; };
+  for (; l + together <= count; l += together) {
+    for (std::int64_t i = l; i < std::min(l + together, count - 1); ++i) {
+      subtract(line(i), mean, length);
+    }
+    if (probes == nullptr) continue;
+    gather_lines<together>(line(l), length, probes, scratch + l * probe_count);
+    spread_lines<together>(line(l), length, scratch + l * probe_count, products);
+  }
+  for (; l < count; ++l) {
+    if (l < count - 1) subtract(line(l), mean, length);
+    if (probes == nullptr) continue;
+    gather_lines<1>(line(l), length, probes, scratch + l * probe_count);
+    spread_lines<1>(line(l), length, scratch + l * probe_count, products);
+  }
+}
+
 }  // namespace
 
 std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed) {
@@ -101,6 +129,20 @@ void add_probe_products(const Block& block, const double* probes, double* scratc
     gather(block.data, block.rows, block.cols, probes, scratch);
     spread(block.data, block.rows, block.cols, scratch, products);
   } else {
+    spread(block.data, block.cols, block.rows, probes, scratch);
+    gather(block.data, block.cols, block.rows, scratch, products);
+  }
+}
+
+void centre_and_probe(const Block& block, const double* mean, const double* probes, double* scratch,
+                      double* products) {
+  if (probes != nullptr) {
+    std::fill(scratch, scratch + block.rows * probe_count, 0.0);
+    std::fill(products, products + block.cols * probe_count, 0.0);
+  }
+  if (block.layout == Layout::row_major) {
+    centre_rows(block.data, block.rows, block.cols, mean, probes, scratch, products);
+  } else if (probes != nullptr) {
     spread(block.data, block.cols, block.rows, probes, scratch);
     gather(block.data, block.cols, block.rows, scratch, products);
   }

@@ -45,21 +45,22 @@ std::vector<std::int64_t> live_dimensions(const double* diagonal, std::int64_t s
 }
 
 SingularValues from_eigenvalues(std::span<const double> ascending, int exponent,
-                                const Extent& extent, const GramAccuracy& accuracy, bool center) {
+                                const Extent& extent, const GramAccuracy& accuracy, double absolute,
+                                double solver_scale) {
   SingularValues values = zeros(extent);
   values.exponent = exponent;
   if (ascending.empty()) return values;
   const auto order = static_cast<std::int64_t>(ascending.size());
   const double largest = std::max(std::abs(ascending.front()), std::abs(ascending.back()));
-  const double delta = accuracy.delta + solver_error(order) * largest;
+  const double scale = solver_scale > 0 ? solver_scale : largest;
+  const double delta = accuracy.delta + solver_error(order) * scale;
   // No sum of squares has eigenvalues below zero, and rounding explains delta.
   if (ascending.front() < -16 * delta) throw IntegrityError(-ascending.front(), delta);
   const std::vector<double> descending(ascending.rbegin(), ascending.rend());
   set_ends(descending.data(), std::min(order, extent.rank), delta, ends_of(values));
-  // The root rounds, and so does the subtraction of a vector from every row where there was one.
-  const double subtraction = center ? 2 * unit_roundoff * std::sqrt(accuracy.trace) : 0;
+  // The root rounds.
   inflate_ends(ends_of(values), 2 * unit_roundoff + extent.normalization,
-               extent.rounding + subtraction);
+               extent.rounding + absolute);
   return values;
 }
 

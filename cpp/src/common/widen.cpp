@@ -93,17 +93,17 @@ struct Lines {
 };
 
 template <class T, bool write>
-std::uint64_t walk_lines(const Lines& lines, double* out) {
+std::uint64_t walk_lines(const Lines& lines, double* out, std::int64_t out_step) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(typename T::Bits));
   const bool contiguous = lines.stride == size;
   // Lines without a gap between them are one line, which spares short ones their ends.
-  if (contiguous && lines.step == lines.length * size) {
+  if (contiguous && lines.step == lines.length * size && out_step == lines.length) {
     return line<write>(T{}, lines.data, lines.count * lines.length, out);
   }
   std::uint64_t largest = 0;
   for (std::int64_t i = 0; i < lines.count; ++i) {
     const std::byte* from = lines.data + i * lines.step;
-    double* to = write ? out + i * lines.length : nullptr;
+    double* to = write ? out + i * out_step : nullptr;
     largest = std::max(largest, contiguous
                                     ? line<write>(T{}, from, lines.length, to)
                                     : strided_line<T, write>(from, lines.stride, lines.length, to));
@@ -126,11 +126,12 @@ Layout natural_layout(const MatrixView& z) {
   return std::abs(z.row_stride) < std::abs(z.col_stride) ? Layout::column_major : Layout::row_major;
 }
 
-BlockFacts widen(const MatrixView& z, Layout layout, double* out) {
+BlockFacts widen(const MatrixView& z, Layout layout, double* out, std::int64_t step) {
   const Lines lines(z, layout);
+  if (step == 0) step = lines.length;
   return with_dtype(z.dtype, [&](auto type) -> BlockFacts {
     using T = decltype(type);
-    return facts_of<T>(walk_lines<T, true>(lines, out));
+    return facts_of<T>(walk_lines<T, true>(lines, out, step));
   });
 }
 
@@ -140,7 +141,7 @@ double require_finite(const MatrixView& z, int workers) {
   parallel_ranges(lines.count, workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     facts[static_cast<std::size_t>(worker)] = with_dtype(z.dtype, [&](auto type) {
       using T = decltype(type);
-      return facts_of<T>(walk_lines<T, false>(lines.range(begin, end), nullptr));
+      return facts_of<T>(walk_lines<T, false>(lines.range(begin, end), nullptr, lines.length));
     });
   });
   double largest = 0;

@@ -25,6 +25,19 @@ void RANKME_BLAS(dsyevd_)(const char* jobz, const char* uplo, const int* n, doub
 void RANKME_BLAS(dsyevd_2stage_)(const char* jobz, const char* uplo, const int* n, double* a,
                                  const int* lda, double* w, double* work, const int* lwork,
                                  int* iwork, const int* liwork, int* info);
+void RANKME_BLAS(dsytrd_)(const char* uplo, const int* n, double* a, const int* lda, double* d,
+                          double* e, double* tau, double* work, const int* lwork, int* info);
+void RANKME_BLAS(dsytrd_2stage_)(const char* vect, const char* uplo, const int* n, double* a,
+                                 const int* lda, double* d, double* e, double* tau, double* hous2,
+                                 const int* lhous2, double* work, const int* lwork, int* info);
+void RANKME_BLAS(dsterf_)(const int* n, double* d, double* e, int* info);
+void RANKME_BLAS(dlasq1_)(const int* n, double* d, double* e, double* work, int* info);
+void RANKME_BLAS(dsymv_)(const char* uplo, const int* n, const double* alpha, const double* a,
+                         const int* lda, const double* x, const int* incx, const double* beta,
+                         double* y, const int* incy);
+void RANKME_BLAS(dsyr2_)(const char* uplo, const int* n, const double* alpha, const double* x,
+                         const int* incx, const double* y, const int* incy, double* a,
+                         const int* lda);
 int RANKME_BLAS(openblas_get_num_threads)();
 void RANKME_BLAS(openblas_set_num_threads)(int count);
 int RANKME_BLAS(openblas_get_parallel)();

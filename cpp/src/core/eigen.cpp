@@ -1,12 +1,15 @@
 #include "rankme/eigen.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "blas.hpp"
+#include "rankme/accuracy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/threads.hpp"
 
@@ -28,14 +31,22 @@ void check(const char* routine, int info) {
   }
 }
 
-}  // namespace
-
-std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
+int blas_order(std::int64_t n) {
   if (n > std::numeric_limits<int>::max()) {
     throw std::length_error("a matrix of order " + std::to_string(n) +
                             " is beyond LAPACK's 32-bit interface");
   }
-  const int order = static_cast<int>(n);
+  return static_cast<int>(n);
+}
+
+bool in_two_stages(std::int64_t n) {
+  return n >= least_two_stage_order && RANKME_BLAS(openblas_get_num_threads)() == 1;
+}
+
+}  // namespace
+
+std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
+  const int order = blas_order(n);
   const int query = -1;
   double best_work = 0;
   int best_iwork = 0;
@@ -44,7 +55,7 @@ std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
   std::optional<SingleThreadedBlas> single;
   if (n <= most_single_threaded_order) single.emplace();
   const BlasCall call;
-  const bool two_stage = n >= least_two_stage_order && RANKME_BLAS(openblas_get_num_threads)() == 1;
+  const bool two_stage = in_two_stages(n);
   const auto solve = two_stage ? RANKME_BLAS(dsyevd_2stage_) : RANKME_BLAS(dsyevd_);
   const char* const routine = two_stage ? "dsyevd_2stage" : "dsyevd";
   solve("N", "U", &order, a, &order, eigenvalues.data(), &best_work, &query, &best_iwork, &query,
@@ -59,6 +70,146 @@ std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
         &info);
   check(routine, info);
   return eigenvalues;
+}
+
+namespace {
+
+// H S H with H = I - 2 v v^T / |v|^2 that turns the vector onto an axis; returns the vector's norm.
+double reflect(double* matrix, std::int64_t n, std::vector<double>& vector, std::int64_t axis) {
+  const double norm = euclidean_norm(vector);
+  if (norm == 0) return 0;
+  for (double& x : vector) x /= norm;
+  double& pivot = vector[static_cast<std::size_t>(axis)];
+  pivot += std::copysign(1.0, pivot);
+  // |v|^2 = 2 |v[axis]| for a unit vector.
+  const double beta = 1 / std::abs(pivot);
+  const int order = static_cast<int>(n);
+  const int one = 1;
+  const double zero = 0;
+  const double minus_one = -1;
+  std::vector<double> product(vector.size());
+  const BlasCall call;
+  RANKME_BLAS(dsymv_)("U", &order, &beta, matrix, &order, vector.data(), &one, &zero,
+                      product.data(), &one);
+  double inner = 0;
+  for (std::size_t i = 0; i < vector.size(); ++i) inner += vector[i] * product[i];
+  for (std::size_t i = 0; i < vector.size(); ++i) product[i] -= 0.5 * beta * inner * vector[i];
+  RANKME_BLAS(dsyr2_)("U", &order, &minus_one, vector.data(), &one, product.data(), &one, matrix,
+                      &order);
+  return norm;
+}
+
+void reduce(double* a, int order, Tridiagonal& t) {
+  const int query = -1;
+  int info = 0;
+  double best_work = 0;
+  std::vector<double> tau(t.diagonal.size());
+  const BlasCall call;
+  RANKME_BLAS(dsytrd_)("U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(), tau.data(),
+                       &best_work, &query, &info);
+  const int lwork = std::max(1, static_cast<int>(best_work));
+  std::vector<double> work(static_cast<std::size_t>(lwork));
+  RANKME_BLAS(dsytrd_)("U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(), tau.data(),
+                       work.data(), &lwork, &info);
+  check("dsytrd", info);
+}
+
+void reduce_in_two_stages(double* a, int order, Tridiagonal& t) {
+  const int query = -1;
+  int info = 0;
+  double best_work = 0;
+  double best_reflectors = 0;
+  std::vector<double> tau(t.diagonal.size());
+  const BlasCall call;
+  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(),
+                              t.off_diagonal.data(), tau.data(), &best_reflectors, &query,
+                              &best_work, &query, &info);
+  const int lwork = std::max(1, static_cast<int>(best_work));
+  const int lhous = std::max(1, static_cast<int>(best_reflectors));
+  std::vector<double> work(static_cast<std::size_t>(lwork));
+  std::vector<double> reflectors(static_cast<std::size_t>(lhous));
+  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(),
+                              t.off_diagonal.data(), tau.data(), reflectors.data(), &lhous,
+                              work.data(), &lwork, &info);
+  check("dsytrd_2stage", info);
+}
+
+// The least raise of pivots with which all of them are positive: T + diag(raises) = U U^T. Returns
+// the largest raise; u and g get the diagonal of U and what stands above it.
+double factor(const Tridiagonal& t, double least, std::vector<double>& u, std::vector<double>& g) {
+  double raised = 0;
+  double pivot = t.diagonal.back();
+  for (std::size_t i = t.diagonal.size(); i-- > 0;) {
+    if (pivot < least) {
+      raised = std::max(raised, least - pivot);
+      pivot = least;
+    }
+    u[i] = std::sqrt(pivot);
+    if (i == 0) break;
+    g[i - 1] = u[i] > 0 ? t.off_diagonal[i - 1] / u[i] : 0;
+    pivot = t.diagonal[i - 1] - g[i - 1] * g[i - 1];
+  }
+  return raised;
+}
+
+}  // namespace
+
+Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vector) {
+  const int order = blas_order(n);
+  std::optional<SingleThreadedBlas> single;
+  if (n <= most_single_threaded_order) single.emplace();
+  Tridiagonal t{std::vector<double>(static_cast<std::size_t>(n)),
+                std::vector<double>(static_cast<std::size_t>(n - 1)), 0};
+  // Of the upper triangle LAPACK's two stages leave the first axis alone, and its single one the
+  // last.
+  const bool two_stage = in_two_stages(n);
+  t.along = reflect(matrix, n, vector, two_stage ? 0 : n - 1);
+  if (two_stage) {
+    reduce_in_two_stages(matrix, order, t);
+  } else {
+    reduce(matrix, order, t);
+    std::reverse(t.diagonal.begin(), t.diagonal.end());
+    std::reverse(t.off_diagonal.begin(), t.off_diagonal.end());
+  }
+  return t;
+}
+
+std::vector<double> eigenvalues(Tridiagonal t) {
+  const int order = static_cast<int>(t.diagonal.size());
+  int info = 0;
+  const BlasCall call;
+  RANKME_BLAS(dsterf_)(&order, t.diagonal.data(), t.off_diagonal.data(), &info);
+  check("dsterf", info);
+  return std::move(t.diagonal);
+}
+
+std::vector<double> bordered_eigenvalues(const Tridiagonal& t, double weight,
+                                         double* perturbation) {
+  const std::size_t n = t.diagonal.size();
+  double norm = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    norm = std::max(norm, std::abs(t.diagonal[i]) + (i + 1 < n ? std::abs(t.off_diagonal[i]) : 0));
+  }
+  std::vector<double> u(n);
+  std::vector<double> g(std::max<std::size_t>(1, n - 1));
+  // Too small a pivot makes the next one negative by more than it was raised itself.
+  double least = 4 * unit_roundoff * norm;
+  *perturbation = factor(t, least, u, g);
+  while (*perturbation > 2 * least && least < norm) {
+    least *= 4;
+    *perturbation = factor(t, least, u, g);
+  }
+  u[0] = std::hypot(u[0], std::sqrt(weight) * t.along);
+  const int order = static_cast<int>(n);
+  int info = 0;
+  std::vector<double> work(4 * n);
+  g.resize(n);
+  const BlasCall call;
+  RANKME_BLAS(dlasq1_)(&order, u.data(), g.data(), work.data(), &info);
+  if (info != 0) throw LapackError("dlasq1", info, "the singular values did not converge");
+  std::reverse(u.begin(), u.end());
+  for (double& value : u) value *= value;
+  return u;
 }
 
 }  // namespace rankme

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "rankme/accuracy.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/error.hpp"
@@ -22,21 +23,34 @@ namespace rankme {
 
 namespace {
 
-std::vector<GramSum> empty_sums(std::int64_t count, std::int64_t dim) {
+std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim) {
   if (count < 1) {
     throw std::invalid_argument("n_layers must be 1 or more, got " + std::to_string(count));
   }
   valid_dim(dim);
-  std::vector<GramSum> sums;
+  std::vector<CentredSum> sums;
   for (std::int64_t layer = 0; layer < count; ++layer) sums.emplace_back(dim);
   return sums;
 }
 
 // Throws OutOfMemory, which says how much was wanted, where a plain copy could not.
-GramSum copy_of(const GramSum& sum) {
-  GramSum copy(sum.dim);
-  copy.add(sum);
+CentredSum copy_of(const CentredSum& sum) {
+  CentredSum copy(sum.dim);
+  copy = sum;
   return copy;
+}
+
+// A layer that takes fewer blocks at a time gains nothing from a sum aside, which costs a matrix.
+constexpr std::int64_t least_young_blocks = 8;
+
+// What adding to a sum may take from what is added, unseen by the probes: a rounding of each entry.
+void note_loss(CentredSum& sum) {
+  if (sum.rows == 0) return;
+  double trace = 0;
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    trace += sum.scatter[static_cast<std::size_t>(i * (sum.dim + 1))];
+  }
+  sum.unseen += unit_roundoff * trace;
 }
 
 std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }
@@ -68,7 +82,7 @@ LayerAccumulator::LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool
                                    std::uint64_t seed)
     : LayerAccumulator(empty_sums(n_layers, dim), 0, normalize, seed) {}
 
-LayerAccumulator::LayerAccumulator(std::vector<GramSum> sums, std::int64_t n_rows, bool normalize,
+LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_rows, bool normalize,
                                    std::uint64_t seed)
     : dim_(sums.front().dim),
       normalize_(normalize),
@@ -113,8 +127,9 @@ LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
   const double affordable = 1 + std::max(layers, std::floor(spare_bytes / matrix));
   const bool blas_threads = wanted >= 2 * affordable;
   const double workers = blas_threads ? 1 : std::min(wanted, affordable);
-  return {static_cast<int>(workers), whole_layers, blas_threads,
-          std::min(rows_a_block(dim_, blas_threads), rows)};
+  const std::int64_t block_rows = std::min(rows_a_block(dim_, blas_threads) - 1, rows);
+  return {static_cast<int>(workers), whole_layers, blas_threads, block_rows,
+          rows >= least_young_blocks * block_rows};
 }
 
 void LayerAccumulator::prepare(const Plan& plan) {
@@ -123,6 +138,10 @@ void LayerAccumulator::prepare(const Plan& plan) {
   for (std::size_t worker = 0; worker < workers; ++worker) {
     adders_[worker].reserve(plan.block_rows, dim_);
   }
+  if (plan.young) {
+    young_.reserve(workers);
+    while (young_.size() < workers) young_.emplace_back(dim_);
+  }
   if (plan.whole_layers) return;
   beginnings_.reserve(workers);
   while (beginnings_.size() < workers - 1) beginnings_.emplace_back(dim_);
@@ -130,20 +149,36 @@ void LayerAccumulator::prepare(const Plan& plan) {
 
 // Rows `begin` to `end` of the stack, counted through all layers.
 bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                                 std::int64_t end, std::int64_t block_rows) {
+                                 std::int64_t end, const Plan& plan) {
   const std::int64_t rows = zs.front().rows;
-  RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
   while (begin < end) {
     const auto layer = static_cast<std::size_t>(begin / rows);
     const std::int64_t first = begin % rows;
     const std::int64_t last = std::min(rows, first + (end - begin));
+    const MatrixView range = zs[layer].row_range(first, last);
     // What stands before `first` is another worker's, and so is the layer's own sum.
-    GramSum& sum = first == 0 ? sums_[layer] : beginnings_[static_cast<std::size_t>(worker - 1)];
-    for (std::int64_t row = first; row < last; row += block_rows) {
-      const MatrixView block = zs[layer].row_range(row, std::min(last, row + block_rows));
-      if (!adder.add(sum, block, normalize_, probes_.data(), {})) return false;
+    CentredSum& own = sums_[layer];
+    CentredSum& sum = first > 0   ? beginnings_[static_cast<std::size_t>(worker - 1)]
+                      : plan.young ? young_[static_cast<std::size_t>(worker)]
+                                   : own;
+    if (!add_blocks(sum, range, worker, plan.block_rows)) return false;
+    if (first == 0 && plan.young) {
+      note_loss(own);
+      own.add(sum, probes_.data());
+      sum.clear();
     }
     begin += last - first;
+  }
+  return true;
+}
+
+bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int worker,
+                                  std::int64_t block_rows) {
+  RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
+  for (std::int64_t row = 0; row < rows.rows; row += block_rows) {
+    note_loss(sum);
+    const MatrixView block = rows.row_range(row, std::min(rows.rows, row + block_rows));
+    if (!adder.add(sum, block, normalize_, probes_.data())) return false;
   }
   return true;
 }
@@ -161,7 +196,7 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
                     if (begin * unit % rows != 0) {
                       layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
                     }
-                    if (!add_range(zs, worker, begin * unit, end * unit, plan.block_rows)) {
+                    if (!add_range(zs, worker, begin * unit, end * unit, plan)) {
                       finite = false;
                     }
                   });
@@ -178,7 +213,9 @@ void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of,
     for (std::size_t worker = 1; worker < layer_of.size(); ++worker) {
       const std::int64_t layer = layer_of[worker];
       if (layer < begin || layer >= end) continue;
-      sums_[static_cast<std::size_t>(layer)].add(beginnings_[worker - 1]);
+      CentredSum& sum = sums_[static_cast<std::size_t>(layer)];
+      note_loss(sum);
+      sum.add(beginnings_[worker - 1], probes_.data());
       beginnings_[worker - 1].clear();
     }
   });
@@ -224,14 +261,17 @@ void LayerAccumulator::merge(const LayerAccumulator& other) {
   require_whole();
   other.require_whole();
   require_countable(n_rows_, other.n_rows_);
-  for (std::size_t layer = 0; layer < sums_.size(); ++layer) sums_[layer].add(other.sums_[layer]);
+  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
+    note_loss(sums_[layer]);
+    sums_[layer].add(other.sums_[layer], probes_.data());
+  }
   n_rows_ += other.n_rows_;
 }
 
 void LayerAccumulator::reset() {
   const std::lock_guard lock(mutex_);
-  for (GramSum& sum : sums_) sum.clear();
-  for (GramSum& sum : beginnings_) sum.clear();
+  for (CentredSum& sum : sums_) sum.clear();
+  for (CentredSum& sum : beginnings_) sum.clear();
   n_rows_ = 0;
   torn_ = false;
 }
@@ -241,7 +281,7 @@ std::int64_t LayerAccumulator::n_rows() const {
   return n_rows_;
 }
 
-GramSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) const {
+CentredSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) const {
   if (layer < 0 || layer >= n_layers()) {
     throw std::out_of_range("layer " + std::to_string(layer) + " of " + std::to_string(n_layers()));
   }
@@ -253,8 +293,8 @@ GramSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) const 
 
 SingularValues LayerAccumulator::spectrum(std::int64_t layer, bool center,
                                           std::int64_t* n_rows) const {
-  GramSum sum = total(layer, n_rows);
-  return singular_values(std::move(sum), probes_, *n_rows, center, normalize_);
+  CentredSum sum = total(layer, n_rows);
+  return singular_values(std::move(sum), probes_, center, normalize_);
 }
 
 std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t* n_rows) const {
@@ -265,7 +305,7 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
   const auto solve = [&](int, std::int64_t begin, std::int64_t end) {
     for (auto layer = static_cast<std::size_t>(begin); layer < static_cast<std::size_t>(end);
          ++layer) {
-      values[layer] = singular_values(copy_of(sums_[layer]), probes_, n_rows_, center, normalize_);
+      values[layer] = singular_values(copy_of(sums_[layer]), probes_, center, normalize_);
     }
   };
   const int workers = solvers();

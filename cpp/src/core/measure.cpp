@@ -10,37 +10,78 @@ namespace rankme {
 
 namespace {
 
-// ||G X - Y||_F
-double residual(const GramSum& sum, const std::vector<double>& probes) {
+// ||A X - Y||_F
+template <class Sum>
+double residual(const Sum& sum, const std::vector<double>& matrix,
+                const std::vector<double>& probes) {
   const int rows = probe_count;
   const int dim = static_cast<int>(sum.dim);
   const double one = 1;
   const double minus_one = -1;
   std::vector<double> difference = sum.probe_products;
-  // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
-  const BlasCall call;
-  RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, sum.gram.data(), &dim, probes.data(), &rows,
-                      &minus_one, difference.data(), &rows);
+  {
+    // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
+    const BlasCall call;
+    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, matrix.data(), &dim, probes.data(), &rows,
+                        &minus_one, difference.data(), &rows);
+  }
+  for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= sum.probe_products_low[i];
+  return euclidean_norm(difference);
+}
+
+template <class Sum>
+GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix,
+                     const std::vector<double>& probes) {
+  Measured measured{};
+  measured.dim = sum.dim;
+  measured.depth = addition_depth(sum.blocks, sum.longest_block);
+  double squares = 0;
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    const double* row = matrix.data() + i * sum.dim;
+    for (std::int64_t j = 0; j < i; ++j) squares += 2 * row[j] * row[j];
+    squares += row[i] * row[i];
+    measured.trace += row[i];
+  }
+  measured.frobenius = std::sqrt(squares);
+  measured.residual = residual(sum, matrix, probes);
+  measured.probes_norm = euclidean_norm(probes);
+  return judge(measured);
+}
+
+// sum (z - origin) X over all rows, less n times the offset of the mean
+double mean_difference(const CentredSum& sum, const std::vector<double>& probes) {
+  const double n = static_cast<double>(sum.rows);
+  std::vector<double> difference = sum.mean_products;
+  for (std::int64_t j = 0; j < sum.dim; ++j) {
+    const auto at = static_cast<std::size_t>(j);
+    const double offset = n * (sum.offset.high[at] + sum.offset.low[at]);
+    for (int c = 0; c < probe_count; ++c) {
+      difference[static_cast<std::size_t>(c)] -=
+          offset * probes[static_cast<std::size_t>(j * probe_count + c)];
+    }
+  }
   return euclidean_norm(difference);
 }
 
 }  // namespace
 
 GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes) {
-  Measured measured{};
-  measured.dim = sum.dim;
-  measured.depth = addition_depth(sum.blocks, sum.longest_block);
-  double squares = 0;
-  for (std::int64_t i = 0; i < sum.dim; ++i) {
-    const double* row = sum.gram.data() + i * sum.dim;
-    for (std::int64_t j = 0; j < i; ++j) squares += 2 * row[j] * row[j];
-    squares += row[i] * row[i];
-    measured.trace += row[i];
-  }
-  measured.frobenius = std::sqrt(squares);
-  measured.residual = residual(sum, probes);
-  measured.probes_norm = euclidean_norm(probes);
-  return judge(measured);
+  return measure(sum, sum.gram, probes);
+}
+
+CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
+  CentredAccuracy accuracy{measure(sum, sum.scatter, probes), 0};
+  const MeasuredMean mean{static_cast<double>(sum.rows),
+                          addition_depth(sum.blocks, sum.longest_block),
+                          accuracy.scatter.trace,
+                          euclidean_norm(sum.offset.high),
+                          mean_difference(sum, probes),
+                          euclidean_norm(probes),
+                          sum.dim};
+  accuracy.mean = judge(mean);
+  accuracy.scatter.delta +=
+      sum.unseen + scatter_rounding(accuracy.scatter.trace, sum.mean_residual);
+  return accuracy;
 }
 
 }  // namespace rankme

@@ -4,9 +4,12 @@
 #include <cmath>
 
 #include "blas.hpp"
+#include "centring.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
+#include "rankme/two_sum.hpp"
 #include "rankme/widen.hpp"
 
 namespace rankme {
@@ -26,6 +29,17 @@ void syrk(const Block& block, std::vector<double>& gram) {
                       gram.data(), &n);
 }
 
+// What a block's products are off by is its own rounding alone: they were summed apart.
+void add_products(const std::vector<double>& products, std::vector<double>& high,
+                  std::vector<double>& low) {
+  for (std::size_t i = 0; i < products.size(); ++i) add_two_sum(high[i], low[i], products[i]);
+}
+
+// How many rows are converted and shifted together, while they are in the first-level cache.
+std::int64_t rows_at_a_time(std::int64_t dim) {
+  return 8 * std::max<std::int64_t>(1, (16 << 10) / (64 * dim));
+}
+
 }  // namespace
 
 std::int64_t rows_a_block(std::int64_t dim, bool blas_threads) {
@@ -38,11 +52,37 @@ std::int64_t rows_a_block(std::int64_t dim, bool blas_threads) {
   return std::min(rows, std::max<std::int64_t>(64, (4 << 20) / row_bytes));
 }
 
+SumPlan plan_sums(std::int64_t dim, std::int64_t rows) {
+  const int threads = num_threads();
+  const double work = static_cast<double>(rows) * static_cast<double>(dim * dim);
+  const double by_work = std::min<double>(work / least_work, static_cast<double>(rows));
+
+  // Memory: one matrix more than one thread would need, and what else is to spare.
+  const double matrix = 8.0 * static_cast<double>(dim * dim);
+  const double affordable = 2 + std::floor(spare_bytes / matrix);
+  const bool blas_threads = threads > affordable && by_work > affordable;
+
+  // What of it the sums of all threads leave, whether they are there yet or not: the cut of rows
+  // depends on no other update.
+  const double owned = std::min(static_cast<double>(threads), affordable);
+
+  const double workers = blas_threads ? 1 : std::min(owned, by_work);
+  return {std::max(1, static_cast<int>(workers)), blas_threads,
+          // With the row that a block is given beside its own they are what suits dsyrk.
+          std::min(rows_a_block(dim, blas_threads) - 1, rows),
+          static_cast<std::int64_t>(affordable - owned)};
+}
+
 void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim) {
-  const auto needed = static_cast<std::size_t>(block_rows * dim);
-  if (block_.size() < needed) block_ = zeros(block_rows, dim, "a row block");
-  block_sums_.resize(static_cast<std::size_t>(dim));
-  probe_scratch_.resize(static_cast<std::size_t>(block_rows * probe_count));
+  // One row more than that of the data: see CentredSum::move_mean.
+  const auto needed = static_cast<std::size_t>((block_rows + 1) * dim);
+  if (block_.size() < needed) block_ = zeros(block_rows + 1, dim, "a row block");
+  probe_scratch_.resize(static_cast<std::size_t>((block_rows + 1) * probe_count));
+  products_.resize(static_cast<std::size_t>(dim * probe_count));
+  for (auto* vector :
+       {&block_sums_, &first_, &mean_, &moved_, &from_origin_.high, &from_origin_.low}) {
+    vector->resize(static_cast<std::size_t>(dim));
+  }
 }
 
 bool RowAdder::add(GramSum& sum, const MatrixView& rows, bool normalize, const double* probes,
@@ -66,11 +106,99 @@ bool RowAdder::add(GramSum& sum, const MatrixView& rows, bool normalize, const d
   sum_columns(block, block_sums_.data());
   for (std::size_t j = 0; j < block_sums_.size(); ++j) sum.column_sums[j] += block_sums_[j];
   if (probes != nullptr) {
-    add_probe_products(block, probes, probe_scratch_.data(), sum.probe_products.data());
+    std::fill(products_.begin(), products_.end(), 0.0);
+    add_probe_products(block, probes, probe_scratch_.data(), products_.data());
+    add_products(products_, sum.probe_products, sum.probe_products_low);
   }
   syrk(block, sum.gram);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, block.rows);
+  return true;
+}
+
+BlockFacts RowAdder::load_rows(const Block& block, const MatrixView& rows, bool normalize,
+                               int exponent) {
+  BlockFacts facts{0, true};
+  const std::int64_t step = rows_at_a_time(block.cols);
+  std::fill(mean_.begin(), mean_.end(), 0.0);
+  for (std::int64_t row = 0; row < rows.rows; row += step) {
+    const std::int64_t end = std::min(rows.rows, row + step);
+    const Block part{block.data + row * block.cols, end - row, block.cols, Layout::row_major};
+    const BlockFacts found = widen(rows.row_range(row, end), part.layout, part.data);
+    facts = {std::max(facts.largest, found.largest), facts.finite && found.finite};
+    if (normalize) normalize_rows(part);
+    if (exponent != 0) scale_all(part, std::ldexp(1.0, -exponent));
+    if (row == 0) std::copy(part.data, part.data + block.cols, first_.begin());
+    shift_rows(part, first_.data(), mean_.data());
+  }
+  for (double& mean : mean_) mean /= static_cast<double>(rows.rows);
+  return facts;
+}
+
+BlockFacts RowAdder::load_columns(const Block& block, const MatrixView& rows, bool normalize,
+                                  int exponent) {
+  const BlockFacts facts = widen(rows, block.layout, block.data, block.rows);
+  for (std::int64_t j = 0; j < block.cols; ++j) block.data[j * block.rows + rows.rows] = 0;
+  if (normalize) normalize_rows(block);
+  if (exponent != 0) scale_all(block, std::ldexp(1.0, -exponent));
+  centre_columns(block, rows.rows, first_.data(), mean_.data());
+  return facts;
+}
+
+BlockFacts RowAdder::load(const Block& block, const MatrixView& rows, bool normalize,
+                          int exponent) {
+  BlockFacts facts = block.layout == Layout::row_major
+                         ? load_rows(block, rows, normalize, exponent)
+                         : load_columns(block, rows, normalize, exponent);
+  if (normalize && facts.largest > 0) facts.largest = 1;  // no entry of a unit vector is larger
+  return facts;
+}
+
+void RowAdder::add_probe_products_to(CentredSum& sum, const Block& block, const double* probes) {
+  add_products(products_, sum.probe_products, sum.probe_products_low);
+  // 1^T (B X) of the centred rows B is what their mean is off by; with that mean itself, it is what
+  // the sum of all rows has to agree with.
+  const auto rows = static_cast<double>(block.rows - 1);
+  for (int c = 0; c < probe_count; ++c) {
+    double residual = 0;
+    for (std::int64_t i = 0; i + 1 < block.rows; ++i) {
+      residual += probe_scratch_[static_cast<std::size_t>(i * probe_count + c)];
+    }
+    double along = 0;
+    for (std::int64_t j = 0; j < block.cols; ++j) {
+      const auto at = static_cast<std::size_t>(j);
+      along += (from_origin_.high[at] + from_origin_.low[at]) * probes[j * probe_count + c];
+    }
+    sum.mean_residual += residual * residual / (probe_count * rows);
+    sum.mean_products[static_cast<std::size_t>(c)] += residual + rows * along;
+  }
+}
+
+bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, const double* probes) {
+  const Block block{block_.data(), rows.rows + 1, rows.cols, natural_layout(rows)};
+  BlockFacts facts = load(block, rows, normalize, sum.exponent);
+  if (!facts.finite) return false;
+  if (sum.fit_scale(facts.largest)) facts = load(block, rows, normalize, sum.exponent);
+
+  if (sum.rows == 0) sum.origin = first_;
+  for (std::size_t j = 0; j < mean_.size(); ++j) {
+    double& low = from_origin_.low[j];
+    from_origin_.high[j] = two_difference(first_[j], sum.origin[j], &low);
+    add_two_sum(from_origin_.high[j], low, mean_[j]);
+  }
+  if (!sum.move_mean(rows.rows, from_origin_, moved_.data())) {
+    std::fill(moved_.begin(), moved_.end(), 0.0);
+  }
+  const bool rows_first = block.layout == Layout::row_major;
+  double* last = block.data + (rows_first ? rows.rows * block.cols : rows.rows);
+  for (std::size_t j = 0; j < moved_.size(); ++j) {
+    last[static_cast<std::int64_t>(j) * (rows_first ? 1 : block.rows)] = moved_[j];
+  }
+  centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data());
+  if (probes != nullptr) add_probe_products_to(sum, block, probes);
+  syrk(block, sum.scatter);
+  sum.blocks += 1;
+  sum.longest_block = std::max(sum.longest_block, rows.rows);
   return true;
 }
 

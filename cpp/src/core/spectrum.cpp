@@ -1,5 +1,7 @@
 #include "rankme/spectrum.hpp"
 
+#include <cmath>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -9,6 +11,8 @@
 #include "rankme/eigen.hpp"
 #include "rankme/ledger.hpp"
 #include "rankme/measure.hpp"
+#include "rankme/one_shot.hpp"
+#include "rankme/probe.hpp"
 #include "rankme/widen.hpp"
 
 namespace rankme {
@@ -16,18 +20,6 @@ namespace rankme {
 namespace {
 
 // ---- centring ----------------------------------------------------------------------------------
-
-// G <- G - s s^T / N: the Gram matrix of the rows less their mean.
-void center_columns(GramSum& sum, std::int64_t n_rows) {
-  const double n = static_cast<double>(n_rows);
-  for (std::int64_t i = 0; i < sum.dim; ++i) {
-    double* row = sum.gram.data() + i * sum.dim;
-    const double mean = sum.column_sums[static_cast<std::size_t>(i)] / n;
-    for (std::int64_t j = 0; j <= i; ++j) {
-      row[j] -= mean * sum.column_sums[static_cast<std::size_t>(j)];
-    }
-  }
-}
 
 // G <- H G H with H = I - 1 1^T / N, where G = Z Z^T is the N x N Gram matrix of the rows: the
 // same centring seen from the other side, which needs no column sums.
@@ -57,12 +49,13 @@ void center_both_sides(GramSum& sum) {
 // ---- from a factor to singular values ----------------------------------------------------------
 
 // Moves their rows and columns together, in place.
-void keep_dimensions(GramSum& sum, const std::vector<std::int64_t>& kept) {
+void keep_dimensions(std::vector<double>& matrix, std::int64_t dim,
+                     const std::vector<std::int64_t>& kept) {
   const auto order = static_cast<std::int64_t>(kept.size());
-  if (order == sum.dim) return;
+  if (order == dim) return;
   for (std::int64_t i = 0; i < order; ++i) {
-    const double* from = sum.gram.data() + kept[static_cast<std::size_t>(i)] * sum.dim;
-    double* to = sum.gram.data() + i * order;
+    const double* from = matrix.data() + kept[static_cast<std::size_t>(i)] * dim;
+    double* to = matrix.data() + i * order;
     for (std::int64_t j = 0; j <= i; ++j) to[j] = from[kept[static_cast<std::size_t>(j)]];
   }
 }
@@ -72,25 +65,31 @@ SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                          const GramAccuracy& accuracy, bool center) {
   const std::vector<double> ascending =
       order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy,
+                          center ? subtraction_error(accuracy) : 0);
 }
 
-// The same of a Gram matrix of columns, centred on the way where that is asked for.
-SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& extent,
-                            GramAccuracy accuracy, bool center) {
-  // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
-  // zero.
-  const std::vector<std::int64_t> live =
-      live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
-  if (center) {
-    const double depth = addition_depth(sum.blocks, sum.longest_block);
-    accuracy.delta +=
-        column_centering_error(depth, sum.column_sums, accuracy, static_cast<double>(n_rows));
-    center_columns(sum, n_rows);
+// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
+// the rest in its rounding.
+constexpr double dominating_mean = 4;
+
+// The values of the rows as they are, from those of the rows less their mean: the mean is one more
+// direction, along which they have moved together.
+SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, const Extent& extent,
+                                CentredAccuracy accuracy, double absolute) {
+  const double n = static_cast<double>(sum.rows);
+  absolute += accuracy.mean + 3 * unit_roundoff * std::sqrt(n) * t.along;
+  if (n * t.along * t.along <= dominating_mean * accuracy.scatter.trace) {
+    Tridiagonal with_mean = t;
+    with_mean.diagonal.front() += n * t.along * t.along;
+    return from_eigenvalues(eigenvalues(std::move(with_mean)), sum.exponent, extent,
+                            accuracy.scatter, absolute);
   }
-  keep_dimensions(sum, live);
-  const auto order = static_cast<std::int64_t>(live.size());
-  return from_gram(std::move(sum), order, extent, accuracy, center);
+  double perturbation = 0;
+  const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
+  accuracy.scatter.delta += perturbation;
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy.scatter, absolute,
+                          accuracy.scatter.frobenius);
 }
 
 SingularValues from_factor(QrFactor factor, const Extent& extent, double error, bool center) {
@@ -116,25 +115,30 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const bool wide = z.rows < z.cols;
   const std::vector<UnitScale> scales =
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
-  const bool shift = center && mean_dominates(sample_of(z), normalize);
-  const std::vector<double> origin =
-      shift && !wide ? first_row(z, normalize) : std::vector<double>{};
+  if (!wide) {
+    GramAccumulator accumulator(z.cols, normalize, 0);
+    if (!accumulator.consume(z)) throw_first_nonfinite(z);
+    const std::vector<double> probes = accumulator.probes();
+    return singular_values(std::move(accumulator).take(), probes, center, normalize);
+  }
   Preparation preparation;
   if (!scales.empty()) preparation.column_scales = scales.data();
-  if (!origin.empty()) preparation.subtract_row = origin.data();
-  preparation.subtract_first_column = shift && wide;
-  GramAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize, 0);
-  if (!accumulator.consume(wide ? z.transposed() : z, preparation)) throw_first_nonfinite(z);
-  const std::vector<double> probes = accumulator.probes();
-  GramSum sum = std::move(accumulator).take();
+  preparation.subtract_first_column = center && mean_dominates(sample_of(z), normalize);
+  const std::vector<double> probes = gaussian_probes(z.rows, 0);
+  std::optional<GramSum> found = gram_sum(z.transposed(), probes, preparation);
+  if (!found) throw_first_nonfinite(z);
+  GramSum sum = std::move(*found);
   GramAccuracy accuracy = measure_accuracy(sum, probes);
-  if (center && wide) {
+  if (center) {
     // Rows of Z: the mean is taken over all of them, those of zeros as well.
     accuracy.delta += two_sided_centering_error(sum.dim, accuracy);
     center_both_sides(sum);
     return from_gram(std::move(sum), z.rows, extent, accuracy, center);
   }
-  return from_columns(std::move(sum), z.rows, extent, accuracy, center);
+  const std::vector<std::int64_t> live =
+      live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
+  keep_dimensions(sum.gram, sum.dim, live);
+  return from_gram(std::move(sum), static_cast<std::int64_t>(live.size()), extent, accuracy, false);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
@@ -157,17 +161,30 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
 
 SingularValues singular_values(const GramAccumulator& accumulator, bool center,
                                std::int64_t* n_rows) {
-  GramSum sum = accumulator.total(n_rows);
-  return singular_values(std::move(sum), accumulator.probes(), *n_rows, center,
-                         accumulator.normalize());
+  CentredSum sum = accumulator.total(n_rows);
+  return singular_values(std::move(sum), accumulator.probes(), center, accumulator.normalize());
 }
 
-SingularValues singular_values(GramSum sum, const std::vector<double>& probes, std::int64_t n_rows,
-                               bool center, bool normalize) {
-  require_rows(n_rows);
-  const GramAccuracy accuracy = measure_accuracy(sum, probes);
-  const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
-  return from_columns(std::move(sum), n_rows, extent, accuracy, center);
+SingularValues singular_values(CentredSum sum, const std::vector<double>& probes, bool center,
+                               bool normalize) {
+  require_rows(sum.rows);
+  const CentredAccuracy accuracy = measure_accuracy(sum, probes);
+  const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
+  std::vector<double> mean(static_cast<std::size_t>(sum.dim));
+  if (!center) {
+    for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
+  }
+  const std::vector<std::int64_t> live =
+      live_dimensions(sum.scatter.data(), sum.dim + 1, mean.data(), sum.dim);
+  keep_dimensions(sum.scatter, sum.dim, live);
+  for (std::size_t i = 0; i < live.size(); ++i) mean[i] = mean[static_cast<std::size_t>(live[i])];
+  mean.resize(live.size());
+  const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
+  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
+  const Tridiagonal t = tridiagonal(sum.scatter.data(), static_cast<std::int64_t>(live.size()),
+                                    std::move(mean));
+  if (!center) return from_tridiagonal(t, sum, extent, accuracy, absolute);
+  return from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,

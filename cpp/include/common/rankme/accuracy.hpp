@@ -36,6 +36,39 @@ struct Measured {
 // 1 - 1e-6 where |f| is more than 9 times the right side.
 GramAccuracy judge(const Measured& measured);
 
+// What is known of a scatter matrix and of the mean beside it.
+struct CentredAccuracy {
+  GramAccuracy scatter;
+  // Bounds sqrt(n) times the norm of the mean's error, which is how far it moves a singular value
+  // of the rows; with the same probability.
+  double mean;
+};
+
+// What was measured of the mean of n rows with the probes X: `difference` is
+// ||sum (z - origin) X - n offset X||.
+struct MeasuredMean {
+  double n_rows;
+  double depth;
+  double trace;   // of the scatter
+  double offset;  // ||mean - origin||
+  double difference;
+  double probes_norm;
+  std::int64_t dim;
+};
+
+// Throws IntegrityError where the difference is more than twice what rounding can explain:
+//
+//   (2 dim + 2 depth + 8) u sqrt(n (trace + n ||offset||^2)) ||X||_F,
+//
+// the root being at most sum ||z - origin|| (Cauchy and Schwarz).
+double judge(const MeasuredMean& measured);
+
+// What the rounding of block means does to the scatter. With delta the distance of a block's mean
+// from the running one and e its error, the scatter is off by 2 sum n' |delta| |e| at most, where
+// sum n' |delta|^2 <= trace and sum n' |e|^2 is what the probes have seen; and by a few roundings
+// of the distances themselves.
+double scatter_rounding(double trace, double mean_residual);
+
 // blocks + rows of the longest block.
 double addition_depth(std::int64_t blocks, std::int64_t longest_block);
 
@@ -44,9 +77,17 @@ double euclidean_norm(std::span<const double> x);
 
 // What centring adds to delta. Of columns, by column sums: their own rounding and that of the
 // rank-one term. Of rows and columns, by their means: the same, seen from the other side.
-double column_centering_error(double depth, std::span<const double> column_sums,
-                              const GramAccuracy& accuracy, double n_rows);
+double column_centering_error(double depth, std::span<const double> column_sums, double trace,
+                              double n_rows);
 double two_sided_centering_error(std::int64_t dim, const GramAccuracy& accuracy);
+
+// What the subtraction of one vector from every row moves a singular value by: both it and the
+// result round, and the norm of all that is left is the root of the trace.
+double subtraction_error(const GramAccuracy& accuracy);
+
+// The same of blocks that are centred in two steps: the first row of a block may be as far from the
+// others as the trace allows, and as often as the block has rows.
+double block_centring_error(const GramAccuracy& accuracy, std::int64_t longest_block);
 
 // Backward error of the eigenvalue solver, relative to the largest eigenvalue.
 double solver_error(std::int64_t order);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace rankme {
@@ -17,8 +18,9 @@ struct GramSum {
   int exponent = 0;
   std::vector<double> gram;  // (dim, dim) row-major, lower triangle; the upper one is not defined
   std::vector<double> column_sums;  // (dim,)
-  // Z^T (Z X) for the probes X of probe.hpp, (dim, 8) row-major, on the scale of gram.
-  std::vector<double> probe_products;
+  // Z^T (Z X) for the probes X of probe.hpp, (dim, 8) row-major, on the scale of gram, in two parts
+  // (two_sum.hpp): what the matrix loses where a little is added to a lot, they keep.
+  std::vector<double> probe_products, probe_products_low;
   // What bounds the rounding: how many blocks were added, and the rows of the longest.
   std::int64_t blocks = 0;
   std::int64_t longest_block = 0;
@@ -43,5 +45,8 @@ private:
 // The exponent that a sum with this one should have before rows are added whose largest magnitude
 // is given. is_zero: nothing but zeros is in it.
 int fitted_exponent(double largest, int exponent, bool is_zero);
+
+// What a matrix of this order is for, as errors of memory name it.
+std::string gram_purpose(std::int64_t dim);
 
 }  // namespace rankme

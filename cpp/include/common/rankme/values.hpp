@@ -41,9 +41,13 @@ std::vector<std::int64_t> live_dimensions(const double* diagonal, std::int64_t s
 
 // From the ascending eigenvalues of a Gram matrix on the scale 2^exponent; perhaps none. Every one
 // lies within delta of the exact one (Weyl 1912), and within the solver's own error of the one that
-// it should have found. Throws IntegrityError where one is too far below zero to be rounding.
+// it should have found. absolute: what every singular value is off by beside that, as from a vector
+// that was subtracted from all rows (subtraction_error). solver_scale: the norm of the matrix that
+// the solver saw, if that is not the largest eigenvalue. Throws IntegrityError where one is too far
+// below zero to be rounding.
 SingularValues from_eigenvalues(std::span<const double> ascending, int exponent,
-                                const Extent& extent, const GramAccuracy& accuracy, bool center);
+                                const Extent& extent, const GramAccuracy& accuracy, double absolute,
+                                double solver_scale = 0);
 
 // From the descending singular values of a triangular factor, each off by `error` at most.
 SingularValues from_factor_values(std::span<const double> descending, const Extent& extent,

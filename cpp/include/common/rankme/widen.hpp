@@ -21,8 +21,9 @@ struct BlockFacts {
 };
 
 // Writes z into out (z.rows * z.cols doubles) in the given layout: entry (i, j) lands at
-// out[i * cols + j] or out[j * rows + i]. Every supported dtype is a subset of float64.
-BlockFacts widen(const MatrixView& z, Layout layout, double* out);
+// out[i * cols + j] or out[j * rows + i]. Every supported dtype is a subset of float64. step: from
+// one line of out, a row or a column, to the next, where that is not the line's length.
+BlockFacts widen(const MatrixView& z, Layout layout, double* out, std::int64_t step = 0);
 
 // Looks at all of z. Throws NonFiniteError for the first entry, in row order, that is NaN or
 // infinite. Returns max |entry|.

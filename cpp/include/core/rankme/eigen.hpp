@@ -17,4 +17,26 @@ constexpr std::int64_t most_single_threaded_order = 1024;
 // Throws LapackError where the routine reports a failure.
 std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n);
 
+// A symmetric matrix brought to tridiagonal form by an orthogonal matrix that turns a given vector
+// onto the first axis.
+struct Tridiagonal {
+  std::vector<double> diagonal;      // (n,)
+  std::vector<double> off_diagonal;  // (n - 1,)
+  double along;                      // the vector's norm
+};
+
+// matrix as above; it is destroyed. vector: (n,). LAPACK dsytrd, or dsytrd_2stage where the matrix
+// is large and BLAS has one thread.
+Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vector);
+
+// The eigenvalues in ascending order; LAPACK dsterf.
+std::vector<double> eigenvalues(Tridiagonal t);
+
+// Those of T + weight * along^2 e1 e1^T, each with an error that is relative to T and not to what is
+// added, which may be much larger; `perturbation` gets how far T was moved for it. T = U U^T with U
+// upper bidiagonal, from the last row up: only the first entry of U knows of what is added, and
+// dqds (Fernando and Parlett 1994; LAPACK dlasq1) finds all singular values of U to full relative
+// accuracy. A pivot that rounding has made too small is raised.
+std::vector<double> bordered_eigenvalues(const Tridiagonal& t, double weight, double* perturbation);
+
 }  // namespace rankme

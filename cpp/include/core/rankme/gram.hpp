@@ -1,4 +1,5 @@
-// The streaming Gram matrix Z^T Z in float64: rows come in blocks and are never kept.
+// The streaming scatter matrix in float64, with the mean beside it: what Z^T Z holds, and what
+// centred rows need. Rows come in blocks and are never kept.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "rankme/gram_sum.hpp"
+#include "rankme/centred_sum.hpp"
 #include "rankme/ledger.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/row_adder.hpp"
@@ -19,8 +20,7 @@ public:
   // in; a row of zeros stays. seed: of the probes. probed: false leaves them out, which is there to
   // measure what they cost; such a sum has no spectrum.
   GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed = true);
-  GramAccumulator(GramSum sum, std::int64_t n_rows, bool normalize, std::uint64_t seed,
-                  ShardRows shards = {});
+  GramAccumulator(CentredSum sum, bool normalize, std::uint64_t seed, ShardRows shards = {});
   GramAccumulator(const GramAccumulator&) = delete;
   GramAccumulator& operator=(const GramAccumulator&) = delete;
 
@@ -30,7 +30,7 @@ public:
 
   // Adds the rows of z in a single pass that checks each as it goes by. False where an entry was
   // not finite: the sum is then torn and must be thrown away. For one-shot calls.
-  [[nodiscard]] bool consume(const MatrixView& z, const Preparation& preparation);
+  [[nodiscard]] bool consume(const MatrixView& z);
 
   // A shard that both hold is a DuplicateShardError, and nothing has changed.
   void merge(const GramAccumulator& other);
@@ -44,22 +44,16 @@ public:
   ShardRows shards() const;
   // The sum of all rows so far; their number and where they came from, read at the same instant,
   // go to *n_rows and *shards.
-  GramSum total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
+  CentredSum total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
   // The same without a copy, at the end of a one-shot call: ends the accumulator.
-  GramSum take() &&;
+  CentredSum take() &&;
 
 private:
-  struct Plan {
-    int workers;              // ranges of rows, each with a sum of its own
-    bool blas_threads;        // one range, and BLAS splits the matrix
-    std::int64_t block_rows;  // rows a dsyrk
-    std::int64_t most_asides;
-  };
-
-  Plan plan(std::int64_t rows) const;
-  void prepare(const Plan& plan, std::size_t asides);
-  bool accumulate(const MatrixView& z, const Plan& plan, const Preparation& preparation);
-  bool add_aside(const MatrixView& z, const Plan& plan, const std::vector<std::int64_t>& ends);
+  void prepare(const SumPlan& plan, std::size_t asides);
+  bool accumulate(const MatrixView& z, const SumPlan& plan);
+  bool add_aside(const MatrixView& z, const SumPlan& plan, const std::vector<std::int64_t>& ends);
+  void settle(int workers);
+  const double* probes_if_any() const { return probed_ ? probes_.data() : nullptr; }
   Terms terms() const { return {dim_, normalize_, seed_}; }
   void require_whole() const;
 
@@ -70,10 +64,12 @@ private:
   std::vector<double> probes_;
   Ledger ledger_;
   bool torn_ = false;
-  // A worker's own: a sum and room to work in, so that threads meet only at the end.
-  std::vector<GramSum> sums_;
+  // Two levels, so that what has come in does not swallow what comes next: each worker has a young
+  // sum, and the old one takes them in when they have grown. Threads meet only then.
+  mutable CentredSum old_;
+  mutable std::vector<CentredSum> young_;
   std::vector<RowAdder> adders_;
-  std::vector<GramSum> asides_;  // see add_aside
+  std::vector<CentredSum> asides_;  // see add_aside
   mutable std::mutex mutex_;
 };
 

@@ -6,7 +6,7 @@
 #include <shared_mutex>
 #include <vector>
 
-#include "rankme/gram_sum.hpp"
+#include "rankme/centred_sum.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/row_adder.hpp"
 #include "rankme/spectrum.hpp"
@@ -18,7 +18,7 @@ public:
   // As GramAccumulator; the probes are the same for all layers.
   LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool normalize, std::uint64_t seed);
   // Of sums of one dim, at least one of them, each of n_rows rows.
-  LayerAccumulator(std::vector<GramSum> sums, std::int64_t n_rows, bool normalize,
+  LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_rows, bool normalize,
                    std::uint64_t seed);
   LayerAccumulator(const LayerAccumulator&) = delete;
   LayerAccumulator& operator=(const LayerAccumulator&) = delete;
@@ -38,14 +38,14 @@ public:
   std::int64_t n_rows() const;
 
   // A copy of one layer's sum; the number of rows, read at the same instant, goes to *n_rows.
-  GramSum total(std::int64_t layer, std::int64_t* n_rows) const;
+  CentredSum total(std::int64_t layer, std::int64_t* n_rows) const;
   // Calls visit(sum) for the layers in turn, none of which changes meanwhile.
   template <class Visit>
   void for_each(std::int64_t* n_rows, Visit visit) const {
     const std::shared_lock lock(mutex_);
     require_whole();
     *n_rows = n_rows_;
-    for (const GramSum& sum : sums_) visit(sum);
+    for (const CentredSum& sum : sums_) visit(sum);
   }
 
   // Of one layer, and of all of them at one instant: updates wait until it is done.
@@ -58,6 +58,7 @@ private:
     bool whole_layers;        // no range ends inside a layer
     bool blas_threads;        // one range, and BLAS splits the matrix
     std::int64_t block_rows;  // rows a dsyrk
+    bool young;               // the rows of a layer are summed aside first
   };
 
   std::int64_t rows_of(const std::vector<MatrixView>& zs) const;
@@ -65,7 +66,8 @@ private:
   void prepare(const Plan& plan);
   bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
   bool add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                 std::int64_t end, std::int64_t block_rows);
+                 std::int64_t end, const Plan& plan);
+  bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows);
   void add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan);
   int solvers() const;
   void require_whole() const;
@@ -77,10 +79,11 @@ private:
   std::vector<double> probes_;
   std::int64_t n_rows_ = 0;
   bool torn_ = false;
-  std::vector<GramSum> sums_;
+  std::vector<CentredSum> sums_;
   // A worker's own: room to work in, and a sum for the layer in the middle of which it begins.
   std::vector<RowAdder> adders_;
-  std::vector<GramSum> beginnings_;
+  std::vector<CentredSum> beginnings_;
+  std::vector<CentredSum> young_;  // a worker's, for the layer at hand
   mutable std::shared_mutex mutex_;
 };
 

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "rankme/accuracy.hpp"
+#include "rankme/centred_sum.hpp"
 #include "rankme/gram_sum.hpp"
 
 namespace rankme {
 
 // Measures the sum against its probes, with BLAS, and judges it.
 GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes);
+CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes);
 
 }  // namespace rankme

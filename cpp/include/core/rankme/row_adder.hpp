@@ -1,11 +1,12 @@
-// How rows enter a GramSum, for every accumulator that keeps some: a cache-sized block at a time,
-// converted, prepared, and added with its column sums and probe products.
+// How rows enter a sum: a cache-sized block at a time, converted, prepared, and added with its probe
+// products.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "rankme/block.hpp"
+#include "rankme/centred_sum.hpp"
 #include "rankme/gram_sum.hpp"
 #include "rankme/matrix_view.hpp"
 
@@ -24,6 +25,15 @@ struct Preparation {
 // Rows a dsyrk that suit the second-level cache, or BLAS's own threads where those share a block.
 std::int64_t rows_a_block(std::int64_t dim, bool blas_threads);
 
+// How rows are shared out for sums of one dim.
+struct SumPlan {
+  int workers;               // ranges of rows, each with a sum of its own
+  bool blas_threads;         // one range, and BLAS splits the matrix
+  std::int64_t block_rows;   // rows a dsyrk
+  std::int64_t most_asides;  // further sums that memory allows
+};
+SumPlan plan_sums(std::int64_t dim, std::int64_t rows);
+
 // One thread's room to work in; it serves any number of sums of one dim, in turn.
 class RowAdder {
 public:
@@ -34,11 +44,24 @@ public:
   // finite; the sum is then as it was.
   [[nodiscard]] bool add(GramSum& sum, const MatrixView& rows, bool normalize, const double* probes,
                          const Preparation& preparation);
+  // The same; the first row of an empty sum becomes its origin.
+  [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
+                         const double* probes);
 
 private:
+  BlockFacts load(const Block& block, const MatrixView& rows, bool normalize, int exponent);
+  BlockFacts load_rows(const Block& block, const MatrixView& rows, bool normalize, int exponent);
+  BlockFacts load_columns(const Block& block, const MatrixView& rows, bool normalize, int exponent);
+  void add_probe_products_to(CentredSum& sum, const Block& block, const double* probes);
+
   std::vector<double> block_;
   std::vector<double> block_sums_;
   std::vector<double> probe_scratch_;
+  std::vector<double> products_;  // of one block
+  // Of a centred block: its first row, the mean of the rows less that row, and what the scatter
+  // needs for the move of the mean.
+  std::vector<double> first_, mean_, moved_;
+  Offset from_origin_;
 };
 
 }  // namespace rankme

@@ -1,0 +1,76 @@
+// A scatter matrix about the mean as a value: what accumulators add up, merge, save and turn into a
+// spectrum, centred or not.
+//
+// Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
+// variances", COMPSTAT 1982): with n rows of mean m and scatter S, and n' of mean m' and scatter S',
+//
+//   scatter = S + S' + n n' / (n + n') (m' - m)(m' - m)^T,   mean = m + n' / (n + n') (m' - m).
+//
+// The mean is kept as one of the rows, the origin, which is exact, plus an offset, so that a mean
+// that is much longer than the spread around it costs nothing.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "rankme/gram_sum.hpp"
+
+namespace rankme {
+
+// The mean of some rows less an origin, in two parts.
+struct Offset {
+  std::vector<double> high, low;
+};
+
+struct CentredSum {
+  // Throws OutOfMemory where dim x dim doubles cannot be had.
+  explicit CentredSum(std::int64_t dim);
+
+  std::int64_t dim;
+  int exponent = 0;       // everything here is of Z * 2^-exponent, as in a GramSum
+  std::int64_t rows = 0;  // n
+  std::vector<double> scatter;  // (dim, dim) row-major, lower triangle; the upper one is not defined
+  std::vector<double> origin;   // (dim,)
+  Offset offset;                // (dim,) the mean less the origin
+  // scatter X for the probes X of probe.hpp, (dim, 8) row-major, in two parts.
+  std::vector<double> probe_products, probe_products_low;
+  std::vector<double> mean_products;  // (8,) sum (z - origin) X over all rows z
+  // What the probes have seen of the rounding of block means: an estimate of sum n' |error|^2 over
+  // the blocks of n' rows.
+  double mean_residual = 0;
+  // A bound of the Frobenius norm of what the scatter is off by that no probe has seen: from sums
+  // that were not centred, and from adding a little to a lot.
+  double unseen = 0;
+  std::int64_t blocks = 0;  // as in a GramSum
+  std::int64_t longest_block = 0;
+
+  bool is_zero() const;
+  void clear();
+  // Makes room for rows whose largest magnitude is given, before their squares are added. True
+  // where the scale has changed.
+  bool fit_scale(double largest);
+  double mean(std::int64_t j) const;  // on the scale of the sum
+
+  // Takes `more` rows whose mean less the origin is given into n and the mean. Writes
+  // sqrt(n n' / (n + n')) (m' - m), whose outer product the scatter still lacks, to row (dim,);
+  // false where that is zero.
+  bool move_mean(std::int64_t more, const Offset& their_mean, double* row);
+
+  // probes: (dim, 8), or none. workers: threads that share the matrix.
+  void add(const CentredSum& other, const double* probes, int workers = 1);
+
+  // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
+  // `unseen` says how much at most.
+  GramSum uncentred(const double* probes) const;
+  static CentredSum from_uncentred(GramSum sum, std::int64_t n_rows, const double* probes);
+
+  std::vector<double> packed() const;
+  void unpack(const double* packed);
+
+private:
+  void rescale(int new_exponent);
+  void add_products(const CentredSum& other, const double* row, const double* shift,
+                    const double* probes, int exponent_shift);
+};
+
+}  // namespace rankme

@@ -1,0 +1,230 @@
+#include "rankme/centred_sum.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "rankme/accuracy.hpp"
+#include "rankme/memory.hpp"
+#include "rankme/parallel.hpp"
+#include "rankme/probe.hpp"
+#include "rankme/triangle.hpp"
+#include "rankme/two_sum.hpp"
+
+namespace rankme {
+
+namespace {
+
+void scale(std::vector<double>& x, int exponent) {
+  for (double& value : x) value = std::ldexp(value, exponent);
+}
+
+// out[c] = sum_j row[j] probes[j, c]
+void project(const double* row, const double* probes, std::int64_t dim, double* out) {
+  std::fill(out, out + probe_count, 0.0);
+  for (std::int64_t j = 0; j < dim; ++j) {
+    for (int c = 0; c < probe_count; ++c) out[c] += row[j] * probes[j * probe_count + c];
+  }
+}
+
+}  // namespace
+
+CentredSum::CentredSum(std::int64_t dim_)
+    : dim(valid_dim(dim_)),
+      scatter(zeros(dim_, dim_, gram_purpose(dim_))),
+      origin(static_cast<std::size_t>(dim_)),
+      offset{std::vector<double>(static_cast<std::size_t>(dim_)),
+             std::vector<double>(static_cast<std::size_t>(dim_))},
+      probe_products(static_cast<std::size_t>(dim_ * probe_count)),
+      probe_products_low(static_cast<std::size_t>(dim_ * probe_count)),
+      mean_products(probe_count) {}
+
+bool CentredSum::is_zero() const {
+  for (std::int64_t i = 0; i < dim; ++i) {
+    const auto j = static_cast<std::size_t>(i);
+    if (scatter[static_cast<std::size_t>(i * dim + i)] != 0 || origin[j] != 0 ||
+        offset.high[j] != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void CentredSum::clear() {
+  exponent = 0;
+  rows = blocks = longest_block = 0;
+  unseen = mean_residual = 0;
+  for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
+                                      &probe_products_low, &mean_products}) {
+    std::fill(values->begin(), values->end(), 0.0);
+  }
+}
+
+void CentredSum::rescale(int new_exponent) {
+  const int shift = exponent - new_exponent;
+  for (auto* values : {&origin, &offset.high, &offset.low, &mean_products}) scale(*values, shift);
+  for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
+  unseen = std::ldexp(unseen, 2 * shift);
+  mean_residual = std::ldexp(mean_residual, 2 * shift);
+  exponent = new_exponent;
+}
+
+bool CentredSum::fit_scale(double largest) {
+  if (largest == 0) return false;
+  int fitted = fitted_exponent(largest, exponent, false);
+  if (fitted == exponent && is_zero()) fitted = fitted_exponent(largest, exponent, true);
+  if (fitted == exponent) return false;
+  rescale(fitted);
+  return true;
+}
+
+double CentredSum::mean(std::int64_t j) const {
+  const auto i = static_cast<std::size_t>(j);
+  return origin[i] + (offset.high[i] + offset.low[i]);
+}
+
+bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* row) {
+  const double n = static_cast<double>(rows);
+  const double m = static_cast<double>(more);
+  rows += more;
+  if (n == 0) {
+    offset = their_mean;
+    return false;
+  }
+  const double weight = m / (n + m);
+  const double root = std::sqrt(n * weight);
+  bool moved = false;
+  for (std::size_t j = 0; j < offset.high.size(); ++j) {
+    double error = 0;
+    const double high = two_difference(their_mean.high[j], offset.high[j], &error);
+    const double difference = high + (error + (their_mean.low[j] - offset.low[j]));
+    row[j] = root * difference;
+    moved = moved || difference != 0;
+    add_two_sum(offset.high[j], offset.low[j], weight * difference);
+  }
+  return moved;
+}
+
+void CentredSum::add_products(const CentredSum& other, const double* row, const double* shift,
+                              const double* probes, int exponent_shift) {
+  double along[probe_count];
+  project(row, probes, dim, along);
+  for (std::int64_t j = 0; j < dim; ++j) {
+    for (int c = 0; c < probe_count; ++c) {
+      const auto at = static_cast<std::size_t>(j * probe_count + c);
+      double& high = probe_products[at];
+      double& low = probe_products_low[at];
+      add_two_sum(high, low, std::ldexp(other.probe_products[at], 2 * exponent_shift));
+      low += std::ldexp(other.probe_products_low[at], 2 * exponent_shift);
+      add_two_sum(high, low, row[j] * along[c]);
+    }
+  }
+  project(shift, probes, dim, along);
+  for (std::size_t c = 0; c < mean_products.size(); ++c) {
+    mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift) +
+                        static_cast<double>(other.rows) * along[c];
+  }
+}
+
+void CentredSum::add(const CentredSum& other, const double* probes, int workers) {
+  if (other.rows == 0) return;
+  // The sum of two sums rounds once more; with nothing, it does not.
+  const bool first = rows == 0;
+  constexpr std::int64_t most = std::int64_t{1} << 61;
+  blocks = std::min(blocks, most) + std::min(other.blocks, most) + (first ? 0 : 1);
+  longest_block = std::max(longest_block, other.longest_block);
+  if (first || (is_zero() && !other.is_zero())) rescale(other.exponent);
+  if (first) origin = other.origin;
+  if (other.exponent > exponent && !other.is_zero()) rescale(other.exponent);
+  const int by = other.exponent - exponent;
+
+  // Their mean as seen from our origin.
+  std::vector<double> row(static_cast<std::size_t>(dim));
+  std::vector<double> shift(static_cast<std::size_t>(dim));
+  Offset theirs{std::vector<double>(static_cast<std::size_t>(dim)),
+                std::vector<double>(static_cast<std::size_t>(dim))};
+  for (std::size_t j = 0; j < shift.size(); ++j) {
+    double& low = theirs.low[j];
+    shift[j] = two_difference(std::ldexp(other.origin[j], by), origin[j], &low);
+    theirs.high[j] = shift[j];
+    low += std::ldexp(other.offset.low[j], by);
+    add_two_sum(theirs.high[j], low, std::ldexp(other.offset.high[j], by));
+  }
+  move_mean(other.rows, theirs, row.data());
+  if (probes != nullptr) add_products(other, row.data(), shift.data(), probes, by);
+  unseen += std::ldexp(other.unseen, 2 * by);
+  mean_residual += std::ldexp(other.mean_residual, 2 * by);
+
+  const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most
+  for_each_row(dim, workers, [&](std::int64_t i) {
+    double* to = scatter.data() + i * dim;
+    const double* from = other.scatter.data() + i * dim;
+    const double r = row[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j <= i; ++j) {
+      to[j] += from[j] * factor + r * row[static_cast<std::size_t>(j)];
+    }
+  });
+}
+
+std::vector<double> CentredSum::packed() const { return packed_triangle(scatter, dim); }
+
+void CentredSum::unpack(const double* packed) { unpack_triangle(packed, dim, scatter); }
+
+GramSum CentredSum::uncentred(const double* probes) const {
+  GramSum sum(dim);
+  sum.exponent = exponent;
+  sum.blocks = blocks;
+  sum.longest_block = longest_block;
+  const double n = static_cast<double>(rows);
+  std::vector<double> means(static_cast<std::size_t>(dim));
+  for (std::int64_t j = 0; j < dim; ++j) {
+    means[static_cast<std::size_t>(j)] = mean(j);
+    sum.column_sums[static_cast<std::size_t>(j)] = n * mean(j);
+  }
+  double along[probe_count] = {};
+  if (probes != nullptr) project(means.data(), probes, dim, along);
+  for (std::int64_t i = 0; i < dim; ++i) {
+    const double scaled = n * means[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j <= i; ++j) {
+      const auto at = static_cast<std::size_t>(i * dim + j);
+      sum.gram[at] = scatter[at] + scaled * means[static_cast<std::size_t>(j)];
+    }
+    for (int c = 0; c < probe_count; ++c) {
+      const auto at = static_cast<std::size_t>(i * probe_count + c);
+      sum.probe_products[at] = probe_products[at] + probe_products_low[at] + scaled * along[c];
+    }
+  }
+  return sum;
+}
+
+CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const double* probes) {
+  CentredSum centred(sum.dim);
+  centred.exponent = sum.exponent;
+  centred.blocks = sum.blocks;
+  centred.longest_block = sum.longest_block;
+  centred.rows = n_rows;
+  if (n_rows == 0) return centred;
+  const double n = static_cast<double>(n_rows);
+  double trace = 0;
+  for (std::int64_t i = 0; i < sum.dim; ++i) trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  centred.unseen = column_centering_error(depth, sum.column_sums, trace, n);
+  double along[probe_count] = {};
+  if (probes != nullptr) project(sum.column_sums.data(), probes, sum.dim, along);
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    const double mean = sum.column_sums[static_cast<std::size_t>(i)] / n;
+    centred.offset.high[static_cast<std::size_t>(i)] = mean;
+    for (std::int64_t j = 0; j <= i; ++j) {
+      const auto at = static_cast<std::size_t>(i * sum.dim + j);
+      centred.scatter[at] = sum.gram[at] - mean * sum.column_sums[static_cast<std::size_t>(j)];
+    }
+    for (int c = 0; c < probe_count; ++c) {
+      const auto at = static_cast<std::size_t>(i * probe_count + c);
+      centred.probe_products[at] = sum.probe_products[at] - mean * along[c];
+    }
+  }
+  for (int c = 0; c < probe_count; ++c) centred.mean_products[static_cast<std::size_t>(c)] = along[c];
+  return centred;
+}
+
+}  // namespace rankme
