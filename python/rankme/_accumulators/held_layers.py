@@ -97,18 +97,22 @@ class HeldStack(Monoid):
         self._restore(layers_file.decode(state, "pickled rankme.LayerAccumulator"))
 
     def _state_of(self, state: tuple[int, Any, Any]) -> State:
+        """Return the state of a layer from what the core tells of it."""
         return State(METHOD, self.dim, self.normalize, *state)
 
     def _states(self) -> list[State]:
+        """Return the states of all layers, of one instant."""
         return [self._state_of(state) for state in self._core.states()]
 
     @classmethod
     def _from_states(cls, states: list[State]) -> Self:
+        """Make a stack of the states of its layers."""
         new = cls.__new__(cls)
         new._restore(states)  # noqa: SLF001
         return new
 
     def _restore(self, states: list[State]) -> None:
+        """Hold the states of layers."""
         require_budget()
         first = states[0]
         layers = [(state.n_rows, state.numbers, state.arrays) for state in states]

@@ -111,6 +111,7 @@ def read(path: str | os.PathLike[str]) -> list[State]:
 
 
 def _chunks(states: list[State]) -> Iterator[bytes | memoryview]:
+    """Yield the encoded stack, one piece of bytes after the other."""
     layers = [list(state_file.chunks(state)) for state in states]
     head = _PREFIX.pack(_MAGIC, _VERSION, len(states))
     head += b"".join(_LENGTH.pack(sum(map(len, layer))) for layer in layers)
@@ -155,6 +156,7 @@ def _decode(file: BinaryIO, name: str) -> list[State]:
 
 
 def _read(file: BinaryIO, wanted: int, name: str) -> bytes:
+    """Read exactly so many bytes; a file that has fewer is truncated."""
     # A damaged length must not ask for memory, so what is there is looked at first.
     here = file.tell()
     left = file.seek(0, os.SEEK_END) - here
@@ -167,6 +169,7 @@ def _read(file: BinaryIO, wanted: int, name: str) -> bytes:
 
 
 def _require_one_stack(states: list[State], name: str) -> None:
+    """Refuse layers that are not of one stack."""
     if not states:
         raise ValueError(f"{name}: the saved stack has no layers")
     kinds = {(state.method, state.dim, state.normalize, state.n_rows) for state in states}

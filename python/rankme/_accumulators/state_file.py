@@ -219,12 +219,14 @@ def chunks(state: State) -> Iterator[bytes | memoryview]:
 
 
 def _encode_prefix(state: State) -> bytes:
+    """Return the fixed fields and the header, padded."""
     header = write_header(state)
     header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     return _PREFIX.pack(_MAGIC, _VERSION, len(header)) + header
 
 
 def _bytes_of(values: NDArray[np.float64]) -> memoryview:
+    """Return an array as the bytes of the file, without a copy where it has them already."""
     return np.ascontiguousarray(values, dtype=_FLOAT).data.cast("B")
 
 
@@ -254,10 +256,12 @@ def _split(data: bytes, name: str) -> tuple[int, bytes]:
 
 
 def _floats(data: bytes, count: int, offset: int) -> NDArray[np.float64]:
+    """Return an array of the payload."""
     values = np.frombuffer(data, dtype=_FLOAT, count=count, offset=offset)
     return np.require(values, dtype=np.float64, requirements=["C", "A"])
 
 
 def _all_finite(values: NDArray[np.float64]) -> bool:
+    """Whether an array holds neither NaN nor infinity."""
     # NaN and infinity both show in the extremes, and no mask as long as the triangle is needed.
     return bool(np.isfinite(values.min()) and np.isfinite(values.max()))

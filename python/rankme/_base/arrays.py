@@ -148,6 +148,7 @@ def as_matrices(
 
 
 def _refuse_lazy_tensor(obj: object, name: str) -> None:
+    """Refuse a tensor of PyTorch whose entries are not what they will be."""
     # PyTorch refuses to export two of these, without a word on what to do, and exports the third
     # with the wrong sign. A tensor exists only where torch was imported, so rankme need not.
     torch = sys.modules.get("torch")
@@ -165,6 +166,7 @@ def _refuse_lazy_tensor(obj: object, name: str) -> None:
 
 
 def _stream(device: str) -> int | None:
+    """Return the CUDA stream that the producer of an array is to wait for."""
     if device == "cpu":
         return None
     module = cuda_module(device)

@@ -77,6 +77,7 @@ def remove_strays(path: str | os.PathLike[str]) -> None:
 
 
 def _remove_unlocked(stray: str) -> None:
+    """Remove a temporary file, unless a process is still writing it."""
     with open(stray, "rb") as file:  # noqa: PTH123
         if _lock(file.fileno()):
             os.unlink(stray)  # noqa: PTH108
@@ -92,6 +93,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _stray_prefix(target: str) -> str:
+    """Return how the names of a file's temporary files begin."""
     # Of one length, since the name itself may be as long as a name can be.
     digest = hashlib.sha256(os.fsencode(os.path.basename(target))).hexdigest()  # noqa: PTH119
     return f".rankme-{digest[:16]}-"
@@ -111,6 +113,7 @@ def _mode_of(target: str) -> int | None:
 
 
 def _flush_folder(folder: str) -> None:
+    """Flush the entries of a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -98,6 +98,7 @@ def spectrum_of_source(
 
 
 def _find_by(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum of a source by one pass over its rows."""
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
@@ -109,6 +110,7 @@ def _find_by(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
 
 
 def _stream_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum from the Gram matrix of the rows, K x K."""
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
         for shard, first, rows in blocks:
@@ -123,6 +125,7 @@ def _stream_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
 
 
 def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum from the Gram matrix of the columns, N x N."""
     accumulator = plan.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
     width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
@@ -139,6 +142,7 @@ def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
 
 
 def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum of all rows at once, mapped or in memory."""
     rows = source.matrix()
     meter.stage("spectrum")
     try:
@@ -157,6 +161,7 @@ def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectru
 
 
 def _check_count(source: RowSource, n_rows: int) -> None:
+    """Refuse another number of rows than a source has announced."""
     # A source of somebody else's may break its word; a score of too few rows must not pass.
     if n_rows != source.n_rows:
         raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")

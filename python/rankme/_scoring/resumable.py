@@ -119,6 +119,7 @@ def load_finished(path: str) -> Accumulator:
 
 
 def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
+    """Refuse a run that has not come to its end."""
     went_on = "go on with 'rankme score --state'"
     for shard in run.shards.keys() | shards.keys():
         n_rows = run.shards.get(shard, ("", "", 0))[2]
@@ -142,6 +143,7 @@ def _take_in(
     meter: Meter,
     stops: Stops,
 ) -> None:
+    """Add the rows that are left, and save from time to time."""
     saved = time.monotonic()
     with closing(row_blocks(todo)) as blocks:
         while True:
@@ -165,6 +167,8 @@ class _Header(NamedTuple):
 
 
 class _Run:
+    """A run, its accumulator and the file that it is saved in."""
+
     def __init__(
         self, source: RowSource, path: str, *, normalize: bool, method: str, device: str
     ) -> None:
@@ -207,6 +211,7 @@ class _Run:
                 yield shard, first
 
     def add(self, shard: RowSource, first: int, rows: Any) -> None:
+        """Take in a block of a shard."""
         try:
             self.accumulator.update(rows, shard=shard.identity.shard)
         except NonFiniteError as error:
@@ -224,6 +229,7 @@ class _Run:
         self.save(finished=True)
 
     def save(self, *, finished: bool = False, stopped_by: BaseException | None = None) -> None:
+        """Write a checkpoint."""
         header = _Header(self._facts(), finished, secrets.token_hex(8))
         state = self.accumulator._state()._replace(run=header._asdict())  # noqa: SLF001
         try:
@@ -241,6 +247,7 @@ class _Run:
         self._header = header
 
     def _facts(self) -> dict[str, tuple[int, str, int]]:
+        """Return what the shards are now: size, version and number of rows."""
         return {
             name: (shard.identity.size, shard.identity.version, shard.n_rows)
             for name, shard in self._shards.items()
@@ -263,6 +270,7 @@ class _Run:
             )
 
     def _require_settings(self, state: state_file.State, now: dict[str, object]) -> None:
+        """Refuse a file of other settings."""
         then = {"columns": state.dim, "normalize": state.normalize, "method": state.method}
         for name, value in now.items():
             if then[name] != value:
@@ -271,6 +279,7 @@ class _Run:
                 )
 
     def _require_shards(self, state: state_file.State) -> None:
+        """Refuse a file that is of no run, or of other shards."""
         if state.run is None or sum(state.shards.values()) != state.n_rows:
             raise BadDataError(
                 self._path,
@@ -294,6 +303,7 @@ class _Run:
 
 
 def _parse_run(run: Mapping[str, Any], path: str) -> _Header:
+    """Return what the header of a file says of its run."""
     try:
         shards = {
             shard: (size, version, n_rows)
@@ -305,6 +315,7 @@ def _parse_run(run: Mapping[str, Any], path: str) -> _Header:
 
 
 def _words(facts: tuple[int, str, int] | None) -> str:
+    """Write out what a shard was."""
     if facts is None:
         return "unknown"
     size, version, n_rows = facts

@@ -24,6 +24,7 @@ HELP = (
 
 
 def _check_output(path: Path | None) -> Path | None:
+    """Take a file in a folder that is not there for wrong usage."""
     if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"{path.parent} is no folder")
     return path
@@ -89,6 +90,7 @@ def _require_different(paths: tuple[str, ...]) -> None:
 
 
 def _warn_of_rows_without_shard(total: Accumulator, paths: tuple[str, ...]) -> None:
+    """Warn where rows came without the id of a shard."""
     rows = total.n_rows - sum(total.shards.values())
     if rows and len(paths) > 1:
         print_warning(
@@ -98,6 +100,7 @@ def _warn_of_rows_without_shard(total: Accumulator, paths: tuple[str, ...]) -> N
 
 
 def _merged(paths: tuple[str, ...]) -> Accumulator:
+    """Return the sum of all parts, one in memory at a time."""
     _require_different(paths)
     total = _load(paths[0])
     for path in paths[1:]:
@@ -110,12 +113,14 @@ def _merged(paths: tuple[str, ...]) -> Accumulator:
 
 
 def _load(path: str) -> Accumulator:
+    """Return the accumulator of a part."""
     from rankme._scoring.resumable import load_finished  # noqa: PLC0415
 
     return load_finished(path)
 
 
 def _save(total: Accumulator, output: Path) -> None:
+    """Save the merged state; an error names the file."""
     try:
         total.save(output)
     except OSError as error:
@@ -124,6 +129,7 @@ def _save(total: Accumulator, output: Path) -> None:
 
 
 def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bool) -> Score:
+    """Score all rows of the parts as one set."""
     from rankme.cli._result import Settings, score_spectrum  # noqa: PLC0415
 
     settings = Settings(

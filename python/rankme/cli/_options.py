@@ -36,12 +36,14 @@ def check_eps(eps: float) -> float:
 
 
 def check_rtol(rtol: float) -> float:
+    """Take an rtol that is negative or not finite for wrong usage."""
     if not 0 <= rtol < math.inf:
         raise typer.BadParameter(f"rtol must be finite and 0 or more, not {rtol}")
     return rtol
 
 
 def check_device(device: str) -> str:
+    """Take a device that is not there for wrong usage; return its full name."""
     from rankme import cuda  # noqa: PLC0415
     from rankme._base.devices import as_device  # noqa: PLC0415
 

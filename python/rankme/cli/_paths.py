@@ -30,6 +30,7 @@ def check_paths(paths: Any) -> list[str]:
 
 
 def _check_local(path: str) -> None:
+    """Take a path on disk that cannot be read for wrong usage."""
     if glob.has_magic(path) and not os.path.lexists(path):
         if not glob.glob(path, recursive=True):  # noqa: PTH207
             raise typer.BadParameter(f"no file matches {path}")
@@ -77,6 +78,7 @@ def open_paths(paths: Sequence[str], column: str | None) -> RowSource | None:
 
 
 def _open(path: str, column: str | None) -> RowSource | None:
+    """Open one path; print what is wrong with it and return None where that fails."""
     from rankme.sources import BadDataError, open_source  # noqa: PLC0415
 
     try:

@@ -76,6 +76,7 @@ def print_text(score: Score, *, metrics: bool) -> None:
 
 
 def _lines(score: Score) -> dict[str, str]:
+    """Name what is printed of a score, in order."""
     spectrum = score.spectrum
     bound = min(spectrum.n_rows, spectrum.n_cols)
     return {
@@ -91,6 +92,7 @@ def _lines(score: Score) -> dict[str, str]:
 
 
 def _table(metrics: Mapping[str, float]) -> list[str]:
+    """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
     return ["  metrics", *(f"    {name:<{width}}  {value:.8g}" for name, value in metrics.items())]
 

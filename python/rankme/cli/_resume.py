@@ -19,12 +19,14 @@ EVERY = 30.0
 
 
 def _check_state(path: Path | None) -> Path | None:
+    """Take a file in a folder that is not there for wrong usage."""
     if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"{path.parent} is no folder")
     return path
 
 
 def _check_every(seconds: float | None) -> float | None:
+    """Take seconds that are negative or not finite for wrong usage."""
     if seconds is not None and not 0 <= seconds < math.inf:
         raise typer.BadParameter(f"seconds must be finite and 0 or more, not {seconds}")
     return seconds

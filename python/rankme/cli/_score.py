@@ -162,6 +162,7 @@ def _draw(result: Score, path: Path) -> bool:
 
 
 def _names(paths: Sequence[str]) -> str:
+    """Join paths to the name of their set."""
     return " + ".join(paths)
 
 
@@ -192,6 +193,7 @@ def _score_group(
 
 
 def _describe(error: Exception, paths: Sequence[str]) -> str:
+    """Write an error as a line that names the paths."""
     from rankme.sources import BadDataError  # noqa: PLC0415
 
     if isinstance(error, BadDataError):

@@ -49,6 +49,7 @@ def print_warning(text: object) -> None:
 
 
 def _print(kind: str, text: object) -> None:
+    """Print one line on standard error, after standard output."""
     sys.stdout.flush()
     sys.stderr.write(f"rankme: {kind}: {one_line(text)}\n")
     sys.stderr.flush()

@@ -50,4 +50,5 @@ def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArr
 
 
 def _place(first: int, row: int) -> str:
+    """Say where a row stands among those of all tables."""
     return f"row {first + row}"

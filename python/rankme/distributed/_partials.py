@@ -78,6 +78,7 @@ def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> by
 
 
 def _width(block: NDArray[Any]) -> int:
+    """Return the length of a block's rows, 1 or more."""
     # What is no matrix of at least one column fails in `update`, which says what it is.
     return max(1, block.shape[1]) if block.ndim == 2 else 1  # noqa: PLR2004
 

@@ -106,6 +106,7 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
 
 
 def _cuts(source: RowSource, most: int) -> list[int]:
+    """Return the rows where the ranges of a source begin, and its end."""
     if source.entries is None:
         count = -(-source.n_rows // most)
         return [source.n_rows * i // count for i in range(count + 1)]

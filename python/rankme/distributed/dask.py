@@ -150,6 +150,7 @@ def _named_groups(groups: list[list[Any]]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _reduce(partials: list[Any]) -> bytes | None:
+    """Merge delayed partial results in a tree, and compute it."""
     merge = dask.delayed(merged)
     while len(partials) > 1:
         partials = [merge(list(group)) for group in groups_of(partials, FAN_IN)]
@@ -179,12 +180,14 @@ def _block_groups(data: Any) -> list[list[Any]]:
 
 
 def _whole_rows(data: Any) -> dict[int, Any]:
+    """Choose chunks for an array whose rows are cut."""
     # Chunks of few columns have many rows, and would become one block of all of them.
     known = not any(map(math.isnan, data.chunks[0]))
     return {0: "auto", 1: -1} if known else {1: -1}
 
 
 def _joined(blocks: list[Any], lengths: tuple[float, ...], least: int) -> list[list[Any]]:
+    """Put neighbouring blocks together until a group has enough rows."""
     groups: list[list[Any]] = [[]]
     rows = 0.0
     for block, length in zip(blocks, lengths, strict=True):

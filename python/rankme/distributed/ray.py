@@ -145,6 +145,7 @@ def accumulate(
 
 
 def _reduce_files(parts: list[Part], settings: Settings, options: dict[str, Any]) -> bytes | None:
+    """Read the ranges of files by tasks, and merge what they return."""
     read = ray.remote(partial_of_range)
     if options:
         read = read.options(**options)
@@ -165,6 +166,7 @@ def _reduce_dataset(
     rows_per_task: int,
     options: dict[str, Any],
 ) -> bytes | None:
+    """Reduce the batches of a dataset by tasks, and merge what they return."""
     # Ray would leave out blocks that could not be read, and rows with them.
     if dataset.context.max_errored_blocks != 0:
         raise ValueError(
@@ -206,6 +208,7 @@ def _arrow_schema(dataset: Any) -> Any:
 
 
 def _tree(refs: list[Any]) -> bytes | None:
+    """Merge partial results in a tree of tasks, and get the last one."""
     if not refs:
         return None
     merge = ray.remote(_merged)
@@ -216,10 +219,12 @@ def _tree(refs: list[Any]) -> bytes | None:
 
 
 def _merged(*partials: bytes | None) -> bytes | None:
+    """Merge partial results: a task."""
     return merged(partials)
 
 
 def _merged_tables(*tables: Any) -> bytes | None:
+    """Merge the partial results in tables: a task."""
     # What is made of no row has no column either.
     filled = (table for table in tables if table.num_rows)
     return merged(value.as_py() for table in filled for value in table.column(_PARTIAL))

@@ -123,6 +123,7 @@ def accumulate(
 
 
 def _require_column(data: Any, column: str) -> None:
+    """Refuse a column that is missing, or holds no arrays of numbers."""
     if column not in data.columns:
         names = ", ".join(map(repr, data.columns))
         raise ValueError(f"there is no column {column!r}, only {names}")
@@ -135,6 +136,7 @@ def _require_column(data: Any, column: str) -> None:
 
 
 def _quoted(column: str) -> str:
+    """Quote the name of a column for Spark's parser."""
     return "`" + column.replace("`", "``") + "`"
 
 
@@ -142,6 +144,8 @@ def _quoted(column: str) -> str:
 
 
 def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """Return the task that reduces a partition to the pieces of its partial result."""
+
     def partials(batches: Iterable[Any]) -> Iterator[Any]:
         arrow = require("pyarrow", extra="spark", what="mapInArrow")
         part = pyspark.TaskContext.get().partitionId()
@@ -154,24 +158,29 @@ def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], I
 
 
 def _keyed(row: Any) -> tuple[tuple[int, int], bytes]:
+    """Return a row of the schema as a record."""
     return (row.part, row.place), bytes(row.piece)
 
 
 def _group_of(key: tuple[int, int]) -> int:
+    """Return the partition in which a partial result is merged."""
     return key[0] // FAN_IN
 
 
 def _place_of(key: tuple[int, int]) -> int:
+    """Return where in its partial result a piece belongs."""
     return key[1]
 
 
 def _merge_partition(
     index: int, records: Iterable[tuple[tuple[int, int], bytes]]
 ) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Merge the partial results of a partition: a task."""
     return _cut(index, merged(_joined(records)))
 
 
 def _cut(part: int, data: bytes | None) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Cut a partial result into records."""
     if data is not None:
         for place, start in enumerate(range(0, len(data), _PIECE_BYTES)):
             yield (part, place), data[start : start + _PIECE_BYTES]

@@ -117,6 +117,7 @@ class _GroupSums:
         self._origin: NDArray[np.float64] | None = None
 
     def add(self, block: NDArray[np.float64]) -> None:
+        """Add a block of groups."""
         _, q, dim = block.shape
         if (q, dim) != (self._q, self._within.dim):
             raise ValueError(
@@ -133,6 +134,7 @@ class _GroupSums:
         self._sum_of_means += means.sum(axis=0)
 
     def covariances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return Sb, and Sw without delta."""
         n = self._means.n_rows
         if n < 2:  # noqa: PLR2004
             raise ValueError("groups must hold 2 or more groups; n is 1")
@@ -143,6 +145,7 @@ class _GroupSums:
 
 
 def _chunks(groups: object) -> Iterator[NDArray[np.float64]]:
+    """Yield the groups in float64 blocks of shape (n, q, K), all entries checked."""
     n_before = 0
     blocks: Any = (groups,) if _core.is_array(groups) else groups
     for block in blocks:
@@ -159,6 +162,7 @@ def _chunks(groups: object) -> Iterator[NDArray[np.float64]]:
 
 
 def _check(chunk: NDArray[np.float64], n_before: int) -> None:
+    """Refuse entries that are not finite, or whose squares would overflow."""
     # NaN fails the comparison too.
     wrong = np.argwhere(~(np.abs(chunk) <= _LARGEST))
     if wrong.size:

@@ -92,6 +92,7 @@ class ShardedSource(RowSource):
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows of all parts from one on."""
         for part in self.parts:
             if start < part.n_rows:
                 yield from part.blocks(start, hold=hold)

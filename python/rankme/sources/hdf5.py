@@ -61,6 +61,7 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
 
 
 def _is_matrix(item: Any) -> bool:
+    """Whether a dataset may be the embeddings."""
     try:
         return is_matrix(item.shape or (), item.dtype.kind)
     except TypeError:  # a type without an equal in NumPy
@@ -76,10 +77,12 @@ def _path_of(root: Any, path: str, datasets: dict[str, Any]) -> str:
 
 
 def _h5py(file: DataFile) -> Any:
+    """Import h5py for a file."""
     return require("h5py", extra="hdf5", what=f"{file.name}: HDF5")
 
 
 def _opened(h5py: Any, file: DataFile, handle: Any) -> Any:
+    """Open a file by h5py."""
     with parsing(file.name):
         return h5py.File(handle if file.local is None else file.local, "r")
 
@@ -103,6 +106,7 @@ def _require_written(label: str, item: Any) -> None:
 
 
 def _rows_at_a_time(item: Any) -> int:
+    """Return the rows of a block: whole chunks where memory allows it."""
     # Whole chunks, lest they are decompressed several times; but memory comes first.
     row_bytes = int(item.shape[1] * item.dtype.itemsize)
     rows = int(item.chunks[0]) if item.chunks else 1
@@ -143,6 +147,7 @@ class ChunkedSource(RowSource):
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from one on."""
         ring = Ring(min(self.step, self.n_rows) * self.n_cols, self.dtype, hold)
         with self.file.open() as handle, _opened(_h5py(self.file), self.file, handle) as root:
             item = root[self.key]
@@ -161,5 +166,6 @@ class ChunkedSource(RowSource):
         self.file.check_unchanged()
 
     def _read(self, item: Any, rows: NDArray[Any], first: int, last: int) -> None:
+        """Read some rows of a dataset into an array."""
         with parsing(self.name, f"rows {first} to {last - 1} cannot"):
             item.read_direct(rows, source_sel=slice(first, last))

@@ -69,6 +69,7 @@ def open_npz(file: DataFile, column: str | None) -> RowSource:
 
 
 def _members(file: DataFile, handle: BinaryIO) -> dict[str, zipfile.ZipInfo]:
+    """Name the arrays of an archive."""
     with zipfile.ZipFile(handle) as archive:
         infos = archive.infolist()
     members: dict[str, zipfile.ZipInfo] = {}
@@ -85,12 +86,14 @@ def _members(file: DataFile, handle: BinaryIO) -> dict[str, zipfile.ZipInfo]:
 def _header(
     file: DataFile, handle: BinaryIO, info: zipfile.ZipInfo
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Return what an array is, and how long its header is in bytes."""
     with zipfile.ZipFile(handle) as archive, archive.open(info) as member:
         shape, fortran_order, dtype = read_header(f"{file.name}[{info.filename}]", member)
         return shape, fortran_order, dtype, member.tell()
 
 
 def _data_offset(file: DataFile, handle: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Return where the bytes of a member begin in the archive."""
     # The central directory does not tell how long the extra field of the local header is.
     handle.seek(info.header_offset)
     header = handle.read(LOCAL_HEADER.size)
@@ -136,6 +139,7 @@ class DeflatedSource(RowSource):
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from one on."""
         row_bytes = self.n_cols * self.dtype.itemsize
         step = max(1, BLOCK_BYTES // row_bytes)
         ring = Ring(step * self.n_cols, self.dtype, hold)
@@ -159,6 +163,7 @@ class DeflatedSource(RowSource):
         self.file.check_unchanged()
 
     def _fill(self, stream: Any, rows: NDArray[Any], first: int) -> None:
+        """Fill an array from the decompressed bytes."""
         view = rows.view("u1").data
         while len(view) > 0:
             try:
@@ -170,6 +175,7 @@ class DeflatedSource(RowSource):
             view = view[count:]
 
     def _damaged(self, first: int, reason: object) -> BadDataError:
+        """Return the error of a member that cannot be decompressed."""
         return BadDataError(
             self.name, f"array {self.member} is damaged at row {first} or later: {reason}"
         )

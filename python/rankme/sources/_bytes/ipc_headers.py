@@ -52,6 +52,7 @@ def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
 
 
 def _look_up(file: DataFile, handle: BinaryIO) -> Iterator[int]:
+    """Yield the rows of each batch that the footer of an IPC file names."""
     for offset, metadata_bytes, body_bytes in _blocks(file, handle):
         end = offset + metadata_bytes + body_bytes
         if min(offset, metadata_bytes, body_bytes) < 0 or end > file.size:
@@ -89,6 +90,7 @@ def _blocks(file: DataFile, handle: BinaryIO) -> Iterator[tuple[int, int, int]]:
 
 
 def _walk(file: DataFile, handle: BinaryIO) -> Iterator[int]:
+    """Yield the rows of each batch of an IPC stream."""
     position = 0
     while True:
         handle.seek(position)

@@ -159,6 +159,7 @@ class RawSource(RowSource):
         self.file.check_unchanged()
 
     def _block_rows(self) -> int:
+        """Return how many rows a block has."""
         if not self.fortran_order:
             return max(1, BLOCK_BYTES // self.row_bytes)
         wanted = max(BLOCK_BYTES, MIN_PIECE_BYTES * self.n_cols)
@@ -167,6 +168,7 @@ class RawSource(RowSource):
     def _stretches(
         self, *, by_rows: bool, start: int, step: int, hold: int
     ) -> Iterator[NDArray[Any]]:
+        """Yield blocks of rows, or panels of columns, in either order of the file."""
         # The file is an array of lines: rows in C order, columns in Fortran order. A stretch is
         # some whole lines, which lie together, or a part of every line.
         lines, length = self.n_rows, self.n_cols
@@ -191,6 +193,7 @@ class RawSource(RowSource):
             self.file.check_unchanged(handle)
 
     def _position(self, entry: int) -> int:
+        """Return where an entry stands in the file, in bytes."""
         return self.offset + entry * self.dtype.itemsize
 
     def check_inside(self, *, exact: bool = False) -> None:
