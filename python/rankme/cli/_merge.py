@@ -130,13 +130,13 @@ def _save(total: Accumulator, output: Path) -> None:
 
 def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bool) -> Score:
     """Score all rows of the parts as one set."""
-    from rankme.cli._result import Settings, score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import ScoreOptions, score_spectrum  # noqa: PLC0415
 
-    settings = Settings(
+    options = ScoreOptions(
         eps=eps, center=center, normalize=total.normalize, method=total.method, rtol=0
     )
     try:
         spectrum = total.spectrum(center=center)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"{' + '.join(paths)}: {error}") from error
-    return score_spectrum(spectrum, paths, settings, dtype=None)
+    return score_spectrum(spectrum, paths, options, dtype=None)

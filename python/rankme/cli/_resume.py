@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
-    from rankme.cli._result import Score, Settings
+    from rankme.cli._result import Score, ScoreOptions
     from rankme.sources import RowSource
 
 __all__ = ["CheckpointOption", "Checkpoints", "StateOption", "as_checkpoints", "score_resumed"]
@@ -86,7 +86,7 @@ def as_checkpoints(
 def score_resumed(
     source: RowSource,
     paths: tuple[str, ...],
-    settings: Settings,
+    options: ScoreOptions,
     meter: Meter,
     checkpoints: Checkpoints,
 ) -> Score:
@@ -94,7 +94,7 @@ def score_resumed(
 
     Parameters
     ----------
-    source, paths, settings, meter
+    source, paths, options, meter
         As of `score_source`.
     checkpoints
         The run's.
@@ -110,12 +110,12 @@ def score_resumed(
     accumulator = accumulate(
         source,
         checkpoints.path,
-        normalize=settings.normalize,
-        method=settings.method,
-        device=settings.device,
+        normalize=options.normalize,
+        method=options.method,
+        device=options.device,
         every=checkpoints.every,
         meter=meter,
     )
     meter.stage("eigenvalues")
     dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
-    return score_spectrum(accumulator.spectrum(center=settings.center), paths, settings, dtype)
+    return score_spectrum(accumulator.spectrum(center=options.center), paths, options, dtype)

@@ -27,7 +27,7 @@ from rankme.cli._text import print_error, print_warning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rankme.cli._result import Score, Settings
+    from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
 
 __all__ = ["HELP", "score"]
@@ -107,7 +107,7 @@ def score(
 ) -> int:
     """Score files and print the results; return the exit status."""
     from rankme.cli import _report  # noqa: PLC0415
-    from rankme.cli._result import Settings  # noqa: PLC0415
+    from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
     groups = [paths] if pool else [[path] for path in paths]
@@ -118,7 +118,7 @@ def score(
             param_hint="'--plot'",
         )
     checkpoints = as_checkpoints(state, checkpoint_every, len(groups), method.value)
-    settings = Settings(
+    options = ScoreOptions(
         eps=eps,
         center=center,
         normalize=normalize,
@@ -128,7 +128,7 @@ def score(
     )
     status = shown = 0
     for group in groups:
-        result = _score_group(group, column, settings, checkpoints)
+        result = _score_group(group, column, options, checkpoints)
         if result is None:
             status = BAD_DATA
             continue
@@ -169,7 +169,7 @@ def _names(paths: Sequence[str]) -> str:
 def _score_group(
     paths: Sequence[str],
     column: str | None,
-    settings: Settings,
+    options: ScoreOptions,
     checkpoints: Checkpoints | None,
 ) -> Score | None:
     """Score paths as one set; print what is wrong with them and return None where that fails."""
@@ -185,8 +185,8 @@ def _score_group(
     try:
         with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
             if checkpoints is None:
-                return score_source(source, tuple(paths), settings, meter)
-            return score_resumed(source, tuple(paths), settings, meter, checkpoints)
+                return score_source(source, tuple(paths), options, meter)
+            return score_resumed(source, tuple(paths), options, meter, checkpoints)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         print_error(_describe(error, paths))
         return None

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FAN_IN", "Settings", "groups_of", "merged", "partial", "restored", "scored"]
+__all__ = [
+    "FAN_IN",
+    "JobSettings",
+    "groups_of",
+    "merged",
+    "partial_of_blocks",
+    "restored",
+    "scored",
+]
 
 # Partial results that one task merges. It may hold all of them at once, so that at K = 8192, with
 # 268 MB each, a task needs 1.1 GB beside its sum.
@@ -24,7 +32,7 @@ FAN_IN = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class JobSettings:
     """What all accumulators of a job have in common; made on the driver, sent with every task."""
 
     normalize: bool
@@ -39,14 +47,16 @@ class Settings:
         return Accumulator(dim, normalize=self.normalize, method=self.method, seed=self.seed)
 
 
-def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> bytes | None:
+def partial_of_blocks(
+    blocks: Iterable[NDArray[Any]], settings: JobSettings, name: str
+) -> bytes | None:
     """Reduce blocks of rows to the bytes of an accumulator.
 
     Parameters
     ----------
     blocks : iterable of array
         Each of shape (n, K) with n >= 0.
-    settings : Settings
+    settings : JobSettings
     name : str
         Of all of them, for the error messages.
 
@@ -89,7 +99,7 @@ def merged(partials: Iterable[bytes | None]) -> bytes | None:
     Parameters
     ----------
     partials : iterable of (bytes or None)
-        As `partial` returns them. They are taken one by one, in their order.
+        As `partial_of_blocks` returns them. They are taken one by one, in their order.
 
     Returns
     -------

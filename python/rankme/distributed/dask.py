@@ -9,18 +9,18 @@ from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._partials import (
     FAN_IN,
-    Settings,
+    JobSettings,
     groups_of,
     merged,
-    partial,
+    partial_of_blocks,
     restored,
     scored,
 )
-from rankme.distributed._parts import (
+from rankme.distributed._ranges import (
     ROWS_PER_TASK,
     is_paths,
     partial_of_range,
-    parts_of,
+    ranges_of,
     tasks_of,
     whole,
 )
@@ -125,17 +125,17 @@ def accumulate(
     with one BLAS thread for each of theirs where ``OPENBLAS_NUM_THREADS`` is 1, as a
     ``LocalCluster`` sets it.
     """
-    settings = Settings(normalize=bool(normalize), method=method, seed=seed)
+    settings = JobSettings(normalize=bool(normalize), method=method, seed=seed)
     if is_paths(data):
-        parts = parts_of(data, column, rows_per_task)
+        ranges = ranges_of(data, column, rows_per_task)
         read = dask.delayed(partial_of_range)
         reads = tasks_of(
-            parts,
+            ranges,
             lambda source: dask.delayed(source, traverse=False),
             lambda source, start, stop: read(source, start, stop, settings),
         )
-        return whole(_reduce(list(reads)), parts)
-    take = dask.delayed(partial)
+        return whole(_reduce(list(reads)), ranges)
+    take = dask.delayed(partial_of_blocks)
     named = _named_groups(_block_groups(data))
     return restored(_reduce([take(blocks, settings, name) for name, blocks in named]))
 

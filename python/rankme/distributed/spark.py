@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
-from rankme.distributed._partials import FAN_IN, Settings, merged, partial, restored, scored
+from rankme.distributed._partials import (
+    FAN_IN,
+    JobSettings,
+    merged,
+    partial_of_blocks,
+    restored,
+    scored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -102,7 +109,7 @@ def accumulate(
     Spark gives a Python worker as many BLAS threads as ``spark.task.cpus``. Merging takes
     ``24 * K**2`` bytes of a Python worker's memory, outside the JVM's heap.
     """
-    settings = Settings(normalize=bool(normalize), method=method, seed=seed)
+    settings = JobSettings(normalize=bool(normalize), method=method, seed=seed)
     if not hasattr(data, "mapInArrow"):
         raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")
     _require_column(data, column)
@@ -143,7 +150,7 @@ def _quoted(column: str) -> str:
 # Records are ((part, place), piece): a partial result, and where in it the piece belongs.
 
 
-def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
+def _partials_by(settings: JobSettings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
     """Return the task that reduces a partition to the pieces of its partial result."""
 
     def partials(batches: Iterable[Any]) -> Iterator[Any]:
@@ -151,7 +158,7 @@ def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], I
         part = pyspark.TaskContext.get().partitionId()
         label = f"partition {part}"
         blocks = matrices_of(batches, column, label)
-        for (_, place), piece in _cut(part, partial(blocks, settings, label)):
+        for (_, place), piece in _cut(part, partial_of_blocks(blocks, settings, label)):
             yield arrow.record_batch([[part], [place], [piece]], names=["part", "place", "piece"])
 
     return partials

@@ -18,15 +18,14 @@ from rankme.sources._source import not_finite
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from rankme.distributed._partials import Settings
+    from rankme.distributed._partials import JobSettings
 
 __all__ = [
     "ROWS_PER_TASK",
-    "Part",
+    "RowRange",
     "is_paths",
-    "partial_of_part",
     "partial_of_range",
-    "parts_of",
+    "ranges_of",
     "tasks_of",
     "whole",
 ]
@@ -36,7 +35,7 @@ __all__ = [
 ROWS_PER_TASK = 2**17
 
 
-class Part(NamedTuple):
+class RowRange(NamedTuple):
     """Rows `start` to `stop` of a source, which a task opens again.
 
     The source was opened on the driver and knows what its file was then: a file that was changed,
@@ -65,7 +64,7 @@ def is_paths(data: object) -> bool:
     )
 
 
-def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
+def ranges_of(data: Any, column: str | None, rows_per_task: int) -> list[RowRange]:
     """Open every file for its number of rows, and cut it into ranges.
 
     Parameters
@@ -79,7 +78,7 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
 
     Returns
     -------
-    list of Part
+    list of RowRange
 
     Raises
     ------
@@ -101,7 +100,9 @@ def parts_of(data: Any, column: str | None, rows_per_task: int) -> list[Part]:
         raise ValueError(f"{second} is given twice, and would be counted twice; before as {first}")
     check_widths(shards)
     return [
-        Part(shard, *ends) for shard in shards for ends in itertools.pairwise(_cuts(shard, most))
+        RowRange(shard, *ends)
+        for shard in shards
+        for ends in itertools.pairwise(_cuts(shard, most))
     ]
 
 
@@ -117,17 +118,8 @@ def _cuts(source: RowSource, most: int) -> list[int]:
     return [*cuts, source.n_rows]
 
 
-def partial_of_part(part: Part, settings: Settings) -> bytes:
+def partial_of_range(source: RowSource, start: int, stop: int, settings: JobSettings) -> bytes:
     """Reduce the rows of a range to the bytes of an accumulator: a task.
-
-    Parameters
-    ----------
-    part : Part
-    settings : Settings
-
-    Returns
-    -------
-    bytes
 
     Raises
     ------
@@ -136,37 +128,30 @@ def partial_of_part(part: Part, settings: Settings) -> bytes:
     OSError
         If it cannot be read.
     """
-    source = part.source
+    shard = RowRange(source, start, stop).shard
     acc = settings.accumulator(source.n_cols)
-    with closing(row_blocks([(source, part.start)], stop=part.stop)) as blocks:
+    with closing(row_blocks([(source, start)], stop=stop)) as blocks:
         for _, first, rows in blocks:
             try:
-                acc.update(rows, shard=part.shard)
+                acc.update(rows, shard=shard)
             except NonFiniteError as error:  # noqa: PERF203
                 raise not_finite(source, first + error.row, error.column, error.value) from error
-    left = part.stop - part.start - acc.n_rows
+    left = stop - start - acc.n_rows
     if left:
-        raise BadDataError(
-            source.name, f"ends {left} rows before row {part.stop}, which it had before"
-        )
+        raise BadDataError(source.name, f"ends {left} rows before row {stop}, which it had before")
     return acc.__getstate__()
 
 
-def partial_of_range(source: RowSource, start: int, stop: int, settings: Settings) -> bytes:
-    """Reduce the rows `start` to `stop` of a source, as `partial_of_part`."""
-    return partial_of_part(Part(source, start, stop), settings)
-
-
 def tasks_of(
-    parts: Iterable[Part],
+    ranges: Iterable[RowRange],
     share: Callable[[RowSource], Any],
     task: Callable[[Any, int, int], Any],
 ) -> Iterator[Any]:
-    """Make a task of every part, when it is asked for.
+    """Make a task of every range, when it is asked for.
 
     Parameters
     ----------
-    parts : iterable of Part
+    ranges : iterable of RowRange
     share : callable
         Hands a source of several tasks to the engine, once. It may know the places of a hundred
         thousand record batches, and would be sent with each of them otherwise.
@@ -179,7 +164,7 @@ def tasks_of(
         What `task` returned.
     """
     shared: dict[int, Any] = {}
-    for source, start, stop in parts:
+    for source, start, stop in ranges:
         if (start, stop) == (0, source.n_rows):
             yield task(source, start, stop)
             continue
@@ -188,14 +173,14 @@ def tasks_of(
         yield task(shared[id(source)], start, stop)
 
 
-def whole(data: bytes | None, parts: Sequence[Part]) -> Accumulator:
+def whole(data: bytes | None, ranges: Sequence[RowRange]) -> Accumulator:
     """Return the accumulator of a job, once it is certain that every range is in it, and once.
 
     Parameters
     ----------
     data : bytes or None
         The one partial result that is left.
-    parts : sequence of Part
+    ranges : sequence of RowRange
         All that the job consisted of.
 
     Returns
@@ -211,13 +196,13 @@ def whole(data: bytes | None, parts: Sequence[Part]) -> Accumulator:
         As `restored`.
     """
     acc = restored(data)
-    ranges = {part.shard: part.stop - part.start for part in parts}
-    if acc.shards != ranges or acc.n_rows != sum(ranges.values()):
-        lost = ", ".join(sorted(ranges.keys() - acc.shards.keys())[:3]) or "none"
+    wanted = {one.shard: one.stop - one.start for one in ranges}
+    if acc.shards != wanted or acc.n_rows != sum(wanted.values()):
+        lost = ", ".join(sorted(wanted.keys() - acc.shards.keys())[:3]) or "none"
         raise RuntimeError(
             f"the result has {acc.n_rows} rows of {len(acc.shards)} ranges; wanted "
-            f"{sum(ranges.values())} of {len(ranges)}; missing: {lost}"
+            f"{sum(wanted.values())} of {len(wanted)}; missing: {lost}"
         )
-    files = {part.source.identity.shard: part.source.n_rows for part in parts}
+    files = {one.source.identity.shard: one.source.n_rows for one in ranges}
     state = acc._state()._replace(shards=files)  # noqa: SLF001
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
