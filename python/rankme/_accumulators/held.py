@@ -71,7 +71,7 @@ class HeldSum(Monoid):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a file, whole or not at all.
 
-        A crash on the way leaves the old file or the new one, each complete.
+        A crash meanwhile leaves the old file or the new one, each complete.
 
         Parameters
         ----------

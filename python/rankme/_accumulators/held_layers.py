@@ -49,7 +49,7 @@ class HeldStack(Monoid):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the states of all layers to one file, whole or not at all.
 
-        A crash on the way leaves the old file or the new one, each complete. Half as much memory as
+        A crash meanwhile leaves the old file or the new one, each complete. Half as much memory as
         the stack takes is needed meanwhile.
 
         Parameters

@@ -45,7 +45,7 @@ def encode(states: list[State]) -> bytes:
     -------
     bytes
     """
-    return b"".join(_chunks(states))
+    return b"".join(_pieces(states))
 
 
 def write(path: str | os.PathLike[str], states: list[State]) -> None:
@@ -62,7 +62,7 @@ def write(path: str | os.PathLike[str], states: list[State]) -> None:
     OSError
         As `state_file.write`.
     """
-    write_pieces(path, _chunks(states))
+    write_pieces(path, _pieces(states))
 
 
 def decode(data: bytes, name: str) -> list[State]:
@@ -110,9 +110,9 @@ def read(path: str | os.PathLike[str]) -> list[State]:
         return _decode(file, name)
 
 
-def _chunks(states: list[State]) -> Iterator[bytes | memoryview]:
+def _pieces(states: list[State]) -> Iterator[bytes | memoryview]:
     """Yield the encoded stack, one piece of bytes after the other."""
-    layers = [list(state_file.chunks(state)) for state in states]
+    layers = [list(state_file.pieces(state)) for state in states]
     head = _PREFIX.pack(_MAGIC, _VERSION, len(states))
     head += b"".join(_LENGTH.pack(sum(map(len, layer))) for layer in layers)
     digest = hashlib.sha256(head)

@@ -10,8 +10,8 @@ The layout, in this order; integers and floats are little-endian::
     32 bytes           SHA-256 of everything before
 
 The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows``, ``shards`` (an object: how many
-of the rows came from the shard of each id), perhaps ``run`` (what `_run` has to know to go on) and
-the numbers of the method:
+of the rows came from the shard of each id), perhaps ``run`` (what a run has to know to be resumed)
+and the numbers of the method:
 
 ``gram``
     ``exponent`` (the arrays are those of ``Z * 2**-exponent``), ``seed`` of the probes, ``blocks``
@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from rankme._accumulators.state_header import METHODS, State, parse_header, write_header
 from rankme._base.atomic_file import write_pieces
 
-__all__ = ["State", "chunks", "decode", "encode", "read", "read_run", "write"]
+__all__ = ["State", "decode", "encode", "pieces", "read", "read_run", "write"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
@@ -62,7 +62,7 @@ def encode(state: State) -> bytes:
     -------
     bytes
     """
-    return b"".join(chunks(state))
+    return b"".join(pieces(state))
 
 
 def decode(data: bytes, name: str) -> State:
@@ -192,10 +192,10 @@ def write(path: str | os.PathLike[str], state: State) -> None:
         temporary file is left; only where flushing the folder fails, after the renaming, the new
         file stands.
     """
-    write_pieces(path, chunks(state))
+    write_pieces(path, pieces(state))
 
 
-def chunks(state: State) -> Iterator[bytes | memoryview]:
+def pieces(state: State) -> Iterator[bytes | memoryview]:
     """Yield the pieces of the encoded state, the big one without a copy.
 
     Parameters

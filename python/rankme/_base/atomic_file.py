@@ -84,7 +84,7 @@ def _remove_unlocked(stray: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a file as long as it is open here; False where somebody else has, or it cannot be."""
+    """Lock a file as long as it is open here; False where another process has, or it cannot be."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -20,7 +20,7 @@ def place_of_batch(zs: _core.ArrayView | Sequence[object], device: str | None) -
     Parameters
     ----------
     zs : rankme._core.ArrayView or sequence of arrays
-        Of `_arrays.as_batch`, with at least one matrix.
+        Of `as_matrices`, with at least one matrix.
     device : str or None
         As in `rankme.score`.
 
@@ -32,7 +32,7 @@ def place_of_batch(zs: _core.ArrayView | Sequence[object], device: str | None) -
     Raises
     ------
     TypeError, ValueError
-        As `_placement.place_of`.
+        As `place_of`.
     """
     lies_on = zs.device if isinstance(zs, _core.ArrayView) else _core.device_of(zs[0])
     return place_of(lies_on, device, "Zs")

@@ -27,9 +27,9 @@ __all__ = ["spectrum_of_source"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
-# A C-order file is then read in one piece a row; a piece under a page would read each page several
-# times.
-MIN_PIECE_BYTES = 4096
+# A panel of a C-order file takes one read a row; reads of less than a page would fetch each page
+# several times.
+MIN_READ_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def spectrum_of_source(
     source
         Where the rows come from.
     eps
-        The eps of the RankMe that has to be certain, where there are several ways to it.
+        The eps of the RankMe that has to be certain, where there are several passes.
     center, normalize, method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
@@ -88,7 +88,7 @@ def spectrum_of_source(
     meter = NoMeter() if meter is None else meter
     return first_certain(
         passes_of(method, precision),
-        lambda one: _find_by(
+        lambda one: _by_pass(
             source, _Plan(by=one, device=device, center=center, normalize=normalize), meter
         ),
         eps=eps,
@@ -97,19 +97,19 @@ def spectrum_of_source(
     )
 
 
-def _find_by(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _by_pass(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     """Return the spectrum of a source by one pass over its rows."""
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
     if source.n_rows >= source.n_cols:
-        return _stream_rows(source, plan, meter)
+        return _sum_rows(source, plan, meter)
     if plan.center or plan.normalize:
         return _spectrum_of_matrix(source, plan, meter)
-    return _stream_columns(source, plan, meter)
+    return _sum_columns(source, plan, meter)
 
 
-def _stream_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _sum_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     """Return the spectrum from the Gram matrix of the rows, K x K."""
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
@@ -124,11 +124,11 @@ def _stream_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     return accumulator.spectrum(center=plan.center)
 
 
-def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _sum_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     """Return the spectrum from the Gram matrix of the columns, N x N."""
     accumulator = plan.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
-    width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
+    width = max(PANEL_BYTES // (source.n_rows * size), MIN_READ_BYTES // size)
     total = source_bytes(source)
     for panel in source.panels(width):
         try:
@@ -162,7 +162,7 @@ def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectru
 
 def _check_count(source: RowSource, n_rows: int) -> None:
     """Refuse another number of rows than a source has announced."""
-    # A source of somebody else's may break its word; a score of too few rows must not pass.
+    # A user's own source may give another number; a score of too few rows must not pass.
     if n_rows != source.n_rows:
         raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
 

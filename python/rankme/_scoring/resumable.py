@@ -1,4 +1,4 @@
-"""A run over the shards of a source that is saved on its way and goes on where it stopped.
+"""A run over the shards of a source that is checkpointed, and resumed where it stopped.
 
 Its file is the saved state of an accumulator, whose table of shards says how many rows of which
 shard are in: the two are saved as one, so that a row is in both or in neither. The header's ``run``
@@ -52,9 +52,9 @@ def accumulate(
     source
         Where the rows come from.
     path
-        The file of the run: made where it is not there, gone on from where it is.
+        The file of the run: made where it is not there, resumed where it is.
     normalize, method, device
-        As in `rankme.Accumulator`. A run may go on on another device than it began on.
+        As in `rankme.Accumulator`. A run may be resumed on another device than it began on.
     every
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
@@ -97,7 +97,7 @@ def accumulate(
 
 
 def load_finished(path: str) -> Accumulator:
-    """Return a saved accumulator, of a run or of anybody.
+    """Return a saved accumulator, whether a run wrote it or not.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class _Run:
         return header is not None and header.finished and header.shards == self._facts()
 
     def remaining(self, meter: Meter) -> Iterator[tuple[RowSource, int]]:
-        """Yield the shards that are not complete, each with the row to go on from."""
+        """Yield the shards that are not complete, each with the row to resume at."""
         done = self.accumulator.shards
         for name, shard in self._shards.items():
             first = done.get(name, 0)
@@ -221,7 +221,7 @@ class _Run:
         """Save for the last time; every shard has been read to its end and found unchanged."""
         done = self.accumulator.shards
         for name, shard in self._shards.items():
-            # A source of somebody else's may break its word.
+            # A user's own source may give another number of rows.
             if done.get(name, 0) != shard.n_rows:
                 raise BadDataError(
                     shard.name, f"gave {done.get(name, 0)} rows; it had announced {shard.n_rows}"

@@ -25,7 +25,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     """Print a score as one JSON object on one line.
 
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
-    files. A metric that is not finite is null, for JSON has no other word.
+    files. A metric that is not finite is null, which is all that JSON has for it.
     """
     paths = score.paths
     spectrum = score.spectrum

@@ -84,7 +84,7 @@ def score_source(
 def score_spectrum(
     result: Spectrum, paths: tuple[str, ...], options: ScoreOptions, dtype: str | None
 ) -> Score:
-    """Score a spectrum; ``dtype`` is that of its rows, or None where nobody knows it any more."""
+    """Score a spectrum; ``dtype`` is that of its rows, or None where it is not known any more."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rankme = score_of(result, options.eps, stacklevel=1)

@@ -1,4 +1,4 @@
-"""``rankme score --state``: a run that goes on where it stopped."""
+"""``rankme score --state``: a run that is resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ StateOption = Annotated[
         metavar="FILE",
         dir_okay=False,
         callback=_check_state,
-        help="Save the sum of the rows so far into this file every now and then, and go on from "
-        "it if it is there.",
+        help="Save the sum of the rows so far to this file at intervals, and resume from it if "
+        "it is there.",
     ),
 ]
 CheckpointOption = Annotated[

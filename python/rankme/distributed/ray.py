@@ -155,7 +155,7 @@ def _reduce_files(
     reads = tasks_of(
         ranges, ray.put, lambda source, start, stop: read.remote(source, start, stop, settings)
     )
-    # A group's merging is asked for with its reading, and nobody else keeps what it reads, so that
+    # A group's merging is asked for with its reading, and nothing else keeps what it reads, so that
     # its partial results can go before the last group's come.
     groups = iter(lambda: list(itertools.islice(reads, FAN_IN)), [])
     return _tree([merge.remote(*group) for group in groups])

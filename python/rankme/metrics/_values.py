@@ -11,11 +11,11 @@ from rankme import _core
 __all__ = [
     "as_singular_values",
     "default_rtol",
-    "float64_chunks",
+    "float64_blocks",
     "relative",
 ]
 
-_CHUNK = 2**20  # entries that are float64 at a time
+_BLOCK_ENTRIES = 2**20  # that are float64 at a time
 
 
 def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:
@@ -91,8 +91,8 @@ def default_rtol(n_rows: int, n_cols: int) -> float:
     return max(n_rows, n_cols) * 2.0**-52
 
 
-def float64_chunks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
-    """Widen an array chunk by chunk along its first axis.
+def float64_blocks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
+    """Yield an array as float64, some entries at a time along its first axis.
 
     Parameters
     ----------
@@ -105,6 +105,6 @@ def float64_chunks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
         float64, of about a million entries.
     """
     n, *rest = view.shape
-    step = max(1, _CHUNK // math.prod(rest))
+    step = max(1, _BLOCK_ENTRIES // math.prod(rest))
     for start in range(0, n, step):
         yield _core.widened(view, start, min(start + step, n))

@@ -26,10 +26,10 @@ MOST_OPEN = 64
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return the key that sorts names with their numbers as numbers: part-2 before part-10."""
-    # Numbers sort before text, so that any two pieces can be compared.
+    # Numbers sort before text, so that any two tokens can be compared.
     return tuple(
-        (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
-        for piece in re.split(r"([0-9]+)", name)
+        (0, int(token), token) if token.isascii() and token.isdigit() else (1, 0, token)
+        for token in re.split(r"([0-9]+)", name)
     )
 
 
@@ -117,8 +117,8 @@ class ShardedSource(RowSource):
         if len(self.parts) > MOST_OPEN:
             yield from super().panels(width)
             return
-        for pieces in zip(*(part.panels(width) for part in self.parts), strict=True):
-            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces, dtype=dtype)
+        for panels in zip(*(part.panels(width) for part in self.parts), strict=True):
+            yield panels[0] if len(panels) == 1 else np.concatenate(panels, dtype=dtype)
 
 
 def same_file(sources: Iterable[RowSource]) -> tuple[RowSource, RowSource] | None:

@@ -27,8 +27,9 @@ __all__ = [
     "source_bytes",
 ]
 
-# Large enough for the core's fast way for many narrow rows, which wants 32 rows for each column and
-# thread: 16,384 float32 rows of 256 columns do for up to two threads, and narrower rows for more.
+# Large enough for the core's fast path for many narrow rows, which wants 32 rows for each column
+# and thread: 16,384 float32 rows of 256 columns do for up to two threads, and narrower rows for
+# more.
 # Small enough that the few blocks of a read-ahead are nothing beside the rest.
 BLOCK_BYTES = 16 * 2**20
 
@@ -209,7 +210,7 @@ class Pool:
         self._free: deque[NDArray[Any]] = deque()  # its methods are atomic
 
     def take(self) -> NDArray[Any]:
-        """Return a buffer that nobody uses."""
+        """Return a buffer that is not in use."""
         try:
             return self._free.pop()
         except IndexError:

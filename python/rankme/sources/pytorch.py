@@ -76,15 +76,15 @@ def _load(file: DataFile) -> Any:
 def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yield the tensors of nested dictionaries and lists, each with its keys."""
     if isinstance(value, dict):
-        pieces: Any = value.items()
+        items: Any = value.items()
     elif isinstance(value, (list, tuple)):
-        pieces = enumerate(value)
+        items = enumerate(value)
     else:
         if hasattr(value, "untyped_storage"):
             yield path, value
         return
-    for key, piece in pieces:
-        yield from _tensors(piece, f"{path}.{key}" if path else str(key))
+    for key, item in items:
+        yield from _tensors(item, f"{path}.{key}" if path else str(key))
 
 
 def _kind(tensor: Any) -> str:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RawSource"]
 
-# Rows of a Fortran-order file are read in one piece a column; a piece under a page would read each
-# page several times.
-MIN_PIECE_BYTES = 4096
+# A block of a Fortran-order file takes one read a column; reads of less than a page would fetch
+# each page several times.
+MIN_READ_BYTES = 4096
 MAX_FORTRAN_BLOCK_BYTES = 2 * BLOCK_BYTES
 # Less than this is read, which no change of the file can disturb.
 MIN_MAPPED_BYTES = 256 * 2**20
@@ -105,7 +105,7 @@ class RawSource(RowSource):
             The file cannot be read.
         """
         check_start(start, self.n_rows)
-        return self._stretches(by_rows=True, start=start, step=self._block_rows(), hold=hold)
+        return self._slices(by_rows=True, start=start, step=self._block_rows(), hold=hold)
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns, ``width`` at a time, each exactly once.
@@ -126,7 +126,7 @@ class RawSource(RowSource):
         BadDataError, OSError
             As :meth:`blocks`.
         """
-        return self._stretches(by_rows=False, start=0, step=width, hold=0)
+        return self._slices(by_rows=False, start=0, step=width, hold=0)
 
     def matrix(self) -> NDArray[Any]:
         """Map a large local file as one read-only array of shape (N, K); read any other.
@@ -162,15 +162,13 @@ class RawSource(RowSource):
         """Return how many rows a block has."""
         if not self.fortran_order:
             return max(1, BLOCK_BYTES // self.row_bytes)
-        wanted = max(BLOCK_BYTES, MIN_PIECE_BYTES * self.n_cols)
+        wanted = max(BLOCK_BYTES, MIN_READ_BYTES * self.n_cols)
         return max(1, min(wanted, MAX_FORTRAN_BLOCK_BYTES) // self.row_bytes)
 
-    def _stretches(
-        self, *, by_rows: bool, start: int, step: int, hold: int
-    ) -> Iterator[NDArray[Any]]:
+    def _slices(self, *, by_rows: bool, start: int, step: int, hold: int) -> Iterator[NDArray[Any]]:
         """Yield blocks of rows, or panels of columns, in either order of the file."""
-        # The file is an array of lines: rows in C order, columns in Fortran order. A stretch is
-        # some whole lines, which lie together, or a part of every line.
+        # The file is an array of lines: rows in C order, columns in Fortran order. A slice is some
+        # whole lines, which lie together, or as many entries of every line.
         lines, length = self.n_rows, self.n_cols
         if self.fortran_order:
             lines, length = length, lines
@@ -180,16 +178,16 @@ class RawSource(RowSource):
         with self.file.open() as handle:
             for first in range(start, count, step):
                 size = min(step, count - first)
-                stretch = ring.next()[: size * unit]
+                entries = ring.next()[: size * unit]
                 if whole:
-                    self.file.fill(handle, self._position(first * length), stretch, self.end)
-                    stretch = stretch.reshape(size, length)
+                    self.file.fill(handle, self._position(first * length), entries, self.end)
+                    entries = entries.reshape(size, length)
                 else:
-                    stretch = stretch.reshape(lines, size)
-                    for number, part in enumerate(stretch):
+                    entries = entries.reshape(lines, size)
+                    for number, line in enumerate(entries):
                         position = self._position(number * length + first)
-                        self.file.fill(handle, position, part, self.end)
-                yield stretch.T if self.fortran_order else stretch
+                        self.file.fill(handle, position, line, self.end)
+                yield entries.T if self.fortran_order else entries
             self.file.check_unchanged(handle)
 
     def _position(self, entry: int) -> int:

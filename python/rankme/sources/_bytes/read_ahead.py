@@ -162,7 +162,7 @@ class _Reader(Generic[T]):
     def _run(self, items: Callable[[], Generator[T, None, None]]) -> None:
         """Run the iterator until its end, an error, or a closed channel."""
         try:
-            # Closed at once when nobody listens any more, and with it the files.
+            # Closed at once when the channel is, and with it the files.
             with closing(items()) as iterator:
                 for item in iterator:
                     if not self.items.put(item):
@@ -194,7 +194,7 @@ class _Channel(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> bool:
-        """Wait for room and add an item; False where nobody wants it any more."""
+        """Wait for room and add an item; False where the channel was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
             if self._closed:
