@@ -15,7 +15,7 @@ from rankme._scoring.matrix import spectrum_by
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import not_finite, source_bytes
+from rankme.sources._source import check_count, not_finite, not_finite_in, source_bytes
 
 if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
@@ -114,12 +114,10 @@ def _sum_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
         for shard, first, rows in blocks:
-            try:
+            with not_finite_in(shard, first):
                 accumulator.update(rows)
-            except NonFiniteError as error:
-                raise not_finite(shard, first + error.row, error.column, error.value) from error
             meter.advance(rows.nbytes)
-    _check_count(source, accumulator.n_rows)
+    check_count(source, accumulator.n_rows)
     meter.stage("eigenvalues")
     return accumulator.spectrum(center=plan.center)
 
@@ -153,18 +151,12 @@ def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectru
         row = error.row
         for shard in source.shards:
             if row < shard.n_rows:
-                raise not_finite(shard, row, error.column, error.value) from error
+                where = shard.where(row)
+                raise not_finite(shard.name, where, error.column, error.value) from error
             row -= shard.n_rows
         raise
     source.check_unchanged()  # its rows may have been mapped
     return result
-
-
-def _check_count(source: RowSource, n_rows: int) -> None:
-    """Refuse another number of rows than a source has announced."""
-    # A user's own source may give another number; a score of too few rows must not pass.
-    if n_rows != source.n_rows:
-        raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
 
 
 def _first_not_finite(source: RowSource) -> BadDataError:
@@ -175,6 +167,7 @@ def _first_not_finite(source: RowSource) -> BadDataError:
             finite = np.isfinite(block)
             if not finite.all():
                 row, column = (int(index) for index in np.argwhere(~finite)[0])
-                return not_finite(shard, first + row, column, float(block[row, column]))
+                value = float(block[row, column])
+                return not_finite(shard.name, shard.where(first + row), column, value)
             first += len(block)
     return BadDataError(source.name, "changed while it was read")

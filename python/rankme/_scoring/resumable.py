@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.atomic_file import remove_strays
-from rankme._base.errors import NonFiniteError
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import not_finite
+from rankme.sources._source import check_count, not_finite_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -212,20 +211,14 @@ class _Run:
 
     def add(self, shard: RowSource, first: int, rows: Any) -> None:
         """Take in a block of a shard."""
-        try:
+        with not_finite_in(shard, first):
             self.accumulator.update(rows, shard=shard.identity.shard)
-        except NonFiniteError as error:
-            raise not_finite(shard, first + error.row, error.column, error.value) from error
 
     def finish(self) -> None:
         """Save for the last time; every shard has been read to its end and found unchanged."""
         done = self.accumulator.shards
         for name, shard in self._shards.items():
-            # A user's own source may give another number of rows.
-            if done.get(name, 0) != shard.n_rows:
-                raise BadDataError(
-                    shard.name, f"gave {done.get(name, 0)} rows; it had announced {shard.n_rows}"
-                )
+            check_count(shard, done.get(name, 0))
         self.save(finished=True)
 
     def save(self, *, finished: bool = False, stopped_by: BaseException | None = None) -> None:

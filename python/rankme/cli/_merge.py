@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankme.cli._options import BAD_DATA, CenterOption, EpsOption, MetricsOption, require_threads
-from rankme.cli._text import print_error, print_warning
+from rankme.cli._options import (
+    BAD_DATA,
+    CenterOption,
+    EpsOption,
+    MetricsOption,
+    check_folder,
+    require_threads,
+)
+from rankme.cli._text import print_error, print_warning, text_of
 
 if TYPE_CHECKING:
     from rankme import Accumulator
@@ -23,13 +30,6 @@ HELP = (
 )
 
 
-def _check_output(path: Path | None) -> Path | None:
-    """Take a file in a folder that is not there for wrong usage."""
-    if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder")
-    return path
-
-
 def merge(
     *,
     parts: Annotated[
@@ -41,7 +41,7 @@ def merge(
         typer.Option(
             metavar="FILE",
             dir_okay=False,
-            callback=_check_output,
+            callback=check_folder,
             help="Save the merged state here; it can be merged again.",
         ),
     ] = None,
@@ -67,7 +67,7 @@ def merge(
         print_error(f"{error.filename}: {error.strerror or error}")
         return BAD_DATA
     except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
-        print_error(str(error) or "out of memory")
+        print_error(text_of(error))
         return BAD_DATA
     if as_json:
         _report.print_json(result, pool=True, metrics=metrics)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from rankme.cli._text import print_error
+from rankme.cli._text import print_error, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,5 +88,5 @@ def _open(path: str, column: str | None) -> RowSource | None:
     except OSError as error:
         print_error(f"{error.filename or path}: {error.strerror or error}")
     except MemoryError as error:  # a damaged file may ask for any number of bytes
-        print_error(f"{path}: {str(error) or 'out of memory'}")
+        print_error(f"{path}: {text_of(error)}")
     return None

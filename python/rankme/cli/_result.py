@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "ScoreOptions", "score_source", "score_spectrum"]
+__all__ = ["Score", "ScoreOptions", "dtypes_of", "score_source", "score_spectrum"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +77,12 @@ def score_source(
         device=options.device,
         meter=meter,
     )
-    dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
-    return score_spectrum(result, paths, options, dtype)
+    return score_spectrum(result, paths, options, dtypes_of(source))
+
+
+def dtypes_of(source: RowSource) -> str:
+    """Name the dtypes of all shards."""
+    return ",".join(sorted({shard.dtype.name for shard in source.shards}))
 
 
 def score_spectrum(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from rankme.cli._options import check_folder
+
 if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
     from rankme.cli._result import Score, ScoreOptions
@@ -16,13 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["CheckpointOption", "Checkpoints", "StateOption", "as_checkpoints", "score_resumed"]
 
 EVERY = 30.0
-
-
-def _check_state(path: Path | None) -> Path | None:
-    """Take a file in a folder that is not there for wrong usage."""
-    if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder")
-    return path
 
 
 def _check_every(seconds: float | None) -> float | None:
@@ -38,7 +33,7 @@ StateOption = Annotated[
         "--state",
         metavar="FILE",
         dir_okay=False,
-        callback=_check_state,
+        callback=check_folder,
         help="Save the sum of the rows so far to this file at intervals, and resume from it if "
         "it is there.",
     ),
@@ -105,7 +100,7 @@ def score_resumed(
         As `accumulate`.
     """
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
-    from rankme.cli._result import score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import dtypes_of, score_spectrum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,
@@ -117,5 +112,5 @@ def score_resumed(
         meter=meter,
     )
     meter.stage("eigenvalues")
-    dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
-    return score_spectrum(accumulator.spectrum(center=options.center), paths, options, dtype)
+    spectrum = accumulator.spectrum(center=options.center)
+    return score_spectrum(spectrum, paths, options, dtypes_of(source))

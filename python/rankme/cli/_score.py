@@ -22,7 +22,7 @@ from rankme.cli._options import (
 )
 from rankme.cli._paths import check_paths, open_paths
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints
-from rankme.cli._text import print_error, print_warning
+from rankme.cli._text import print_error, print_warning, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,5 +200,4 @@ def _describe(error: Exception, paths: Sequence[str]) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or _names(paths)}: {error.strerror or error}"
-    # Python's own MemoryError has no text.
-    return f"{_names(paths)}: {str(error) or 'out of memory'}"
+    return f"{_names(paths)}: {text_of(error)}"

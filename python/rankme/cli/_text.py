@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
-__all__ = ["Output", "OutputError", "one_line", "print_error", "print_warning"]
+__all__ = ["Output", "OutputError", "one_line", "print_error", "print_warning", "text_of"]
 
 
 class OutputError(Exception):
@@ -36,6 +36,11 @@ def one_line(text: object) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in str(text)
     )
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an error; Python's own MemoryError has none."""
+    return str(error) or "out of memory"
 
 
 def print_error(text: object) -> None:

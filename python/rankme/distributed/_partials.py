@@ -9,7 +9,7 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_eps
 from rankme._base.errors import NonFiniteError
 from rankme.metrics._certainty import score_of
-from rankme.sources import BadDataError
+from rankme.sources._source import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,11 +79,8 @@ def partial_of_blocks(
         try:
             acc.update(block)
         except NonFiniteError as error:
-            raise BadDataError(
-                name,
-                f"row {acc.n_rows + error.row}, column {error.column} (counted from 0) is "
-                f"{error.value}; every entry must be finite",
-            ) from error
+            where = f"row {acc.n_rows + error.row}"
+            raise not_finite(name, where, error.column, error.value) from error
     return None if acc is None else acc.__getstate__()
 
 

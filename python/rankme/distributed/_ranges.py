@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index
-from rankme._base.errors import NonFiniteError
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._sharded import check_widths, same_file
-from rankme.sources._source import not_finite
+from rankme.sources._source import not_finite_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -132,10 +131,8 @@ def partial_of_range(source: RowSource, start: int, stop: int, settings: JobSett
     acc = settings.accumulator(source.n_cols)
     with closing(row_blocks([(source, start)], stop=stop)) as blocks:
         for _, first, rows in blocks:
-            try:
+            with not_finite_in(source, first):
                 acc.update(rows, shard=shard)
-            except NonFiniteError as error:  # noqa: PERF203
-                raise not_finite(source, first + error.row, error.column, error.value) from error
     left = stop - start - acc.n_rows
     if left:
         raise BadDataError(source.name, f"ends {left} rows before row {stop}, which it had before")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.errors import NonFiniteError
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ __all__ = [
     "Pool",
     "Ring",
     "RowSource",
+    "check_count",
     "check_start",
     "not_finite",
+    "not_finite_in",
     "source_bytes",
 ]
 
@@ -152,8 +156,7 @@ class RowSource(ABC):
         for block in self.blocks():
             rows[first : first + len(block)] = block
             first += len(block)
-        if first != self.n_rows:
-            raise BadDataError(self.name, f"gave {first} rows; it had announced {self.n_rows}")
+        check_count(self, first)
         return rows
 
 
@@ -234,15 +237,31 @@ def check_start(start: int, n_rows: int) -> None:
         raise ValueError(f"start is {start}; wanted a row from 0 to {n_rows}")
 
 
+def check_count(source: RowSource, n_rows: int) -> None:
+    """Raise a BadDataError where a source gave another number of rows than it had announced."""
+    # A user's own source may; a score of too few rows must not pass.
+    if n_rows != source.n_rows:
+        raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
+
+
 def source_bytes(source: RowSource) -> int:
     """Count the bytes of all rows."""
     return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
 
 
-def not_finite(shard: RowSource, row: int, column: int, value: float) -> BadDataError:
-    """Return the error that says where in a shard NaN or infinity stands."""
+def not_finite(name: str, where: str, column: int, value: float) -> BadDataError:
+    """Return the error of an entry that is NaN or infinite, in the row that `where` names."""
     return BadDataError(
-        shard.name,
-        f"{shard.where(row)}, column {column} (counted from 0) is {value}; every entry must be "
-        f"finite",
+        name,
+        f"{where}, column {column} (counted from 0) is {value}; every entry must be finite",
     )
+
+
+@contextmanager
+def not_finite_in(shard: RowSource, first: int) -> Iterator[None]:
+    """Let a NonFiniteError in rows from `first` on say where in the shard the entry stands."""
+    try:
+        yield
+    except NonFiniteError as error:
+        where = shard.where(first + error.row)
+        raise not_finite(shard.name, where, error.column, error.value) from error

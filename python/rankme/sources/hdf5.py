@@ -10,7 +10,8 @@ from rankme._base.optional import require
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+from rankme.sources._file_source import FileSource
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._source import RowSource
 
 __all__ = ["ChunkedSource", "open_hdf5"]
 
@@ -116,7 +118,7 @@ def _rows_at_a_time(item: Any) -> int:
 
 
 @dataclass(frozen=True)
-class ChunkedSource(RowSource):
+class ChunkedSource(FileSource):
     """A dataset that h5py has to read: chunked, compressed, or spread over several files.
 
     A block takes whole chunks: about 16 MiB, or the rows of one chunk if that is more, up to 64
@@ -130,16 +132,6 @@ class ChunkedSource(RowSource):
     key: str
     step: int
     column: str | None
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which dataset of it."""
-        return self.file.identity(self.column)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on, whole chunks at a time."""
@@ -160,10 +152,6 @@ class ChunkedSource(RowSource):
                 yield rows
                 first = last
             self.file.check_unchanged(handle)
-
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
 
     def _read(self, item: Any, rows: NDArray[Any], first: int, last: int) -> None:
         """Read some rows of a dataset into an array."""

@@ -13,7 +13,8 @@ from rankme.sources._bytes.npy_header import read_header
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
-from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+from rankme.sources._file_source import FileSource
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._source import RowSource
 
 __all__ = ["DeflatedSource", "open_npz"]
 
@@ -104,7 +106,7 @@ def _data_offset(file: DataFile, handle: BinaryIO, info: zipfile.ZipInfo) -> int
 
 
 @dataclass(frozen=True)
-class DeflatedSource(RowSource):
+class DeflatedSource(FileSource):
     """A compressed array of an archive, in C order, decompressed as it is read.
 
     To start at a later row the rows before it are decompressed and dropped.
@@ -117,16 +119,6 @@ class DeflatedSource(RowSource):
     member: str
     header_bytes: int
     column: str | None
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which array of it."""
-        return self.file.identity(self.column)
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -157,10 +149,6 @@ class DeflatedSource(RowSource):
                 self._fill(stream, rows, first)
                 yield rows.reshape(-1, self.n_cols)
             self.file.check_unchanged(handle)
-
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
 
     def _fill(self, stream: Any, rows: NDArray[Any], first: int) -> None:
         """Fill an array from the decompressed bytes."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.sources._errors import BadDataError
-from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+from rankme.sources._file_source import FileSource
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ MIN_MAPPED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class RawSource(RowSource):
+class RawSource(FileSource):
     """A matrix in a file, contiguous in C or Fortran order.
 
     Attributes
@@ -58,16 +59,6 @@ class RawSource(RowSource):
     offset: int
     fortran_order: bool = False
     column: str | None = None
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which matrix of it."""
-        return self.file.identity(self.column)
 
     @property
     def row_bytes(self) -> int:
@@ -153,10 +144,6 @@ class RawSource(RowSource):
                 order="F" if self.fortran_order else "C",
             )
         return mapped
-
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
 
     def _block_rows(self) -> int:
         """Return how many rows a block has."""
