@@ -52,38 +52,15 @@ _FLOAT = np.dtype("<f8")
 
 
 def encode(state: State) -> bytes:
-    """Return the bytes of a state.
-
-    Parameters
-    ----------
-    state : State
-
-    Returns
-    -------
-    bytes
-    """
+    """Return the bytes of a state."""
     return b"".join(pieces(state))
 
 
 def decode(data: bytes, name: str) -> State:
-    """Return the state that bytes hold.
+    """Return the state that bytes hold; its arrays are views of them where the machine allows it.
 
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        Where the bytes come from, for the error messages.
-
-    Returns
-    -------
-    State
-        Its arrays are read-only views of `data` where the machine allows it.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no saved state, are of a newer version, are incomplete or too many, fail
-        the checksum or hold what no accumulator can be in.
+    A ValueError that begins with `name` says why they hold none: no saved state, a newer version,
+    truncated or too long, a wrong checksum, or numbers that no accumulator can have.
     """
     start, header_bytes = _split(data, name)
     digest = _DIGEST(memoryview(data)[:-_DIGEST_SIZE]).digest()
@@ -113,23 +90,7 @@ def decode(data: bytes, name: str) -> State:
 
 
 def read(path: str | os.PathLike[str]) -> State:
-    """Return the state in a file.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    State
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        As `decode`, naming the path.
-    """
+    """Return the state in a file; errors as of `decode`, and OSError."""
     name = os.fspath(path)
     with _named(name), open(name, "rb") as file:  # noqa: PTH123
         data = file.read(_PREFIX.size)
@@ -138,23 +99,9 @@ def read(path: str | os.PathLike[str]) -> State:
 
 
 def read_run(path: str | os.PathLike[str]) -> Mapping[str, Any] | None:
-    """Return what the header of a file says of its run, without reading more than the header.
+    """Return what the header of a file says of its run; None where it is no file of a run.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    mapping or None
-        None where it is no file of a run.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is no saved state.
+    No more than the header is read, and no checksum.
     """
     name = os.fspath(path)
     with _named(name), open(name, "rb") as file:  # noqa: PTH123
@@ -176,37 +123,12 @@ def _named(name: str) -> Iterator[None]:
 
 
 def write(path: str | os.PathLike[str], state: State) -> None:
-    """Write a state to a file, whole or not at all.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        An existing file is replaced, and its permissions are kept; of a symbolic link, the file
-        that it points to.
-    state : State
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, or exists and is no regular file. The old file then stands, and no
-        temporary file is left; only where flushing the folder fails, after the renaming, the new
-        file stands.
-    """
+    """Write a state to a file, whole or not at all, as `write_pieces` does."""
     write_pieces(path, pieces(state))
 
 
 def pieces(state: State) -> Iterator[bytes | memoryview]:
-    """Yield the pieces of the encoded state, the big one without a copy.
-
-    Parameters
-    ----------
-    state : State
-
-    Yields
-    ------
-    bytes or memoryview
-        The last piece is the checksum.
-    """
+    """Yield the encoded state piece by piece, the big one without a copy, the checksum last."""
     digest = _DIGEST()
     prefix = _encode_prefix(state)
     digest.update(prefix)

@@ -63,10 +63,6 @@ def remove_strays(path: str | os.PathLike[str]) -> None:
     """Remove what processes that were killed while they wrote a file have left beside it.
 
     What is still being written stays, and so does what cannot be removed.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)  # noqa: PTH120

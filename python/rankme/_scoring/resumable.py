@@ -98,17 +98,8 @@ def accumulate(
 def load_finished(path: str) -> Accumulator:
     """Return a saved accumulator, whether a run wrote it or not.
 
-    Parameters
-    ----------
-    path
-
-    Raises
-    ------
-    BadDataError
-        It is that of a run which has not come to its end; its score would be that of some rows, or
-        of shards that changed while they were read.
-    OSError, ValueError
-        As `Accumulator.load`.
+    A run that has not come to its end is a BadDataError: its score would be that of some rows, or
+    of shards that changed while they were read.
     """
     state = state_file.read(path)
     if state.run is not None:

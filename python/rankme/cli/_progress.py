@@ -45,17 +45,6 @@ def progress_bar(label: str, *, n_rows: int, n_bytes: int) -> Iterator[Meter]:
     """Show a bar with rows/s, GB/s (1e9 bytes) and the time left, and remove it at the end.
 
     Nothing is shown where standard error is no terminal.
-
-    Parameters
-    ----------
-    label
-        What is being read.
-    n_rows, n_bytes
-        How much there is to read.
-
-    Yields
-    ------
-    Meter
     """
     if not sys.stderr.isatty():
         yield NoMeter()

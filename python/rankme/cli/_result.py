@@ -49,24 +49,7 @@ class Score:
 def score_source(
     source: RowSource, paths: tuple[str, ...], options: ScoreOptions, meter: Meter
 ) -> Score:
-    """Score the rows of a source as one set, each row once.
-
-    Parameters
-    ----------
-    source
-        Where the rows come from.
-    paths
-        What the user called it.
-    options
-        Options of the score.
-    meter
-        Told of the bytes that were taken in.
-
-    Raises
-    ------
-    BadDataError, OSError, MemoryError, RuntimeError
-        As `spectrum_of_source`.
-    """
+    """Score the rows of a source as one set, each row once; errors as of `spectrum_of_source`."""
     result = spectrum_of_source(
         source,
         eps=options.eps,

@@ -85,20 +85,7 @@ def score_resumed(
     meter: Meter,
     checkpoints: Checkpoints,
 ) -> Score:
-    """Score the rows of a source as one set, each row once over all runs.
-
-    Parameters
-    ----------
-    source, paths, options, meter
-        As of `score_source`.
-    checkpoints
-        The run's.
-
-    Raises
-    ------
-    BadDataError, OSError, MemoryError, RuntimeError
-        As `accumulate`.
-    """
+    """Score the rows of a source as one set, each row once over all runs, as `accumulate` does."""
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
     from rankme.cli._result import dtypes_of, score_spectrum  # noqa: PLC0415
 

@@ -50,25 +50,9 @@ class JobSettings:
 def partial_of_blocks(
     blocks: Iterable[NDArray[Any]], settings: JobSettings, name: str
 ) -> bytes | None:
-    """Reduce blocks of rows to the bytes of an accumulator.
+    """Reduce blocks of rows to the bytes of an accumulator; None where there is no row.
 
-    Parameters
-    ----------
-    blocks : iterable of array
-        Each of shape (n, K) with n >= 0.
-    settings : JobSettings
-    name : str
-        Of all of them, for the error messages.
-
-    Returns
-    -------
-    bytes or None
-        None where there is no row: the width is not known then.
-
-    Raises
-    ------
-    BadDataError
-        If an entry is not finite; its row is counted over all blocks.
+    A BadDataError names the first entry that is not finite, its row counted over all blocks.
     """
     acc = None
     for block in blocks:
@@ -91,22 +75,9 @@ def _width(block: NDArray[Any]) -> int:
 
 
 def merged(partials: Iterable[bytes | None]) -> bytes | None:
-    """Reduce partial results to one.
+    """Reduce partial results, taken one by one in their order, to one; None where there is no row.
 
-    Parameters
-    ----------
-    partials : iterable of (bytes or None)
-        As `partial_of_blocks` returns them. They are taken one by one, in their order.
-
-    Returns
-    -------
-    bytes or None
-        None where none of them has a row.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit together, or one was damaged on its way.
+    A ValueError says what does not fit together, or was damaged.
     """
     total: Accumulator | None = None
     alone: bytes | None = None  # while there is only one, it need not be unpacked
@@ -124,13 +95,7 @@ def merged(partials: Iterable[bytes | None]) -> bytes | None:
 
 
 def restored(data: bytes | None) -> Accumulator:
-    """Return the accumulator that a partial result holds.
-
-    Raises
-    ------
-    ValueError
-        If there is none, since there was no row; or if the bytes were damaged.
-    """
+    """Return the accumulator that a partial result holds; a ValueError where there was no row."""
     if data is None:
         raise ValueError("there are no rows to score: every shard, block or partition is empty")
     acc = Accumulator.__new__(Accumulator)

@@ -64,28 +64,10 @@ def is_paths(data: object) -> bool:
 
 
 def ranges_of(data: Any, column: str | None, rows_per_task: int) -> list[RowRange]:
-    """Open every file for its number of rows, and cut it into ranges.
+    """Open every file for its number of rows, and cut it into ranges of `rows_per_task` at most.
 
-    Parameters
-    ----------
-    data : path, RowSource, or sequence of them
-    column : str, optional
-        As in `rankme.open_source`.
-    rows_per_task : int
-        The most rows of a range, unless reading can begin at fewer places: a Parquet row group is
-        in one range, and so is all of a compressed array.
-
-    Returns
-    -------
-    list of RowRange
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `rows_per_task` is no positive integer, a file holds no matrix of embeddings, files
-        differ in width, or one comes twice.
-    OSError
-        If a file cannot be read here.
+    A range is larger where reading can begin at fewer rows: it holds a whole Parquet row group, or
+    all of a compressed array. Errors name a file that comes twice or has another width.
     """
     most = as_index(rows_per_task, "rows_per_task", 1)
     items: Sequence[Any] = data if isinstance(data, (list, tuple)) else [data]
@@ -120,12 +102,7 @@ def _cuts(source: RowSource, most: int) -> list[int]:
 def partial_of_range(source: RowSource, start: int, stop: int, settings: JobSettings) -> bytes:
     """Reduce the rows of a range to the bytes of an accumulator: a task.
 
-    Raises
-    ------
-    BadDataError
-        If an entry is not finite, or the file is not what it was when the job began.
-    OSError
-        If it cannot be read.
+    A BadDataError names an entry that is not finite, or a file that has changed.
     """
     shard = RowRange(source, start, stop).shard
     acc = settings.accumulator(source.n_cols)
@@ -144,21 +121,10 @@ def tasks_of(
     share: Callable[[RowSource], Any],
     task: Callable[[Any, int, int], Any],
 ) -> Iterator[Any]:
-    """Make a task of every range, when it is asked for.
+    """Yield a task for every range, made when it is asked for.
 
-    Parameters
-    ----------
-    ranges : iterable of RowRange
-    share : callable
-        Hands a source of several tasks to the engine, once. It may know the places of a hundred
-        thousand record batches, and would be sent with each of them otherwise.
-    task : callable
-        Makes a task of what `share` returned, or of a source, and the rows.
-
-    Yields
-    ------
-    object
-        What `task` returned.
+    `share` hands a source of several tasks to the engine, once: it may know the places of a hundred
+    thousand record batches, and would be sent with each of them otherwise.
     """
     shared: dict[int, Any] = {}
     for source, start, stop in ranges:
@@ -173,24 +139,7 @@ def tasks_of(
 def whole(data: bytes | None, ranges: Sequence[RowRange]) -> Accumulator:
     """Return the accumulator of a job, once it is certain that every range is in it, and once.
 
-    Parameters
-    ----------
-    data : bytes or None
-        The one partial result that is left.
-    ranges : sequence of RowRange
-        All that the job consisted of.
-
-    Returns
-    -------
-    rankme.Accumulator
-        Its shards are the files.
-
-    Raises
-    ------
-    RuntimeError
-        If the engine lost a range, or brought rows of its own.
-    ValueError
-        As `restored`.
+    Its shards are the files. A RuntimeError names ranges that the engine lost or brought itself.
     """
     acc = restored(data)
     wanted = {one.shard: one.stop - one.start for one in ranges}

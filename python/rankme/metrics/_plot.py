@@ -23,28 +23,7 @@ _FEW = 10  # less than a decade: only the minor ticks can be told apart
 
 
 def draw(spectrum: Spectrum, ax: Axes | None = None, eps: float = 1e-7) -> Axes | NDArray[Any]:
-    """Draw the singular values and, on a figure of its own, what they add up to.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    ax : matplotlib.axes.Axes, optional
-        Where to draw the singular values, alone. Without it pyplot makes a figure of two axes.
-    eps : float
-        As in `Spectrum.rankme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes or numpy.ndarray of two of them
-        What was drawn on.
-
-    Raises
-    ------
-    ImportError
-        If there is no Matplotlib.
-    OverflowError
-        If the largest singular value is beyond float64.
-    """
+    """Draw the singular values and, on a figure of its own, what they add up to."""
     score, title = spectrum.rankme(eps=eps), _title(spectrum, eps)
     if ax is not None:
         _draw_values(ax, spectrum, score)

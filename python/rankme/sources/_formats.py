@@ -52,20 +52,7 @@ def suffix_of(name: str) -> str:
 
 
 def open_file(file: DataFile, column: str | None = None) -> RowSource:
-    """Open a file as a source.
-
-    Parameters
-    ----------
-    file
-        Of any format.
-    column
-        As in :func:`rankme.open_source`.
-
-    Raises
-    ------
-    BadDataError
-        No format has such first bytes, or the format has others.
-    """
+    """Open a file of any format; a BadDataError where no format has such first bytes."""
     with parsing(file.name):
         return _open_file(file, column)
 

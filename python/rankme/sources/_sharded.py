@@ -87,7 +87,18 @@ class ShardedSource(RowSource):
         return Identity(self.name, sum(part.size for part in identities), f"sha256:{digest}")
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
-        """Yield the rows from ``start`` on; a block has the dtype of its own part."""
+        """Yield the rows from ``start`` on, in order, each exactly once.
+
+        Parameters
+        ----------
+        start, hold
+            As in :meth:`RowSource.blocks`.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (rows, K), with the dtype of its own part.
+        """
         check_start(start, self.n_rows)
         return self._blocks(start, hold)
 
@@ -104,7 +115,17 @@ class ShardedSource(RowSource):
             part.check_unchanged()
 
     def where(self, row: int) -> str:
-        """Say in words where a row stands, file first."""
+        """Say in words where a row stands, file first.
+
+        Parameters
+        ----------
+        row
+            Counted from 0, over all parts.
+
+        Returns
+        -------
+        str
+        """
         for part in self.parts:
             if row < part.n_rows:
                 return f"{part.name}: {part.where(row)}"
@@ -112,7 +133,18 @@ class ShardedSource(RowSource):
         raise ValueError(f"row is {row} beyond the last; wanted one of {self.n_rows}")
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
-        """Yield the columns of all parts, ``width`` at a time, as arrays of shape (N, columns)."""
+        """Yield the columns of all parts, ``width`` at a time and in order.
+
+        Parameters
+        ----------
+        width
+            Columns of a panel, at least 1; the last one may have fewer.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (N, columns), dtype :attr:`dtype`. The next step may overwrite it.
+        """
         dtype = self.dtype
         if len(self.parts) > MOST_OPEN:
             yield from super().panels(width)

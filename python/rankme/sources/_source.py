@@ -135,22 +135,58 @@ class RowSource(ABC):
         """
 
     def where(self, row: int) -> str:
-        """Say in words where a row stands, counted from 0."""
+        """Say in words where a row stands.
+
+        Parameters
+        ----------
+        row
+            Counted from 0, over all rows of the source.
+
+        Returns
+        -------
+        str
+            Such as ``row 17``.
+        """
         return f"row {row}"
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
-        """Yield the columns, ``width`` at a time and in order, as arrays of shape (N, columns).
+        """Yield the columns, ``width`` at a time and in order.
 
         For sets with fewer rows than columns, so that all N x K entries fit where a K x K matrix
-        would. Unless a format knows better, all rows are gathered first. The next step may
-        overwrite a panel.
+        would. Unless a format knows better, all rows are gathered first.
+
+        Parameters
+        ----------
+        width
+            Columns of a panel, at least 1; the last one may have fewer.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (N, columns), dtype :attr:`dtype`. The next step may overwrite it.
+
+        Raises
+        ------
+        BadDataError, OSError
+            As :meth:`blocks`.
         """
         rows = self.matrix()
         for first in range(0, self.n_cols, width):
             yield rows[:, first : first + width]
 
     def matrix(self) -> NDArray[Any]:
-        """Return all rows as one array of shape (N, K): in memory, unless a format can map them."""
+        """Return all rows as one array: in memory, unless a format can map them.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (N, K), dtype :attr:`dtype`.
+
+        Raises
+        ------
+        BadDataError, OSError
+            As :meth:`blocks`.
+        """
         rows = np.empty((self.n_rows, self.n_cols), dtype=self.dtype)
         first = 0
         for block in self.blocks():

@@ -53,22 +53,7 @@ def _may_be_vectors(kind: Any) -> bool:
 
 
 def find_column(name: str, schema: Any, column: str | None) -> str:
-    """Choose a column of vectors.
-
-    Parameters
-    ----------
-    name
-        The file or table, for errors.
-    schema
-        A ``pyarrow.Schema``.
-    column
-        What the user asked for.
-
-    Raises
-    ------
-    BadDataError
-        It is not there, or there twice; none could be meant, or several could.
-    """
+    """Choose a column of vectors: the one asked for, or the only one that could be meant."""
     found = pick(name, column, _candidates(schema), "column")
     count = len(schema.get_all_field_indices(found))
     if count > 1:

@@ -36,11 +36,8 @@ BLOCK = struct.Struct("<qi4xq")  # offset, length of the metadata with its prefi
 def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
     """Return the number of rows of every record batch.
 
-    Raises
-    ------
-    BadDataError
-        The file has no footer; the stream ends in the middle of a message, or without its end mark,
-        or is none.
+    A BadDataError where the file has no footer, or the stream ends in the middle of a message or
+    without its end mark.
     """
     try:
         handle.seek(0)

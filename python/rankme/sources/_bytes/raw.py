@@ -120,10 +120,15 @@ class RawSource(FileSource):
         return self._slices(by_rows=False, start=0, step=width, hold=0)
 
     def matrix(self) -> NDArray[Any]:
-        """Map a large local file as one read-only array of shape (N, K); read any other.
+        """Return all rows as one array: a large local file is mapped, any other is read.
 
         What is mapped is what the file holds when it is used: ask `check_unchanged` afterwards. If
         the file is cut short meanwhile, the system ends the process (SIGBUS).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (N, K), dtype :attr:`dtype`; read-only where it is mapped.
 
         Raises
         ------

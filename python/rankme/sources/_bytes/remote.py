@@ -50,12 +50,8 @@ MARKS = (
 def connect(url: str) -> tuple[Any, str]:
     """Return the file system of a URL and the path in it.
 
-    Raises
-    ------
-    MissingLibraryError
-        fsspec, or what it needs for this protocol, is not installed.
-    BadDataError
-        There is no such protocol.
+    A MissingLibraryError where fsspec, or what it needs for this protocol, is not installed; a
+    BadDataError where there is no such protocol.
     """
     protocol = url.partition("://")[0]
     extra = EXTRAS.get(protocol, "remote")
