@@ -143,7 +143,7 @@ class ShardedSource(RowSource):
         Yields
         ------
         numpy.ndarray
-            Shape (N, columns), dtype :attr:`dtype`. The next step may overwrite it.
+            Shape (N, columns), of the source's dtype. The next step may overwrite it.
         """
         dtype = self.dtype
         if len(self.parts) > MOST_OPEN:

@@ -163,7 +163,7 @@ class RowSource(ABC):
         Yields
         ------
         numpy.ndarray
-            Shape (N, columns), dtype :attr:`dtype`. The next step may overwrite it.
+            Shape (N, columns), of the source's dtype. The next step may overwrite it.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class RowSource(ABC):
         Returns
         -------
         numpy.ndarray
-            Shape (N, K), dtype :attr:`dtype`.
+            Shape (N, K), of the source's dtype.
 
         Raises
         ------

@@ -128,7 +128,7 @@ class RawSource(FileSource):
         Returns
         -------
         numpy.ndarray
-            Shape (N, K), dtype :attr:`dtype`; read-only where it is mapped.
+            Shape (N, K), of the source's dtype; read-only where it is mapped.
 
         Raises
         ------
