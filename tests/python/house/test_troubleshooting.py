@@ -1,4 +1,4 @@
-"""The programs of docs/troubleshooting.md run and print what they say, and the cures cure."""
+"""The cures of docs/troubleshooting.md cure where their own data are too sound to show it."""
 
 import os
 import re
@@ -9,17 +9,13 @@ import numpy as np
 import pytest
 
 import rankme
-from pages import ROOT, programs, run_programs, text_of
+from pages import ROOT, programs, text_of
 
 PAGE = "troubleshooting.md"
 
 
 def sections():
     return re.split(r"^## ", text_of(PAGE), flags=re.MULTILINE)[1:]
-
-
-def test_the_programs_run():
-    run_programs(PAGE)
 
 
 def test_each_section_has_symptom_cause_and_cure():
