@@ -1,0 +1,104 @@
+"""The programs in the pages of docs/ run as they stand, and print what the pages say they print.
+
+The ``python`` blocks of a page are one program, its ``sh`` blocks one script, run after it in the
+same folder. That folder has the real embeddings under the names that the pages use. A line that
+ends in ``# text`` after a `print` says what is printed; ``...`` there stands for anything.
+The programs of the cluster engines are started in ways of their own, by the tests of those.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+import pytest
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+EMBEDDINGS = ROOT / "tests" / "data" / "minilm_wordnet_2000x384_f16.npy"
+RANKME = Path(sys.executable).with_name("rankme")
+
+# Each has its own test, which starts the engine or asks for the GPU.
+STARTED_ELSEWHERE = {"guides/clusters.md", "guides/gpus.md"}
+
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
+
+
+def program(page, language):
+    """Return the blocks of a page in one language, joined."""
+    blocks = BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+    return "\n".join(text for kind, text in blocks if kind == language)
+
+
+def pages():
+    """Return the pages for users that hold programs."""
+    found = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+    return [
+        page
+        for page in found
+        if not page.startswith("developers/") and BLOCK.search((DOCS / page).read_text("utf-8"))
+    ]
+
+
+def check_printed(source, output):
+    """Hold what was printed to what the comments behind the print calls say."""
+    position = 0
+    for said in PRINTED.findall(source):
+        pattern = "^" + ".*".join(map(re.escape, said.split("..."))) + "$"
+        found = re.compile(pattern, re.MULTILINE).search(output, position)
+        assert found, f"expected {said!r} in:\n{output[position:]}"
+        position = found.end()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with the files that the pages speak of, all of them real embeddings."""
+    z = np.load(EMBEDDINGS)
+    np.save(tmp_path / "embeddings.npy", z)
+    for name, labels in (("embeddings", "01"), ("shards", ("00", "01", "10", "11"))):
+        (tmp_path / name).mkdir()
+        for label, part in zip(labels, np.array_split(z, len(labels)), strict=True):
+            np.save(tmp_path / name / f"part-{label}.npy", part)
+    (tmp_path / "runs" / "7" / "embeddings").mkdir(parents=True)
+    flat = pa.array(z.astype(np.float32).ravel())
+    table = pa.table({"embedding": pa.FixedSizeListArray.from_arrays(flat, z.shape[1])})
+    for path in ("embeddings.parquet", "runs/7/embeddings/part-0.parquet"):
+        parquet.write_table(table, tmp_path / path)
+    return tmp_path
+
+
+def run(folder, command):
+    path = f"{RANKME.parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_pages_are_found():
+    assert len(pages()) >= 12
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page not in STARTED_ELSEWHERE])
+def test_the_programs_of_a_page_run(page, folder):
+    source = program(page, "python")
+    check_printed(source, run(folder, [sys.executable, "-W", "error", "-c", source]))
+    run(folder, ["bash", "-euc", program(page, "sh")])
+
+
+def test_a_wrong_comment_is_noticed():
+    with pytest.raises(AssertionError, match="expected '3.1"):
+        check_printed("print(x)  # 3.1...", "3.2\n")
+    check_printed("print(x)  # 3.1...\nprint(y)\nprint(z)  # 2", "3.14\n7\n2\n")
