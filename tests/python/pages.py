@@ -1,0 +1,78 @@
+"""The pages of the documentation, as tests read them: their tables and their programs."""
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file())
+DOCS = ROOT / "docs"
+
+_MATCHES = doctest.OutputChecker().check_output
+_PROGRAM = re.compile(r"^```python\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+_CELL = re.compile(r"(?<!\\)\|")  # a bar within a cell is written \|
+_OUTPUT = re.compile(r"\bprint\(.*\)  # (.+)$")
+
+
+def text_of(page):
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+def tables(page):
+    """All tables of a page, each a list of rows, each row a dict of its cells by heading."""
+    found, lines = [], iter(text_of(page).splitlines())
+    for line in lines:
+        if not line.startswith("|"):
+            continue
+        heads = _cells(line)
+        next(lines)  # the rule below the heads
+        rows = []
+        for row in lines:
+            if not row.startswith("|"):
+                break
+            rows.append(dict(zip(heads, _cells(row), strict=True)))
+        found.append(rows)
+    return found
+
+
+def _cells(line):
+    return [cell.strip().replace("\\|", "|") for cell in _CELL.split(line.strip())[1:-1]]
+
+
+def codes(cell):
+    """What a cell has between backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def is_like(told, pattern):
+    """Whether a text is the pattern, in which `...` stands for anything."""
+    return _MATCHES(pattern + "\n", told + "\n", doctest.ELLIPSIS)
+
+
+def programs(page):
+    return _PROGRAM.findall(text_of(page))
+
+
+def run_programs(page):
+    """Run the programs of a page from the root of the repository, in order, in one namespace.
+
+    Every line that prints has its output in a comment, and warnings are errors.
+    """
+    code = "\n".join(programs(page))
+    wanted = [found[1] for line in code.splitlines() if (found := _OUTPUT.search(line))]
+    assert len(wanted) == len(re.findall(r"\bprint\(", code)), "a print without its output"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-"],
+        input=code,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    got = done.stdout.splitlines()
+    assert len(got) == len(wanted), done.stdout
+    for line, pattern in zip(got, wanted, strict=True):
+        assert is_like(line, pattern), f"{line!r} is not {pattern!r}"
