@@ -29,10 +29,11 @@ class CommandReference(Directive):
         """Return the sections."""
         root = get_command(app)
         with root.make_context("rankme", [], resilient_parsing=True) as context:
-            return [
-                self._section(command.make_context(name, [], parent=context, resilient_parsing=True))
+            contexts = [
+                command.make_context(name, [], parent=context, resilient_parsing=True)
                 for name, command in root.commands.items()
             ]
+            return [self._section(each) for each in contexts]
 
     def _section(self, context: Any) -> nodes.section:
         """Describe one command."""

@@ -1,9 +1,8 @@
 """The programs in the pages of docs/ run as they stand, and print what the pages say they print.
 
-The ``python`` blocks of a page are one program, its ``sh`` blocks one script, run after it in the
-same folder. That folder has the real embeddings under the names that the pages use. A line that
-ends in ``# text`` after a `print` says what is printed; ``...`` there stands for anything.
-The programs of the cluster engines are started in ways of their own, by the tests of those.
+The ``python`` blocks of a page are one program, its ``sh`` blocks one script, which runs after it
+in the same folder. That folder has real embeddings under the names that the pages use. A comment
+behind a `print` says what is printed; ``...`` in it stands for anything.
 """
 
 import os
@@ -14,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet
 import pytest
+from pyarrow import parquet
+
+import rankme
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 EMBEDDINGS = ROOT / "tests" / "data" / "minilm_wordnet_2000x384_f16.npy"
 RANKME = Path(sys.executable).with_name("rankme")
-
-# Each has its own test, which starts the engine or asks for the GPU.
-STARTED_ELSEWHERE = {"guides/clusters.md", "guides/gpus.md"}
+GPU_PAGE = "guides/gpus.md"
+# The engines are started in ways of their own, by the tests of the room `distributed`.
+ENGINES_PAGE = "guides/clusters.md"
+NO_GPU = "no NVIDIA GPU that rankme can use"
 
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
@@ -36,13 +38,11 @@ def program(page, language):
 
 
 def pages():
-    """Return the pages for users that hold programs."""
-    found = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
-    return [
-        page
-        for page in found
-        if not page.startswith("developers/") and BLOCK.search((DOCS / page).read_text("utf-8"))
-    ]
+    """Yield the pages for users that hold programs."""
+    for path in sorted(DOCS.rglob("*.md")):
+        page = str(path.relative_to(DOCS))
+        if not page.startswith("developers/") and BLOCK.search(path.read_text(encoding="utf-8")):
+            yield page
 
 
 def check_printed(source, output):
@@ -65,14 +65,16 @@ def folder(tmp_path):
         for label, part in zip(labels, np.array_split(z, len(labels)), strict=True):
             np.save(tmp_path / name / f"part-{label}.npy", part)
     (tmp_path / "runs" / "7" / "embeddings").mkdir(parents=True)
-    flat = pa.array(z.astype(np.float32).ravel())
-    table = pa.table({"embedding": pa.FixedSizeListArray.from_arrays(flat, z.shape[1])})
+    values = pa.array(z.astype(np.float32).ravel())
+    table = pa.table({"embedding": pa.FixedSizeListArray.from_arrays(values, z.shape[1])})
     for path in ("embeddings.parquet", "runs/7/embeddings/part-0.parquet"):
         parquet.write_table(table, tmp_path / path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "data").symlink_to(EMBEDDINGS.parent)
     return tmp_path
 
 
-def run(folder, command):
+def run(folder, *command):
     path = f"{RANKME.parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         command,
@@ -87,18 +89,37 @@ def run(folder, command):
     return result.stdout
 
 
-def test_the_pages_are_found():
-    assert len(pages()) >= 12
-
-
-@pytest.mark.parametrize("page", [page for page in pages() if page not in STARTED_ELSEWHERE])
-def test_the_programs_of_a_page_run(page, folder):
+def run_page(page, folder):
     source = program(page, "python")
-    check_printed(source, run(folder, [sys.executable, "-W", "error", "-c", source]))
-    run(folder, ["bash", "-euc", program(page, "sh")])
+    check_printed(source, run(folder, sys.executable, "-c", source))
+    run(folder, "bash", "-euc", program(page, "sh"))
+
+
+def test_the_pages_are_found():
+    assert len(list(pages())) >= 12
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page not in {ENGINES_PAGE, GPU_PAGE}])
+def test_the_programs_of_a_page_run(page, folder):
+    run_page(page, folder)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not rankme.cuda.is_available(), reason=NO_GPU)
+def test_the_program_for_gpus_runs(folder):
+    run_page(GPU_PAGE, folder)
+
+
+def test_the_parts_of_several_machines_are_the_whole(folder):
+    run_page("guides/larger-than-memory.md", folder)
+    whole = rankme.score(np.load(EMBEDDINGS))
+    for name in ("run", "total", "all"):
+        acc = rankme.Accumulator.load(folder / f"{name}.rankme")
+        assert acc.score() == pytest.approx(whole, rel=1e-12)
+        assert set(acc.shards.values()) == {500}
 
 
 def test_a_wrong_comment_is_noticed():
-    with pytest.raises(AssertionError, match="expected '3.1"):
+    with pytest.raises(AssertionError, match=r"expected '3\.1"):
         check_printed("print(x)  # 3.1...", "3.2\n")
     check_printed("print(x)  # 3.1...\nprint(y)\nprint(z)  # 2", "3.14\n7\n2\n")
