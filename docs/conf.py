@@ -21,7 +21,7 @@ extensions = [
     "command_reference",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_ext", "_templates"]
+exclude_patterns = ["_ext", "_static", "_templates"]
 
 nitpicky = True
 
@@ -34,7 +34,6 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have the types, in words
-autodoc_default_options = {"members": True, "inherited-members": True}
 # The modules of the engines only hand these on; what is read here are docstrings of our own.
 autodoc_mock_imports = ["dask", "pyspark", "ray", "torch"]
 # A page of a class lists its members by the template; numpydoc would list them once more.
@@ -42,6 +41,8 @@ numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"rankme {version}"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
