@@ -5,6 +5,7 @@ in the same folder. That folder has real embeddings under the names that the pag
 behind a `print` says what is printed; ``...`` in it stands for anything.
 """
 
+import importlib
 import os
 import re
 import subprocess
@@ -117,6 +118,17 @@ def test_the_parts_of_several_machines_are_the_whole(folder):
         acc = rankme.Accumulator.load(folder / f"{name}.rankme")
         assert acc.score() == pytest.approx(whole, rel=1e-12)
         assert set(acc.shards.values()) == {500}
+
+
+def test_the_reference_has_every_public_name():
+    page = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## (rankme\S*)$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    engines = [f"rankme.distributed.{engine}" for engine in ("torch", "ray", "dask", "spark")]
+    assert list(sections) == ["rankme", "rankme.metrics", "rankme.sources", *engines, "rankme.cuda"]
+    for module, section in sections.items():
+        listed = re.findall(r"^   (\w+)$", section, re.MULTILINE)
+        public = set(importlib.import_module(module).__all__) - {"__version__", "cuda"}
+        assert sorted(listed) == sorted(public), module
 
 
 def test_a_wrong_comment_is_noticed():
