@@ -6,6 +6,7 @@ The tools' formulas are written here from their descriptions, in NumPy and by SV
 
 import numpy as np
 import pytest
+import threadpoolctl
 from embedding_quality.evaluation import UnsupervisedEmbeddingQualityEvaluation as EmbeddingQuality
 from vendi_score import vendi
 
@@ -15,6 +16,13 @@ from pages import ROOT, codes, tables
 PAGE = "other-tools.md"
 TABLE = [row for table in tables(PAGE) for row in table]
 CALLS = {row["tool"]: row for row in TABLE}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Matrices of this size gain nothing by more, and lose where the machine is busy."""
+    with threadpoolctl.threadpool_limits(1):
+        yield
 
 
 def sigma_of(z):
@@ -138,7 +146,7 @@ GROUPED = "LiDAR, stable-pretraining"
 
 
 def load(name):
-    return np.load(ROOT / f"tests/data/minilm_{name}_2000x384_f16.npy")[:1000].astype("f8")
+    return np.load(ROOT / f"tests/data/minilm_{name}_2000x384_f16.npy")[:500].astype("f8")
 
 
 def unlike(z):
@@ -150,7 +158,6 @@ def unlike(z):
 
 DATA = {
     "glosses": load("wordnet"),
-    "docstrings": load("docstrings"),
     "with norms and a mean": unlike(load("wordnet")),
     "fewer rows than columns": unlike(load("docstrings"))[:150],
 }
@@ -192,7 +199,7 @@ def test_the_call_gives_the_number_of_the_tool(tool, data):
 
 def test_the_answers_to_a_question():
     z = DATA["with norms and a mean"]
-    answers = z[:1000].reshape(100, 10, -1)
+    answers = z.reshape(50, 10, -1)
     answers[:5] = answers[:5, :1]  # equal answers have equal rows
     row = row_of(BATCHED)
     expected = [entropy_without_tiny(matrix) for matrix in answers]
@@ -200,7 +207,7 @@ def test_the_answers_to_a_question():
 
 
 @pytest.mark.parametrize("data", ["glosses", "with norms and a mean"])
-@pytest.mark.parametrize("n", [40, 200])
+@pytest.mark.parametrize("n", [20, 50])
 def test_lidar(data, n):
     groups = DATA[data][: 10 * n].reshape(n, 10, -1)
     row = row_of(GROUPED)
