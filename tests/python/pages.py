@@ -2,8 +2,6 @@
 
 import doctest
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file())
@@ -12,7 +10,6 @@ DOCS = ROOT / "docs"
 _MATCHES = doctest.OutputChecker().check_output
 _PROGRAM = re.compile(r"^```python\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 _CELL = re.compile(r"(?<!\\)\|")  # a bar within a cell is written \|
-_OUTPUT = re.compile(r"\bprint\(.*\)  # (.+)$")
 
 
 def text_of(page):
@@ -52,27 +49,3 @@ def is_like(told, pattern):
 
 def programs(page):
     return _PROGRAM.findall(text_of(page))
-
-
-def run_programs(page):
-    """Run the programs of a page from the root of the repository, in order, in one namespace.
-
-    Every line that prints has its output in a comment, and warnings are errors.
-    """
-    code = "\n".join(programs(page))
-    wanted = [found[1] for line in code.splitlines() if (found := _OUTPUT.search(line))]
-    assert len(wanted) == len(re.findall(r"\bprint\(", code)), "a print without its output"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-"],
-        input=code,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    got = done.stdout.splitlines()
-    assert len(got) == len(wanted), done.stdout
-    for line, pattern in zip(got, wanted, strict=True):
-        assert is_like(line, pattern), f"{line!r} is not {pattern!r}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rankme
-from pages import codes, run_programs, tables, text_of
+from pages import codes, tables, text_of
 from rankme import sources
 from rankme.sources import _formats, huggingface, zarr
 from source_files import FORMATS, matrix, write
@@ -48,10 +48,6 @@ def bytes_of(code):
 
 def rows(of=None):
     return [row for row in TABLE if of is None or row["format"] == of]
-
-
-def test_the_programs_run():
-    run_programs(PAGE)
 
 
 def test_every_suffix_has_a_row_and_no_other():

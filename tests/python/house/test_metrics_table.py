@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rankme
-from pages import codes, run_programs, tables
+from pages import codes, tables
 from rankme import metrics
 
 PAGE = "reference/metrics.md"
@@ -23,10 +23,6 @@ WITH_EPS = {"rankme": 1e-4, "lidar": 1e-4}
 
 def public(kind):
     return {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}
-
-
-def test_the_programs_run():
-    run_programs(PAGE)
 
 
 def test_every_metric_is_in_the_table_and_nothing_else():
