@@ -8,6 +8,7 @@
 
 #include "array_import.hpp"
 #include "array_view.hpp"
+#include "python_names.hpp"
 
 namespace rankme::bindings {
 
@@ -41,7 +42,7 @@ void add_item(const py::object& item, MatrixList& list) {
     const auto array = py::reinterpret_borrow<py::array>(item);
     if (array.ndim() == 2 && array.size() > 0) return add(view_numpy(item, name), list);
   }
-  const py::object check = py::module_::import("rankme._arrays").attr("as_matrix");
+  const py::object check = import_object(as_matrix);
   const py::object checked = check(item, name);
   add(checked.cast<const ArrayView&>(), list);
 }

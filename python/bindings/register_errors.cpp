@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "python_names.hpp"
 #include "rankme/error.hpp"
 #include "register.hpp"
 
@@ -16,16 +17,16 @@ void register_errors(py::module_&) {
     try {
       if (failure) std::rethrow_exception(failure);
     } catch (const NonFiniteError& error) {
-      const py::object type = py::module_::import("rankme._errors").attr("NonFiniteError");
+      const py::object type = import_object(non_finite_error);
       const py::object matrix = error.matrix() ? py::int_(*error.matrix()) : py::object(py::none());
       const py::object made = type(error.row(), error.column(), error.value(), matrix);
       PyErr_SetObject(type.ptr(), made.ptr());
     } catch (const DuplicateShardError& error) {
-      const py::object make = py::module_::import("rankme._shards").attr("duplicate_shard");
+      const py::object make = import_object(duplicate_shard);
       const py::object made = make(py::bytes(error.shard()), error.held(), error.added());
       PyErr_SetObject(PyExc_ValueError, made.ptr());
     } catch (const IntegrityError& error) {
-      const py::object type = py::module_::import("rankme._errors").attr("IntegrityError");
+      const py::object type = import_object(integrity_error);
       PyErr_SetString(type.ptr(), error.what());
     }
   });

@@ -8,6 +8,7 @@
 
 #include "../method_name.hpp"
 #include "../numpy_vectors.hpp"
+#include "../python_names.hpp"
 #include "../unlocked.hpp"
 #include "rankme/cuda/batch.hpp"
 #include "register.hpp"
@@ -81,7 +82,7 @@ py::tuple spectrum_batch(const py::object& zs, bool center, bool normalize,
                                  ? source_of_stack(zs.cast<const ArrayView&>(), device)
                                  : source_of_list(held, device);
   // There is one budget of threads, and _core has it.
-  const int workers = py::module_::import("rankme._core").attr("num_threads")().cast<int>();
+  const int workers = import_object(num_threads_of_core)().cast<int>();
   BatchSpectra spectra;
   {
     const Unlocked unlocked;

@@ -1,10 +1,11 @@
 """What the developers' pages name is there, and the users' pages name none of it."""
 
 import re
-from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
-DOCS = TESTS.parents[1] / "docs"
+from helpers import ROOT
+
+TESTS = ROOT / "tests" / "python"
+DOCS = ROOT / "docs"
 DECISIONS = DOCS / "developers" / "decisions"
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +17,15 @@ import pytest
 from pyarrow import parquet
 
 import rankme
+from command import RANKME
+from command import WORDNET as EMBEDDINGS
+from gpu import NO_GPU
+from helpers import ROOT
 
-ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
-EMBEDDINGS = ROOT / "tests" / "data" / "minilm_wordnet_2000x384_f16.npy"
-RANKME = Path(sys.executable).with_name("rankme")
 GPU_PAGE = "guides/gpus.md"
 # The engines are started in ways of their own, by the tests of the room `distributed`.
 ENGINES_PAGE = "guides/clusters.md"
-NO_GPU = "no NVIDIA GPU that rankme can use"
 
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
