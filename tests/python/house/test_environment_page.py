@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import rankme
-from helpers import output_of, run_python
-from pages import ROOT, codes, tables, text_of
+from helpers import ROOT, output_of, run_python
+from pages import codes, tables, text_of
 
 PAGE = "reference/environment.md"
 RUN, BUILD, MEASURED = (

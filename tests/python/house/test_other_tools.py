@@ -11,7 +11,8 @@ from embedding_quality.evaluation import UnsupervisedEmbeddingQualityEvaluation 
 from vendi_score import vendi
 
 import rankme
-from pages import ROOT, codes, tables
+from helpers import ROOT
+from pages import codes, tables
 
 PAGE = "other-tools.md"
 TABLE = [row for table in tables(PAGE) for row in table]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import rankme
-from pages import ROOT, programs, text_of
+from helpers import ROOT
+from pages import programs, text_of
 
 PAGE = "troubleshooting.md"
 

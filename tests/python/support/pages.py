@@ -2,9 +2,9 @@
 
 import doctest
 import re
-from pathlib import Path
 
-ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").is_file())
+from helpers import ROOT
+
 DOCS = ROOT / "docs"
 
 _MATCHES = doctest.OutputChecker().check_output
