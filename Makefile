@@ -10,6 +10,11 @@
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
 
+# Older ones, macOS's for example, know no .SHELLFLAGS and would go on after a failed command.
+ifeq ($(filter 3.82 4.% 5.%,$(MAKE_VERSION)),)
+$(error this Makefile takes GNU make 3.82 or later, not $(MAKE_VERSION); macOS: brew install make, then gmake)
+endif
+
 PYTHON ?= python3
 VENV   ?= .venv
 
@@ -56,7 +61,7 @@ test-cuda: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/cuda-build
 	    $(BIN)/python -m pip install --quiet --no-build-isolation \
 	    $(if $(wildcard $(STAMPS)/editable),--editable) .
 	touch $(STAMPS)/package
-	RANKME_GPU_TESTS=built $(BIN)/python -m pytest tests/python/test_cuda_*.py $(PYTEST_ARGS)
+	RANKME_GPU_TESTS=built $(BIN)/python -m pytest tests/python/cuda $(PYTEST_ARGS)
 
 sanitize: asan tsan
 
@@ -89,7 +94,7 @@ fuzz: $(STAMPS)/build $(STAMPS)/test
 	    --config-settings=cmake.define.RANKME_SANITIZE=address .
 	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=2 \
-	    PYTHONPATH=$(FUZZ_SITE):tests/python:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))') \
+	    PYTHONPATH=$(FUZZ_SITE):tests/python/support:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))') \
 	    $(BIN)/python -S tests/fuzz/fuzz_entry.py $(FUZZ_CASES) --seed $(FUZZ_SEED)
 
 # One target a tool, so that `make -k lint` tells all that is wrong.
@@ -131,7 +136,7 @@ distclean: clean
 	rm -rf $(VENV)
 
 $(STAMPS)/venv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "rankme needs Python >= 3.10")'
+	@.ci/check_machine.sh $(PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	mkdir -p $(STAMPS)
 	touch $@

@@ -13,10 +13,10 @@ struct PythonName {
   const char* attribute;
 };
 
-inline constexpr PythonName as_matrix{"rankme._arrays", "as_matrix"};
-inline constexpr PythonName duplicate_shard{"rankme._shards", "duplicate_shard"};
-inline constexpr PythonName integrity_error{"rankme._errors", "IntegrityError"};
-inline constexpr PythonName non_finite_error{"rankme._errors", "NonFiniteError"};
+inline constexpr PythonName as_matrix{"rankme._base.arrays", "as_matrix"};
+inline constexpr PythonName duplicate_shard{"rankme._accumulators.shards", "duplicate_shard"};
+inline constexpr PythonName integrity_error{"rankme._base.errors", "IntegrityError"};
+inline constexpr PythonName non_finite_error{"rankme._base.errors", "NonFiniteError"};
 inline constexpr PythonName num_threads_of_core{core_module, "num_threads"};
 
 inline pybind11::object import_object(const PythonName& name) {

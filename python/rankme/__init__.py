@@ -19,17 +19,18 @@ References
    EUSIPCO 2007.
 """
 
-from . import cuda
-from ._accumulator import Accumulator
-from ._batch import score_batch, spectrum_batch
-from ._config import show_config
-from ._core import __version__
-from ._errors import IntegrityError, NonFiniteError, PrecisionWarning
-from ._layers import LayerAccumulator
-from ._score import score, spectrum
-from ._spectrum import Spectrum
-from ._threads import apply_environment as _apply_environment
-from .sources import open_source
+from rankme import cuda
+from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.layers import LayerAccumulator
+from rankme._base.errors import IntegrityError, NonFiniteError, PrecisionWarning
+from rankme._base.public import name_after_face as _name_after_face
+from rankme._base.threads import apply_environment as _apply_environment
+from rankme._config import show_config
+from rankme._core import __version__
+from rankme._scoring.batch import score_batch, spectrum_batch
+from rankme._scoring.score import score, spectrum
+from rankme.metrics._spectrum import Spectrum
+from rankme.sources import open_source
 
 __all__ = [
     "Accumulator",
@@ -48,4 +49,5 @@ __all__ = [
     "spectrum_batch",
 ]
 
+_name_after_face(__name__, __all__, globals())
 _apply_environment()

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from . import _core, cuda
+from rankme import _core, cuda
 
 __all__ = ["show_config"]
 

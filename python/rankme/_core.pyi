@@ -1,5 +1,5 @@
-# The compiled core. Private: `rankme` itself is the public face, and `rankme._arrays` checks what
-# comes in here. m is min(N, K).
+# The compiled core. Private: `rankme` itself is the public face, and `rankme._base.arrays` checks
+# what comes in here. m is min(N, K).
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias, TypedDict

@@ -1,6 +1,6 @@
-# The CUDA module. Private, and perhaps not there: `rankme._devices` loads it. It has the classes
-# and functions of _core with the device, the number of a GPU, and the same values and states. All
-# that take an array take one on the host or on that device.
+# The CUDA module. Private, and perhaps not there: `rankme._base.cuda_loader` loads it. It has the
+# classes and functions of _core with the device, the number of a GPU, and the same values and
+# states. All that take an array take one on the host or on that device.
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ._core import ArrayView
+from rankme._core import ArrayView
 
 __version__: str
 

@@ -6,7 +6,7 @@ one or `device` names one.
 
 from typing import Any
 
-from ._devices import cuda_module
+from rankme._base.cuda_loader import cuda_module
 
 __all__ = ["describe", "device_count", "devices", "is_available"]
 

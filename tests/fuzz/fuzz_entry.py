@@ -20,7 +20,7 @@ import numpy as np
 import rankme
 from generators import GENERATORS, ProducedError
 from rankme import _core
-from rankme._arrays import as_array
+from rankme._base.arrays import as_array
 
 DOCUMENTED = (TypeError, ValueError, BufferError, ImportError, ProducedError)
 

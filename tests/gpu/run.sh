@@ -85,7 +85,7 @@ run_test() {
     tee "$work/logs/ctest.log" || failed=1
   if grep -E '\*\*\*(Skipped|Not Run)' "$work/logs/ctest.log"; then failed=1; fi
   # As it goes, so that a process that is killed has told all until then; what may be killed last.
-  for files in 'tests/python/test_cuda_[!m]*.py' tests/python/test_cuda_memory.py; do
+  for files in 'tests/python/cuda/test_[!m]*.py' tests/python/cuda/test_memory.py; do
     "$venv/bin/python" -m pytest -m gpu -v -p no:cacheprovider --tb=short -o console_output_style=count \
       --durations=5 ${PYTEST_ARGS:-} $files || failed=1
   done

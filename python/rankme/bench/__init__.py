@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .competitors import (
+from rankme.bench.competitors import (
     BATCH,
     BATCHES,
     GRAM,
@@ -24,10 +24,16 @@ from .competitors import (
     SHAPES,
     WIDTHS,
 )
-from .machine import describe_machine
-from .measure import gram_rows, measure_batch, measure_gram, measure_rate, measure_scores
-from .records import Results
-from .report import as_json, batch_table, goal_table, gram_tables, markdown, score_table
+from rankme.bench.machine import describe_machine
+from rankme.bench.measure import (
+    gram_rows,
+    measure_batch,
+    measure_gram,
+    measure_rate,
+    measure_scores,
+)
+from rankme.bench.records import Results
+from rankme.bench.report import as_json, batch_table, goal_table, gram_tables, markdown, score_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -164,7 +170,7 @@ def write_report(
 ) -> None:
     """Write the Markdown, the JSON and, where Matplotlib is installed, the picture."""
     try:
-        from .plot import draw  # noqa: PLC0415 - Matplotlib is optional and slow to import
+        from rankme.bench.plot import draw  # noqa: PLC0415 - Matplotlib is optional and slow to import
     except ImportError:
         console.print("Matplotlib is not installed: no picture is drawn")
         image = False

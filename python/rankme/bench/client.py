@@ -28,7 +28,7 @@ class Worker:
     Parameters
     ----------
     key : str
-        A key of ``rankme.bench.worker.JOBS``.
+        A key of ``rankme.bench.jobs.JOBS``.
 
     Notes
     -----

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .records import Group, Results
+    from rankme.bench.records import Group, Results
 
 PAPER = (25_600, 2048)
 MIB = 2**20

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .client import Worker, WorkerError
-from .competitors import BATCH, BATCH_REFERENCE, GRAM, REFERENCE, SCORE, Competitor
-from .matrices import write_gaussian, write_gaussian_batch, write_power_law
-from .records import Entry, Group
+from rankme.bench.client import Worker, WorkerError
+from rankme.bench.competitors import BATCH, BATCH_REFERENCE, GRAM, REFERENCE, SCORE, Competitor
+from rankme.bench.matrices import write_gaussian, write_gaussian_batch, write_power_law
+from rankme.bench.records import Entry, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

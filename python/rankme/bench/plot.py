@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from .goals import SHARES_OF_DGEMM, gram_share
+from rankme.bench.goals import SHARES_OF_DGEMM, gram_share
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .records import Entry, Group, Results
+    from rankme.bench.records import Entry, Group, Results
 
 OURS, SVD, SINGLE, DOUBLE = "#0b6e4f", "#7a8794", "#d9822b", "#5b8db8"
 INK, FAINT = "#22282e", "#d5dade"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table as RichTable
 
-from .goals import goals, gram_share, probe_cost
-from .matrices import DECAY
-from .worker import ROWS_PER_BLOCK
+from rankme.bench.goals import goals, gram_share, probe_cost
+from rankme.bench.jobs import ROWS_PER_BLOCK
+from rankme.bench.matrices import DECAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .records import Entry, Group, Results
+    from rankme.bench.records import Entry, Group, Results
 
 NONE = "-"
 SCHEMA = "rankme.bench/1"

@@ -6,8 +6,10 @@ went away. Every error is one line on standard error.
 
 from __future__ import annotations
 
+import glob
 import io
 import os
+import shlex
 import sys
 from typing import Annotated, TextIO
 
@@ -123,12 +125,12 @@ def _run(args: list[str]) -> int:
     # typer's own main prints several lines for an error and swallows Ctrl-C, so its parts are
     # called here.
     try:
-        with get_command(app).make_context("rankme", args) as context:
+        with get_command(app).make_context("rankme", [*args] or ["--help"]) as context:
             status: int | None = context.command.invoke(context)
     except typer.Exit as done:
         return done.exit_code
     except _CommandLineError as error:
-        print_error(_message(error))
+        print_error(_message(error, args))
         return USAGE
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
@@ -137,8 +139,16 @@ def _run(args: list[str]) -> int:
     return status or 0
 
 
-def _message(error: Exception) -> str:
+def _message(error: Exception, args: list[str]) -> str:
+    """Write a usage error as one line that ends in a next step."""
     text: str = error.format_message()  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     command = "rankme" if context is None else context.command_path
+    if command == "rankme" and _is_data(args[0]):
+        return f"{text.rstrip('.')}; did you mean: rankme score {shlex.join(args)}"
     return f"{text.rstrip('.')} (see '{command} --help')"
+
+
+def _is_data(name: str) -> bool:
+    """Tell whether what stands in a command's place is data to score."""
+    return "://" in name or os.path.lexists(name) or bool(glob.glob(name, recursive=True))  # noqa: PTH207

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rankme.cli._threads import require_threads
+from rankme.cli._options import require_threads
 
 __all__ = ["HELP", "bench"]
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankme.cli._score import BAD_DATA, check_eps
+from rankme.cli._options import BAD_DATA, CenterOption, EpsOption, MetricsOption, require_threads
 from rankme.cli._text import print_error, print_warning
-from rankme.cli._threads import require_threads
 
 if TYPE_CHECKING:
     from rankme import Accumulator
-    from rankme.cli._stream import Score
+    from rankme.cli._result import Score
 
 __all__ = ["HELP", "merge"]
 
@@ -45,14 +44,9 @@ def merge(
             help="Save the merged state here; it can be merged again.",
         ),
     ] = None,
-    eps: Annotated[
-        float,
-        typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
-    ] = 1e-7,
-    center: Annotated[bool, typer.Option("--center", help="Subtract the column means.")] = False,
-    metrics: Annotated[
-        bool, typer.Option("--metrics", help="Print the related metrics of the same spectrum.")
-    ] = False,
+    eps: EpsOption = 1e-7,
+    center: CenterOption = False,
+    metrics: MetricsOption = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on one line.")
     ] = False,
@@ -116,7 +110,7 @@ def _merged(paths: tuple[str, ...]) -> Accumulator:
 
 
 def _load(path: str) -> Accumulator:
-    from rankme._run import load_finished  # noqa: PLC0415
+    from rankme._scoring.resumable import load_finished  # noqa: PLC0415
 
     return load_finished(path)
 
@@ -130,7 +124,7 @@ def _save(total: Accumulator, output: Path) -> None:
 
 
 def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bool) -> Score:
-    from rankme.cli._stream import Settings, score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import Settings, score_spectrum  # noqa: PLC0415
 
     settings = Settings(
         eps=eps, center=center, normalize=total.normalize, method=total.method, rtol=0

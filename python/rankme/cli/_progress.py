@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rankme._stream import NoMeter
+from rankme._scoring.meter import NoMeter
 from rankme.cli._text import one_line
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, Task
 
-    from rankme._stream import Meter
+    from rankme._scoring.meter import Meter
 
 __all__ = ["progress_bar"]
 

@@ -7,14 +7,14 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from rankme._interval import with_interval
 from rankme.cli._text import one_line
+from rankme.metrics._interval_text import with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rankme.cli._stream import Score
+    from rankme.cli._result import Score
 
 __all__ = ["draw", "print_json", "print_text"]
 

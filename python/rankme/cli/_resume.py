@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 if TYPE_CHECKING:
-    from rankme._stream import Meter
-    from rankme.cli._stream import Score, Settings
+    from rankme._scoring.meter import Meter
+    from rankme.cli._result import Score, Settings
     from rankme.sources import RowSource
 
 __all__ = ["CheckpointOption", "Checkpoints", "StateOption", "as_checkpoints", "score_resumed"]
@@ -93,17 +93,17 @@ def score_resumed(
     Parameters
     ----------
     source, paths, settings, meter
-        As of :func:`rankme.cli._stream.score_source`.
+        As of `score_source`.
     checkpoints
         The run's.
 
     Raises
     ------
     BadDataError, OSError, MemoryError, RuntimeError
-        As :func:`rankme._run.accumulate`.
+        As `accumulate`.
     """
-    from rankme._run import accumulate  # noqa: PLC0415
-    from rankme.cli._stream import score_spectrum  # noqa: PLC0415
+    from rankme._scoring.resumable import accumulate  # noqa: PLC0415
+    from rankme.cli._result import score_spectrum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-from enum import Enum
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankme.cli._options import (
+    BAD_DATA,
+    CenterOption,
+    EpsOption,
+    Method,
+    MetricsOption,
+    check_device,
+    check_plot,
+    check_rtol,
+    require_threads,
+)
 from rankme.cli._paths import check_paths, open_paths
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints
 from rankme.cli._text import print_error, print_warning
-from rankme.cli._threads import require_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rankme.cli._result import Score, Settings
     from rankme.cli._resume import Checkpoints
-    from rankme.cli._stream import Score, Settings
 
-__all__ = ["BAD_DATA", "HELP", "check_eps", "score"]
+__all__ = ["HELP", "score"]
 
 HELP = (
     "Score embeddings, a row each: every path by itself, or pooled. A folder or a quoted pattern "
@@ -30,65 +38,6 @@ HELP = (
     "are fewer of them than columns are all needed at once: .npy and its like are then read by "
     "columns or mapped, anything else is loaded."
 )
-BAD_DATA = 1
-
-
-def check_eps(eps: float) -> float:
-    """Take an eps outside 0 to 1 for wrong usage."""
-    from rankme._arrays import as_eps  # noqa: PLC0415
-
-    try:
-        return as_eps(eps)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _check_rtol(rtol: float) -> float:
-    if not 0 <= rtol < math.inf:
-        raise typer.BadParameter(f"rtol must be finite and 0 or more, not {rtol}")
-    return rtol
-
-
-def _check_device(device: str) -> str:
-    from rankme import cuda  # noqa: PLC0415
-    from rankme._placement import as_device  # noqa: PLC0415
-
-    try:
-        place = as_device(device)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    if place != "cpu":
-        known = cuda.describe()
-        if not known["available"]:
-            raise typer.BadParameter(f"{device} cannot be used: {known['reason']}")
-        if place not in known:
-            raise typer.BadParameter(f"there is no {place}; 'rankme info' lists the GPUs")
-    return place
-
-
-def _check_plot(path: Path | None) -> Path | None:
-    """Find out before the work whether a picture can be written there."""
-    if path is None:
-        return None
-    os.environ["MPLBACKEND"] = "agg"  # a file needs no window, whatever is set for notebooks
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise typer.BadParameter('a plot needs Matplotlib: pip install "rankme[plot]"') from error
-    known = Figure().canvas.get_supported_filetypes()
-    if path.suffix.lower().removeprefix(".") not in known:
-        raise typer.BadParameter(f"{path} has none of the suffixes {', '.join(sorted(known))}")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder")
-    return path
-
-
-class Method(str, Enum):
-    """How singular values are found; the values of ``method`` in Python."""
-
-    gram = "gram"
-    qr = "qr"
-    auto = "auto"
 
 
 def score(
@@ -111,11 +60,8 @@ def score(
             "be meant.",
         ),
     ] = None,
-    eps: Annotated[
-        float,
-        typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
-    ] = 1e-7,
-    center: Annotated[bool, typer.Option("--center", help="Subtract the column means.")] = False,
+    eps: EpsOption = 1e-7,
+    center: CenterOption = False,
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Divide each row by its Euclidean norm.")
     ] = False,
@@ -129,7 +75,7 @@ def score(
     rtol: Annotated[
         float,
         typer.Option(
-            callback=_check_rtol,
+            callback=check_rtol,
             help="For --method auto: the accepted width of the interval, in parts of the score.",
         ),
     ] = 1e-4,
@@ -137,21 +83,19 @@ def score(
         str,
         typer.Option(
             metavar="DEVICE",
-            callback=_check_device,
+            callback=check_device,
             help="Where to compute: cpu, cuda, or cuda:1 for another GPU than the first.",
         ),
     ] = "cpu",
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
-    metrics: Annotated[
-        bool, typer.Option("--metrics", help="Print the related metrics of the same spectrum.")
-    ] = False,
+    metrics: MetricsOption = False,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="PICTURE",
-            callback=_check_plot,
+            callback=check_plot,
             help="Draw the singular values of the one set into this file, such as out.png.",
         ),
     ] = None,
@@ -163,7 +107,7 @@ def score(
 ) -> int:
     """Score files and print the results; return the exit status."""
     from rankme.cli import _report  # noqa: PLC0415
-    from rankme.cli._stream import Settings  # noqa: PLC0415
+    from rankme.cli._result import Settings  # noqa: PLC0415
 
     require_threads()
     groups = [paths] if pool else [[path] for path in paths]
@@ -228,10 +172,10 @@ def _score_group(
     checkpoints: Checkpoints | None,
 ) -> Score | None:
     """Score paths as one set; print what is wrong with them and return None where that fails."""
-    from rankme._stream import source_bytes  # noqa: PLC0415
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
+    from rankme.cli._result import score_source  # noqa: PLC0415
     from rankme.cli._resume import score_resumed  # noqa: PLC0415
-    from rankme.cli._stream import score_source  # noqa: PLC0415
+    from rankme.sources._source import source_bytes  # noqa: PLC0415
 
     source = open_paths(paths, column)
     if source is None:

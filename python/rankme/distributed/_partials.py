@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rankme import Accumulator
-from rankme._arrays import as_eps
-from rankme._errors import NonFiniteError
-from rankme._spectrum import score_of
+from rankme._accumulators.accumulator import Accumulator
+from rankme._base.arguments import as_eps
+from rankme._base.errors import NonFiniteError
+from rankme.metrics._certainty import score_of
 from rankme.sources import BadDataError
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rankme import Accumulator
-from rankme._arrays import as_index
-from rankme._errors import NonFiniteError
-from rankme._stream import not_finite
+from rankme._accumulators.accumulator import Accumulator
+from rankme._base.arguments import as_index
+from rankme._base.errors import NonFiniteError
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._sharded import check_widths, same_file
+from rankme.sources._source import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rankme._arrays import as_eps, type_name
+from rankme._base.arguments import as_eps, type_name
+from rankme._base.optional import require
 from rankme.distributed._partials import (
     FAN_IN,
     Settings,
@@ -23,7 +24,6 @@ from rankme.distributed._parts import (
     tasks_of,
     whole,
 )
-from rankme.sources._errors import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

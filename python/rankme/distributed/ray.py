@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from rankme._arrays import as_eps, type_name
+from rankme._base.arguments import as_eps, type_name
+from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
 from rankme.distributed._partials import (
     FAN_IN,
@@ -29,7 +30,6 @@ from rankme.distributed._parts import (
     tasks_of,
     whole,
 )
-from rankme.sources._errors import require
 from rankme.sources._vectors import find_column
 
 if TYPE_CHECKING:

@@ -10,17 +10,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from rankme._arrays import as_eps, type_name
+from rankme._base.arguments import as_eps, type_name
+from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
-from rankme.distributed._partials import (
-    FAN_IN,
-    Settings,
-    merged,
-    partial,
-    restored,
-    scored,
-)
-from rankme.sources._errors import require
+from rankme.distributed._partials import FAN_IN, Settings, merged, partial, restored, scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rankme import Accumulator
-from rankme._arrays import as_index, type_name
-from rankme._shards import duplicate_shard, encoded
-from rankme.sources._errors import require
+from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.shards import duplicate_shard, encoded
+from rankme._base.arguments import as_index, type_name
+from rankme._base.optional import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from rankme._state_file import State
+    from rankme._accumulators.state_file import State
 
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")

@@ -14,12 +14,25 @@ the spectrum of the covariance but for a factor which no metric here depends on.
 1.5
 """
 
-from ._coherence import coherence
-from ._entropies import effective_rank, entropy, matrix_entropy_rank, rankme, renyi_rank
-from ._lidar import lidar
-from ._power_law import alpha_req
-from ._ratios import condition_number, nesum, numerical_rank, participation_ratio, stable_rank
-from ._self_clustering import self_clustering
+from rankme._base.public import name_after_face as _name_after_face
+from rankme.metrics._coherence import coherence
+from rankme.metrics._entropies import (
+    effective_rank,
+    entropy,
+    matrix_entropy_rank,
+    rankme,
+    renyi_rank,
+)
+from rankme.metrics._lidar import lidar
+from rankme.metrics._power_law import alpha_req
+from rankme.metrics._ratios import (
+    condition_number,
+    nesum,
+    numerical_rank,
+    participation_ratio,
+    stable_rank,
+)
+from rankme.metrics._self_clustering import self_clustering
 
 __all__ = [
     "alpha_req",
@@ -37,3 +50,5 @@ __all__ = [
     "self_clustering",
     "stable_rank",
 ]
+
+_name_after_face(__name__, __all__, globals())

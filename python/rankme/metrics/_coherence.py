@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-# The module: its class is not there yet when Spectrum, which Accumulator makes, imports this.
-from rankme import _accumulator
-from rankme._arrays import as_matrix
-
-from ._checks import default_rtol, float64_chunks
+from rankme import _core
+from rankme._base.arrays import as_matrix
+from rankme._base.devices import place_of
+from rankme._base.threads import require_budget
+from rankme.metrics._values import default_rtol, float64_chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,22 +96,25 @@ def coherence(Z: object) -> float:  # noqa: N803
     return acc.n_rows / acc.dim * largest
 
 
-def _sum_of(blocks: Iterable[object]) -> _accumulator.Accumulator:
-    acc: _accumulator.Accumulator | None = None
+def _sum_of(blocks: Iterable[object]) -> _core.GramAccumulator:
+    """Add up the Gram matrix of all blocks: the first pass."""
+    require_budget()
+    acc: _core.GramAccumulator | None = None
     for block in blocks:
         matrix = as_matrix(block)
-        acc = acc or _accumulator.Accumulator(matrix.shape[1])
+        place_of(matrix.device, "cpu", "Z")
+        acc = acc or _core.GramAccumulator(matrix.shape[1], False, 0)
         acc.update(matrix)
     if acc is None:
         raise ValueError("Z has no blocks")
     return acc
 
 
-def _whitening(acc: _accumulator.Accumulator) -> NDArray[np.float64]:
+def _whitening(acc: _core.GramAccumulator) -> NDArray[np.float64]:
     """Return V / sigma, shape (K, r), which takes rows of Z to rows of U."""
     gram = acc.gram()
     if gram.diagonal().max() < _SMALLEST:
-        if acc.spectrum().singular_values[0] == 0:
+        if acc.spectrum(False)[0][0][0] == 0:
             return np.empty((acc.dim, 0))
         raise OverflowError(
             "the squares of the entries of Z are below the range of float64; multiply Z by a "

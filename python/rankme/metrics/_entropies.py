@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rankme import _core
-from rankme._arrays import as_eps
-
-from ._checks import as_real, as_singular_values, relative
+from rankme._base.arguments import as_eps, as_real
+from rankme.metrics._values import as_singular_values, relative
 
 __all__ = ["effective_rank", "entropy", "matrix_entropy_rank", "rankme", "renyi_rank"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The module: its class is not there yet when Spectrum, which Accumulator makes, imports this.
-from rankme import _accumulator, _core
-from rankme._arrays import as_array, as_eps
-
-from ._checks import as_real, float64_chunks
+from rankme import _core
+from rankme._base.arguments import as_eps, as_real
+from rankme._base.arrays import as_array, as_matrix
+from rankme._base.threads import require_budget
+from rankme.metrics._values import float64_chunks
 
 __all__ = ["lidar"]
 
@@ -110,8 +110,9 @@ class _GroupSums:
         if q < 2:  # noqa: PLR2004
             raise ValueError("groups must have 2 or more rows each; q is 1")
         self._q = q
-        self._within = _accumulator.Accumulator(dim)
-        self._means = _accumulator.Accumulator(dim)
+        require_budget()
+        self._within = _core.GramAccumulator(dim, False, 0)
+        self._means = _core.GramAccumulator(dim, False, 0)
         self._sum_of_means = np.zeros(dim)
         self._origin: NDArray[np.float64] | None = None
 
@@ -123,12 +124,12 @@ class _GroupSums:
                 f"those before it have q = {self._q} and K = {self._within.dim}"
             )
         means = block.mean(axis=1)
-        self._within.update((block - means[:, np.newaxis]).reshape(-1, dim))
+        self._within.update(as_matrix((block - means[:, np.newaxis]).reshape(-1, dim)))
         # A mean that all objects share would cost digits of Sb: measure from near it.
         if self._origin is None:
             self._origin = means.mean(axis=0)
         means -= self._origin
-        self._means.update(means)
+        self._means.update(as_matrix(means))
         self._sum_of_means += means.sum(axis=0)
 
     def covariances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -5,7 +5,8 @@ from typing import Literal, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import as_count, as_real, as_singular_values
+from rankme._base.arguments import as_count, as_real
+from rankme.metrics._values import as_singular_values
 
 __all__ = ["FEWEST", "K_MAX", "K_MIN", "alpha_req"]
 

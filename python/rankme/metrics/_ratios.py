@@ -6,7 +6,8 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import as_count, as_real, as_singular_values, default_rtol, relative
+from rankme._base.arguments import as_count, as_real
+from rankme.metrics._values import as_singular_values, default_rtol, relative
 
 __all__ = ["condition_number", "nesum", "numerical_rank", "participation_ratio", "stable_rank"]
 

@@ -6,7 +6,8 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import as_count, as_singular_values
+from rankme._base.arguments import as_count
+from rankme.metrics._values import as_singular_values
 
 __all__ = ["self_clustering"]
 

@@ -4,9 +4,11 @@ A source knows its shape before a row is read, and yields each row exactly once,
 One module a format; :mod:`rankme.sources._formats` tells which one a file is in.
 """
 
-from rankme.sources._errors import BadDataError, MissingLibraryError
+from rankme._base.optional import MissingLibraryError
+from rankme._base.public import name_after_face as _name_after_face
+from rankme.sources._bytes.read_ahead import Block, row_blocks
+from rankme.sources._errors import BadDataError
 from rankme.sources._open import open_source
-from rankme.sources._read_ahead import Block, row_blocks
 from rankme.sources._sharded import ShardedSource
 from rankme.sources._source import Identity, RowSource
 from rankme.sources.npy import NpySource
@@ -22,3 +24,5 @@ __all__ = [
     "open_source",
     "row_blocks",
 ]
+
+_name_after_face(__name__, __all__, globals())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme.sources._errors import BadDataError, NoRowsError, require
+from rankme._base.optional import require
+from rankme.sources._errors import BadDataError, NoRowsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

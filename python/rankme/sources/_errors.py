@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import importlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BadDataError", "MissingLibraryError", "NoRowsError", "parsing", "require"]
+__all__ = ["BadDataError", "NoRowsError", "parsing"]
 
 
 class BadDataError(ValueError):
@@ -70,32 +69,3 @@ def parsing(name: str, cannot: str = "cannot") -> Iterator[None]:
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise BadDataError(name, f"{cannot} be read: {type(error).__name__}: {reason}") from error
-
-
-class MissingLibraryError(ImportError):
-    """A format needs a library that is not installed; the text names the extra that brings it."""
-
-
-def require(library: str, *, extra: str, what: str) -> Any:
-    """Import a library that an extra of this package brings.
-
-    Parameters
-    ----------
-    library
-        Name of the module.
-    extra
-        Name of the extra in ``pip install "rankme[extra]"``.
-    what
-        What needs it, for the error.
-
-    Raises
-    ------
-    MissingLibraryError
-        It is not installed, or one that it needs itself is not.
-    """
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise MissingLibraryError(
-            f'{what} needs {library} ({error}): pip install "rankme[{extra}]"', name=error.name
-        ) from error

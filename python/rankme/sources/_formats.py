@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankme.sources import _npy_header, vecs
+from rankme.sources import vecs
+from rankme.sources._bytes import npy_header
+from rankme.sources._bytes.urls import is_web, links_of
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._urls import is_web, links_of
 from rankme.sources.arrow import ArrowSource
 from rankme.sources.hdf5 import open_hdf5
 from rankme.sources.npy import NpySource
@@ -22,7 +23,7 @@ from rankme.sources.safetensors import open_safetensors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import RowSource
 
 __all__ = ["KNOWN_SUFFIXES", "open_file", "suffix_of"]
@@ -73,7 +74,7 @@ def _open_file(file: DataFile, column: str | None) -> RowSource:
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
-    if head.startswith(_npy_header.MAGIC) or suffix in {".fbin", ".f16bin", ".fvecs"}:
+    if head.startswith(npy_header.MAGIC) or suffix in {".fbin", ".f16bin", ".fvecs"}:
         if column is not None:
             raise BadDataError(file.name, f"{SINGLE} {column!r}")
         return _open_single(file, suffix, head)
@@ -97,7 +98,7 @@ def _open_file(file: DataFile, column: str | None) -> RowSource:
 
 
 def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
-    if head.startswith(_npy_header.MAGIC):
+    if head.startswith(npy_header.MAGIC):
         return NpySource.open(file)
     if suffix == ".fvecs":
         return vecs.open_fvecs(file)

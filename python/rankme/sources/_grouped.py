@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rankme.sources._source import RowSource
 
 if TYPE_CHECKING:
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import Identity
 
 __all__ = ["GroupedSource"]

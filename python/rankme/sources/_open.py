@@ -11,18 +11,17 @@ from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from rankme.sources import huggingface, zarr
+from rankme.sources._bytes.files import LocalFile
+from rankme.sources._bytes.read_ahead import read_in_parallel
+from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors, version_of
+from rankme.sources._bytes.urls import is_web, one_name, urls_below, with_whole_paths
 from rankme.sources._errors import BadDataError, NoRowsError
-from rankme.sources._files import LocalFile
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
-from rankme.sources._read_ahead import read_in_parallel
-from rankme.sources._remote import RemoteFile, connect, remote_errors, version_of
 from rankme.sources._sharded import ShardedSource, natural_order
 from rankme.sources._source import Identity
-from rankme.sources._urls import is_web, one_name, urls_below, with_whole_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -70,7 +69,7 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
     """
     text = os.fspath(path)
     if text.startswith("file://"):
-        text = url2pathname(urlsplit(text).path)
+        text = unquote(urlsplit(text).path)
     if "://" in text:
         return _open_url(with_whole_paths(text), column)
     if os.path.isdir(text):  # noqa: PTH112

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BLOCK_BYTES", "Identity", "Pool", "Ring", "RowSource", "check_start"]
+__all__ = [
+    "BLOCK_BYTES",
+    "Identity",
+    "Pool",
+    "Ring",
+    "RowSource",
+    "check_start",
+    "not_finite",
+    "source_bytes",
+]
 
 # Large enough for the core's fast way for many narrow rows, which wants 32 rows for each column and
 # thread: 16,384 float32 rows of 256 columns do for up to two threads, and narrower rows for more.
@@ -222,3 +231,17 @@ def check_start(start: int, n_rows: int) -> None:
     """Raise a ValueError where ``start`` is no row of the source nor its end."""
     if not 0 <= start <= n_rows:
         raise ValueError(f"start is {start}; wanted a row from 0 to {n_rows}")
+
+
+def source_bytes(source: RowSource) -> int:
+    """Count the bytes of all rows."""
+    return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
+
+
+def not_finite(shard: RowSource, row: int, column: int, value: float) -> BadDataError:
+    """Return the error that says where in a shard NaN or infinity stands."""
+    return BadDataError(
+        shard.name,
+        f"{shard.where(row)}, column {column} (counted from 0) is {value}; every entry must be "
+        f"finite",
+    )

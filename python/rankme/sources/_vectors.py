@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.optional import require
 from rankme.sources._checks import pick
-from rankme.sources._errors import BadDataError, require
+from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

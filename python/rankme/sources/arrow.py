@@ -14,10 +14,10 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from rankme.sources._bytes.ipc_headers import MAGIC, batch_lengths
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource
-from rankme.sources._ipc_headers import MAGIC, batch_lengths
 from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["ArrowSource"]
 

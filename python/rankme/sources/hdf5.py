@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rankme._base.optional import require
+from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
-from rankme.sources._errors import BadDataError, parsing, require
-from rankme.sources._raw import RawSource
+from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["ChunkedSource", "open_hdf5"]
 

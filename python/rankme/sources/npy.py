@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rankme.sources._bytes.files import DataFile, LocalFile
+from rankme.sources._bytes.npy_header import read_header
+from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape
-from rankme.sources._files import DataFile, LocalFile
-from rankme.sources._npy_header import read_header
-from rankme.sources._raw import RawSource
 
 if TYPE_CHECKING:
     import os

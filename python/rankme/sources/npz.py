@@ -9,10 +9,10 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from rankme.sources._bytes.npy_header import read_header
+from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
-from rankme.sources._npy_header import read_header
-from rankme.sources._raw import RawSource
 from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["DeflatedSource", "open_npz"]
 

@@ -10,10 +10,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from rankme import _core
+from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource
-from rankme.sources._read_ahead import read_in_parallel
 from rankme.sources._source import BLOCK_BYTES, Pool, check_start
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["ParquetSource"]
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.optional import require
+from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
-from rankme.sources._errors import BadDataError, require
-from rankme.sources._raw import RawSource
+from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["open_pytorch"]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
-from rankme.sources._raw import RawSource
 
 if TYPE_CHECKING:
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["open_safetensors"]
 

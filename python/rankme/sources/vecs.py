@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_shape
 from rankme.sources._errors import BadDataError
-from rankme.sources._raw import RawSource
 from rankme.sources._source import Identity, RowSource
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rankme.sources._files import DataFile
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["FvecsSource", "open_bin", "open_fvecs"]
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.optional import require
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
-from rankme.sources._errors import BadDataError, parsing, require
+from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 
 if TYPE_CHECKING:

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 import rankme
+from rankme.bench.gpu.batch import measure_batch
+from rankme.bench.gpu.gram import measure_gram_step
+from rankme.bench.gpu.records import GpuResults
+from rankme.bench.gpu.report import as_json, markdown, tables
+from rankme.bench.gpu.rivals import measure_scores, release
+from rankme.bench.gpu.timing import Clock
 from rankme.bench.machine import describe_machine
-
-from .batch import measure_batch
-from .gram import measure_gram_step
-from .records import GpuResults
-from .report import as_json, markdown, tables
-from .rivals import measure_scores, release
-from .timing import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rankme
-from rankme.bench.worker import rankme_of
-
-from .data import gaussian
-from .gram import attempt, failure_text
-from .records import Batch, Line
-from .rivals import release
+from rankme.bench.gpu.data import gaussian
+from rankme.bench.gpu.gram import attempt, failure_text
+from rankme.bench.gpu.records import Batch, Line
+from rankme.bench.gpu.rivals import release
+from rankme.bench.jobs import rankme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .timing import Clock
+    from rankme.bench.gpu.timing import Clock
 
 __all__ = ["measure_batch"]
 

@@ -9,7 +9,7 @@ from rankme.bench.goals import Goal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .records import Batch, GpuResults, GramStep, Line, Scores
+    from rankme.bench.gpu.records import Batch, GpuResults, GramStep, Line, Scores
 
 __all__ = ["copy_share", "goals", "gram_tflops"]
 

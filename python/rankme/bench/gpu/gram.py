@@ -7,14 +7,13 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import rankme
-
-from .data import gaussian
-from .records import GramStep, Line
+from rankme.bench.gpu.data import gaussian
+from rankme.bench.gpu.records import GramStep, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .timing import Clock
+    from rankme.bench.gpu.timing import Clock
 
 __all__ = ["measure_gram_step"]
 

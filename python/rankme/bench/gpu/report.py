@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rankme.bench.gpu.data import DECAY
+from rankme.bench.gpu.goals import SMALL_ERROR, copy_share, goals, gram_tflops
 from rankme.bench.report import Table, number
 
-from .data import DECAY
-from .goals import SMALL_ERROR, copy_share, goals, gram_tflops
-
 if TYPE_CHECKING:
-    from .records import Batch, GpuResults, GramStep, Line, Scores
+    from rankme.bench.gpu.records import Batch, GpuResults, GramStep, Line, Scores
 
 __all__ = ["as_json", "markdown", "tables"]
 

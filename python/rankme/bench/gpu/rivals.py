@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rankme
-from rankme.bench.worker import from_eigenvalues, rankme_of
-
-from .data import power_law, reference_spectrum
-from .gram import failure_text
-from .records import Line, Scores
-from .timing import LONG_RUN
+from rankme.bench.gpu.data import power_law, reference_spectrum
+from rankme.bench.gpu.gram import failure_text
+from rankme.bench.gpu.records import Line, Scores
+from rankme.bench.gpu.timing import LONG_RUN
+from rankme.bench.jobs import from_eigenvalues, rankme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .timing import Clock
+    from rankme.bench.gpu.timing import Clock
 
 __all__ = ["measure_scores"]
 

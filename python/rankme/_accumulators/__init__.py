@@ -1,0 +1,1 @@
+"""Sums of rows that grow, merge in any order and are saved."""

@@ -1,0 +1,296 @@
+"""Rows in any number of blocks, merged in any order: the streaming face."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, SupportsIndex
+
+from rankme._accumulators.held import KINDS, HeldSum
+from rankme._accumulators.shards import encoded
+from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, as_method, type_name
+from rankme._base.arrays import as_matrix
+from rankme._base.devices import as_device, as_precision, place_of
+from rankme._base.threads import require_budget
+from rankme.metrics._certainty import score_of
+from rankme.metrics._spectrum import Spectrum
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+__all__ = ["Accumulator"]
+
+
+class Accumulator(HeldSum):
+    """Streaming RankMe: rows come in blocks of any size, and only K x K numbers are kept.
+
+    With ``method="gram"`` it holds the Gram matrix ``Z.T @ Z`` of all rows seen and their column
+    sums, in float64 whatever the input, with a common power-of-two scale, so that neither 1e200
+    nor 1e-200 spoils it; and beside them ``Y = Z.T @ (Z @ X)`` for 8 Gaussian probes X, summed
+    apart, which tell how far the matrix can be trusted. With ``method="qr"`` it holds the
+    triangular factor of ``[1 Z] = Q R``, at about three times the work, and sees singular values
+    far below 1e-8 of the largest. Accumulators of the same `dim`, `normalize`, `method` and `seed`
+    form a commutative monoid under `merge`: rows may be split over threads, processes and machines
+    and reduced in any order.
+
+    Rows may come under the id of a shard, a file for example. The accumulator then knows how many
+    rows of which shards it holds, wherever it is saved, sent or copied to, and refuses to merge
+    with one that holds rows of the same shard.
+
+    One accumulator may be updated from several threads; every method is safe to call meanwhile.
+
+    Parameters
+    ----------
+    dim : int
+        K, the length of a row; 1 or more.
+    normalize : bool
+        Divide each row by its Euclidean norm as it comes; a zero row stays zero.
+    method : {"gram", "qr"}
+        What is kept of the rows.
+    seed : int
+        Of the probes, 0 to 2**64 - 1; ``method="qr"`` has none. The same on every machine.
+    device : {"cpu", "cuda", "cuda:1", ...}
+        Where the sums lie and the work is done; ``"cuda"`` is ``"cuda:0"``. A GPU takes arrays that
+        lie on it without a copy, and streams those in host memory to itself.
+    precision : {"float64", "fast"}
+        ``"fast"``, on a GPU with ``method="gram"``, multiplies float16 and bfloat16 rows on the
+        tensor cores: exact products, float32 sums over a few thousand rows, float64 sums of those.
+        The probes, in float64 as ever, measure what that costs, and the interval of the result says
+        it. Everything else (other dtypes, `normalize`, entries that need a scale) is computed in
+        float64 all the same.
+
+    Raises
+    ------
+    TypeError
+        If `dim` or `seed` is no integer.
+    ValueError
+        If `dim` is less than 1 or beyond LAPACK's 32-bit integers, if `seed` is out of range, if
+        `method` is another one, or if ``RANKME_NUM_THREADS`` was set to something else than a
+        positive integer; if `device` or `precision` is none of the above, or if `precision` is
+        ``"fast"`` on the CPU or with ``method="qr"``.
+    MemoryError
+        If there is no room for dim x dim numbers; the text tells how much was wanted.
+    ImportError
+        If `device` is a GPU and the CUDA module or its libraries are missing; the text says what
+        to do.
+    RuntimeError
+        If there is no such GPU, or if this process was forked from one that had used CUDA.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rankme
+    >>> acc = rankme.Accumulator(dim=4)
+    >>> for block in np.split(np.eye(4), 2):
+    ...     acc.update(block)
+    >>> acc.n_rows, round(acc.score(eps=0), 6)
+    (4, 4.0)
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        dim: SupportsIndex,
+        *,
+        normalize: bool = False,
+        method: str = "gram",
+        seed: SupportsIndex = 0,
+        device: str = "cpu",
+        precision: str = "float64",
+    ) -> None:
+        require_budget()
+        as_method(method, tuple(KINDS))
+        size = as_index(dim, "dim", 1, MAX_DIM)
+        number = as_index(seed, "seed", 0, MAX_SEED)
+        self._method = method
+        self._device = as_device(device)
+        self._precision = as_precision(precision, self._device, method)
+        seeds = (number,) if method == "gram" else ()
+        kind, options = self._kind()
+        self._core = kind(size, bool(normalize), *seeds, **options)
+
+    def update(self, Z: object, *, shard: str | None = None) -> None:  # noqa: N803
+        """Take in more rows.
+
+        Parameters
+        ----------
+        Z : array
+            Shape (n, dim) with n >= 1; float16, bfloat16, float32 or float64; any strides; whatever
+            `rankme.score` takes. It is read where it lies and never copied as a whole.
+        shard : str, optional
+            The id of the shard that the rows belong to: any text that names the shard wherever it
+            is read. The rows and their entry in `shards` come together or not at all.
+
+        Raises
+        ------
+        TypeError
+            If `Z` is no array, is masked, requires a gradient or has another dtype, or if `shard`
+            is no text.
+        BufferError, ImportError
+            If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
+            no CUDA module here.
+        ValueError
+            If `Z` is not 2-D, is empty, contradicts itself, has another width or lies on another
+            GPU than the sums.
+        NonFiniteError
+            If an entry is NaN or infinite: a ValueError that names the first one.
+
+        Notes
+        -----
+        After an error the accumulator is what it was before the call, bit for bit. The one
+        exception: where another thread writes NaN or infinity into `Z` while it is being read, a
+        RuntimeError says so, and `reset` is then all that the accumulator can do. On a GPU `Z` is
+        read after what was queued on its own stream, and when the call returns it has been read.
+        """
+        matrix = as_matrix(Z)
+        place_of(matrix.device, self._device, "Z")
+        self._core.update(matrix, None if shard is None else encoded(shard))
+
+    def merge(self, other: Accumulator) -> None:
+        """Take in the rows of another accumulator, which stays as it is; also ``self += other``.
+
+        Parameters
+        ----------
+        other : Accumulator
+            Of the same `dim`, `normalize`, `method` and `seed`, on any device.
+
+        Raises
+        ------
+        TypeError
+            If `other` is no accumulator.
+        ValueError
+            If one of these differs, or both hold rows of the same shard, which is then named.
+            Nothing has changed then.
+        """
+        if not isinstance(other, Accumulator):
+            raise TypeError(f"other must be a rankme.Accumulator, not {type_name(other)}")
+        if other.method != self.method:
+            raise ValueError(
+                f"cannot merge accumulators of method {self.method!r} and method {other.method!r}"
+            )
+        if other.device != self.device:
+            other = other.copy(device=self.device)
+        self._core.merge(other._core)  # noqa: SLF001
+
+    def reset(self) -> None:
+        """Forget all rows; what the accumulator was made with stays."""
+        self._core.reset()
+
+    def copy(self, *, device: str | None = None) -> Self:
+        """Return an independent accumulator in the same state, bit for bit.
+
+        Parameters
+        ----------
+        device : str, optional
+            Where the copy lies; by default where this one does. A copy on the CPU has `precision`
+            ``"float64"``, whatever went into its sums before.
+
+        Returns
+        -------
+        Accumulator
+
+        Raises
+        ------
+        ValueError, ImportError, RuntimeError, MemoryError
+            As the class does for `device`.
+        """
+        target = self._device if device is None else as_device(device)
+        precision = "float64" if target == "cpu" else self._precision
+        return self._from_state(self._state(), target, precision)
+
+    def gram(self) -> NDArray[np.float64]:
+        """Gram matrix of all rows, ``Z.T @ Z``, uncentred.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (dim, dim), float64, symmetric, read-only, in the unit of the entries squared.
+            A snapshot: later updates do not change it.
+
+        Raises
+        ------
+        OverflowError
+            If an entry is beyond float64. The score is still defined.
+        ValueError
+            If `method` is not ``"gram"``.
+        """
+        if self.method != "gram":
+            raise ValueError(f"an accumulator of method {self.method!r} keeps no Gram matrix")
+        gram: NDArray[np.float64] = self._core.gram()
+        gram.flags.writeable = False
+        return gram
+
+    def spectrum(self, *, center: bool = False) -> Spectrum:
+        """Singular values of all rows so far; the stream may go on.
+
+        Parameters
+        ----------
+        center : bool
+            Subtract the column means, which the column sums give without a second pass.
+
+        Returns
+        -------
+        Spectrum
+            With min(n_rows, dim) singular values.
+
+        Raises
+        ------
+        ValueError
+            If there are no rows yet.
+        IntegrityError
+            If the Gram matrix disagrees with its probes.
+        RuntimeError
+            If LAPACK fails; the text names the routine.
+        """
+        center = bool(center)
+        # The number of rows comes with the values: another thread may be adding some right now.
+        values, n_rows = self._core.spectrum(center)
+        return Spectrum(
+            n_rows,
+            self.dim,
+            center,
+            self.normalize,
+            self.method,
+            *values,
+            precision=self._precision,
+        )
+
+    def score(self, *, eps: float = 1e-7, center: bool = False) -> float:
+        """RankMe of all rows so far; the stream may go on.
+
+        Parameters
+        ----------
+        eps : float
+            As in `rankme.score`.
+        center : bool
+            Subtract the column means, which the column sums give without a second pass.
+
+        Returns
+        -------
+        float
+
+        Warns
+        -----
+        PrecisionWarning
+            As `rankme.score`.
+
+        Raises
+        ------
+        TypeError
+            If `eps` is no real number.
+        ValueError
+            If there are no rows yet, or if `eps` is outside 0 to 1.
+        IntegrityError, RuntimeError
+            As `spectrum`.
+        """
+        checked_eps = as_eps(eps)  # before the work, not after it
+        return score_of(self.spectrum(center=center), checked_eps, stacklevel=2)
+
+    def __repr__(self) -> str:
+        place = "" if self.device == "cpu" else f", device={self.device!r}"
+        arithmetic = "" if self.precision == "float64" else f", precision={self.precision!r}"
+        return (
+            f"Accumulator(dim={self.dim}, normalize={self.normalize}, method={self.method!r}"
+            f"{place}{arithmetic}): {self.n_rows} rows"
+        )

@@ -1,0 +1,171 @@
+"""What an accumulator holds: the compiled sum of its rows, where it lies, and how it is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rankme import _core
+from rankme._accumulators import state_file
+from rankme._accumulators.monoid import Monoid
+from rankme._accumulators.shards import decoded, encoded
+from rankme._base.devices import as_device, module_of
+from rankme._base.threads import require_budget
+
+if TYPE_CHECKING:
+    import os
+
+    from typing_extensions import Self
+
+__all__ = ["KINDS", "HeldSum"]
+
+KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _cuda
+
+
+class HeldSum(Monoid):
+    """The sum in the compiled core, and the bytes that it is saved and sent as."""
+
+    __slots__ = ("_core", "_device", "_method", "_precision")
+    _core: Any  # of KINDS
+    _device: str
+    _method: str
+    _precision: str
+
+    @property
+    def dim(self) -> int:
+        """K, the length of a row."""
+        return int(self._core.dim)
+
+    @property
+    def normalize(self) -> bool:
+        """Whether each row is divided by its Euclidean norm as it comes."""
+        return bool(self._core.normalize)
+
+    @property
+    def method(self) -> str:
+        """What is kept of the rows: ``"gram"`` or ``"qr"``."""
+        return self._method
+
+    @property
+    def device(self) -> str:
+        """Where the sums lie: ``"cpu"``, or ``"cuda:0"`` and so on."""
+        return self._device
+
+    @property
+    def precision(self) -> str:
+        """How rows are multiplied: ``"float64"`` or ``"fast"``."""
+        return self._precision
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows were taken in, over all updates and merges."""
+        return int(self._core.n_rows)
+
+    @property
+    def shards(self) -> dict[str, int]:
+        """How many rows came from each shard, by its id: a snapshot.
+
+        Rows that were taken in without an id are not in it.
+        """
+        return decoded(self._core.shards)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the state to a file, whole or not at all.
+
+        A crash on the way leaves the old file or the new one, each complete.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            An existing file is replaced and keeps its permissions. About ``4 * dim**2`` bytes;
+            the format is specified in the documentation.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or if `path` is there and no regular file.
+        """
+        state_file.write(path, self._state())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        """Return the accumulator that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+        device : {"cpu", "cuda", "cuda:1", ...}
+            Where it is to lie. The file does not say where it lay.
+
+        Returns
+        -------
+        Accumulator
+            In the saved state, bit for bit.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it is no saved accumulator, was written by a newer rankme, is truncated or was
+            changed, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
+        MemoryError
+            If there is no room for dim x dim numbers.
+        ImportError, RuntimeError
+            As the class does for `device`.
+        """
+        target = as_device(device)  # before the file is read
+        return cls._from_state(state_file.read(path), target, "float64")
+
+    def __getstate__(self) -> bytes:
+        return state_file.encode(self._state())
+
+    # A pickle holds sums and no GPU: what is unpickled lies on the CPU, since whoever reduces the
+    # parts of a job need not have the GPUs that made them.
+    def __setstate__(self, state: bytes) -> None:
+        self._restore(state_file.decode(state, "pickled rankme.Accumulator"), "cpu", "float64")
+
+    def _kind(self) -> tuple[Any, dict[str, Any]]:
+        """Return the compiled class, and the arguments that only that of a GPU takes."""
+        name = KINDS[self._method]
+        if self._device == "cpu":
+            return getattr(_core, name), {}
+        module, index = module_of(self._device)
+        options: dict[str, Any] = {"device": index}
+        if self._method == "gram":
+            options["precision"] = self._precision
+        return getattr(module, name), options
+
+    def _state(self) -> state_file.State:
+        # One call of the core, so that rows and shards are those of one instant.
+        n_rows, numbers, arrays, shards = self._core.state()
+        return state_file.State(
+            self.method,
+            self.dim,
+            self.normalize,
+            n_rows,
+            numbers,
+            arrays,
+            decoded(shards),
+        )
+
+    @classmethod
+    def _from_state(cls, state: state_file.State, device: str, precision: str) -> Self:
+        new = cls.__new__(cls)
+        new._restore(state, device, precision)  # noqa: SLF001
+        return new
+
+    def _restore(self, state: state_file.State, device: str, precision: str) -> None:
+        require_budget()
+        self._method = state.method
+        self._device = device
+        self._precision = precision
+        kind, options = self._kind()
+        self._core = kind.from_state(
+            state.dim,
+            state.normalize,
+            state.n_rows,
+            state.numbers,
+            *state.arrays,
+            shards={encoded(shard): rows for shard, rows in state.shards.items()},
+            **options,
+        )

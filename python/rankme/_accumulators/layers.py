@@ -1,0 +1,265 @@
+"""All layers of a network at once: a stack of streams that grow together."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from rankme import _core
+from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.held_layers import METHOD, HeldStack
+from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_name
+from rankme._base.arrays import as_matrices
+from rankme._base.threads import require_budget
+from rankme.metrics._certainty import scores_of
+from rankme.metrics._spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+__all__ = ["LayerAccumulator"]
+
+_MAX_LAYERS = 2**31 - 1
+
+
+class LayerAccumulator(HeldStack):
+    """Streaming RankMe of L layers at once, from hidden states that arrive by batch.
+
+    Every layer keeps what a `rankme.Accumulator` of the method ``"gram"`` keeps, one K x K matrix
+    in float64, whatever the number of rows. Threads share out the layers, so that there is no
+    second matrix to a layer; only where threads are more than layers do they split rows, and may
+    then take as much memory again (or 32 MiB). Stacks of the same `n_layers`, `dim`, `normalize`
+    and `seed` form a commutative monoid under `merge`.
+
+    One stack may be updated from several threads; every method is safe to call meanwhile. What
+    looks at all layers sees them at one instant: updates wait for it.
+
+    ``len(acc)`` is L, and ``acc[l]`` is layer l as a `rankme.Accumulator` of its own: a copy, which
+    later updates of the stack do not reach.
+
+    Parameters
+    ----------
+    n_layers : int
+        L, 1 or more.
+    dim : int
+        K, the length of a row in every layer; 1 or more.
+    normalize : bool
+        Divide each row by its Euclidean norm as it comes; a zero row stays zero.
+    seed : int
+        Of the probes, which all layers share, 0 to 2**64 - 1.
+
+    Raises
+    ------
+    TypeError
+        If `n_layers`, `dim` or `seed` is no integer.
+    ValueError
+        If one of them is out of range, or if ``RANKME_NUM_THREADS`` was set to something else than
+        a positive integer.
+    MemoryError
+        If there is no room for L x K x K numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rankme
+    >>> acc = rankme.LayerAccumulator(n_layers=2, dim=4)
+    >>> for batch in range(3):
+    ...     acc.update([np.eye(4), np.ones((4, 4))])
+    >>> acc.n_rows
+    12
+    >>> acc.score(eps=0).round(6)
+    array([4., 1.])
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        n_layers: SupportsIndex,
+        dim: SupportsIndex,
+        *,
+        normalize: bool = False,
+        seed: SupportsIndex = 0,
+    ) -> None:
+        require_budget()
+        self._core = _core.LayerAccumulator(
+            as_index(n_layers, "n_layers", 1, _MAX_LAYERS),
+            as_index(dim, "dim", 1, MAX_DIM),
+            bool(normalize),
+            as_index(seed, "seed", 0, MAX_SEED),
+        )
+
+    def update(self, Zs: Any | Sequence[Any]) -> None:  # noqa: N803
+        """Take in more rows of every layer.
+
+        Parameters
+        ----------
+        Zs : array or sequence of array
+            Shape (n_layers, n, dim), or n_layers arrays of shape (n, dim), with n >= 1; any array
+            that `rankme.score` takes. They are read block by block and never copied as a whole.
+
+        Raises
+        ------
+        TypeError
+            If `Zs` is neither, or if a layer is no array, is masked or has another dtype.
+        ValueError
+            If there are more or fewer layers, if one is not 2-D, is empty, has another width or not
+            as many rows as the others.
+        NonFiniteError
+            If an entry is NaN or infinite: a ValueError that names the first layer with one, and
+            the first one in it.
+
+        Notes
+        -----
+        After an error every layer is what it was before the call, bit for bit. The one exception is
+        that of `rankme.Accumulator.update`: another thread that writes NaN or infinity into `Zs`
+        while it is being read.
+        """
+        self._core.update(as_matrices(Zs, "(L, n, K)", "(n, K)"))
+
+    def merge(self, other: LayerAccumulator) -> None:
+        """Take in the rows of another stack, which stays as it is; also ``self += other``.
+
+        Parameters
+        ----------
+        other : LayerAccumulator
+            Of the same `n_layers`, `dim`, `normalize` and `seed`.
+
+        Raises
+        ------
+        TypeError
+            If `other` is no stack.
+        ValueError
+            If one of these differs. Nothing has changed then.
+        """
+        if not isinstance(other, LayerAccumulator):
+            raise TypeError(f"other must be a rankme.LayerAccumulator, not {type_name(other)}")
+        self._core.merge(other._core)
+
+    def reset(self) -> None:
+        """Forget all rows; what the stack was made with stays."""
+        self._core.reset()
+
+    def copy(self) -> Self:
+        """Return an independent stack in the same state, bit for bit.
+
+        Returns
+        -------
+        LayerAccumulator
+        """
+        return self._from_states(self._states())
+
+    def spectrum(self, layer: SupportsIndex, *, center: bool = False) -> Spectrum:
+        """Singular values of one layer's rows so far; the stream may go on.
+
+        Parameters
+        ----------
+        layer : int
+            From 0, or from -1 downwards for the last ones.
+        center : bool
+            Subtract the column means of the layer.
+
+        Returns
+        -------
+        Spectrum
+            With min(n_rows, dim) singular values.
+
+        Raises
+        ------
+        TypeError
+            If `layer` is no integer.
+        IndexError
+            If there is no such layer.
+        ValueError
+            If there are no rows yet.
+        IntegrityError
+            If the Gram matrix disagrees with its probes.
+        RuntimeError
+            If LAPACK fails; the text names the routine.
+        """
+        values, n_rows = self._core.spectrum(self._index(layer), bool(center))
+        return self._spectrum_of(values, n_rows, center=bool(center))
+
+    def spectra(self, *, center: bool = False) -> list[Spectrum]:
+        """Singular values of every layer, all of the same rows; the stream may go on.
+
+        Parameters
+        ----------
+        center : bool
+            Subtract the column means of each layer.
+
+        Returns
+        -------
+        list of Spectrum
+            One a layer, with min(n_rows, dim) singular values each.
+
+        Raises
+        ------
+        ValueError, IntegrityError, RuntimeError
+            As `spectrum`.
+        """
+        values, n_rows = self._core.spectra(bool(center))
+        return [self._spectrum_of(layer, n_rows, center=bool(center)) for layer in values]
+
+    def score(self, *, eps: float = 1e-7, center: bool = False) -> NDArray[np.float64]:
+        """RankMe of every layer, all of the same rows; the stream may go on.
+
+        Parameters
+        ----------
+        eps : float
+            As in `rankme.score`.
+        center : bool
+            Subtract the column means of each layer.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n_layers,), float64.
+
+        Warns
+        -----
+        PrecisionWarning
+            Once, naming the layers, if an interval that holds the exact value is wider than a
+            thousandth of the score.
+
+        Raises
+        ------
+        TypeError
+            If `eps` is no real number.
+        ValueError
+            If there are no rows yet, or if `eps` is outside 0 to 1.
+        IntegrityError, RuntimeError
+            As `spectrum`.
+        """
+        checked_eps = as_eps(eps)  # before the work, not after it
+        return scores_of(self.spectra(center=center), checked_eps, stacklevel=2)
+
+    def __len__(self) -> int:
+        return self.n_layers
+
+    def __getitem__(self, layer: SupportsIndex) -> Accumulator:
+        number = self._index(layer)
+        state = self._state_of(self._core.state(number))
+        return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+    def __repr__(self) -> str:
+        return (
+            f"LayerAccumulator(n_layers={self.n_layers}, dim={self.dim}, "
+            f"normalize={self.normalize}): {self.n_rows} rows"
+        )
+
+    def _index(self, layer: SupportsIndex) -> int:
+        try:
+            number = operator.index(layer)
+        except TypeError:
+            raise TypeError(f"layer must be an integer, not {type_name(layer)}") from None
+        if not -self.n_layers <= number < self.n_layers:
+            raise IndexError(f"layer {number} of a stack of {self.n_layers}")
+        return number % self.n_layers
+
+    def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
+        return Spectrum(n_rows, self.dim, center, self.normalize, METHOD, *values)

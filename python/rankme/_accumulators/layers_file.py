@@ -1,0 +1,175 @@
+"""The saved state of a stack of layers: a container of the states of `state_file`.
+
+The layout, in this order; integers are little-endian::
+
+    8 bytes            magic
+    uint32             version of the container
+    uint32             L, the number of layers
+    uint64 (L)         length of each state in bytes
+    L states           each as `state_file` has it, with its own checksum
+    32 bytes           SHA-256 of everything before the states, and of their checksums
+
+So every byte is covered, no state can be exchanged for another one, and none is hashed twice. All
+states have the same ``dim``, ``normalize``, ``n_rows`` and ``seed``, and the method ``gram``.
+"""
+
+import hashlib
+import io
+import os
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from rankme._accumulators import state_file
+from rankme._accumulators.state_header import State
+from rankme._base.atomic_file import write_pieces
+
+__all__ = ["decode", "encode", "read", "write"]
+
+_MAGIC = b"\x93RNKL\r\n\x1a"
+_VERSION = 1
+_PREFIX = struct.Struct("<8sII")
+_LENGTH = struct.Struct("<Q")
+_DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+def encode(states: list[State]) -> bytes:
+    """Return the bytes of a stack.
+
+    Parameters
+    ----------
+    states : list of State
+        One a layer.
+
+    Returns
+    -------
+    bytes
+    """
+    return b"".join(_chunks(states))
+
+
+def write(path: str | os.PathLike[str], states: list[State]) -> None:
+    """Write a stack to a file, whole or not at all, as `state_file.write`.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    states : list of State
+        One a layer.
+
+    Raises
+    ------
+    OSError
+        As `state_file.write`.
+    """
+    write_pieces(path, _chunks(states))
+
+
+def decode(data: bytes, name: str) -> list[State]:
+    """Return the states of the layers that bytes hold.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        Where the bytes come from, for the error messages.
+
+    Returns
+    -------
+    list of State
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no saved stack, are of a newer version, are incomplete or too many, fail a
+        checksum, or hold layers that do not belong together.
+    """
+    return _decode(io.BytesIO(data), name)
+
+
+def read(path: str | os.PathLike[str]) -> list[State]:
+    """Return the states of the layers in a file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    list of State
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        As `decode`, naming the path.
+    """
+    name = os.fspath(path)
+    with open(name, "rb") as file:  # noqa: PTH123
+        return _decode(file, name)
+
+
+def _chunks(states: list[State]) -> Iterator[bytes | memoryview]:
+    layers = [list(state_file.chunks(state)) for state in states]
+    head = _PREFIX.pack(_MAGIC, _VERSION, len(states))
+    head += b"".join(_LENGTH.pack(sum(map(len, layer))) for layer in layers)
+    digest = hashlib.sha256(head)
+    yield head
+    for layer in layers:
+        yield from layer
+        digest.update(layer[-1])
+    yield digest.digest()
+
+
+def _decode(file: BinaryIO, name: str) -> list[State]:
+    """Read layer by layer, so that no more than the states themselves is held."""
+    prefix = file.read(_PREFIX.size)
+    if not prefix or not prefix.startswith(_MAGIC[: len(prefix)]):
+        raise ValueError(f"{name}: not a saved rankme.LayerAccumulator")
+    if len(prefix) < _PREFIX.size:
+        raise ValueError(
+            f"{name}: the saved stack is truncated: {len(prefix)} bytes are less than the first "
+            f"{_PREFIX.size} of every such file"
+        )
+    _, version, count = _PREFIX.unpack(prefix)
+    if version != _VERSION:
+        hint = "; a newer rankme wrote it" if version > _VERSION else ""
+        raise ValueError(
+            f"{name}: container version {version}, and this rankme reads {_VERSION}{hint}"
+        )
+    table = _read(file, _LENGTH.size * count, name)
+    digest = hashlib.sha256(prefix + table)
+    states = []
+    for layer, (length,) in enumerate(_LENGTH.iter_unpack(table)):
+        data = _read(file, length, name)
+        digest.update(data[-_DIGEST_SIZE:])
+        states.append(state_file.decode(data, f"{name}, layer {layer}"))
+    found = _read(file, _DIGEST_SIZE, name)
+    if file.read(1):
+        raise ValueError(f"{name}: the saved stack is followed by bytes that do not belong to it")
+    if found != digest.digest():
+        raise ValueError(f"{name}: the checksum does not match: the file was changed")
+    _require_one_stack(states, name)
+    return states
+
+
+def _read(file: BinaryIO, wanted: int, name: str) -> bytes:
+    # A damaged length must not ask for memory, so what is there is looked at first.
+    here = file.tell()
+    left = file.seek(0, os.SEEK_END) - here
+    file.seek(here)
+    if left < wanted:
+        raise ValueError(
+            f"{name}: the saved stack is truncated: {left} bytes are left where {wanted} are needed"
+        )
+    return file.read(wanted)
+
+
+def _require_one_stack(states: list[State], name: str) -> None:
+    if not states:
+        raise ValueError(f"{name}: the saved stack has no layers")
+    kinds = {(state.method, state.dim, state.normalize, state.n_rows) for state in states}
+    seeds = {state.numbers[1] for state in states if state.method == "gram"}
+    if len(kinds) != 1 or len(seeds) != 1:
+        raise ValueError(f"{name}: the layers differ in method, dim, normalize, n_rows or seed")

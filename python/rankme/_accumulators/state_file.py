@@ -1,0 +1,263 @@
+"""The saved state of an accumulator, as bytes and in a file.
+
+The layout, in this order; integers and floats are little-endian::
+
+    8 bytes            magic
+    uint32             version of the format
+    uint32             length of the header in bytes
+    header             a JSON object in ASCII, padded with spaces
+    float64            the arrays of the method, one after the other
+    32 bytes           SHA-256 of everything before
+
+The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows``, ``shards`` (an object: how many
+of the rows came from the shard of each id), perhaps ``run`` (what `_run` has to know to go on) and
+the numbers of the method:
+
+``gram``
+    ``exponent`` (the arrays are those of ``Z * 2**-exponent``), ``seed`` of the probes, ``blocks``
+    and ``longest_block``, which bound the rounding. Arrays: column sums (K), probe products
+    (K x 8), lower triangle of the Gram matrix, packed row by row (K(K+1)/2).
+``qr``
+    ``blocks``. Array: upper triangle of the factor of ``[1 Z]``, packed column by column
+    ((K+1)(K+2)/2).
+
+Other keys are notes and are passed over: whatever changes what the payload means raises the
+version. Version 1 had no ``shards``, and is still read.
+"""
+
+import contextlib
+import hashlib
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankme._accumulators.state_header import METHODS, State, parse_header, write_header
+from rankme._base.atomic_file import write_pieces
+
+__all__ = ["State", "chunks", "decode", "encode", "read", "read_run", "write"]
+
+# The first byte is no ASCII and the last three would be changed by a transfer in text mode.
+_MAGIC = b"\x93RNKM\r\n\x1a"
+_VERSION = 2
+_OLDEST_VERSION = 1
+_PREFIX = struct.Struct("<8sII")
+_ALIGNMENT = 64  # of the payload, so that it is read where it lies
+_DIGEST = hashlib.sha256
+_DIGEST_SIZE = _DIGEST().digest_size
+_FLOAT = np.dtype("<f8")
+
+
+def encode(state: State) -> bytes:
+    """Return the bytes of a state.
+
+    Parameters
+    ----------
+    state : State
+
+    Returns
+    -------
+    bytes
+    """
+    return b"".join(chunks(state))
+
+
+def decode(data: bytes, name: str) -> State:
+    """Return the state that bytes hold.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        Where the bytes come from, for the error messages.
+
+    Returns
+    -------
+    State
+        Its arrays are read-only views of `data` where the machine allows it.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no saved state, are of a newer version, are incomplete or too many, fail
+        the checksum or hold what no accumulator can be in.
+    """
+    start, header_bytes = _split(data, name)
+    digest = _DIGEST(memoryview(data)[:-_DIGEST_SIZE]).digest()
+    intact = digest == data[-_DIGEST_SIZE:]
+    try:
+        state = parse_header(header_bytes)
+    except ValueError as error:
+        reason = str(error) if intact else "the checksum does not match: the file was changed"
+        raise ValueError(f"{name}: {reason}") from None
+    sizes = METHODS[state.method].sizes(state.dim)
+    expected = start + _FLOAT.itemsize * sum(sizes) + _DIGEST_SIZE
+    if len(data) != expected:
+        what = "truncated" if len(data) < expected else "followed by bytes that do not belong to it"
+        raise ValueError(
+            f"{name}: the saved state is {what}: {len(data)} bytes, and dim {state.dim} needs "
+            f"{expected}"
+        )
+    if not intact:
+        raise ValueError(f"{name}: the checksum does not match: the file was changed")
+    arrays = []
+    for size in sizes:
+        arrays.append(_floats(data, size, start))
+        start += _FLOAT.itemsize * size
+    if not all(map(_all_finite, arrays)):
+        raise ValueError(f"{name}: the saved state holds NaN or infinity")
+    return state._replace(arrays=tuple(arrays))
+
+
+def read(path: str | os.PathLike[str]) -> State:
+    """Return the state in a file.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        As `decode`, naming the path.
+    """
+    name = os.fspath(path)
+    with _named(name), open(name, "rb") as file:  # noqa: PTH123
+        data = file.read(_PREFIX.size)
+        # What is none of ours may be large, or have no end.
+        return decode(data + file.read() if data.startswith(_MAGIC) else data, name)
+
+
+def read_run(path: str | os.PathLike[str]) -> Mapping[str, Any] | None:
+    """Return what the header of a file says of its run, without reading more than the header.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    mapping or None
+        None where it is no file of a run.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no saved state.
+    """
+    name = os.fspath(path)
+    with _named(name), open(name, "rb") as file:  # noqa: PTH123
+        prefix = file.read(_PREFIX.size)
+        if len(prefix) < _PREFIX.size or not prefix.startswith(_MAGIC):
+            raise ValueError(f"{name}: not a saved rankme.Accumulator")
+        return parse_header(file.read(_PREFIX.unpack(prefix)[2])).run
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Give an error of reading the name that one of opening has by itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror or str(error), name) from error
+        raise
+
+
+def write(path: str | os.PathLike[str], state: State) -> None:
+    """Write a state to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        An existing file is replaced, and its permissions are kept; of a symbolic link, the file
+        that it points to.
+    state : State
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or exists and is no regular file. The old file then stands, and no
+        temporary file is left; only where flushing the folder fails, after the renaming, the new
+        file stands.
+    """
+    write_pieces(path, chunks(state))
+
+
+def chunks(state: State) -> Iterator[bytes | memoryview]:
+    """Yield the pieces of the encoded state, the big one without a copy.
+
+    Parameters
+    ----------
+    state : State
+
+    Yields
+    ------
+    bytes or memoryview
+        The last piece is the checksum.
+    """
+    digest = _DIGEST()
+    prefix = _encode_prefix(state)
+    digest.update(prefix)
+    yield prefix
+    for array in state.arrays:
+        contents = _bytes_of(array)
+        digest.update(contents)
+        yield contents
+    yield digest.digest()
+
+
+def _encode_prefix(state: State) -> bytes:
+    header = write_header(state)
+    header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
+    return _PREFIX.pack(_MAGIC, _VERSION, len(header)) + header
+
+
+def _bytes_of(values: NDArray[np.float64]) -> memoryview:
+    return np.ascontiguousarray(values, dtype=_FLOAT).data.cast("B")
+
+
+def _split(data: bytes, name: str) -> tuple[int, bytes]:
+    """Check the fixed fields; return where the payload begins, and the header."""
+    if not data.startswith(_MAGIC[: len(data)]) or not data:
+        raise ValueError(f"{name}: not a saved rankme.Accumulator")
+    if len(data) < _PREFIX.size:
+        raise ValueError(
+            f"{name}: the saved state is truncated: {len(data)} bytes are less than the first "
+            f"{_PREFIX.size} of every such file"
+        )
+    _, version, header_size = _PREFIX.unpack_from(data)
+    if not _OLDEST_VERSION <= version <= _VERSION:
+        hint = "; a newer rankme wrote it" if version > _VERSION else ""
+        raise ValueError(
+            f"{name}: format version {version}, and this rankme reads {_OLDEST_VERSION} to "
+            f"{_VERSION}{hint}"
+        )
+    start = _PREFIX.size + header_size
+    if len(data) < start + _DIGEST_SIZE:
+        raise ValueError(
+            f"{name}: the saved state is truncated: {len(data)} bytes, and its header and checksum "
+            f"alone need {start + _DIGEST_SIZE}"
+        )
+    return start, data[_PREFIX.size : start]
+
+
+def _floats(data: bytes, count: int, offset: int) -> NDArray[np.float64]:
+    values = np.frombuffer(data, dtype=_FLOAT, count=count, offset=offset)
+    return np.require(values, dtype=np.float64, requirements=["C", "A"])
+
+
+def _all_finite(values: NDArray[np.float64]) -> bool:
+    # NaN and infinity both show in the extremes, and no mask as long as the triangle is needed.
+    return bool(np.isfinite(values.min()) and np.isfinite(values.max()))

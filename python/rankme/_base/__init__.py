@@ -1,0 +1,1 @@
+"""Arguments, arrays, devices, threads, errors, whole files: what knows nothing of RankMe."""

@@ -1,0 +1,181 @@
+"""Arguments that are numbers or names, checked in one place."""
+
+import math
+import numbers
+import operator
+from typing import SupportsIndex
+
+__all__ = [
+    "MAX_DIM",
+    "MAX_SEED",
+    "as_count",
+    "as_eps",
+    "as_index",
+    "as_method",
+    "as_real",
+    "as_rtol",
+    "type_name",
+]
+
+MAX_DIM = 2**31 - 1  # LAPACK's integers
+MAX_SEED = 2**64 - 1
+
+
+def as_eps(eps: object) -> float:
+    """Check `eps` of RankMe: a real number from 0 to 1.
+
+    Parameters
+    ----------
+    eps : float
+        What is added to each normalised singular value.
+
+    Returns
+    -------
+    float
+        The same number.
+
+    Raises
+    ------
+    TypeError
+        If `eps` is no real number.
+    ValueError
+        If `eps` is outside 0 to 1, or NaN.
+    """
+    if not isinstance(eps, numbers.Real):
+        raise TypeError(f"eps must be a real number, not {type_name(eps)}")
+    try:
+        value = float(eps)
+    except OverflowError:  # an integer beyond float64
+        value = math.inf
+    if not 0 <= value <= 1:
+        raise ValueError(f"eps must be from 0 to 1, not {value}")
+    return value
+
+
+def as_index(value: SupportsIndex, name: str, low: int, high: int | None = None) -> int:
+    """Check that a value is an integer in a range.
+
+    Parameters
+    ----------
+    value : int
+        Or anything with ``__index__``.
+    name : str
+        What the error message calls it.
+    low, high : int
+        The least and the greatest that is accepted; without `high`, any from `low` on.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    ValueError
+        If it is outside the range.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type_name(value)}") from None
+    if high is None and number < low:
+        raise ValueError(f"{name} must be {low} or more, not {number}")
+    if high is not None and not low <= number <= high:
+        raise ValueError(f"{name} must be from {low} to {high}, not {number}")
+    return number
+
+
+def as_method(method: object, known: tuple[str, ...]) -> None:
+    """Check the name of a method.
+
+    Parameters
+    ----------
+    method : str
+    known : tuple of str
+        The accepted ones.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if method not in known:
+        names = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
+        raise ValueError(f"method must be {names}, not {method!r}")
+
+
+def as_rtol(rtol: float) -> float:
+    """Check `rtol` of ``method="auto"``: a finite number, 0 or more.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not 0 <= rtol < math.inf:
+        raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
+    return rtol
+
+
+def as_real(value: object, name: str) -> float:
+    """Check that an option is a real number, 0 or more; infinity is one.
+
+    Parameters
+    ----------
+    value : float
+    name : str
+        What the error messages call it.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError
+        If it is no real number.
+    ValueError
+        If it is negative or NaN.
+    """
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, not {type_name(value)}")
+    number = float(value)
+    if math.isnan(number) or number < 0:
+        raise ValueError(f"{name} must be 0 or more, not {number}")
+    return number
+
+
+def as_count(value: SupportsIndex, name: str, *, least: int = 1) -> int:
+    """Check that an option is an integer that is large enough.
+
+    Parameters
+    ----------
+    value : int
+    name : str
+        What the error messages call it.
+    least : int
+        The smallest one accepted.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is less than `least`.
+    """
+    return as_index(value, name, least)
+
+
+def type_name(value: object) -> str:
+    """Name the type of a value, with its module unless that is Python's own."""
+    kind = type(value)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )

@@ -1,0 +1,55 @@
+"""The exceptions of rankme that are not Python's own."""
+
+__all__ = ["IntegrityError", "NonFiniteError", "PrecisionWarning"]
+
+
+class NonFiniteError(ValueError):
+    """An entry of a matrix is NaN or infinite.
+
+    Parameters
+    ----------
+    row, column : int
+        Where the entry stands, counted from 0 in the array that was given: the first such row,
+        and the first such column in it.
+    value : float
+        The entry: ``nan``, ``inf`` or ``-inf``.
+    matrix : int, optional
+        Where several matrices were given, a batch or the layers of a stack: which one, counted from
+        0; the first with such an entry.
+
+    Attributes
+    ----------
+    row, column : int
+    value : float
+    matrix : int or None
+    """
+
+    def __init__(self, row: int, column: int, value: float, matrix: int | None = None) -> None:
+        # Exception.args holds what __init__ needs, so that the error survives pickling.
+        super().__init__(row, column, value, matrix)
+        self.row = row
+        self.column = column
+        self.value = value
+        self.matrix = matrix
+
+    def __str__(self) -> str:
+        name = "Z" if self.matrix is None else f"Zs[{self.matrix}]"
+        return f"{name}[{self.row}, {self.column}] is {self.value}; every entry must be finite"
+
+
+class IntegrityError(RuntimeError):
+    """A Gram matrix disagrees with the probes that were carried along with it.
+
+    Beside ``G = Z.T @ Z`` an accumulator sums ``Y = Z.T @ (Z @ X)`` for 8 seeded Gaussian vectors
+    X, apart from G. Rounding can move ``||G X - Y||_F`` by no more than
+    ``t = (2 K + 2 d + 8) u trace(G) ||X||_F``, where u is 2**-53 and d the number of blocks added
+    plus the rows of the longest; this error is raised beyond ``2 t``. Rounding alone never raises
+    it. A fault of size f in one entry of G, a flipped bit or a wrong product, raises it with a
+    probability above 1 - 1e-6 where ``|f| > 9 t``; a smaller one widens the bounds of the spectrum.
+    It is also raised where an eigenvalue is further below zero than rounding explains. The column
+    sums, which only centring uses, have no probes of their own.
+    """
+
+
+class PrecisionWarning(UserWarning):
+    """The exact score may differ from the computed one by more than a thousandth of it."""

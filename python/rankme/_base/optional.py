@@ -1,0 +1,35 @@
+"""Libraries that an extra of this package brings, imported when they are needed."""
+
+import importlib
+from typing import Any
+
+__all__ = ["MissingLibraryError", "require"]
+
+
+class MissingLibraryError(ImportError):
+    """A format needs a library that is not installed; the text names the extra that brings it."""
+
+
+def require(library: str, *, extra: str, what: str) -> Any:
+    """Import a library that an extra of this package brings.
+
+    Parameters
+    ----------
+    library
+        Name of the module.
+    extra
+        Name of the extra in ``pip install "rankme[extra]"``.
+    what
+        What needs it, for the error.
+
+    Raises
+    ------
+    MissingLibraryError
+        It is not installed, or one that it needs itself is not.
+    """
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        raise MissingLibraryError(
+            f'{what} needs {library} ({error}): pip install "rankme[{extra}]"', name=error.name
+        ) from error

@@ -1,0 +1,311 @@
+"""A run over the shards of a source that is saved on its way and goes on where it stopped.
+
+Its file is the saved state of an accumulator, whose table of shards says how many rows of which
+shard are in: the two are saved as one, so that a row is in both or in neither. The header's ``run``
+tells what the shards were when the run read them, whether it came to its end, with every shard
+looked at after its last row, and what this very checkpoint is called::
+
+    {"shards": {id: [size in bytes, version, number of rows]}, "finished": bool, "checkpoint": text}
+
+A run replaces its own last checkpoint only. Another name in the file is that of another run.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rankme._accumulators import state_file
+from rankme._accumulators.accumulator import Accumulator
+from rankme._base.atomic_file import remove_strays
+from rankme._base.errors import NonFiniteError
+from rankme._scoring.signals import stops_kept
+from rankme.sources import BadDataError, row_blocks
+from rankme.sources._source import not_finite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rankme._scoring.meter import Meter
+    from rankme._scoring.signals import Stops
+    from rankme.sources import RowSource
+
+__all__ = ["accumulate", "load_finished"]
+
+
+def accumulate(
+    source: RowSource,
+    path: str,
+    *,
+    normalize: bool,
+    method: str,
+    device: str,
+    every: float,
+    meter: Meter,
+) -> Accumulator:
+    """Take in all rows of a source, each once, over as many runs as that takes.
+
+    Parameters
+    ----------
+    source
+        Where the rows come from.
+    path
+        The file of the run: made where it is not there, gone on from where it is.
+    normalize, method, device
+        As in `rankme.Accumulator`. A run may go on on another device than it began on.
+    every
+        Seconds from one checkpoint to the next; 0 saves after every block.
+    meter
+        Told of the bytes that are in, those of earlier runs among them.
+
+    Returns
+    -------
+    Accumulator
+        It holds a K x K matrix, also where there are fewer rows than columns.
+
+    Raises
+    ------
+    KeyboardInterrupt, SystemExit
+        On SIGINT and SIGTERM, between two blocks and after a last checkpoint. A second signal does
+        not wait for that.
+    BadDataError
+        The file holds no run, or one of other settings or shards; a shard is no longer what it was;
+        else as `spectrum_of_source`. The rows before are saved. Or another run wrote
+        the file meanwhile, which then stands.
+    OSError
+        A shard cannot be read: the rows before are saved. Or the file cannot be written, and the
+        error names it: the checkpoint before stands.
+    """
+    run = _Run(source, path, normalize=normalize, method=method, device=device)
+    todo = list(run.remaining(meter))
+    if run.finished:
+        return run.accumulator
+    remove_strays(path)
+    with stops_kept() as stops:
+        try:
+            run.save()  # whether it can be written is known before the work, not an hour later
+            _take_in(run, todo, every, meter, stops)
+            run.finish()
+        except BaseException as error:
+            if not run.failed:
+                run.save(stopped_by=error)
+            raise
+        stops.check()
+    return run.accumulator
+
+
+def load_finished(path: str) -> Accumulator:
+    """Return a saved accumulator, of a run or of anybody.
+
+    Parameters
+    ----------
+    path
+
+    Raises
+    ------
+    BadDataError
+        It is that of a run which has not come to its end; its score would be that of some rows, or
+        of shards that changed while they were read.
+    OSError, ValueError
+        As `Accumulator.load`.
+    """
+    state = state_file.read(path)
+    if state.run is not None:
+        run = _parse_run(state.run, path)
+        _require_finished(run, state.shards, path)
+    return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+
+def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
+    went_on = "go on with 'rankme score --state'"
+    for shard in run.shards.keys() | shards.keys():
+        n_rows = run.shards.get(shard, ("", "", 0))[2]
+        if shards.get(shard, 0) != n_rows:
+            raise BadDataError(
+                path,
+                f"the run in it is not finished: it has {shards.get(shard, 0)} of {n_rows} rows of "
+                f"{shard}; {went_on}",
+            )
+    if not run.finished:
+        raise BadDataError(
+            path,
+            f"the run in it stopped before it had seen that no shard changed meanwhile; {went_on}",
+        )
+
+
+def _take_in(
+    run: _Run,
+    todo: list[tuple[RowSource, int]],
+    every: float,
+    meter: Meter,
+    stops: Stops,
+) -> None:
+    saved = time.monotonic()
+    with closing(row_blocks(todo)) as blocks:
+        while True:
+            with stops.allowed():
+                block = next(blocks, None)
+            if block is None:
+                return
+            run.add(*block)
+            meter.advance(block.rows.nbytes)
+            if time.monotonic() - saved >= every:
+                run.save()
+                saved = time.monotonic()
+
+
+class _Header(NamedTuple):
+    """What a file says of its run."""
+
+    shards: dict[str, tuple[int, str, int]]
+    finished: bool
+    checkpoint: str
+
+
+class _Run:
+    def __init__(
+        self, source: RowSource, path: str, *, normalize: bool, method: str, device: str
+    ) -> None:
+        self.failed = False  # to save, or interrupted there
+        self._path = path
+        self._shards = {shard.identity.shard: shard for shard in source.shards}
+        if len(self._shards) < len(source.shards):
+            names = [shard.identity.shard for shard in source.shards]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise BadDataError(twice, "is given twice, and would be counted twice")
+        self._header: _Header | None = None  # in the file, where this run has read or written one
+        try:
+            state = state_file.read(path)
+        except FileNotFoundError:
+            self.accumulator = Accumulator(
+                source.n_cols, normalize=normalize, method=method, device=device
+            )
+            return
+        except ValueError as error:
+            raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error
+        self._require_settings(
+            state, {"columns": source.n_cols, "normalize": normalize, "method": method}
+        )
+        self._require_shards(state)
+        self.accumulator = Accumulator._from_state(state, device, "float64")  # noqa: SLF001
+
+    @property
+    def finished(self) -> bool:
+        """Whether the file has the end of a run over just these shards."""
+        header = self._header
+        return header is not None and header.finished and header.shards == self._facts()
+
+    def remaining(self, meter: Meter) -> Iterator[tuple[RowSource, int]]:
+        """Yield the shards that are not complete, each with the row to go on from."""
+        done = self.accumulator.shards
+        for name, shard in self._shards.items():
+            first = done.get(name, 0)
+            meter.advance(first * shard.n_cols * shard.dtype.itemsize)
+            if first < shard.n_rows:
+                yield shard, first
+
+    def add(self, shard: RowSource, first: int, rows: Any) -> None:
+        try:
+            self.accumulator.update(rows, shard=shard.identity.shard)
+        except NonFiniteError as error:
+            raise not_finite(shard, first + error.row, error.column, error.value) from error
+
+    def finish(self) -> None:
+        """Save for the last time; every shard has been read to its end and found unchanged."""
+        done = self.accumulator.shards
+        for name, shard in self._shards.items():
+            # A source of somebody else's may break its word.
+            if done.get(name, 0) != shard.n_rows:
+                raise BadDataError(
+                    shard.name, f"gave {done.get(name, 0)} rows; it had announced {shard.n_rows}"
+                )
+        self.save(finished=True)
+
+    def save(self, *, finished: bool = False, stopped_by: BaseException | None = None) -> None:
+        header = _Header(self._facts(), finished, secrets.token_hex(8))
+        state = self.accumulator._state()._replace(run=header._asdict())  # noqa: SLF001
+        try:
+            self._require_own()
+            state_file.write(self._path, state)
+        except OSError as error:
+            self.failed = True
+            reason = f"the checkpoint was not written: {error.strerror or error}"
+            if isinstance(stopped_by, Exception):
+                reason += f"; the run had stopped: {stopped_by}"
+            raise OSError(error.errno, reason, self._path) from error
+        except BaseException:
+            self.failed = True
+            raise
+        self._header = header
+
+    def _facts(self) -> dict[str, tuple[int, str, int]]:
+        return {
+            name: (shard.identity.size, shard.identity.version, shard.n_rows)
+            for name, shard in self._shards.items()
+        }
+
+    def _require_own(self) -> None:
+        """Raise where the file has a checkpoint that this run did not write."""
+        try:
+            run = state_file.read_run(self._path)
+        except FileNotFoundError:
+            return  # not yet there, or removed: nothing is lost that this run does not hold
+        except ValueError:
+            run = None
+        ours = None if self._header is None else self._header.checkpoint
+        if run is None or run.get("checkpoint") != ours:
+            raise BadDataError(
+                self._path,
+                "was written by another run meanwhile; two runs cannot share a file, and this one "
+                "stops",
+            )
+
+    def _require_settings(self, state: state_file.State, now: dict[str, object]) -> None:
+        then = {"columns": state.dim, "normalize": state.normalize, "method": state.method}
+        for name, value in now.items():
+            if then[name] != value:
+                raise BadDataError(
+                    self._path, f"the run in it has {name} {then[name]}; wanted {value}"
+                )
+
+    def _require_shards(self, state: state_file.State) -> None:
+        if state.run is None or sum(state.shards.values()) != state.n_rows:
+            raise BadDataError(
+                self._path,
+                "holds a saved accumulator, but no run that could go on; wanted a file that "
+                "'rankme score --state' wrote",
+            )
+        self._header = _parse_run(state.run, self._path)
+        facts = self._facts()
+        for name, rows in state.shards.items():
+            if name not in facts:
+                raise BadDataError(
+                    self._path, f"holds {rows} rows of {name}, which is not among the files now"
+                )
+            then = self._header.shards.get(name)
+            if then != facts[name]:
+                raise BadDataError(
+                    self._shards[name].name,
+                    f"changed since {self._path} took in {rows} rows of it: then {_words(then)}, "
+                    f"now {_words(facts[name])}; start again with another file",
+                )
+
+
+def _parse_run(run: Mapping[str, Any], path: str) -> _Header:
+    try:
+        shards = {
+            shard: (size, version, n_rows)
+            for shard, (size, version, n_rows) in run["shards"].items()
+        }
+        return _Header(shards, bool(run["finished"]), str(run["checkpoint"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BadDataError(path, "the header has a run of another form") from None
+
+
+def _words(facts: tuple[int, str, int] | None) -> str:
+    if facts is None:
+        return "unknown"
+    size, version, n_rows = facts
+    return f"{size} bytes, {version}, {n_rows} rows"

@@ -1,0 +1,103 @@
+"""What several commands share: exit status, options and the checks of their values."""
+
+from __future__ import annotations
+
+import math
+import os
+from enum import Enum
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "BAD_DATA",
+    "CenterOption",
+    "EpsOption",
+    "Method",
+    "MetricsOption",
+    "check_device",
+    "check_plot",
+    "check_rtol",
+    "require_threads",
+]
+
+BAD_DATA = 1
+
+
+def check_eps(eps: float) -> float:
+    """Take an eps outside 0 to 1 for wrong usage."""
+    from rankme._base.arguments import as_eps  # noqa: PLC0415
+
+    try:
+        return as_eps(eps)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def check_rtol(rtol: float) -> float:
+    if not 0 <= rtol < math.inf:
+        raise typer.BadParameter(f"rtol must be finite and 0 or more, not {rtol}")
+    return rtol
+
+
+def check_device(device: str) -> str:
+    from rankme import cuda  # noqa: PLC0415
+    from rankme._base.devices import as_device  # noqa: PLC0415
+
+    try:
+        place = as_device(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if place != "cpu":
+        known = cuda.describe()
+        if not known["available"]:
+            raise typer.BadParameter(f"{device} cannot be used: {known['reason']}")
+        if place not in known:
+            raise typer.BadParameter(f"there is no {place}; 'rankme info' lists the GPUs")
+    return place
+
+
+def check_plot(path: Path | None) -> Path | None:
+    """Find out before the work whether a picture can be written there."""
+    if path is None:
+        return None
+    os.environ["MPLBACKEND"] = "agg"  # a file needs no window, whatever is set for notebooks
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as error:
+        raise typer.BadParameter('a plot needs Matplotlib: pip install "rankme[plot]"') from error
+    known = Figure().canvas.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in known:
+        raise typer.BadParameter(f"{path} has none of the suffixes {', '.join(sorted(known))}")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"{path.parent} is no folder")
+    return path
+
+
+class Method(str, Enum):
+    """How singular values are found; the values of ``method`` in Python."""
+
+    gram = "gram"
+    qr = "qr"
+    auto = "auto"
+
+
+def require_threads() -> None:
+    """Take a bad ``RANKME_NUM_THREADS`` for wrong usage: no file is to blame for it."""
+    from rankme._base.threads import require_budget  # noqa: PLC0415
+
+    try:
+        require_budget()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+EpsOption = Annotated[
+    float,
+    typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
+]
+CenterOption = Annotated[bool, typer.Option("--center", help="Subtract the column means.")]
+MetricsOption = Annotated[
+    bool, typer.Option("--metrics", help="Print the related metrics of the same spectrum.")
+]

@@ -1,0 +1,176 @@
+"""The picture of a spectrum. Matplotlib is optional: nothing here imports it before a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankme.metrics._interval_text import with_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from rankme.metrics._spectrum import Spectrum
+
+__all__ = ["draw"]
+
+_VALUES, _VARIANCE, _DOUBT = "#0b6e4f", "#d9822b", "#7a8794"
+_INK, _FAINT = "#22282e", "#d5dade"
+_MOST_MARKERS = 64
+_FEW = 10  # less than a decade: only the minor ticks can be told apart
+
+
+def draw(spectrum: Spectrum, ax: Axes | None = None, eps: float = 1e-7) -> Axes | NDArray[Any]:
+    """Draw the singular values and, on a figure of its own, what they add up to.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    ax : matplotlib.axes.Axes, optional
+        Where to draw the singular values, alone. Without it pyplot makes a figure of two axes.
+    eps : float
+        As in `Spectrum.rankme`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes or numpy.ndarray of two of them
+        What was drawn on.
+
+    Raises
+    ------
+    ImportError
+        If there is no Matplotlib.
+    OverflowError
+        If the largest singular value is beyond float64.
+    """
+    score, title = spectrum.rankme(eps=eps), _title(spectrum, eps)
+    if ax is not None:
+        _draw_values(ax, spectrum, score)
+        ax.set_title(title, color=_INK, fontsize="medium")
+        return ax
+    try:
+        from matplotlib import pyplot as plt  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError('a plot needs Matplotlib: pip install "rankme[plot]"') from error
+    figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.8), layout="constrained")
+    _draw_values(axes[0], spectrum, score)
+    _draw_sums(axes[1], spectrum, eps, score)
+    figure.suptitle(title, color=_INK, fontsize="medium")
+    pair: NDArray[Any] = axes
+    return pair
+
+
+def _title(spectrum: Spectrum, eps: float) -> str:
+    score = with_interval(spectrum.rankme(eps=eps), *spectrum.rankme_bounds(eps=eps))
+    centred = "centred" if spectrum.center else "not centred"
+    normalised = "normalised" if spectrum.normalize else "not normalised"
+    return (
+        f"RankMe {score}\n"
+        f"N = {spectrum.n_rows}, K = {spectrum.n_cols}, eps = {eps:g}, {centred}, {normalised}, "
+        f"method {spectrum.method}"
+    )
+
+
+def _draw_values(ax: Axes, spectrum: Spectrum, score: float) -> None:
+    """Draw the positive values, their intervals, and the level below which a value may be zero."""
+    values = spectrum.singular_values
+    low, high = spectrum.singular_value_bounds()
+    number = np.arange(1, len(values) + 1)
+    positive = values > 0
+    _tidy(ax, "singular values", len(values))
+    ax.set_ylabel("singular value", color=_INK)
+    if not positive.any():
+        ax.text(0.5, 0.5, "every singular value is 0", transform=ax.transAxes, ha="center")
+        return
+    doubtful = high[low <= 0]
+    floor = doubtful[0] if doubtful.size else 0.0
+    bottom = values[positive][-1] / 4
+    if floor > 0:
+        bottom = min(bottom, floor / 4)
+    ax.set_yscale("log")
+    # Set first: on a log axis Matplotlib's own choice fails where all values are one.
+    ax.set_ylim(bottom, high[0] * 2)
+    # A lower end of 0 has no place on a log axis: the shade then reaches the edge.
+    ax.fill_between(
+        number,
+        np.maximum(low, bottom),
+        np.maximum(high, bottom),
+        color=_VALUES,
+        alpha=0.25,
+        linewidth=0,
+        label="interval of each",
+    )
+    ax.plot(
+        number[positive],
+        values[positive],
+        color=_VALUES,
+        linewidth=1.6,
+        marker="o" if len(values) <= _MOST_MARKERS else "",
+        markersize=4,
+        label="singular values",
+    )
+    if floor > 0:
+        ax.axhspan(bottom, floor, color=_DOUBT, alpha=0.18, linewidth=0)
+        ax.axhline(floor, color=_DOUBT, linewidth=1, label=f"noise floor, {floor:.1e}")
+    _mark_score(ax, score)
+    ax.legend(loc="best", frameon=False, fontsize="small")
+
+
+def _draw_sums(ax: Axes, spectrum: Spectrum, eps: float, score: float) -> None:
+    """Draw how much of the entropy, and of the variance, the first k values make up."""
+    values = spectrum.singular_values
+    number = np.arange(1, len(values) + 1)
+    _tidy(ax, "share of the first k singular values", len(values))
+    ax.set_ylabel("cumulative share", color=_INK)
+    if values[0] > 0:
+        relative = values / values[0]  # the squares of 1e200 have no float64
+        terms = _entropy_terms(relative / relative.sum() + eps)
+        # A single direction has no entropy to share out, and an eps near 1 turns the terms
+        # negative.
+        if terms.sum() > 0:
+            ax.plot(
+                number,
+                np.cumsum(terms) / terms.sum(),
+                color=_VALUES,
+                linewidth=1.6,
+                label="entropy, $-p\\,\\log p$",
+            )
+        variance = relative * relative
+        ax.plot(
+            number,
+            np.cumsum(variance) / variance.sum(),
+            color=_VARIANCE,
+            linewidth=1.6,
+            label="variance, $\\sigma^2$",
+        )
+        _mark_score(ax, score)
+        ax.legend(loc="best", frameon=False, fontsize="small")
+    ax.set_ylim(0, 1.04)
+
+
+def _entropy_terms(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    # 0 log 0 = 0
+    return -p * np.log(p, out=np.zeros_like(p), where=p > 0)
+
+
+def _mark_score(ax: Axes, score: float) -> None:
+    # RankMe is a number of directions, so it has a place on the axis of k.
+    ax.axvline(score, color=_INK, linewidth=1, linestyle=":", label=f"RankMe, {score:.4g}")
+
+
+def _tidy(ax: Axes, title: str, count: int) -> None:
+    from matplotlib.ticker import NullFormatter  # noqa: PLC0415
+
+    ax.set_title(title, loc="left", fontsize="medium", fontweight="bold", color=_INK)
+    ax.set_xscale("log")
+    ax.set_xlim(0.92, max(count, 2) * 1.1)
+    ax.set_xlabel("k", color=_INK)
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("{x:g}" if count <= _FEW else NullFormatter())
+    ax.tick_params(labelcolor=_INK, color=_FAINT, which="both")
+    ax.grid(color=_FAINT, linewidth=0.8)
+    ax.set_axisbelow(True)
+    for side in ("top", "right", "left", "bottom"):
+        ax.spines[side].set_color(_FAINT)

@@ -1,0 +1,252 @@
+"""How wide the bounds are, who is told when they are wide, and what method="auto" does then."""
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+
+import extended
+import rankme
+from command import DOCSTRINGS, WORDNET
+from helpers import half_width, in_blocks
+from oracles import DTYPES, moderate, rankme_of, relative_error, with_singular_values
+
+OPTIONS = [(False, False), (True, False), (False, True), (True, True)]
+
+
+def collapsed():
+    return with_singular_values(1, 300, 40, np.logspace(0, -14, 40))
+
+
+# ---- how wide ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [DOCSTRINGS, WORDNET], ids=lambda path: path.stem)
+@pytest.mark.parametrize("options", OPTIONS)
+def test_real_embeddings_are_known_to_a_millionth(path, options):
+    center, normalize = options
+    z = np.load(path)
+    gram = rankme.spectrum(z, center=center, normalize=normalize)
+    stream = in_blocks(z, method="gram", normalize=normalize).spectrum(center=center)
+    qr = rankme.spectrum(z, center=center, normalize=normalize, method="qr")
+    for spectrum in (gram, stream, qr):
+        assert half_width(spectrum) < 1e-6
+        assert half_width(spectrum, eps=0) < 1e-6
+        # The three intervals hold one number.
+        low, high = spectrum.rankme_bounds()
+        assert low <= qr.rankme_bounds()[1]
+        assert qr.rankme_bounds()[0] <= high
+
+
+@pytest.mark.parametrize("shape", [(3000, 120), (120, 3000), (1000, 300)], ids=str)
+@pytest.mark.parametrize("center", [False, True])
+def test_gaussian_data_are_known_to_twelve_digits(shape, center):
+    z = np.random.default_rng(2).standard_normal(shape)
+    if center and shape[0] < shape[1]:
+        # One of the centred directions is zero, which no interval of a Gram matrix can be sure of.
+        assert half_width(rankme.spectrum(z, center=True)) < 1e-9
+    else:
+        assert half_width(rankme.spectrum(z, center=center)) < 1e-12
+
+
+@pytest.mark.parametrize("method", ["gram", "qr"])
+def test_a_stream_of_single_rows_keeps_its_bounds(method):
+    z = moderate(3, 2000, 12)
+    acc = rankme.Accumulator(12, method=method)
+    for row in z[:, None, :]:
+        acc.update(row)
+    sigma = extended.singular_values(z.astype(extended.LONG))
+    spectrum = acc.spectrum()
+    low, high = spectrum.singular_value_bounds()
+    assert ((low <= sigma) & (sigma <= high)).all()
+    # A QR factor is charged for every one of its 2,000 blocks.
+    assert half_width(spectrum) < (1e-12 if method == "gram" else 1e-11)
+
+
+# ---- the warning -------------------------------------------------------------------------------
+
+
+@functools.cache
+def one_direction(noise):
+    """Embeddings that have all but collapsed onto a line; the more columns, the more is unsure."""
+    return with_singular_values(4, 520, 500, np.r_[1.0, np.full(499, noise)])
+
+
+NOISES = [1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10]
+
+
+def calls(z):
+    acc = rankme.Accumulator(z.shape[1])
+    acc.update(z)
+    return {"one-shot": lambda: rankme.score(z), "streaming": acc.score}
+
+
+@pytest.mark.parametrize("face", ["one-shot", "streaming"])
+@pytest.mark.parametrize("noise", NOISES)
+def test_a_warning_comes_exactly_where_the_interval_is_wider_than_a_thousandth(face, noise):
+    z = one_direction(noise)
+    call = calls(z)[face]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        score = call()
+    low, high = rankme.spectrum(z).rankme_bounds()
+    assert low <= score <= high
+    assert [one.category for one in caught] == (
+        [rankme.PrecisionWarning] if high - low > 1e-3 * score else []
+    )
+
+
+def test_both_sides_of_the_threshold_are_tried():
+    widths = [2 * half_width(rankme.spectrum(one_direction(noise))) for noise in NOISES]
+    assert min(widths) < 1e-6
+    assert max(widths) > 1e-3
+
+
+@pytest.mark.parametrize("face", ["one-shot", "streaming"])
+def test_the_warning_says_what_is_known_and_what_to_do(face):
+    z = one_direction(1e-9)
+    low, high = rankme.spectrum(z).rankme_bounds()
+    score = rankme.spectrum(z).rankme()
+    text = (
+        rf"^RankMe {score:.6g} has relative uncertainty {(high - low) / score:.1g} "
+        rf"\(interval {low:.6g} to {high:.6g}\), above 0.001; method=.qr. sees smaller"
+    )
+    with pytest.warns(rankme.PrecisionWarning, match=text) as caught:
+        calls(z)[face]()
+    assert [one.filename for one in caught] == [__file__]  # the line that asked
+    assert issubclass(rankme.PrecisionWarning, UserWarning)
+
+
+@pytest.mark.parametrize(("eps", "taken"), [(0, 1), (1e-4, 0)], ids=["qr", "gram"])
+def test_auto_decides_by_the_eps_of_the_call_on_every_way(tmp_path, eps, taken):
+    z = one_direction(1e-10)
+    np.save(tmp_path / "z.npy", z)
+    gram, qr = rankme.spectrum(z), rankme.spectrum(z, method="qr")
+    widths = [2 * half_width(gram, one) for one in (0, 1e-4)]
+    assert widths[0] > 1.1 * widths[1]
+    options = {"eps": eps, "method": "auto", "rtol": np.sqrt(np.prod(widths))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rankme.PrecisionWarning)
+        scores = [
+            rankme.score(z, **options),
+            rankme.score(tmp_path / "z.npy", **options),
+            rankme.score_batch([z], **options)[0],
+        ]
+    both = np.array([gram.rankme(eps=eps), qr.rankme(eps=eps)])
+    distances = np.abs(np.subtract.outer(both, scores))
+    assert (distances[taken] < distances[1 - taken] / 10).all()
+
+
+def test_qr_warns_without_naming_itself_as_the_remedy():
+    z = moderate(15, 300, 20) + 1e13
+    with pytest.warns(rankme.PrecisionWarning, match="below the rounding") as caught:
+        rankme.score(z, center=True, method="qr")
+    assert 'method="qr"' not in str(caught[0].message)
+
+
+def test_spectrum_and_qr_do_not_warn():
+    z = one_direction(1e-9)
+    rankme.spectrum(z).rankme()
+    assert half_width(rankme.spectrum(z, method="qr")) < 1e-6
+    assert relative_error(rankme.score(z, method="qr"), rankme_of([1.0] + [1e-9] * 499)) < 1e-6
+
+
+# ---- a mean that dominates ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mean", [1e6, 1e8, 1e12])
+def test_a_streamed_mean_is_cancelled_openly(mean):
+    rng = np.random.default_rng(5)
+    z = rng.standard_normal((400, 20)) + mean * rng.standard_normal(20)
+    centred, _ = extended.exact_matrix(z, center=True)
+    exact = extended.rankme(extended.singular_values(centred), 1e-7)
+
+    stream = in_blocks(z, method="gram")
+    low, high = stream.spectrum(center=True).rankme_bounds()
+    assert low <= exact <= high
+    assert high - low > 1e-3 * exact
+    with pytest.warns(rankme.PrecisionWarning, match='method="qr"'):
+        stream.score(center=True)
+
+    # Neither the one-shot call nor QR loses anything to the mean beyond the rounding of Z.
+    for spectrum in (
+        rankme.spectrum(z, center=True),
+        rankme.spectrum(z, center=True, method="qr"),
+        in_blocks(z, method="qr").spectrum(center=True),
+    ):
+        low, high = spectrum.rankme_bounds()
+        assert low <= exact <= high
+    assert relative_error(rankme.score(z, center=True), float(exact)) < 1e-11
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(30, 8), (8, 30)], ids=str)
+@pytest.mark.parametrize("normalize", [False, True])
+def test_identical_rows_have_no_spread(shape, dtype, normalize):
+    z = np.tile(moderate(6, 1, shape[1]) + 3, (shape[0], 1)).astype(dtype)
+    spectrum = rankme.spectrum(z, center=True, normalize=normalize)
+    assert (spectrum.rankme(), spectrum.rankme_bounds()[0]) == (0.0, 0.0)
+    stream = in_blocks(z, method="gram", normalize=normalize).spectrum(center=True)
+    for other in (stream, rankme.spectrum(z, center=True, normalize=normalize, method="qr")):
+        assert other.rankme_bounds()[0] == 0.0
+        assert not other.singular_value_bounds()[0].any()
+
+
+# ---- method="auto" -----------------------------------------------------------------------------
+
+
+def test_auto_takes_gram_where_that_is_enough():
+    z = np.random.default_rng(7).standard_normal((500, 40))
+    spectrum = rankme.spectrum(z, method="auto")
+    assert spectrum.method == "gram"
+    assert "method='gram'" in repr(spectrum)
+    assert rankme.score(z, method="auto") == rankme.score(z)
+
+
+def test_auto_takes_qr_where_gram_is_not_enough():
+    z = collapsed()
+    spectrum = rankme.spectrum(z, method="auto", rtol=1e-9)
+    assert spectrum.method == "qr"
+    assert "method='qr'" in repr(spectrum)
+    np.testing.assert_array_equal(
+        spectrum.singular_values, rankme.spectrum(z, method="qr").singular_values
+    )
+    assert rankme.score(z, method="auto", rtol=1e-9) == rankme.score(z, method="qr")
+
+
+def test_auto_takes_qr_by_default_for_what_has_collapsed_onto_a_line():
+    z = one_direction(1e-9)
+    assert rankme.spectrum(z, method="auto").method == "qr"
+    assert rankme.score(z, method="auto") == rankme.score(z, method="qr")  # and does not warn
+
+
+def test_rtol_is_the_width_that_is_accepted():
+    z = one_direction(1e-6)
+    low, high = rankme.spectrum(z).rankme_bounds()
+    width = (high - low) / rankme.spectrum(z).rankme()
+    assert 0 < width < 1
+    assert rankme.spectrum(z, method="auto", rtol=width * 1.01).method == "gram"
+    assert rankme.spectrum(z, method="auto", rtol=width * 0.99).method == "qr"
+    assert rankme.spectrum(z, method="auto", rtol=0).method == "qr"
+
+
+@pytest.mark.parametrize("rtol", [-1e-9, float("nan"), float("inf")])
+def test_rtol_out_of_range(rtol):
+    for call in (rankme.score, rankme.spectrum):
+        with pytest.raises(ValueError, match=f"rtol must be finite and 0 or more, not {rtol}"):
+            call(np.eye(3), method="auto", rtol=rtol)
+
+
+@pytest.mark.parametrize("method", ["svd", "", "QR", None, 1, ["qr"]], ids=repr)
+def test_unknown_methods(method):
+    for call in (rankme.score, rankme.spectrum):
+        with pytest.raises(ValueError, match="method must be 'gram', 'qr' or 'auto', not "):
+            call(np.eye(3), method=method)
+    with pytest.raises(ValueError, match="method must be 'gram' or 'qr', not "):
+        rankme.Accumulator(3, method=method)
+
+
+def test_an_accumulator_cannot_look_twice():
+    with pytest.raises(ValueError, match="method must be 'gram' or 'qr', not 'auto'"):
+        rankme.Accumulator(3, method="auto")

@@ -1,0 +1,186 @@
+"""Files of embeddings in every format, written by the format's own library."""
+
+import os
+
+import numpy as np
+
+from rankme.sources import arrow, hdf5, npz, parquet, zarr
+from rankme.sources._bytes import raw
+
+
+def matrix(n_rows=37, n_cols=5, dtype=np.float32, seed=1):
+    rows = np.random.default_rng(seed).standard_normal((n_rows, n_cols))
+    return (rows * (1 + np.arange(n_cols)) ** -0.7).astype(dtype)
+
+
+def small_blocks(monkeypatch, size=200):
+    """Make several blocks of a few hundred bytes out of a small file."""
+    for module in (raw, arrow, hdf5, npz, parquet, zarr):
+        monkeypatch.setattr(module, "BLOCK_BYTES", size)
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 2 * size // 5)
+    monkeypatch.setattr(raw, "MIN_PIECE_BYTES", 16)
+    monkeypatch.setattr(raw, "MAX_FORTRAN_BLOCK_BYTES", 2 * size)
+
+
+def save_npy(path, rows):
+    np.save(path, rows)
+
+
+def save_npz(path, rows):
+    np.savez(path, ids=np.arange(len(rows)), rows=rows)
+
+
+def save_compressed_npz(path, rows):
+    np.savez_compressed(path, rows=rows)
+
+
+def save_fbin(path, rows):
+    header = np.array(rows.shape, "<u4").tobytes()
+    path.write_bytes(header + rows.tobytes())
+
+
+def save_fvecs(path, rows):
+    lengths = np.full((len(rows), 1), rows.shape[1], "<i4").view("<f4")
+    path.write_bytes(np.hstack([lengths, rows]).tobytes())
+
+
+def save_safetensors(path, rows):
+    from safetensors.numpy import save_file
+
+    save_file({"bias": rows[0].copy(), "rows": rows}, path)
+
+
+def save_tensor(path, rows):
+    import torch
+
+    torch.save(torch.from_numpy(rows), path)
+
+
+def save_tensors(path, rows):
+    import torch
+
+    tensor = torch.from_numpy(np.vstack([rows[:3], rows]))[3:]  # a view with an offset
+    torch.save({"step": 7, "model": {"bias": tensor[0].clone(), "rows": tensor}}, path)
+
+
+def arrow_table(rows, kind="fixed", name="rows"):
+    """Return a table of an id and a column of vectors of some Arrow type."""
+    import pyarrow as pa
+
+    n_rows, n_cols = rows.shape
+    values = pa.array(rows.ravel())
+    ends = np.arange(0, rows.size + 1, n_cols)
+    column = {
+        "fixed": lambda: pa.FixedSizeListArray.from_arrays(values, n_cols),
+        "list": lambda: pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values),
+        "large": lambda: pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), values),
+        "binary": lambda: pa.array([row.tobytes() for row in rows], pa.binary(4 * n_cols)),
+        "tensor": lambda: pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(values.type, (n_cols,)),
+            pa.FixedSizeListArray.from_arrays(values, n_cols),
+        ),
+    }[kind]()
+    return pa.table({"id": np.arange(n_rows), name: column})
+
+
+def arrow_writer(kind="fixed", stream=False, compression=None):
+    def save(path, rows):
+        import pyarrow as pa
+
+        table = arrow_table(rows, kind)
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        new = pa.ipc.new_stream if stream else pa.ipc.new_file
+        with (
+            pa.OSFile(os.fspath(path), "wb") as file,
+            new(file, table.schema, options=options) as writer,
+        ):
+            writer.write_table(table, max_chunksize=7)
+
+    return save
+
+
+def parquet_writer(kind="fixed", **options):
+    def save(path, rows):
+        import pyarrow.parquet as pq
+
+        pq.write_table(arrow_table(rows, kind), path, **{"row_group_size": 15, **options})
+
+    return save
+
+
+def hdf5_writer(**options):
+    def save(path, rows):
+        import h5py
+
+        with h5py.File(path, "w") as file:
+            file.create_dataset("ids", data=np.arange(len(rows)))
+            chunks = options.get("chunks")
+            if chunks is not None:
+                chunks = tuple(np.minimum(chunks, rows.shape).tolist())
+            file.create_dataset("model/rows", data=rows, **{**options, "chunks": chunks})
+
+    return save
+
+
+def zarr_writer(zarr_format, **options):
+    def save(path, rows):
+        import zarr
+
+        group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+        group.create_array("ids", data=np.arange(len(rows)))
+        chunks = options.get("chunks", (8, 3))
+        group.create_array("model/rows", data=rows, **{**options, "chunks": chunks})
+
+    return save
+
+
+def save_dataset(path, rows):
+    import datasets
+
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "rows": datasets.List(datasets.Value("float32"))}
+    )
+    columns = {"text": [f"row {i}" for i in range(len(rows))], "rows": list(rows)}
+    dataset = datasets.Dataset.from_dict(columns, features=features)
+    dataset.save_to_disk(path, num_shards=3)
+
+
+# Name of the case: suffix, writer, and whether other types than float32 fit.
+FORMATS = {
+    "npy": (".npy", save_npy, True),
+    "npz": (".npz", save_npz, True),
+    "npz-compressed": (".npz", save_compressed_npz, True),
+    "fbin": (".fbin", save_fbin, False),
+    "fvecs": (".fvecs", save_fvecs, False),
+    "safetensors": (".safetensors", save_safetensors, True),
+    "pt": (".pt", save_tensor, True),
+    "pt-dict": (".pt", save_tensors, True),
+    "arrow-file": (".arrow", arrow_writer(), True),
+    "arrow-stream": (".arrows", arrow_writer(stream=True), True),
+    "arrow-list": (".arrow", arrow_writer("list"), True),
+    "arrow-large-list": (".arrow", arrow_writer("large"), True),
+    "arrow-binary": (".arrow", arrow_writer("binary"), False),
+    "arrow-tensor": (".arrow", arrow_writer("tensor"), True),
+    "arrow-lz4": (".arrow", arrow_writer(compression="lz4"), True),
+    "arrow-stream-zstd": (".arrow", arrow_writer(stream=True, compression="zstd"), True),
+    "parquet": (".parquet", parquet_writer(), True),
+    "parquet-list": (".parquet", parquet_writer("list"), True),
+    "parquet-large-list": (".parquet", parquet_writer("large"), True),
+    "parquet-binary": (".parquet", parquet_writer("binary"), False),
+    "parquet-zstd": (".parquet", parquet_writer(compression="zstd", use_dictionary=False), True),
+    "hdf5": (".h5", hdf5_writer(), True),
+    "hdf5-chunked": (".h5", hdf5_writer(chunks=(6, 2)), True),
+    "hdf5-gzip": (".h5", hdf5_writer(chunks=(6, 5), compression="gzip", shuffle=True), True),
+    "zarr-2": (".zarr", zarr_writer(2), True),
+    "zarr-3": (".zarr", zarr_writer(3), True),
+    "zarr-3-shards": (".zarr", zarr_writer(3, chunks=(4, 5), shards=(12, 5)), True),
+    "huggingface": ("", save_dataset, False),
+}
+
+
+def write(folder, name, rows):
+    """Write rows in a format; return the path."""
+    suffix, save, _ = FORMATS[name]
+    path = folder / f"rows{suffix}"
+    save(path, rows)
+    return path
