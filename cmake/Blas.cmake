@@ -1,6 +1,6 @@
 # Defines the target rankme::blas and RANKME_BLAS_LIBRARY, the file that it links.
 #
-# Both choices are OpenBLAS: the threading of cpp/src/threads.cpp is built on its
+# Both choices are OpenBLAS: the threading of cpp/src/core/threads.cpp is built on its
 # openblas_{get,set}_num_threads, which threadpoolctl drives as well.
 add_library(rankme_blas INTERFACE)
 add_library(rankme::blas ALIAS rankme_blas)

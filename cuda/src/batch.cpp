@@ -9,9 +9,9 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "batch_kernels.hpp"
 #include "batch_plan.hpp"
 #include "feed.hpp"
+#include "kernels/batch_kernels.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/handles.hpp"
@@ -121,9 +121,14 @@ struct Chunk {
 
 class SmallMatrices {
 public:
-  SmallMatrices(Lane& lane, const BatchSource& source, const Options& options, int workers,
-                BatchSpectra& all, FirstBad& bad)
-      : lane_(lane), source_(source), options_(options), workers_(workers), all_(all), bad_(bad) {}
+  SmallMatrices(Resources& resources, const BatchSource& source, const Options& options,
+                int workers, BatchSpectra& all, FirstBad& bad)
+      : resources_(resources),
+        source_(source),
+        options_(options),
+        workers_(workers),
+        all_(all),
+        bad_(bad) {}
 
   // Two chunks at a time: while the device computes one, the host packs the next and turns the
   // eigenvalues of the last into singular values.
@@ -189,24 +194,24 @@ private:
 
   void start(const batch::Group& group, std::size_t turn, const Chunk& chunk) {
     const std::int64_t bytes = chunk.bytes(group.width);
-    lane_.pinned[turn].reserve(bytes, "matrices of a batch");
-    lane_.landed[turn].reserve(bytes, "matrices of a batch");
-    lane_.blocks[0].reserve(chunk.count() * slot(group), "Gram matrices of a batch");
-    std::byte* here = lane_.pinned[turn].data();
-    std::byte* there = lane_.landed[turn].data();
+    resources_.pinned[turn].reserve(bytes, "matrices of a batch");
+    resources_.landed[turn].reserve(bytes, "matrices of a batch");
+    resources_.blocks[0].reserve(chunk.count() * slot(group), "Gram matrices of a batch");
+    std::byte* here = resources_.pinned[turn].data();
+    std::byte* there = resources_.landed[turn].data();
     tell(chunk, here, there);
 
-    const cudaStream_t stream = lane_.work;
+    const cudaStream_t stream = resources_.work;
     const std::int64_t from = source_.on_device ? chunk.told_at() : 0;
     RANKME_CUDA(cudaMemcpyAsync(there + from, here + from,
                                 static_cast<std::size_t>(chunk.facts_at() - from),
-                                cudaMemcpyHostToDevice, lane_.copy));
-    lane_.copied[turn].record(lane_.copy);
-    lane_.copied[turn].hold_back(stream);
+                                cudaMemcpyHostToDevice, resources_.copy));
+    resources_.copied[turn].record(resources_.copy);
+    resources_.copied[turn].hold_back(stream);
     const auto* told = reinterpret_cast<const batch::Matrix*>(there + chunk.told_at());
     auto* facts = reinterpret_cast<batch::Facts*>(there + chunk.facts_at());
     auto* values = reinterpret_cast<double*>(there + chunk.values_at());
-    double* grams = lane_.blocks[0].data();
+    double* grams = resources_.blocks[0].data();
     batch::launch_grams(told, chunk.count(), group.dtype, group.width, group.warps,
                         {options_.center, options_.normalize}, grams, slot(group), facts, stream);
     batch::launch_eigenvalues(grams, slot(group), chunk.count(), group.width, facts, values,
@@ -214,14 +219,14 @@ private:
     RANKME_CUDA(cudaMemcpyAsync(here + chunk.facts_at(), facts,
                                 static_cast<std::size_t>(bytes - chunk.facts_at()),
                                 cudaMemcpyDeviceToHost, stream));
-    lane_.multiplied[turn].record(stream);
+    resources_.multiplied[turn].record(stream);
   }
 
   // Waits for a chunk, and takes its answers. Its buffers are free afterwards.
   void finish(const batch::Group& group, std::size_t turn, Chunk& chunk) {
     if (chunk.members.empty()) return;
-    lane_.multiplied[turn].synchronize();
-    const std::byte* here = lane_.pinned[turn].data();
+    resources_.multiplied[turn].synchronize();
+    const std::byte* here = resources_.pinned[turn].data();
     const auto* facts = reinterpret_cast<const batch::Facts*>(here + chunk.facts_at());
     const auto* values = reinterpret_cast<const double*>(here + chunk.values_at());
     for_each(chunk, [&](std::size_t at) {
@@ -252,7 +257,7 @@ private:
     });
   }
 
-  Lane& lane_;
+  Resources& resources_;
   const BatchSource& source_;
   Options options_;
   int workers_;
@@ -274,12 +279,13 @@ BatchSpectra singular_values(const BatchSource& source, bool center, bool normal
     std::iota(plan.large.begin(), plan.large.end(), 0);
   }
   {
-    Lease lane(device);
-    wait_for_producer(*lane, std::nullopt);
-    for (const std::uintptr_t producer : source.producers) wait_for_producer(*lane, producer);
-    SmallMatrices small(*lane, source, {center, normalize}, workers, all, bad);
+    Lease resources(device);
+    wait_for_producer(*resources, std::nullopt);
+    for (const std::uintptr_t producer : source.producers) wait_for_producer(*resources, producer);
+    SmallMatrices small(*resources, source, {center, normalize}, workers, all, bad);
     for (const batch::Group& group : plan.groups) small.run(group);
-    if (!plan.large.empty()) lane->synchronize();  // with the producers, so that nobody else must
+    if (!plan.large.empty())
+      resources->synchronize();  // with the producers, so that nobody else must
   }
   for (const std::int64_t matrix : plan.large) {
     if (bad.any() && matrix > bad.matrix()) break;
@@ -291,7 +297,7 @@ BatchSpectra singular_values(const BatchSource& source, bool center, bool normal
     }
   }
   if (bad.any()) {
-    const Lease lane(device);
+    const Lease resources(device);
     const MatrixView& z = source.views[static_cast<std::size_t>(bad.matrix())];
     throw_bad_entry(z, source.on_device, bad.position() / z.cols, bad.position() % z.cols,
                     bad.matrix());

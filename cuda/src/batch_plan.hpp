@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "batch_types.hpp"
+#include "kernels/batch_types.hpp"
 #include "rankme/matrix_view.hpp"
 
 namespace rankme::cuda::batch {

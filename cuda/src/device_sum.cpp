@@ -2,7 +2,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/memory.hpp"
@@ -116,8 +116,8 @@ DeviceProbes::DeviceProbes(std::int64_t dim, std::uint64_t seed)
   const std::size_t bytes = host.size() * sizeof(double);
   RANKME_CUDA(cudaMemcpy(by_row.data(), host.data(), bytes, cudaMemcpyHostToDevice));
   RANKME_CUDA(cudaMemcpy(by_probe.data(), turned.data(), bytes, cudaMemcpyHostToDevice));
-  // A copy from pageable memory may return before the device has it, and the lanes' streams do not
-  // wait for the default stream.
+  // A copy from pageable memory may return before the device has it, and the streams of Resources
+  // do not wait for the default stream.
   RANKME_CUDA(cudaStreamSynchronize(nullptr));
 }
 

@@ -19,45 +19,47 @@ namespace {
 
 constexpr std::int64_t flag_count = sizeof(Flags) / sizeof(std::uint64_t);
 
-Flags* flags_of(const Lane& lane) { return reinterpret_cast<Flags*>(lane.flags.data()); }
-
-void clear_flags(Lane& lane) {
-  lane.flags.reserve(flag_count, "the flags of a pass");
-  lane.answer.reserve(flag_count, "the flags of a pass");
-  Flags* flags = flags_of(lane);
-  RANKME_CUDA(cudaMemsetAsync(flags, 0, sizeof(Flags), lane.load));
-  RANKME_CUDA(cudaMemsetAsync(&flags->first_bad, 0xff, sizeof flags->first_bad, lane.load));
+Flags* flags_of(const Resources& resources) {
+  return reinterpret_cast<Flags*>(resources.flags.data());
 }
 
-Flags read_flags(Lane& lane) {
-  RANKME_CUDA(cudaMemcpyAsync(lane.answer.data(), flags_of(lane), sizeof(Flags),
-                              cudaMemcpyDeviceToHost, lane.load));
-  lane.load.synchronize();
-  return *reinterpret_cast<const Flags*>(lane.answer.data());
+void clear_flags(Resources& resources) {
+  resources.flags.reserve(flag_count, "the flags of a pass");
+  resources.answer.reserve(flag_count, "the flags of a pass");
+  Flags* flags = flags_of(resources);
+  RANKME_CUDA(cudaMemsetAsync(flags, 0, sizeof(Flags), resources.load));
+  RANKME_CUDA(cudaMemsetAsync(&flags->first_bad, 0xff, sizeof flags->first_bad, resources.load));
 }
 
-Shape shape_of(const Recipe& recipe, double factor) {
-  return {recipe.normalize,    recipe.column_powers,         recipe.column_inverses,
-          recipe.subtract_row, recipe.subtract_first_column, factor};
+Flags read_flags(Resources& resources) {
+  RANKME_CUDA(cudaMemcpyAsync(resources.answer.data(), flags_of(resources), sizeof(Flags),
+                              cudaMemcpyDeviceToHost, resources.load));
+  resources.load.synchronize();
+  return *reinterpret_cast<const Flags*>(resources.answer.data());
+}
+
+Shape shape_of(const DevicePreparation& preparation, double factor) {
+  return {preparation.normalize,    preparation.column_powers,         preparation.column_inverses,
+          preparation.subtract_row, preparation.subtract_first_column, factor};
 }
 
 // The steps of one pass, which share more than a function can take.
 class Feed {
 public:
-  Feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
-       const FeedUser& user)
-      : lane_(lane),
+  Feed(Resources& resources, const Source& source, const DevicePreparation& preparation,
+       const FeedPlan& plan, const FeedUser& user)
+      : resources_(resources),
         source_(source),
         plan_(plan),
         user_(user),
-        shape_(shape_of(recipe, plan.factor)),
-        shaped_(recipe.scales() || recipe.shifts() || plan.factor != 1),
-        index_(recipe.transposed ? EntryIndex{0, 1, source.view.rows}
-                                 : EntryIndex{0, source.view.cols, 1}) {
+        shape_(shape_of(preparation, plan.factor)),
+        shaped_(preparation.scales() || preparation.shifts() || plan.factor != 1),
+        index_(preparation.transposed ? EntryIndex{0, 1, source.view.rows}
+                                      : EntryIndex{0, source.view.cols, 1}) {
     const BlockPlan& cut = plan.cut;
-    reserve_blocks(lane, cut);
-    clear_flags(lane);
-    if (!source.on_device) staging_.emplace(lane, source.view, cut.rows, cut.blocks);
+    reserve_blocks(resources, cut);
+    clear_flags(resources);
+    if (!source.on_device) staging_.emplace(resources, source.view, cut.rows, cut.blocks);
   }
 
   void pass(std::int64_t number) {
@@ -68,14 +70,14 @@ public:
     const std::int64_t end = std::min(source_.view.rows, begin + cut.rows);
     const MatrixView rows = staging_ ? staging_->land(number) : source_.view.row_range(begin, end);
     const std::int64_t filled = (rows.rows + plan_.splits - 1) / plan_.splits * plan_.splits;
-    const DeviceBlock block{lane_.blocks[at].data(), rows.rows, rows.cols, cut.stride, filled};
-    if (number >= 2) lane_.multiplied[at].hold_back(lane_.load);
+    const DeviceBlock block{resources_.blocks[at].data(), rows.rows, rows.cols, cut.stride, filled};
+    if (number >= 2) resources_.multiplied[at].hold_back(resources_.load);
     for (std::int64_t row = 0; row < filled; row += cut.portion) convert(block, rows, begin, row);
-    lane_.converted[at].record(lane_.load);
-    lane_.converted[at].hold_back(lane_.work);
+    resources_.converted[at].record(resources_.load);
+    resources_.converted[at].hold_back(resources_.work);
     if (user_.on_block) user_.on_block(block, rows, slot);
-    lane_.multiplied[at].record(lane_.work);
-    if (staging_) staging_->release(number, plan_.keeps_source ? lane_.work : lane_.load);
+    resources_.multiplied[at].record(resources_.work);
+    if (staging_) staging_->release(number, plan_.keeps_source ? resources_.work : resources_.load);
   }
 
 private:
@@ -89,13 +91,13 @@ private:
         rows.row_range(std::min(row, rows.rows), std::min(row, rows.rows) + count);
     EntryIndex index = index_;
     index.begin = (begin + row) * index.row;
-    RANKME_CUDA(cuda::widen(from, portion, index, flags_of(lane_), lane_.load));
+    RANKME_CUDA(cuda::widen(from, portion, index, flags_of(resources_), resources_.load));
     if (count == 0) return;
-    if (shaped_) RANKME_CUDA(shape_rows(portion, shape_, flags_of(lane_), lane_.load));
+    if (shaped_) RANKME_CUDA(shape_rows(portion, shape_, flags_of(resources_), resources_.load));
     if (user_.on_portion) user_.on_portion(portion, begin + row);
   }
 
-  Lane& lane_;
+  Resources& resources_;
   const Source& source_;
   const FeedPlan& plan_;
   const FeedUser& user_;
@@ -107,17 +109,17 @@ private:
 
 }  // namespace
 
-Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
-              const FeedUser& user) {
-  Feed feeding(lane, source, recipe, plan, user);
+Findings feed(Resources& resources, const Source& source, const DevicePreparation& preparation,
+              const FeedPlan& plan, const FeedUser& user) {
+  Feed feeding(resources, source, preparation, plan, user);
   for (std::int64_t block = 0; block < plan.cut.blocks; ++block) feeding.pass(block);
-  const Flags flags = read_flags(lane);
+  const Flags flags = read_flags(resources);
   if (flags.first_bad != no_bad_entry) {
-    const MatrixView z = recipe.transposed ? source.view.transposed() : source.view;
+    const MatrixView z = preparation.transposed ? source.view.transposed() : source.view;
     const auto at = static_cast<std::int64_t>(flags.first_bad);
     throw_bad_entry(z, source.on_device, at / z.cols, at % z.cols);
   }
-  const bool shaped = recipe.scales() || recipe.shifts();
+  const bool shaped = preparation.scales() || preparation.shifts();
   return {std::bit_cast<double>(static_cast<std::uint64_t>(shaped ? flags.shaped : flags.largest))};
 }
 
@@ -136,15 +138,15 @@ void throw_bad_entry(const MatrixView& z, bool on_device, std::int64_t row, std:
   }
 }
 
-void reserve_blocks(Lane& lane, const BlockPlan& cut) {
+void reserve_blocks(Resources& resources, const BlockPlan& cut) {
   for (int slot = 0; slot < std::min<std::int64_t>(2, cut.blocks); ++slot) {
-    lane.blocks[static_cast<std::size_t>(slot)].reserve(cut.rows * cut.stride, "a row block");
+    resources.blocks[static_cast<std::size_t>(slot)].reserve(cut.rows * cut.stride, "a row block");
   }
 }
 
-std::int64_t default_block_bytes(const Lane& lane) {
+std::int64_t default_block_bytes(const Resources& resources) {
   // Of the size of the device and not of what is free, so that results repeat.
-  return std::clamp<std::int64_t>(lane.total_bytes / 256, 32 << 20, 256 << 20);
+  return std::clamp<std::int64_t>(resources.total_bytes / 256, 32 << 20, 256 << 20);
 }
 
 }  // namespace rankme::cuda

@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/source.hpp"
@@ -37,8 +37,8 @@ struct Findings {
 
 // Passes all rows by. Throws NonFiniteError for the first bad entry, when all have gone by; waits
 // for the load stream.
-Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const FeedPlan& plan,
-              const FeedUser& user);
+Findings feed(Resources& resources, const Source& source, const DevicePreparation& preparation,
+              const FeedPlan& plan, const FeedUser& user);
 
 // For an entry that was seen to be NaN or infinite, of z or of that matrix of a batch. Where it has
 // been overwritten since it is called NaN: nobody holds a part of the rows.
@@ -47,9 +47,9 @@ Findings feed(Lane& lane, const Source& source, const Recipe& recipe, const Feed
                                   std::optional<std::int64_t> matrix = std::nullopt);
 
 // Makes room for the blocks; feed() does it as well.
-void reserve_blocks(Lane& lane, const BlockPlan& cut);
+void reserve_blocks(Resources& resources, const BlockPlan& cut);
 
-// The bytes of float64 that a block should have on the lane's device.
-std::int64_t default_block_bytes(const Lane& lane);
+// The bytes of float64 that a block should have on that device.
+std::int64_t default_block_bytes(const Resources& resources);
 
 }  // namespace rankme::cuda

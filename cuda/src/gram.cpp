@@ -1,7 +1,5 @@
 #include "rankme/cuda/gram.hpp"
 
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "rankme/cuda/check.hpp"
@@ -20,21 +18,20 @@ struct GramAccumulator::OnDevice {
 GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, int device,
                                  Precision precision)
     : dim_(valid_dim(dim)), normalize_(normalize), seed_(seed), device_(device) {
-  Lease lane(device);
-  options_.plan = choose_syrk(dim, lane->multiprocessors);
+  Lease resources(device);
+  options_.plan = choose_syrk(dim, resources->multiprocessors);
   options_.precision = precision;
   state_ = std::make_unique<OnDevice>(dim, seed);
-  state_->sum.clear(lane->work);
+  state_->sum.clear(resources->work);
 }
 
 GramAccumulator::GramAccumulator(const GramSum& sum, std::int64_t n_rows, bool normalize,
                                  std::uint64_t seed, int device, Precision precision,
                                  ShardRows shards)
     : GramAccumulator(sum.dim, normalize, seed, device, precision) {
-  Lease lane(device);
-  state_->sum.from_host(sum, lane->work);
-  n_rows_ = n_rows;
-  shards_ = std::move(shards);
+  Lease resources(device);
+  state_->sum.from_host(sum, resources->work);
+  ledger_ = {n_rows, std::move(shards)};
 }
 
 GramAccumulator::~GramAccumulator() {
@@ -44,73 +41,54 @@ GramAccumulator::~GramAccumulator() {
 
 void GramAccumulator::update(const Source& source, const std::string* shard) {
   const MatrixView& z = source.view;
-  if (z.cols != dim_) {
-    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
-                                " columns, the accumulator has dim " + std::to_string(dim_));
-  }
+  require_width(z, dim_);
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, z.rows);
   if (z.rows == 0) return;
-  ShardEntry entry(shards_, shard);
-  Lease lane(device_);
-  wait_for_producer(*lane, source.producer);
+  LedgerEntry entry(ledger_, z.rows, shard);
+  Lease resources(device_);
+  wait_for_producer(*resources, source.producer);
   DeviceSum& aside = state_->aside;
   aside.exponent = state_->sum.exponent;
   aside.zero = state_->sum.zero;
-  Recipe recipe;
-  recipe.normalize = normalize_;
-  const PassFacts facts = gram_pass(*lane, source, recipe, state_->probes, options_, aside);
-  state_->sum.add(aside, lane->work);
-  lane->work.synchronize();
-  n_rows_ += z.rows;
-  entry.add(z.rows);
+  DevicePreparation preparation;
+  preparation.normalize = normalize_;
+  const PassFacts facts =
+      gram_pass(*resources, source, preparation, state_->probes, options_, aside);
+  state_->sum.add(aside, resources->work);
+  resources->work.synchronize();
+  entry.commit();
   if (facts.fast) fast_rows_ += z.rows;
 }
 
 void GramAccumulator::merge(const GramAccumulator& other) {
-  if (other.dim_ != dim_) {
-    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
-                                " and dim " + std::to_string(other.dim_));
-  }
-  if (other.normalize_ != normalize_) {
-    throw std::invalid_argument(
-        "cannot merge an accumulator that normalizes rows with one that does not");
-  }
-  if (other.seed_ != seed_) {
-    throw std::invalid_argument("cannot merge accumulators whose probes have seed " +
-                                std::to_string(seed_) + " and seed " + std::to_string(other.seed_));
-  }
+  require_mergeable(terms(), other.terms());
   // By way of the host, whichever devices they are on, so that the two locks are never held
   // together and merging with oneself doubles.
-  std::int64_t other_rows = 0;
-  ShardRows other_shards;
-  const GramSum sum = other.total(&other_rows, &other_shards);
+  Ledger added;
+  const GramSum sum = other.total(&added.n_rows, &added.shards);
   const std::int64_t other_fast = other.fast_rows();
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, other_rows);
-  require_disjoint(shards_, other_shards);
-  Lease lane(device_);
-  state_->aside.from_host(sum, lane->work);
-  state_->sum.add(state_->aside, lane->work);
-  lane->work.synchronize();
-  n_rows_ += other_rows;
+  ledger_.require_mergeable(added);
+  Lease resources(device_);
+  state_->aside.from_host(sum, resources->work);
+  state_->sum.add(state_->aside, resources->work);
+  resources->work.synchronize();
+  ledger_.merge(added);
   fast_rows_ += other_fast;
-  shards_.merge(other_shards);
 }
 
 void GramAccumulator::reset() {
   const std::lock_guard lock(mutex_);
-  Lease lane(device_);
-  state_->sum.clear(lane->work);
-  lane->work.synchronize();
-  n_rows_ = 0;
+  Lease resources(device_);
+  state_->sum.clear(resources->work);
+  resources->work.synchronize();
+  ledger_.clear();
   fast_rows_ = 0;
-  shards_.clear();
 }
 
 std::int64_t GramAccumulator::n_rows() const {
   const std::lock_guard lock(mutex_);
-  return n_rows_;
+  return ledger_.n_rows;
 }
 
 std::int64_t GramAccumulator::fast_rows() const {
@@ -120,24 +98,24 @@ std::int64_t GramAccumulator::fast_rows() const {
 
 ShardRows GramAccumulator::shards() const {
   const std::lock_guard lock(mutex_);
-  return shards_;
+  return ledger_.shards;
 }
 
 GramSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
-  Lease lane(device_);
-  GramSum sum = state_->sum.to_host(lane->work);
-  *n_rows = n_rows_;
-  if (shards != nullptr) *shards = shards_;
+  Lease resources(device_);
+  GramSum sum = state_->sum.to_host(resources->work);
+  *n_rows = ledger_.n_rows;
+  if (shards != nullptr) *shards = ledger_.shards;
   return sum;
 }
 
 SingularValues GramAccumulator::spectrum(bool center, std::int64_t* n_rows) const {
   const std::lock_guard lock(mutex_);
-  *n_rows = n_rows_;
-  if (n_rows_ < 1) throw std::invalid_argument("the accumulator has no rows yet");
-  Lease lane(device_);
-  return spectrum_of(*lane, state_->sum, state_->probes, n_rows_, center, normalize_);
+  *n_rows = ledger_.n_rows;
+  require_rows(*n_rows);
+  Lease resources(device_);
+  return spectrum_of(*resources, state_->sum, state_->probes, *n_rows, center, normalize_);
 }
 
 void GramAccumulator::set_products(std::int64_t tile, std::int64_t splits,

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "feed.hpp"
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "products.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/gram.hpp"
@@ -23,11 +23,11 @@ struct Pass {
   FeedPlan feed;
 };
 
-Pass plan_pass(const Lane& lane, const Source& source, const PassOptions& options, bool fast,
-               int exponent) {
+Pass plan_pass(const Resources& resources, const Source& source, const PassOptions& options,
+               bool fast, int exponent) {
   Pass pass{};
   const std::int64_t block_bytes =
-      options.block_bytes > 0 ? options.block_bytes : default_block_bytes(lane);
+      options.block_bytes > 0 ? options.block_bytes : default_block_bytes(resources);
   // Rows from the host come in what a pinned buffer holds.
   const BlockLimits limits{block_bytes, source.on_device ? block_bytes : staging_bytes,
                            item_size(source.view.dtype)};
@@ -40,29 +40,30 @@ Pass plan_pass(const Lane& lane, const Source& source, const PassOptions& option
   return pass;
 }
 
-Findings run(Lane& lane, const Source& source, const Recipe& recipe, const DeviceProbes& probes,
-             const Pass& pass, bool fast, DeviceSum& sum) {
+Findings run(Resources& resources, const Source& source, const DevicePreparation& preparation,
+             const DeviceProbes& probes, const Pass& pass, bool fast, DeviceSum& sum) {
   const BlockPlan& cut = pass.feed.cut;
-  reserve_blocks(lane, cut);
+  reserve_blocks(resources, cut);
   const std::int64_t portion = std::min(cut.portion, cut.rows);
-  lane.scratch.reserve(
+  resources.scratch.reserve(
       probe_count * portion + (probe_count + 1) * sum.dim * probe_ranges(portion, sum.dim),
       "the sums of probes");
   const std::unique_ptr<Products> products =
-      fast ? fast_products(lane, sum.dim, cut.rows, sum.gram.data())
-           : float64_products(lane, pass.plan, cut, source.view.rows, sum.dim, sum.gram.data());
+      fast
+          ? fast_products(resources, sum.dim, cut.rows, sum.gram.data())
+          : float64_products(resources, pass.plan, cut, source.view.rows, sum.dim, sum.gram.data());
   FeedUser user;
   user.on_portion = [&](const DeviceBlock& rows, std::int64_t row) {
-    RANKME_CUDA(probe_products(rows, probes.by_probe.data(), lane.scratch.data(),
+    RANKME_CUDA(probe_products(rows, probes.by_probe.data(), resources.scratch.data(),
                                sum.probe_products.data(), sum.column_sums.data(), row > 0,
-                               lane.load));
+                               resources.load));
   };
   user.on_block = [&](const DeviceBlock& block, const MatrixView& rows, int slot) {
     products->add(block, rows, slot);
   };
-  const Findings findings = feed(lane, source, recipe, pass.feed, user);
+  const Findings findings = feed(resources, source, preparation, pass.feed, user);
   products->finish();
-  lane.work.synchronize();
+  resources.work.synchronize();
   // The longest chain of additions: from block to block, of portions where those are smaller, and
   // from range to range of a portion's probes.
   const std::int64_t portions = (cut.rows + portion - 1) / portion;
@@ -73,16 +74,17 @@ Findings run(Lane& lane, const Source& source, const Recipe& recipe, const Devic
 
 }  // namespace
 
-PassFacts gram_pass(Lane& lane, const Source& source, const Recipe& recipe,
-                    const DeviceProbes& probes, const PassOptions& options, DeviceSum& sum) {
+PassFacts gram_pass(Resources& resources, const Source& source,
+                    const DevicePreparation& preparation, const DeviceProbes& probes,
+                    const PassOptions& options, DeviceSum& sum) {
   // Rows from the host arrive without gaps.
-  bool fast = options.precision == Precision::fast && sum.exponent == 0 && !recipe.scales() &&
-              !recipe.shifts() && knows_fast(source.view.dtype, lane.device) &&
+  bool fast = options.precision == Precision::fast && sum.exponent == 0 && !preparation.scales() &&
+              !preparation.shifts() && knows_fast(source.view.dtype, resources.device) &&
               (!source.on_device || can_be_fast(source.view));
   const bool may_shrink = sum.zero;
   for (;;) {
-    const Pass pass = plan_pass(lane, source, options, fast, sum.exponent);
-    const double largest = run(lane, source, recipe, probes, pass, fast, sum).largest;
+    const Pass pass = plan_pass(resources, source, options, fast, sum.exponent);
+    const double largest = run(resources, source, preparation, probes, pass, fast, sum).largest;
     const int fitted = fitted_exponent(largest, sum.exponent, may_shrink);
     const bool too_wide = fast && !fast_range(largest);
     // Rare: entries of another order of magnitude than those before. The rows go by once more.

@@ -74,13 +74,13 @@ SolverHandle::~SolverHandle() {
   RANKME_CUDA_NOTHROW(cusolverDnDestroy(handle_));
 }
 
-// ---- lanes -------------------------------------------------------------------------------------
+// ---- resources ---------------------------------------------------------------------------------
 
 namespace {
 
 struct Pool {
   std::mutex mutex;
-  std::map<int, std::vector<std::unique_ptr<Lane>>> idle;
+  std::map<int, std::vector<std::unique_ptr<Resources>>> idle;
   std::map<int, std::unique_ptr<Stream>> imports;
 };
 
@@ -92,7 +92,7 @@ Pool& pool() {
 
 }  // namespace
 
-Lane::Lane(int device_) : device(device_), load(true), blas(work) {
+Resources::Resources(int device_) : device(device_), load(true), blas(work) {
   RANKME_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
   std::size_t free = 0;
   std::size_t total = 0;
@@ -100,18 +100,18 @@ Lane::Lane(int device_) : device(device_), load(true), blas(work) {
   total_bytes = static_cast<std::int64_t>(total);
 }
 
-SolverHandle& Lane::solver() {
+SolverHandle& Resources::solver() {
   if (!made_solver) made_solver = std::make_unique<SolverHandle>(work);
   return *made_solver;
 }
 
-void Lane::synchronize() const {
+void Resources::synchronize() const {
   copy.synchronize();
   load.synchronize();
   work.synchronize();
 }
 
-void Lane::drop_buffers() {
+void Resources::drop_buffers() {
   for (auto& buffer : blocks) buffer = {};
   for (auto& buffer : pinned) buffer = {};
   for (auto& buffer : landed) buffer = {};
@@ -139,24 +139,24 @@ Lease::Lease(int device) : device_(checked(device)) {
     const std::lock_guard lock(shared.mutex);
     auto& idle = shared.idle[device];
     if (!idle.empty()) {
-      lane_ = std::move(idle.back());
+      resources_ = std::move(idle.back());
       idle.pop_back();
     }
   }
-  if (!lane_) lane_ = std::make_unique<Lane>(device);
+  if (!resources_) resources_ = std::make_unique<Resources>(device);
 }
 
 Lease::~Lease() {
   try {
-    lane_->synchronize();
+    resources_->synchronize();
     Pool& shared = pool();
     const std::lock_guard lock(shared.mutex);
-    shared.idle[lane_->device].push_back(std::move(lane_));
+    shared.idle[resources_->device].push_back(std::move(resources_));
   } catch (const std::exception& failure) {
     // A device in this state has lost all its memory; to destroy what lay there would only fail
     // again, and print more.
     detail::report(cudaPeekAtLastError(), failure.what());
-    static_cast<void>(lane_.release());
+    static_cast<void>(resources_.release());
   }
 }
 
@@ -170,14 +170,14 @@ cudaStream_t import_stream(int device) {
   return *stream;
 }
 
-void wait_for_producer(Lane& lane, std::optional<std::uintptr_t> producer) {
+void wait_for_producer(Resources& resources, std::optional<std::uintptr_t> producer) {
   const auto hold_back = [&](cudaStream_t stream) {
-    lane.begin.record(stream);
-    lane.begin.hold_back(lane.copy);
-    lane.begin.hold_back(lane.load);
-    lane.begin.hold_back(lane.work);
+    resources.begin.record(stream);
+    resources.begin.hold_back(resources.copy);
+    resources.begin.hold_back(resources.load);
+    resources.begin.hold_back(resources.work);
   };
-  hold_back(import_stream(lane.device));
+  hold_back(import_stream(resources.device));
   if (!producer) return;
   // The CUDA array interface's numbers are the runtime's own handles of those two streams.
   hold_back(reinterpret_cast<cudaStream_t>(*producer));  // NOLINT: a handle that came as a number
@@ -187,7 +187,7 @@ void trim(int device) noexcept {
   try {
     Pool& shared = pool();
     const std::lock_guard lock(shared.mutex);
-    for (const auto& lane : shared.idle[device]) lane->drop_buffers();
+    for (const auto& resources : shared.idle[device]) resources->drop_buffers();
   } catch (...) {
     // No memory to find out what could be freed: then nothing is.
   }

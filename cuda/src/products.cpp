@@ -18,10 +18,11 @@ int as_int(std::int64_t value) { return static_cast<int>(value); }
 // What is row-major to us is the transpose to cuBLAS: our lower triangle is its upper one.
 class Dsyrk : public Products {
 public:
-  Dsyrk(Lane& lane, std::int64_t dim, double* gram) : lane_(lane), dim_(dim), gram_(gram) {}
+  Dsyrk(Resources& resources, std::int64_t dim, double* gram)
+      : resources_(resources), dim_(dim), gram_(gram) {}
 
   void add(const DeviceBlock& block, const MatrixView&, int) override {
-    RANKME_CUDA(cublasDsyrk(lane_.blas, CUBLAS_FILL_MODE_UPPER, CUBLAS_OP_N, as_int(dim_),
+    RANKME_CUDA(cublasDsyrk(resources_.blas, CUBLAS_FILL_MODE_UPPER, CUBLAS_OP_N, as_int(dim_),
                             as_int(block.rows), &one, block.data, as_int(block.stride),
                             first_ ? &zero : &one, gram_, as_int(dim_)));
     first_ = false;
@@ -29,7 +30,7 @@ public:
   void finish() override {}
 
 private:
-  Lane& lane_;
+  Resources& resources_;
   std::int64_t dim_;
   double* gram_;
   bool first_ = true;
@@ -37,39 +38,45 @@ private:
 
 class Tiles : public Products {
 public:
-  Tiles(Lane& lane, const SyrkPlan& plan, const BlockPlan& cut, std::int64_t n_rows,
+  Tiles(Resources& resources, const SyrkPlan& plan, const BlockPlan& cut, std::int64_t n_rows,
         std::int64_t dim, double* gram)
-      : lane_(lane), plan_(plan), dim_(dim), gram_(gram), count_(plan.tiles(dim) * plan.splits) {
-    lane.products.reserve(count_ * plan.tile * plan.tile, "the tiles of a Gram matrix");
+      : resources_(resources),
+        plan_(plan),
+        dim_(dim),
+        gram_(gram),
+        count_(plan.tiles(dim) * plan.splits) {
+    resources.products.reserve(count_ * plan.tile * plan.tile, "the tiles of a Gram matrix");
     const std::int64_t last_rows = n_rows - (cut.blocks - 1) * cut.rows;
     const std::int64_t last_slot = (cut.blocks - 1) % 2;
     whole_ = cut.rows;
     // The addresses of both block buffers, and those of the last block, which may be shorter.
-    add_pointers(lane.blocks[0].data(), cut.rows, cut.stride);
-    add_pointers(lane.blocks[cut.blocks > 1 ? 1 : 0].data(), cut.rows, cut.stride);
-    add_pointers(lane.blocks[static_cast<std::size_t>(last_slot)].data(), last_rows, cut.stride);
-    lane.tile_pointers.reserve(static_cast<std::int64_t>(pointers_.size()), "addresses of tiles");
-    RANKME_CUDA(cudaMemcpyAsync(lane.tile_pointers.data(), pointers_.data(),
+    add_pointers(resources.blocks[0].data(), cut.rows, cut.stride);
+    add_pointers(resources.blocks[cut.blocks > 1 ? 1 : 0].data(), cut.rows, cut.stride);
+    add_pointers(resources.blocks[static_cast<std::size_t>(last_slot)].data(), last_rows,
+                 cut.stride);
+    resources.tile_pointers.reserve(static_cast<std::int64_t>(pointers_.size()),
+                                    "addresses of tiles");
+    RANKME_CUDA(cudaMemcpyAsync(resources.tile_pointers.data(), pointers_.data(),
                                 pointers_.size() * sizeof(double*), cudaMemcpyHostToDevice,
-                                lane.work));
-    lane.work.synchronize();  // the vector may go
+                                resources.work));
+    resources.work.synchronize();  // the vector may go
   }
 
   void add(const DeviceBlock& block, const MatrixView&, int slot) override {
     const std::int64_t set = block.rows == whole_ ? slot : 2;
-    double** pointers = lane_.tile_pointers.data() + 3 * count_ * set;
+    double** pointers = resources_.tile_pointers.data() + 3 * count_ * set;
     const int tile = as_int(plan_.tile);
     const int depth = as_int((block.rows + plan_.splits - 1) / plan_.splits);
-    RANKME_CUDA(cublasDgemmBatched(lane_.blas, CUBLAS_OP_N, CUBLAS_OP_T, tile, tile, depth, &one,
-                                   pointers, as_int(block.stride), pointers + count_,
+    RANKME_CUDA(cublasDgemmBatched(resources_.blas, CUBLAS_OP_N, CUBLAS_OP_T, tile, tile, depth,
+                                   &one, pointers, as_int(block.stride), pointers + count_,
                                    as_int(block.stride), first_ ? &zero : &one,
                                    pointers + 2 * count_, tile, as_int(count_)));
     first_ = false;
   }
 
   void finish() override {
-    RANKME_CUDA(
-        gather_tiles(gram_, lane_.products.data(), dim_, plan_.tile, plan_.splits, lane_.work));
+    RANKME_CUDA(gather_tiles(gram_, resources_.products.data(), dim_, plan_.tile, plan_.splits,
+                             resources_.work));
   }
 
 private:
@@ -87,7 +94,7 @@ private:
         for (std::int64_t j = 0; j <= i; ++j) {
           left.push_back(from + j * plan_.tile);
           right.push_back(from + i * plan_.tile);
-          out.push_back(lane_.products.data() +
+          out.push_back(resources_.products.data() +
                         static_cast<std::int64_t>(out.size()) * plan_.tile * plan_.tile);
         }
       }
@@ -97,7 +104,7 @@ private:
     }
   }
 
-  Lane& lane_;
+  Resources& resources_;
   SyrkPlan plan_;
   std::int64_t dim_;
   double* gram_;
@@ -109,12 +116,12 @@ private:
 
 class Fast : public Products {
 public:
-  Fast(Lane& lane, std::int64_t dim, std::int64_t block_rows, double* gram)
-      : lane_(lane), dim_(dim), gram_(gram) {
+  Fast(Resources& resources, std::int64_t dim, std::int64_t block_rows, double* gram)
+      : resources_(resources), dim_(dim), gram_(gram) {
     const std::int64_t chunks = (block_rows + fast_chunk_rows - 1) / fast_chunk_rows;
     // Two float32 numbers a double.
-    lane.products.reserve((chunks * dim * dim + 1) / 2, "float32 products");
-    products_ = reinterpret_cast<float*>(lane.products.data());
+    resources.products.reserve((chunks * dim * dim + 1) / 2, "float32 products");
+    products_ = reinterpret_cast<float*>(resources.products.data());
   }
 
   void add(const DeviceBlock&, const MatrixView& source, int) override {
@@ -122,8 +129,8 @@ public:
     const std::int64_t rest = source.rows % fast_chunk_rows;
     if (whole > 0) multiply(source, 0, fast_chunk_rows, whole);
     if (rest > 0) multiply(source, whole, rest, 1);
-    RANKME_CUDA(
-        gather_floats(gram_, products_, dim_, whole + (rest > 0 ? 1 : 0), !first_, lane_.work));
+    RANKME_CUDA(gather_floats(gram_, products_, dim_, whole + (rest > 0 ? 1 : 0), !first_,
+                              resources_.work));
     first_ = false;
   }
   void finish() override {}
@@ -141,13 +148,13 @@ private:
     const float beta = 0;
     // Rows that are contiguous are the columns of cuBLAS's matrix.
     RANKME_CUDA(cublasGemmStridedBatchedEx(
-        lane_.blas, by_rows ? CUBLAS_OP_N : CUBLAS_OP_T, by_rows ? CUBLAS_OP_T : CUBLAS_OP_N,
+        resources_.blas, by_rows ? CUBLAS_OP_N : CUBLAS_OP_T, by_rows ? CUBLAS_OP_T : CUBLAS_OP_N,
         as_int(dim_), as_int(dim_), as_int(rows), &alpha, from, type, as_int(lead), step, from,
         type, as_int(lead), step, &beta, products_ + chunk * dim_ * dim_, CUDA_R_32F, as_int(dim_),
         dim_ * dim_, as_int(count), CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
   }
 
-  Lane& lane_;
+  Resources& resources_;
   std::int64_t dim_;
   double* gram_;
   float* products_ = nullptr;
@@ -156,15 +163,16 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Products> float64_products(Lane& lane, const SyrkPlan& plan, const BlockPlan& cut,
-                                           std::int64_t n_rows, std::int64_t dim, double* gram) {
-  if (plan.way == Syrk::dsyrk) return std::make_unique<Dsyrk>(lane, dim, gram);
-  return std::make_unique<Tiles>(lane, plan, cut, n_rows, dim, gram);
+std::unique_ptr<Products> float64_products(Resources& resources, const SyrkPlan& plan,
+                                           const BlockPlan& cut, std::int64_t n_rows,
+                                           std::int64_t dim, double* gram) {
+  if (plan.way == Syrk::dsyrk) return std::make_unique<Dsyrk>(resources, dim, gram);
+  return std::make_unique<Tiles>(resources, plan, cut, n_rows, dim, gram);
 }
 
-std::unique_ptr<Products> fast_products(Lane& lane, std::int64_t dim, std::int64_t block_rows,
-                                        double* gram) {
-  return std::make_unique<Fast>(lane, dim, block_rows, gram);
+std::unique_ptr<Products> fast_products(Resources& resources, std::int64_t dim,
+                                        std::int64_t block_rows, double* gram) {
+  return std::make_unique<Fast>(resources, dim, block_rows, gram);
 }
 
 bool knows_fast(DType dtype, int device) {

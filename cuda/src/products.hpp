@@ -1,10 +1,10 @@
-// B^T B of blocks, summed up on a lane's work stream: one class for each way.
+// B^T B of blocks, summed up on the work stream: one class for each way.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/syrk.hpp"
@@ -22,13 +22,14 @@ public:
 };
 
 // For sums of dim columns. cut: how the blocks are cut.
-std::unique_ptr<Products> float64_products(Lane& lane, const SyrkPlan& plan, const BlockPlan& cut,
-                                           std::int64_t n_rows, std::int64_t dim, double* gram);
+std::unique_ptr<Products> float64_products(Resources& resources, const SyrkPlan& plan,
+                                           const BlockPlan& cut, std::int64_t n_rows,
+                                           std::int64_t dim, double* gram);
 
 // Rows of float16 or bfloat16 on tensor cores: float32 sums over this many rows, float64 across.
 constexpr std::int64_t fast_chunk_rows = 2048;
-std::unique_ptr<Products> fast_products(Lane& lane, std::int64_t dim, std::int64_t block_rows,
-                                        double* gram);
+std::unique_ptr<Products> fast_products(Resources& resources, std::int64_t dim,
+                                        std::int64_t block_rows, double* gram);
 // Whether the device has tensor cores for the dtype.
 bool knows_fast(DType dtype, int device);
 // Whether the rows can be multiplied as they lie.

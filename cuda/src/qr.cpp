@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "feed.hpp"
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/memory.hpp"
 #include "solver.hpp"
@@ -40,8 +40,8 @@ void clear(const DeviceBuffer<double>& factor, cudaStream_t stream) {
 // R <- the triangular factor of a stack of rows, column-major. The stack is destroyed.
 class Elimination {
 public:
-  Elimination(Lane& lane, std::int64_t order, std::int64_t most_rows)
-      : lane_(lane),
+  Elimination(Resources& resources, std::int64_t order, std::int64_t most_rows)
+      : resources_(resources),
         order_(order),
         stack_((order + most_rows) * order, "a factor and a row block"),
         tau_(order, "reflectors") {}
@@ -49,24 +49,24 @@ public:
   double* stack() const { return stack_.data(); }
 
   void eliminate(std::int64_t rows, double* factor) {
-    const SolverHandle& solver = lane_.solver();
+    const SolverHandle& solver = resources_.solver();
     const std::int64_t height = order_ + rows;
     std::size_t device_bytes = 0;
     std::size_t host_bytes = 0;
     RANKME_CUDA(cusolverDnXgeqrf_bufferSize(solver, solver.params(), height, order_, CUDA_R_64F,
                                             stack(), height, CUDA_R_64F, tau_.data(), CUDA_R_64F,
                                             &device_bytes, &host_bytes));
-    SolverSpace space(lane_, device_bytes, host_bytes);
+    SolverSpace space(resources_, device_bytes, host_bytes);
     RANKME_CUDA(cusolverDnXgeqrf(solver, solver.params(), height, order_, CUDA_R_64F, stack(),
                                  height, CUDA_R_64F, tau_.data(), CUDA_R_64F, space.device(),
                                  space.device_bytes(), space.host(), space.host_bytes(),
                                  space.info()));
-    RANKME_CUDA(take_factor(factor, stack(), height, order_, lane_.work));
+    RANKME_CUDA(take_factor(factor, stack(), height, order_, resources_.work));
     space.check_info("cusolverDnXgeqrf", "the factorisation failed");
   }
 
 private:
-  Lane& lane_;
+  Resources& resources_;
   std::int64_t order_;
   DeviceBuffer<double> stack_;
   DeviceBuffer<double> tau_;
@@ -80,10 +80,10 @@ QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int 
       normalize_(normalize),
       device_(device) {
   // Made on the device: a factor that does not fit there may be more than the host's memory, too.
-  const Lease lane(device);
+  const Lease resources(device);
   factor_ = factor_buffer(order());
-  clear(factor_, lane->work);
-  lane->work.synchronize();
+  clear(factor_, resources->work);
+  resources->work.synchronize();
 }
 
 QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize,
@@ -92,13 +92,12 @@ QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool n
       with_ones_(factor.with_ones),
       normalize_(normalize),
       device_(device),
-      n_rows_(n_rows),
-      blocks_(factor.blocks),
-      shards_(std::move(shards)) {
-  Lease lane(device);
+      ledger_{n_rows, std::move(shards)},
+      blocks_(factor.blocks) {
+  Lease resources(device);
   factor_ = factor_buffer(order());
-  copy(factor_.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, lane->work);
-  lane->work.synchronize();
+  copy(factor_.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, resources->work);
+  resources->work.synchronize();
 }
 
 QrAccumulator::~QrAccumulator() {
@@ -107,145 +106,130 @@ QrAccumulator::~QrAccumulator() {
 }
 
 void QrAccumulator::update(const Source& source, const std::string* shard) {
-  Recipe recipe;
-  recipe.normalize = normalize_;
-  update(source, recipe, shard);
+  DevicePreparation preparation;
+  preparation.normalize = normalize_;
+  update(source, preparation, shard);
 }
 
-void QrAccumulator::update(const Source& source, const Recipe& recipe, const std::string* shard) {
+void QrAccumulator::update(const Source& source, const DevicePreparation& preparation,
+                           const std::string* shard) {
   const MatrixView& z = source.view;
-  if (z.cols != dim_) {
-    throw std::invalid_argument("Z has " + std::to_string(z.cols) +
-                                " columns, the accumulator has dim " + std::to_string(dim_));
-  }
+  require_width(z, dim_);
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, z.rows);
   if (z.rows == 0) return;
-  ShardEntry entry(shards_, shard);
-  Lease lane(device_);
-  wait_for_producer(*lane, source.producer);
+  LedgerEntry entry(ledger_, z.rows, shard);
+  Lease resources(device_);
+  wait_for_producer(*resources, source.producer);
   // A factor aside, until all rows have turned out to be good.
   DeviceBuffer<double> next = factor_buffer(order());
-  copy(next.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToDevice, lane->work);
+  copy(next.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToDevice, resources->work);
   FeedPlan plan;
   const std::int64_t row_bytes = 8 * ((dim_ + 3) / 4 * 4);
   plan.cut = plan_blocks(
       z.rows, dim_, {},
       {qr_block_rows(order()) * row_bytes,
        source.on_device ? qr_block_rows(order()) * row_bytes : staging_bytes, item_size(z.dtype)});
-  Elimination elimination(*lane, order(), plan.cut.rows);
+  Elimination elimination(*resources, order(), plan.cut.rows);
   FeedUser user;
   user.on_block = [&](const DeviceBlock& block, const MatrixView&, int) {
-    RANKME_CUDA(stack_rows(elimination.stack(), next.data(), order(), block, lane->work));
+    RANKME_CUDA(stack_rows(elimination.stack(), next.data(), order(), block, resources->work));
     elimination.eliminate(block.rows, next.data());
   };
-  const Findings findings = feed(*lane, source, recipe, plan, user);
-  if (!recipe.scales()) require_qr_size(findings.largest);
-  lane->work.synchronize();
+  const Findings findings = feed(*resources, source, preparation, plan, user);
+  if (!preparation.scales()) require_qr_size(findings.largest);
+  resources->work.synchronize();
   std::swap(factor_, next);
   blocks_ += plan.cut.blocks;
-  n_rows_ += z.rows;
-  entry.add(z.rows);
+  entry.commit();
 }
 
 void QrAccumulator::merge(const QrAccumulator& other) {
-  if (other.dim_ != dim_) {
-    throw std::invalid_argument("cannot merge accumulators of dim " + std::to_string(dim_) +
-                                " and dim " + std::to_string(other.dim_));
-  }
-  if (other.normalize_ != normalize_) {
-    throw std::invalid_argument(
-        "cannot merge an accumulator that normalizes rows with one that does not");
-  }
+  require_mergeable(terms(), other.terms());
   // By way of the host, as GramAccumulator::merge.
-  std::int64_t other_rows = 0;
-  ShardRows other_shards;
-  const QrFactor factor = other.total(&other_rows, &other_shards);
+  Ledger added;
+  const QrFactor factor = other.total(&added.n_rows, &added.shards);
   const std::lock_guard lock(mutex_);
-  require_countable(n_rows_, other_rows);
-  require_disjoint(shards_, other_shards);
-  Lease lane(device_);
+  ledger_.require_mergeable(added);
+  Lease resources(device_);
   DeviceBuffer<double> next = factor_buffer(order());
   const DeviceBuffer<double> lower = factor_buffer(order());
-  copy(lower.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, lane->work);
-  Elimination elimination(*lane, order(), order());
+  copy(lower.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, resources->work);
+  Elimination elimination(*resources, order(), order());
   RANKME_CUDA(
-      stack_factors(elimination.stack(), factor_.data(), lower.data(), order(), lane->work));
+      stack_factors(elimination.stack(), factor_.data(), lower.data(), order(), resources->work));
   elimination.eliminate(order(), next.data());
-  lane->work.synchronize();
+  resources->work.synchronize();
   std::swap(factor_, next);
   blocks_ += factor.blocks + 1;
-  n_rows_ += other_rows;
-  shards_.merge(other_shards);
+  ledger_.merge(added);
 }
 
 void QrAccumulator::reset() {
   const std::lock_guard lock(mutex_);
-  Lease lane(device_);
-  clear(factor_, lane->work);
-  lane->work.synchronize();
+  Lease resources(device_);
+  clear(factor_, resources->work);
+  resources->work.synchronize();
   blocks_ = 0;
-  n_rows_ = 0;
-  shards_.clear();
+  ledger_.clear();
 }
 
 std::int64_t QrAccumulator::n_rows() const {
   const std::lock_guard lock(mutex_);
-  return n_rows_;
+  return ledger_.n_rows;
 }
 
 ShardRows QrAccumulator::shards() const {
   const std::lock_guard lock(mutex_);
-  return shards_;
+  return ledger_.shards;
 }
 
 QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   const std::lock_guard lock(mutex_);
-  Lease lane(device_);
+  Lease resources(device_);
   QrFactor factor(dim_, with_ones_);
-  copy(factor.r.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToHost, lane->work);
-  lane->work.synchronize();
+  copy(factor.r.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToHost, resources->work);
+  resources->work.synchronize();
   factor.blocks = blocks_;
-  *n_rows = n_rows_;
-  if (shards != nullptr) *shards = shards_;
+  *n_rows = ledger_.n_rows;
+  if (shards != nullptr) *shards = ledger_.shards;
   return factor;
 }
 
 SingularValues QrAccumulator::spectrum(bool center, std::int64_t* n_rows) const {
   const QrFactor factor = total(n_rows);
-  if (*n_rows < 1) throw std::invalid_argument("the accumulator has no rows yet");
-  Lease lane(device_);
-  return from_factor_values(singular_values(*lane, factor, center),
+  require_rows(*n_rows);
+  Lease resources(device_);
+  return from_factor_values(singular_values(*resources, factor, center),
                             extent_of(*n_rows, dim_, center, normalize_), factor.error());
 }
 
-std::vector<double> singular_values(Lane& lane, const QrFactor& factor, bool center) {
+std::vector<double> singular_values(Resources& resources, const QrFactor& factor, bool center) {
   if (center && !factor.with_ones) {
     throw std::logic_error("a factor without ones cannot be centred");
   }
-  const SolverHandle& solver = lane.solver();
+  const SolverHandle& solver = resources.solver();
   const std::int64_t lead = factor.order();
   const std::int64_t first = factor.with_ones ? 1 : 0;
   const std::int64_t rows = lead - (center ? first : 0);
   const std::int64_t n = factor.dim;
   const DeviceBuffer<double> r = factor_buffer(lead);
   const DeviceBuffer<double> values(n, "singular values");
-  copy(r.data(), factor.r.data(), lead * lead, cudaMemcpyHostToDevice, lane.work);
+  copy(r.data(), factor.r.data(), lead * lead, cudaMemcpyHostToDevice, resources.work);
   double* a = r.data() + first * lead + (center ? 1 : 0);
   std::size_t device_bytes = 0;
   std::size_t host_bytes = 0;
   RANKME_CUDA(cusolverDnXgesvd_bufferSize(
       solver, solver.params(), 'N', 'N', rows, n, CUDA_R_64F, a, lead, CUDA_R_64F, values.data(),
       CUDA_R_64F, nullptr, rows, CUDA_R_64F, nullptr, n, CUDA_R_64F, &device_bytes, &host_bytes));
-  SolverSpace space(lane, device_bytes, host_bytes);
+  SolverSpace space(resources, device_bytes, host_bytes);
   RANKME_CUDA(cusolverDnXgesvd(solver, solver.params(), 'N', 'N', rows, n, CUDA_R_64F, a, lead,
                                CUDA_R_64F, values.data(), CUDA_R_64F, nullptr, rows, CUDA_R_64F,
                                nullptr, n, CUDA_R_64F, space.device(), space.device_bytes(),
                                space.host(), space.host_bytes(), space.info()));
   space.check_info("cusolverDnXgesvd", "the singular values did not converge");
   std::vector<double> descending(static_cast<std::size_t>(n));
-  copy(descending.data(), values.data(), n, cudaMemcpyDeviceToHost, lane.work);
-  lane.work.synchronize();
+  copy(descending.data(), values.data(), n, cudaMemcpyDeviceToHost, resources.work);
+  resources.work.synchronize();
   return descending;
 }
 

@@ -8,11 +8,12 @@
 #include <utility>
 
 #include "feed.hpp"
-#include "kernels.hpp"
+#include "kernels/kernels.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/qr.hpp"
 #include "rankme/probe.hpp"
+#include "staging.hpp"
 
 namespace rankme::cuda {
 
@@ -44,57 +45,59 @@ struct Measurement {
 };
 
 // The device measures, the host judges. Throws IntegrityError.
-Measurement measure(Lane& lane, const DeviceSum& sum, const DeviceProbes& probes) {
+Measurement measure(Resources& resources, const DeviceSum& sum, const DeviceProbes& probes) {
   const std::int64_t dim = sum.dim;
   const int order = static_cast<int>(dim);
   const std::int64_t residuals = dim * probe_count;
-  lane.scratch.reserve(2 * dim + residuals, "a norm, a diagonal and the residual of the probes");
-  double* squares = lane.scratch.data();
+  resources.scratch.reserve(2 * dim + residuals,
+                            "a norm, a diagonal and the residual of the probes");
+  double* squares = resources.scratch.data();
   double* diagonal = squares + dim;
   double* difference = diagonal + dim;
-  RANKME_CUDA(triangle_squares(sum.gram.data(), dim, squares, diagonal, lane.work));
+  RANKME_CUDA(triangle_squares(sum.gram.data(), dim, squares, diagonal, resources.work));
   RANKME_CUDA(cudaMemcpyAsync(difference, sum.probe_products.data(),
                               static_cast<std::size_t>(residuals) * sizeof(double),
-                              cudaMemcpyDeviceToDevice, lane.work));
+                              cudaMemcpyDeviceToDevice, resources.work));
   const double one = 1;
   const double minus_one = -1;
   // To cuBLAS the probes are 8 x dim and the matrix has its upper triangle.
-  RANKME_CUDA(cublasDsymm(lane.blas, CUBLAS_SIDE_RIGHT, CUBLAS_FILL_MODE_UPPER, probe_count, order,
-                          &one, sum.gram.data(), order, probes.by_row.data(), probe_count,
+  RANKME_CUDA(cublasDsymm(resources.blas, CUBLAS_SIDE_RIGHT, CUBLAS_FILL_MODE_UPPER, probe_count,
+                          order, &one, sum.gram.data(), order, probes.by_row.data(), probe_count,
                           &minus_one, difference, probe_count));
-  Measurement result{
-      {}, to_host(diagonal, dim, lane.work), to_host(sum.column_sums.data(), dim, lane.work)};
-  const std::vector<double> parts = to_host(squares, dim, lane.work);
+  Measurement result{{},
+                     to_host(diagonal, dim, resources.work),
+                     to_host(sum.column_sums.data(), dim, resources.work)};
+  const std::vector<double> parts = to_host(squares, dim, resources.work);
   Measured measured{};
   measured.dim = dim;
   measured.depth = addition_depth(sum.blocks, sum.longest_block);
   measured.trace = std::accumulate(result.diagonal.begin(), result.diagonal.end(), 0.0);
   measured.frobenius = std::sqrt(std::accumulate(parts.begin(), parts.end(), 0.0));
-  measured.residual = euclidean_norm(to_host(difference, residuals, lane.work));
+  measured.residual = euclidean_norm(to_host(difference, residuals, resources.work));
   measured.probes_norm = euclidean_norm(probes.host);
   result.accuracy = judge(measured);
   return result;
 }
 
 // G <- H G H with H = I - 1 1^T / N, where G = Z Z^T is the N x N Gram matrix of the rows.
-void center_both_sides(Lane& lane, DeviceSum& sum) {
+void center_both_sides(Resources& resources, DeviceSum& sum) {
   const std::int64_t n = sum.dim;
   const int order = static_cast<int>(n);
   const DeviceBuffer<double> ones(n, "a vector of ones");
   const DeviceBuffer<double> totals(n, "the sums of rows");
-  RANKME_CUDA(fill(ones.data(), n, 1, lane.work));
+  RANKME_CUDA(fill(ones.data(), n, 1, resources.work));
   const double share = 1 / static_cast<double>(n);
   const double nothing = 0;
-  RANKME_CUDA(cublasDsymv(lane.blas, CUBLAS_FILL_MODE_UPPER, order, &share, sum.gram.data(), order,
-                          ones.data(), 1, &nothing, totals.data(), 1));
-  const std::vector<double> means = to_host(totals.data(), n, lane.work);
+  RANKME_CUDA(cublasDsymv(resources.blas, CUBLAS_FILL_MODE_UPPER, order, &share, sum.gram.data(),
+                          order, ones.data(), 1, &nothing, totals.data(), 1));
+  const std::vector<double> means = to_host(totals.data(), n, resources.work);
   double grand_mean = 0;
   for (const double mean : means) grand_mean += mean * share;
   std::vector<double> shifts = means;
   for (double& shift : shifts) shift -= grand_mean;
-  const DeviceBuffer<double> by_row = to_device(shifts, lane.work);
-  RANKME_CUDA(subtract_means(sum.gram.data(), n, totals.data(), by_row.data(), lane.work));
-  lane.work.synchronize();
+  const DeviceBuffer<double> by_row = to_device(shifts, resources.work);
+  RANKME_CUDA(subtract_means(sum.gram.data(), n, totals.data(), by_row.data(), resources.work));
+  resources.work.synchronize();
 }
 
 // ---- one matrix --------------------------------------------------------------------------------
@@ -104,31 +107,31 @@ Source turned(const Source& source) {
 }
 
 // Both factors of unit_scale() of every row, one after the other.
-DeviceBuffer<double> scales_of_rows(Lane& lane, const Source& source) {
+DeviceBuffer<double> scales_of_rows(Resources& resources, const Source& source) {
   const std::int64_t rows = source.view.rows;
   DeviceBuffer<double> scales(2 * rows, "the norms of rows");
   FeedPlan plan;
-  const std::int64_t bytes = default_block_bytes(lane);
+  const std::int64_t bytes = default_block_bytes(resources);
   plan.cut =
       plan_blocks(rows, source.view.cols, {},
-                  {bytes, source.on_device ? bytes : 32 << 20, item_size(source.view.dtype)});
+                  {bytes, source.on_device ? bytes : staging_bytes, item_size(source.view.dtype)});
   FeedUser user;
   user.on_portion = [&](const DeviceBlock& block, std::int64_t row) {
-    RANKME_CUDA(row_scales(block, scales.data() + row, scales.data() + rows + row, lane.load));
+    RANKME_CUDA(row_scales(block, scales.data() + row, scales.data() + rows + row, resources.load));
   };
-  feed(lane, source, {}, plan, user);
+  feed(resources, source, {}, plan, user);
   return scales;
 }
 
 // A part of the source as float64 numbers on the host.
-std::vector<double> fetch(Lane& lane, const MatrixView& part) {
+std::vector<double> fetch(Resources& resources, const MatrixView& part) {
   const std::int64_t stride = (part.cols + 3) / 4 * 4;
   const DeviceBuffer<double> wide(part.rows * stride, "a sample of rows");
-  lane.flags.reserve(sizeof(Flags) / sizeof(std::uint64_t), "the flags of a pass");
+  resources.flags.reserve(sizeof(Flags) / sizeof(std::uint64_t), "the flags of a pass");
   const DeviceBlock block{wide.data(), part.rows, part.cols, stride, part.rows};
   RANKME_CUDA(cuda::widen(part, block, {0, part.cols, 1},
-                          reinterpret_cast<Flags*>(lane.flags.data()), lane.load));
-  const std::vector<double> padded = to_host(wide.data(), part.rows * stride, lane.load);
+                          reinterpret_cast<Flags*>(resources.flags.data()), resources.load));
+  const std::vector<double> padded = to_host(wide.data(), part.rows * stride, resources.load);
   std::vector<double> numbers;
   numbers.reserve(static_cast<std::size_t>(part.rows * part.cols));
   for (std::int64_t i = 0; i < part.rows; ++i) {
@@ -139,96 +142,95 @@ std::vector<double> fetch(Lane& lane, const MatrixView& part) {
 }
 
 // As rankme::mean_dominates and rankme::first_row, wherever the rows are.
-bool mean_dominates(Lane& lane, const Source& source, bool normalize) {
+bool mean_dominates(Resources& resources, const Source& source, bool normalize) {
   const MatrixView sample = sample_of(source.view);
   if (!source.on_device) return rankme::mean_dominates(sample, normalize);
-  const std::vector<double> numbers = fetch(lane, sample);
+  const std::vector<double> numbers = fetch(resources, sample);
   return rankme::mean_dominates(view_of(numbers.data(), sample.rows, sample.cols), normalize);
 }
 
-std::vector<double> first_row(Lane& lane, const Source& source, bool normalize) {
+std::vector<double> first_row(Resources& resources, const Source& source, bool normalize) {
   if (!source.on_device) return rankme::first_row(source.view, normalize);
-  const std::vector<double> numbers = fetch(lane, source.view.row_range(0, 1));
+  const std::vector<double> numbers = fetch(resources, source.view.row_range(0, 1));
   return rankme::first_row(view_of(numbers.data(), 1, source.view.cols), normalize);
 }
 
 // What is done to the rows of a whole matrix, and the device memory that it takes.
 struct Prepared {
-  Recipe recipe;
+  DevicePreparation preparation;
   std::optional<DeviceBuffer<double>> scales;
   std::optional<DeviceBuffer<double>> origin;
 };
 
-Prepared prepare(Lane& lane, const Source& source, bool wide, bool normalize) {
+Prepared prepare(Resources& resources, const Source& source, bool wide, bool normalize) {
   Prepared prepared;
-  prepared.recipe.transposed = wide;
-  prepared.recipe.normalize = !wide && normalize;
+  prepared.preparation.transposed = wide;
+  prepared.preparation.normalize = !wide && normalize;
   if (wide && normalize) {
-    prepared.scales = scales_of_rows(lane, source);
-    prepared.recipe.column_powers = prepared.scales->data();
-    prepared.recipe.column_inverses = prepared.scales->data() + source.view.rows;
+    prepared.scales = scales_of_rows(resources, source);
+    prepared.preparation.column_powers = prepared.scales->data();
+    prepared.preparation.column_inverses = prepared.scales->data() + source.view.rows;
   }
   return prepared;
 }
 
-const DeviceProbes& one_shot_probes(Lane& lane, std::int64_t dim) {
-  if (!lane.probes || lane.probes->by_row.size() != dim * probe_count) {
-    lane.probes = std::make_shared<const DeviceProbes>(dim, 0);
+const DeviceProbes& one_shot_probes(Resources& resources, std::int64_t dim) {
+  if (!resources.probes || resources.probes->by_row.size() != dim * probe_count) {
+    resources.probes = std::make_shared<const DeviceProbes>(dim, 0);
   }
-  return *lane.probes;
+  return *resources.probes;
 }
 
-SingularValues by_gram(Lane& lane, const Source& source, bool center, bool normalize,
+SingularValues by_gram(Resources& resources, const Source& source, bool center, bool normalize,
                        Precision precision) {
   const MatrixView& z = source.view;
   const bool wide = z.rows < z.cols;
   const std::int64_t order = wide ? z.rows : z.cols;
-  Prepared prepared = prepare(lane, source, wide, normalize);
-  if (center && mean_dominates(lane, source, normalize)) {
-    prepared.recipe.subtract_first_column = wide;
+  Prepared prepared = prepare(resources, source, wide, normalize);
+  if (center && mean_dominates(resources, source, normalize)) {
+    prepared.preparation.subtract_first_column = wide;
     if (!wide) {
-      prepared.origin = to_device(first_row(lane, source, normalize), lane.work);
-      prepared.recipe.subtract_row = prepared.origin->data();
+      prepared.origin = to_device(first_row(resources, source, normalize), resources.work);
+      prepared.preparation.subtract_row = prepared.origin->data();
     }
   }
   DeviceSum sum(order);
-  const DeviceProbes& probes = one_shot_probes(lane, order);
+  const DeviceProbes& probes = one_shot_probes(resources, order);
   PassOptions options;
-  options.plan = choose_syrk(order, lane.multiprocessors);
+  options.plan = choose_syrk(order, resources.multiprocessors);
   options.precision = precision;
-  gram_pass(lane, wide ? turned(source) : source, prepared.recipe, probes, options, sum);
-  if (!center || !wide) return spectrum_of(lane, sum, probes, z.rows, center, normalize);
+  gram_pass(resources, wide ? turned(source) : source, prepared.preparation, probes, options, sum);
+  if (!center || !wide) return spectrum_of(resources, sum, probes, z.rows, center, normalize);
 
   // Rows of Z: the mean is taken over all of them, those of zeros as well.
-  GramAccuracy accuracy = measure(lane, sum, probes).accuracy;
+  GramAccuracy accuracy = measure(resources, sum, probes).accuracy;
   accuracy.delta += two_sided_centering_error(order, accuracy);
-  center_both_sides(lane, sum);
-  const std::vector<double> ascending = symmetric_eigenvalues(lane, sum.gram.data(), order);
+  center_both_sides(resources, sum);
+  const std::vector<double> ascending = symmetric_eigenvalues(resources, sum.gram.data(), order);
   return from_eigenvalues(ascending, sum.exponent, extent_of(z.rows, z.cols, center, normalize),
                           accuracy, center);
 }
 
-SingularValues by_qr(Lane& lane, const Source& source, bool center, bool normalize) {
+SingularValues by_qr(Resources& resources, const Source& source, bool center, bool normalize) {
   const MatrixView& z = source.view;
   const bool wide = z.rows < z.cols;
-  const Prepared prepared = prepare(lane, source, wide, normalize);
+  const Prepared prepared = prepare(resources, source, wide, normalize);
   QrAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize,
-                            wide ? QrAccumulator::Means::none : QrAccumulator::Means::kept,
-                            lane.device);
-  accumulator.update(wide ? turned(source) : source, prepared.recipe);
+                            wide ? Means::none : Means::kept, resources.device);
+  accumulator.update(wide ? turned(source) : source, prepared.preparation);
   std::int64_t rows = 0;
   QrFactor factor = accumulator.total(&rows);
   const double error = factor.error();  // relative to the rows as they came
   if (center && wide) factor.center_rows();
-  return from_factor_values(singular_values(lane, factor, center && !wide),
+  return from_factor_values(singular_values(resources, factor, center && !wide),
                             extent_of(z.rows, z.cols, center, normalize), error);
 }
 
 }  // namespace
 
-SingularValues spectrum_of(Lane& lane, const DeviceSum& sum, const DeviceProbes& probes,
+SingularValues spectrum_of(Resources& resources, const DeviceSum& sum, const DeviceProbes& probes,
                            std::int64_t n_rows, bool center, bool normalize) {
-  const Measurement measurement = measure(lane, sum, probes);
+  const Measurement measurement = measure(resources, sum, probes);
   GramAccuracy accuracy = measurement.accuracy;
   const double n = static_cast<double>(n_rows);
   if (center) {
@@ -243,13 +245,13 @@ SingularValues spectrum_of(Lane& lane, const DeviceSum& sum, const DeviceProbes&
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, center);
   const auto order = static_cast<std::int64_t>(live.size());
   // The row blocks have gone by: their memory holds the copy that the solver destroys.
-  lane.blocks[0].reserve(order * order, "a copy of the Gram matrix");
-  double* matrix = lane.blocks[0].data();
+  resources.blocks[0].reserve(order * order, "a copy of the Gram matrix");
+  double* matrix = resources.blocks[0].data();
   DeviceBuffer<std::int64_t> kept;
-  if (order < sum.dim) kept = to_device(live, lane.work);
+  if (order < sum.dim) kept = to_device(live, resources.work);
   RANKME_CUDA(keep_dimensions(matrix, order, sum.gram.data(), sum.dim, kept.data(),
-                              center ? sum.column_sums.data() : nullptr, n, lane.work));
-  const std::vector<double> ascending = symmetric_eigenvalues(lane, matrix, order);
+                              center ? sum.column_sums.data() : nullptr, n, resources.work));
+  const std::vector<double> ascending = symmetric_eigenvalues(resources, matrix, order);
   return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
 }
 
@@ -258,10 +260,10 @@ SingularValues singular_values(const Source& source, bool center, bool normalize
   if (source.view.rows < 1 || source.view.cols < 1) {
     throw std::invalid_argument("the spectrum of an empty matrix");
   }
-  Lease lane(device);
-  wait_for_producer(*lane, source.producer);
-  return method == Method::qr ? by_qr(*lane, source, center, normalize)
-                              : by_gram(*lane, source, center, normalize, precision);
+  Lease resources(device);
+  wait_for_producer(*resources, source.producer);
+  return method == Method::qr ? by_qr(*resources, source, center, normalize)
+                              : by_gram(*resources, source, center, normalize, precision);
 }
 
 }  // namespace rankme::cuda

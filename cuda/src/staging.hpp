@@ -19,15 +19,16 @@ constexpr std::int64_t staging_bytes = 32 << 20;
 // after the last read.
 class Staging {
 public:
-  Staging(Lane& lane, const MatrixView& rows, std::int64_t block_rows, std::int64_t blocks);
+  Staging(Resources& resources, const MatrixView& rows, std::int64_t block_rows,
+          std::int64_t blocks);
 
-  // The block in device memory; the lane's load stream waits until it is there.
+  // The block in device memory; the load stream waits until it is there.
   MatrixView land(std::int64_t block);
   // What was put on `reader` so far is the last that reads it.
   void release(std::int64_t block, cudaStream_t reader);
 
 private:
-  Lane& lane_;
+  Resources& resources_;
   std::optional<Filler> filler_;
 };
 

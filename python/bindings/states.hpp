@@ -13,8 +13,8 @@
 
 #include "gram_state.hpp"
 #include "numpy_vectors.hpp"
-#include "rankme/qr.hpp"
-#include "rankme/shards.hpp"
+#include "rankme/ledger.hpp"
+#include "rankme/qr_factor.hpp"
 #include "unlocked.hpp"
 
 namespace rankme::bindings {

@@ -50,7 +50,7 @@ using rankme::MatrixView;
 using rankme::QrAccumulator;
 using rankme::ShardRows;
 
-constexpr auto with_means = QrAccumulator::Means::kept;
+constexpr auto with_means = rankme::Means::kept;
 
 MatrixView view(const Matrix& z) { return rankme::view_of(z.entries.data(), z.rows, z.cols); }
 

@@ -10,6 +10,7 @@
 #include "rankme/bounds.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
+#include "rankme/spectrum.hpp"
 #include "rankme/threads.hpp"
 
 namespace {

@@ -75,8 +75,8 @@ void merges_cross() {
 
 void qr_accumulators() {
   const Matrix z = oracle::random_matrix(rows, 30, 3);
-  QrAccumulator once(30, false, QrAccumulator::Means::kept);
-  QrAccumulator shared(30, false, QrAccumulator::Means::kept);
+  QrAccumulator once(30, false, rankme::Means::kept);
+  QrAccumulator shared(30, false, rankme::Means::kept);
   once.update(view(z));
   shared.update(view(z));
   at_once({[&] { shared.update(view(z)); }, [&] { shared.update(view(z)); },

@@ -6,6 +6,7 @@
 #include "rankme/accuracy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/gram.hpp"
+#include "rankme/measure.hpp"
 #include "rankme/threads.hpp"
 
 namespace {

@@ -7,6 +7,7 @@
 #include "rankme/accuracy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/gram.hpp"
+#include "rankme/measure.hpp"
 #include "rankme/probe.hpp"
 
 namespace {

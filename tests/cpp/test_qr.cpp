@@ -42,7 +42,7 @@ void check_factor(const QrFactor& factor, const Matrix& z) {
 void factors_any_chunks() {
   const Matrix z = oracle::random_matrix(700, 23, 41);
   for (const std::int64_t step : {1, 10, 700}) {
-    for (const auto means : {QrAccumulator::Means::kept, QrAccumulator::Means::none}) {
+    for (const auto means : {rankme::Means::kept, rankme::Means::none}) {
       QrAccumulator accumulator(23, false, means);
       for (std::int64_t row = 0; row < 700; row += step) {
         accumulator.update(view(z).row_range(row, std::min<std::int64_t>(700, row + step)));
@@ -55,8 +55,8 @@ void factors_any_chunks() {
 
 void merges_like_sums() {
   const Matrix z = oracle::random_matrix(100, 9, 42);
-  QrAccumulator left(9, false, QrAccumulator::Means::kept);
-  QrAccumulator right(9, false, QrAccumulator::Means::kept);
+  QrAccumulator left(9, false, rankme::Means::kept);
+  QrAccumulator right(9, false, rankme::Means::kept);
   left.update(view(z).row_range(0, 4));
   right.update(view(z).row_range(4, 100));
   left.merge(right);
@@ -95,12 +95,12 @@ void sees_the_tail() {
   for (std::int64_t i = 0; i < 400; ++i) {
     for (std::int64_t j = 0; j < order; ++j) z(i, j) *= std::pow(10, -static_cast<double>(j));
   }
-  QrAccumulator accumulator(order, false, QrAccumulator::Means::kept);
+  QrAccumulator accumulator(order, false, rankme::Means::kept);
   accumulator.update(view(z));
   QrFactor factor = factor_of(accumulator);
   const double error = factor.error();
   CHECK(error < 1e-13);
-  const std::vector<double> values = std::move(factor).singular_values(false);
+  const std::vector<double> values = rankme::singular_values(std::move(factor), false);
   for (std::int64_t k = 0; k < order; ++k) {
     const double wanted = std::pow(10, -static_cast<double>(k));
     CHECK(std::abs(values[static_cast<std::size_t>(k)] - wanted) < 1e-15);
@@ -109,7 +109,7 @@ void sees_the_tail() {
 
 void bad_input_changes_nothing() {
   const Matrix z = oracle::random_matrix(50, 6, 44);
-  QrAccumulator accumulator(6, false, QrAccumulator::Means::kept);
+  QrAccumulator accumulator(6, false, rankme::Means::kept);
   accumulator.update(view(z));
   const std::vector<double> before = factor_of(accumulator).r;
   Matrix bad = z;
@@ -118,9 +118,9 @@ void bad_input_changes_nothing() {
   bad(49, 5) = 1e302;
   CHECK_THROWS(accumulator.update(view(bad)), std::invalid_argument, "too large");
   CHECK_THROWS(accumulator.update(view(oracle::transpose(z))), std::invalid_argument, "dim 6");
-  CHECK_THROWS(accumulator.merge(QrAccumulator(5, false, QrAccumulator::Means::kept)),
+  CHECK_THROWS(accumulator.merge(QrAccumulator(5, false, rankme::Means::kept)),
                std::invalid_argument, "dim 5");
-  CHECK_THROWS(accumulator.merge(QrAccumulator(6, true, QrAccumulator::Means::kept)),
+  CHECK_THROWS(accumulator.merge(QrAccumulator(6, true, rankme::Means::kept)),
                std::invalid_argument, "normalizes");
   CHECK(factor_of(accumulator).r == before);
   const std::vector<double> packed = factor_of(accumulator).packed();

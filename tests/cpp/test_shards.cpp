@@ -11,7 +11,6 @@
 #include "rankme/error.hpp"
 #include "rankme/gram.hpp"
 #include "rankme/qr.hpp"
-#include "rankme/shards.hpp"
 
 namespace {
 
@@ -27,7 +26,7 @@ struct Gram : GramAccumulator {
   Gram() : GramAccumulator(width, false, 0) {}
 };
 struct Qr : QrAccumulator {
-  Qr() : QrAccumulator(width, false, QrAccumulator::Means::kept) {}
+  Qr() : QrAccumulator(width, false, rankme::Means::kept) {}
 };
 
 const std::string a = "a";

@@ -217,8 +217,8 @@ int main() {
   the_measures_of_accuracy_stay_in_range();
   rankme::GramAccumulator gram(50, false, 0), more_gram(50, false, 0);
   streaming_agrees_with_one_shot(gram, more_gram, Method::gram);
-  rankme::QrAccumulator qr(50, false, rankme::QrAccumulator::Means::kept);
-  rankme::QrAccumulator more_qr(50, false, rankme::QrAccumulator::Means::kept);
+  rankme::QrAccumulator qr(50, false, rankme::Means::kept);
+  rankme::QrAccumulator more_qr(50, false, rankme::Means::kept);
   streaming_agrees_with_one_shot(qr, more_qr, Method::qr);
   lapack_failures_are_told();
   return check::finish("spectrum");

@@ -4,8 +4,8 @@
 #include <array>
 #include <vector>
 
-#include "../../cuda/src/batch_eigen.cuh"
-#include "lanes.hpp"
+#include "../../cuda/src/kernels/batch_eigen.cuh"
+#include "host_team.hpp"
 
 namespace small_eigen {
 
@@ -40,9 +40,9 @@ inline std::vector<double> computed_eigenvalues(const std::vector<double>& dense
   }
   std::vector<double> out(static_cast<std::size_t>(n));
   if (warps == 0) {
-    solve(lanes::Alone(), space, n, out.data());
+    solve(host_team::Alone(), space, n, out.data());
   } else {
-    lanes::run(warps, [&](const lanes::Team& team) { solve(team, space, n, out.data()); });
+    host_team::run(warps, [&](const host_team::Team& team) { solve(team, space, n, out.data()); });
   }
   return out;
 }

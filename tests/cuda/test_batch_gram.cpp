@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "../../cuda/src/batch_finish.cuh"
+#include "../../cuda/src/kernels/batch_finish.cuh"
 #include "check.hpp"
-#include "lanes.hpp"
+#include "host_team.hpp"
 #include "oracle.hpp"
 #include "small_eigen.hpp"
 
@@ -101,7 +101,7 @@ Result gram_of(Stored<Entry>& stored, const batch::Options& options, int warps) 
   const batch::Matrix view = stored.view();
   Result result{{}, std::vector<double>(64 * 64)};
   batch::Workspace<8 * tiles> work;
-  lanes::run(warps, [&](const lanes::Team& team) {
+  host_team::run(warps, [&](const host_team::Team& team) {
     const batch::Facts facts =
         batch::gram_of<Entry, tiles>(team, view, options, work, result.gram.data());
     if (team.rank() == 0) result.facts = facts;

@@ -1,5 +1,5 @@
-// The host logic of the CUDA room: how products and blocks are planned, and how pinned buffers are
-// filled. Needs no GPU.
+// The host logic of the CUDA module: how products and blocks are planned, and how pinned buffers
+// are filled. Needs no GPU.
 #include <array>
 #include <cstdint>
 #include <cstring>

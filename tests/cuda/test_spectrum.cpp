@@ -97,7 +97,7 @@ void qr_sees_small_values() {
   const Matrix z = oracle::random_matrix(3000, 24, 11, 0.25);  // down to 1e-14
   Rows rows(z, DType::float64);
   const std::vector<double> exact = oracle::singular_values(z);
-  QrAccumulator device(z.cols, false, QrAccumulator::Means::kept, 0);
+  QrAccumulator device(z.cols, false, rankme::Means::kept, 0);
   rankme::cuda::Source source = rows.on_device();
   for (std::int64_t row = 0; row < z.rows; row += 700) {
     rankme::cuda::Source part = source;
@@ -123,8 +123,8 @@ void qr_accumulates_as_the_host() {
   Rows rows(z, DType::float32);
   std::int64_t n_rows = 0;
   for (const bool normalize : {false, true}) {
-    rankme::QrAccumulator host(z.cols, normalize, rankme::QrAccumulator::Means::kept);
-    QrAccumulator device(z.cols, normalize, QrAccumulator::Means::kept, 0);
+    rankme::QrAccumulator host(z.cols, normalize, rankme::Means::kept);
+    QrAccumulator device(z.cols, normalize, rankme::Means::kept, 0);
     host.update(rows.host_view());
     device.update(rows.on_host());
     device.merge(device);
@@ -152,7 +152,7 @@ void qr_refuses_and_keeps() {
   Rows large(z, DType::float64);
   large.set(0, 0, 0x1p1001);
   const std::string shard = "a";
-  QrAccumulator device(10, false, QrAccumulator::Means::kept, 0);
+  QrAccumulator device(10, false, rankme::Means::kept, 0);
   device.update(good.on_device(), &shard);
   std::int64_t n_rows = 0;
   const std::vector<double> before = device.total(&n_rows).packed();
@@ -167,7 +167,7 @@ void qr_refuses_and_keeps() {
 }
 
 void qr_asks_the_device_for_room() {
-  CHECK_THROWS(QrAccumulator(2000000, false, QrAccumulator::Means::kept, 0), rankme::OutOfMemory,
+  CHECK_THROWS(QrAccumulator(2000000, false, rankme::Means::kept, 0), rankme::OutOfMemory,
                "2000001 x 2000001 on cuda:0");
 }
 

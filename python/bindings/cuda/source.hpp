@@ -1,4 +1,4 @@
-// An array that Python holds, as the CUDA room takes it.
+// An array that Python holds, as the CUDA module takes it.
 #pragma once
 
 #include <pybind11/pybind11.h>

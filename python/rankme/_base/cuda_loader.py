@@ -20,7 +20,7 @@ _SONAMES = (
 _MISSING = (
     "this installation of rankme has no CUDA module: build rankme where nvcc is, with "
     'RANKME_CUDA=ON in the environment, and pip install "rankme[cuda13]" for its libraries '
-    "(docs/gpu.md)"
+    "(docs/guides/gpus.md)"
 )
 
 

@@ -114,7 +114,7 @@ class RowSource(ABC):
         Yields
         ------
         numpy.ndarray
-            Shape (rows, K) with rows >= 1, dtype :attr:`dtype`.
+            Shape (rows, K) with rows >= 1, of the source's dtype.
 
         Raises
         ------

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "rankme/batch.hpp"
+#include "rankme/batch_spectra.hpp"
 #include "rankme/cuda/gram.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/values.hpp"

@@ -12,7 +12,7 @@
 #include "rankme/cuda/source.hpp"
 #include "rankme/cuda/syrk.hpp"
 #include "rankme/gram_sum.hpp"
-#include "rankme/shards.hpp"
+#include "rankme/ledger.hpp"
 #include "rankme/values.hpp"
 
 namespace rankme::cuda {
@@ -45,8 +45,8 @@ private:
   void rescale(int new_exponent, cudaStream_t stream);
 };
 
-// What is done to rows on their way, as GramAccumulator::Preparation; all of it device memory.
-struct Recipe {
+// What is done to rows on their way, as Preparation of row_adder.hpp; all of it device memory.
+struct DevicePreparation {
   bool normalize = false;
   const double* column_powers = nullptr;  // both factors of unit_scale() for each column, or none
   const double* column_inverses = nullptr;
@@ -83,8 +83,9 @@ struct PassFacts {
 // one. sum.exponent and sum.zero are those of what it will be added to: the power of two to begin
 // with, and whether a smaller one will do. Throws NonFiniteError; after any exception the sum is
 // worthless.
-PassFacts gram_pass(Lane& lane, const Source& source, const Recipe& recipe,
-                    const DeviceProbes& probes, const PassOptions& options, DeviceSum& sum);
+PassFacts gram_pass(Resources& resources, const Source& source,
+                    const DevicePreparation& preparation, const DeviceProbes& probes,
+                    const PassOptions& options, DeviceSum& sum);
 
 class GramAccumulator {
 public:
@@ -126,15 +127,15 @@ public:
 private:
   // Made with the device current.
   struct OnDevice;
+  Terms terms() const { return {dim_, normalize_, seed_}; }
 
   std::int64_t dim_;
   bool normalize_;
   std::uint64_t seed_;
   int device_;
   PassOptions options_;
-  std::int64_t n_rows_ = 0;
+  Ledger ledger_;
   std::int64_t fast_rows_ = 0;
-  ShardRows shards_;
   std::unique_ptr<OnDevice> state_;
   mutable std::mutex mutex_;
 };

@@ -79,8 +79,8 @@ private:
 
 // What one operation needs on one device. `copy` brings rows from the host, `load` converts and
 // checks them, `work` multiplies. Buffers keep their size from one operation to the next.
-struct Lane {
-  explicit Lane(int device);
+struct Resources {
+  explicit Resources(int device);
 
   SolverHandle& solver();  // on work; made when first asked for
   void synchronize() const;
@@ -114,9 +114,9 @@ struct Lane {
   std::shared_ptr<const DeviceProbes> probes;
 };
 
-// Borrows a lane of the device, makes the device current, and at its end waits for all streams
-// and gives the lane back, also when an exception passes. As many lanes exist as were ever used at
-// the same time.
+// Borrows resources of the device, makes the device current, and at its end waits for all streams
+// and gives the resources back, also when an exception passes. As many sets of them exist as were
+// ever used at the same time.
 class Lease {
 public:
   // Throws where there is no such device (require_device).
@@ -124,24 +124,24 @@ public:
   ~Lease();
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  Lane* operator->() const { return lane_.get(); }
-  Lane& operator*() const { return *lane_; }
+  Resources* operator->() const { return resources_.get(); }
+  Resources& operator*() const { return *resources_; }
 
 private:
   DeviceSwitch device_;
-  std::unique_ptr<Lane> lane_;
+  std::unique_ptr<Resources> resources_;
 };
 
 // The stream on which imported arrays are promised to be ready (DLPack's `stream`): one a device,
 // for the life of the process.
 cudaStream_t import_stream(int device);
 
-// Makes the streams of the lane wait for what was promised on the import stream and, where it is
-// named, for what `producer` has been given so far (1: the legacy default stream, 2: the
-// per-thread one, otherwise a cudaStream_t, as in the CUDA array interface).
-void wait_for_producer(Lane& lane, std::optional<std::uintptr_t> producer);
+// Makes their streams wait for what was promised on the import stream and, where it is named, for
+// what `producer` has been given so far (1: the legacy default stream, 2: the per-thread one,
+// otherwise a cudaStream_t, as in the CUDA array interface).
+void wait_for_producer(Resources& resources, std::optional<std::uintptr_t> producer);
 
-// Frees the buffers of the device's idle lanes. Safe while others are in use.
+// Frees the buffers of the device's idle resources. Safe while others are in use.
 void trim(int device) noexcept;
 
 }  // namespace rankme::cuda

@@ -9,8 +9,8 @@
 #include "rankme/cuda/gram.hpp"
 #include "rankme/cuda/handles.hpp"
 #include "rankme/cuda/source.hpp"
-#include "rankme/qr.hpp"
-#include "rankme/shards.hpp"
+#include "rankme/ledger.hpp"
+#include "rankme/qr_factor.hpp"
 #include "rankme/values.hpp"
 
 namespace rankme::cuda {
@@ -18,8 +18,6 @@ namespace rankme::cuda {
 // As rankme::QrAccumulator, with the same state. Means::none leaves the ones out.
 class QrAccumulator {
 public:
-  using Means = rankme::QrAccumulator::Means;
-
   QrAccumulator(std::int64_t dim, bool normalize, Means means, int device);
   QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device,
                 ShardRows shards = {});
@@ -30,7 +28,8 @@ public:
   // All or nothing, as GramAccumulator::update. No entry may exceed 2^1000.
   void update(const Source& source, const std::string* shard = nullptr);
   // The same with what a one-shot call does to its rows.
-  void update(const Source& source, const Recipe& recipe, const std::string* shard = nullptr);
+  void update(const Source& source, const DevicePreparation& preparation,
+              const std::string* shard = nullptr);
   void merge(const QrAccumulator& other);
   void reset();
 
@@ -44,18 +43,19 @@ public:
   SingularValues spectrum(bool center, std::int64_t* n_rows) const;
 
 private:
+  Terms terms() const { return {dim_, normalize_}; }
+
   std::int64_t dim_;
   bool with_ones_;
   bool normalize_;
   int device_;
-  std::int64_t n_rows_ = 0;
+  Ledger ledger_;
   std::int64_t blocks_ = 0;
-  ShardRows shards_;
   DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
   mutable std::mutex mutex_;
 };
 
 // Of a factor on the host, by cusolverDnXgesvd: descending, dim of them.
-std::vector<double> singular_values(Lane& lane, const QrFactor& factor, bool center);
+std::vector<double> singular_values(Resources& resources, const QrFactor& factor, bool center);
 
 }  // namespace rankme::cuda

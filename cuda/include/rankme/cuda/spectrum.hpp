@@ -13,10 +13,10 @@ namespace rankme::cuda {
 
 // The n eigenvalues of a symmetric matrix on the device, in ascending order: (n, n) row-major,
 // lower triangle; it is destroyed. cusolverDnXsyevd without vectors.
-std::vector<double> symmetric_eigenvalues(Lane& lane, double* matrix, std::int64_t n);
+std::vector<double> symmetric_eigenvalues(Resources& resources, double* matrix, std::int64_t n);
 
 // Of all rows of a sum. Throws IntegrityError where it disagrees with its probes.
-SingularValues spectrum_of(Lane& lane, const DeviceSum& sum, const DeviceProbes& probes,
+SingularValues spectrum_of(Resources& resources, const DeviceSum& sum, const DeviceProbes& probes,
                            std::int64_t n_rows, bool center, bool normalize);
 
 // Of a whole matrix in one pass, from its smaller side, as rankme::singular_values.

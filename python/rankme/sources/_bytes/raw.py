@@ -81,7 +81,7 @@ class RawSource(FileSource):
         Yields
         ------
         numpy.ndarray
-            Shape (rows, K), dtype :attr:`dtype`. A C-order file gives C-contiguous blocks of up to
+            Shape (rows, K), the source's dtype. A C-order file gives C-contiguous blocks of up to
             16 MiB, a Fortran-order one Fortran-contiguous blocks of up to 32 MiB; a single row that
             is longer is a block.
 
@@ -109,7 +109,7 @@ class RawSource(FileSource):
         Yields
         ------
         numpy.ndarray
-            Shape (N, columns), dtype :attr:`dtype`, contiguous in the order of the file. The next
+            Shape (N, columns), of the source's dtype, contiguous in the order of the file. The next
             step overwrites it.
 
         Raises

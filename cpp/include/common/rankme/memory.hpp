@@ -1,0 +1,35 @@
+// Sizes that fit, large buffers, and the error that tells how much was wanted.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "rankme/error.hpp"
+
+namespace rankme {
+
+// dim itself, where LAPACK's integers can hold it.
+inline std::int64_t valid_dim(std::int64_t dim) {
+  if (dim < 1 || dim > std::numeric_limits<int>::max()) {
+    throw std::invalid_argument("dim must be between 1 and 2147483647, got " + std::to_string(dim));
+  }
+  return dim;
+}
+
+// rows * cols zeros. Throws OutOfMemory, naming the purpose, where they cannot be had.
+inline std::vector<double> zeros(std::int64_t rows, std::int64_t cols, const std::string& purpose) {
+  const double bytes = 8.0 * static_cast<double>(rows) * static_cast<double>(cols);
+  // Past 2^62 bytes the product below would wrap before any allocator could refuse it.
+  if (bytes > 0x1p62) throw OutOfMemory(purpose, bytes);
+  try {
+    return std::vector<double>(static_cast<std::size_t>(rows * cols));
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemory(purpose, bytes);
+  }
+}
+
+}  // namespace rankme

@@ -1,0 +1,60 @@
+#include "rankme/accuracy.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "rankme/error.hpp"
+#include "rankme/probe.hpp"
+
+namespace rankme {
+
+double euclidean_norm(std::span<const double> x) {
+  double largest = 0;
+  for (const double value : x) {
+    if (std::isnan(value)) return value;
+    largest = std::max(largest, std::abs(value));
+  }
+  if (!(largest > 0)) return largest;
+  double squares = 0;
+  for (const double value : x) squares += (value / largest) * (value / largest);
+  return largest * std::sqrt(squares);
+}
+
+double addition_depth(std::int64_t blocks, std::int64_t longest_block) {
+  return static_cast<double>(blocks) + static_cast<double>(longest_block);
+}
+
+GramAccuracy judge(const Measured& measured) {
+  const double dim = static_cast<double>(measured.dim);
+  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff * measured.trace *
+                         measured.probes_norm;
+  // A NaN compares as nothing, and an infinite trace would allow everything.
+  if (!(measured.residual <= allowed) || !std::isfinite(allowed)) {
+    throw IntegrityError(measured.residual, allowed);
+  }
+  const double delta =
+      probe_safety * measured.residual / std::sqrt(static_cast<double>(probe_count));
+  return {measured.trace, measured.frobenius, delta};
+}
+
+double column_centering_error(double depth, std::span<const double> column_sums,
+                              const GramAccuracy& accuracy, double n_rows) {
+  // s s^T / N with every entry of s off by depth * u * sum |z|, and sum |z| <= sqrt(N) ||z||.
+  const double mean_norm = euclidean_norm(column_sums) / std::sqrt(n_rows);
+  const double from_sums = 2 * (depth + 1) * std::sqrt(accuracy.trace) * mean_norm;
+  const double from_products = 4 * mean_norm * mean_norm + accuracy.frobenius;
+  return unit_roundoff * (from_sums + from_products);
+}
+
+double two_sided_centering_error(std::int64_t dim, const GramAccuracy& accuracy) {
+  // Means of n entries each, and three subtractions an entry.
+  return (3 * static_cast<double>(dim) + 20) * unit_roundoff * accuracy.frobenius;
+}
+
+double solver_error(std::int64_t order) {
+  // LAPACK promises p(n) u with a "modest" p. Matrices with a large mean on an identity show more
+  // than sqrt(n); this is three times the largest that was seen (docs/developers/decisions/005-probes.md).
+  return 4 * (10 + 0.25 * static_cast<double>(order)) * unit_roundoff;
+}
+
+}  // namespace rankme

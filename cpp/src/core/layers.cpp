@@ -1,0 +1,291 @@
+#include "rankme/layers.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "rankme/budget.hpp"
+#include "rankme/eigen.hpp"
+#include "rankme/error.hpp"
+#include "rankme/ledger.hpp"
+#include "rankme/memory.hpp"
+#include "rankme/probe.hpp"
+#include "rankme/threads.hpp"
+#include "rankme/widen.hpp"
+
+namespace rankme {
+
+namespace {
+
+std::vector<GramSum> empty_sums(std::int64_t count, std::int64_t dim) {
+  if (count < 1) {
+    throw std::invalid_argument("n_layers must be 1 or more, got " + std::to_string(count));
+  }
+  valid_dim(dim);
+  std::vector<GramSum> sums;
+  for (std::int64_t layer = 0; layer < count; ++layer) sums.emplace_back(dim);
+  return sums;
+}
+
+// Throws OutOfMemory, which says how much was wanted, where a plain copy could not.
+GramSum copy_of(const GramSum& sum) {
+  GramSum copy(sum.dim);
+  copy.add(sum);
+  return copy;
+}
+
+std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }
+
+// The first layer with a bad entry is the one that is named, whatever the threads do: workers have
+// ranges in order, and parallel_ranges rethrows the failure of the first of them.
+void require_all_finite(const std::vector<MatrixView>& zs, int workers) {
+  const auto check = [&](std::size_t layer, int threads) {
+    try {
+      require_finite(zs[layer], threads);
+    } catch (const NonFiniteError& error) {
+      throw NonFiniteError(error.row(), error.column(), error.value(),
+                           static_cast<std::int64_t>(layer));
+    }
+  };
+  const auto count = static_cast<std::int64_t>(zs.size());
+  if (count < workers) {
+    for (std::size_t layer = 0; layer < zs.size(); ++layer) check(layer, workers);
+    return;
+  }
+  parallel_ranges(count, workers, [&](int, std::int64_t begin, std::int64_t end) {
+    for (auto layer = begin; layer < end; ++layer) check(static_cast<std::size_t>(layer), 1);
+  });
+}
+
+}  // namespace
+
+LayerAccumulator::LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool normalize,
+                                   std::uint64_t seed)
+    : LayerAccumulator(empty_sums(n_layers, dim), 0, normalize, seed) {}
+
+LayerAccumulator::LayerAccumulator(std::vector<GramSum> sums, std::int64_t n_rows, bool normalize,
+                                   std::uint64_t seed)
+    : dim_(sums.front().dim),
+      normalize_(normalize),
+      seed_(seed),
+      probes_(gaussian_probes(dim_, seed)),
+      n_rows_(n_rows),
+      sums_(std::move(sums)) {}
+
+std::int64_t LayerAccumulator::rows_of(const std::vector<MatrixView>& zs) const {
+  if (zs.size() != sums_.size()) {
+    throw std::invalid_argument("Zs has " + std::to_string(zs.size()) +
+                                " layers, the accumulator has n_layers " +
+                                std::to_string(sums_.size()));
+  }
+  for (std::size_t layer = 0; layer < zs.size(); ++layer) {
+    require_width(zs[layer], dim_, name_of(layer));
+    if (zs[layer].rows != zs.front().rows) {
+      throw std::invalid_argument(name_of(layer) + " has " + std::to_string(zs[layer].rows) +
+                                  " rows and Zs[0] has " + std::to_string(zs.front().rows) +
+                                  "; all layers take in the same number");
+    }
+  }
+  return zs.front().rows;
+}
+
+void LayerAccumulator::require_whole() const {
+  if (torn_) throw TornError();
+}
+
+LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
+  const auto layers = static_cast<double>(n_layers());
+  const double matrix = 8.0 * static_cast<double>(dim_ * dim_);
+  const double by_work =
+      layers * static_cast<double>(rows) * static_cast<double>(dim_ * dim_) / least_work;
+  const double wanted =
+      std::max(1.0, std::min({static_cast<double>(num_threads()),
+                              layers * static_cast<double>(rows), std::floor(by_work)}));
+  const bool whole_layers = wanted <= layers;
+
+  // Where threads are more than layers, all but the first may begin inside a layer and then need a
+  // sum more. Those may take as much again as the layers do, or what is to spare.
+  const double affordable = 1 + std::max(layers, std::floor(spare_bytes / matrix));
+  const bool blas_threads = wanted >= 2 * affordable;
+  const double workers = blas_threads ? 1 : std::min(wanted, affordable);
+  return {static_cast<int>(workers), whole_layers, blas_threads,
+          std::min(rows_a_block(dim_, blas_threads), rows)};
+}
+
+void LayerAccumulator::prepare(const Plan& plan) {
+  const auto workers = static_cast<std::size_t>(plan.workers);
+  if (adders_.size() < workers) adders_.resize(workers);
+  for (std::size_t worker = 0; worker < workers; ++worker) {
+    adders_[worker].reserve(plan.block_rows, dim_);
+  }
+  if (plan.whole_layers) return;
+  beginnings_.reserve(workers);
+  while (beginnings_.size() < workers - 1) beginnings_.emplace_back(dim_);
+}
+
+// Rows `begin` to `end` of the stack, counted through all layers.
+bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
+                                 std::int64_t end, std::int64_t block_rows) {
+  const std::int64_t rows = zs.front().rows;
+  RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
+  while (begin < end) {
+    const auto layer = static_cast<std::size_t>(begin / rows);
+    const std::int64_t first = begin % rows;
+    const std::int64_t last = std::min(rows, first + (end - begin));
+    // What stands before `first` is another worker's, and so is the layer's own sum.
+    GramSum& sum = first == 0 ? sums_[layer] : beginnings_[static_cast<std::size_t>(worker - 1)];
+    for (std::int64_t row = first; row < last; row += block_rows) {
+      const MatrixView block = zs[layer].row_range(row, std::min(last, row + block_rows));
+      if (!adder.add(sum, block, normalize_, probes_.data(), {})) return false;
+    }
+    begin += last - first;
+  }
+  return true;
+}
+
+bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan& plan) {
+  std::optional<SingleThreadedBlas> single;
+  if (!plan.blas_threads) single.emplace();
+  const std::int64_t rows = zs.front().rows;
+  const std::int64_t unit = plan.whole_layers ? rows : 1;
+  std::vector<std::int64_t> layer_of(static_cast<std::size_t>(plan.workers), -1);
+  torn_ = true;  // until all of it is in; from here on nothing asks for memory
+  std::atomic<bool> finite = true;
+  parallel_ranges(n_layers() * rows / unit, plan.workers,
+                  [&](int worker, std::int64_t begin, std::int64_t end) {
+                    if (begin * unit % rows != 0) {
+                      layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
+                    }
+                    if (!add_range(zs, worker, begin * unit, end * unit, plan.block_rows)) {
+                      finite = false;
+                    }
+                  });
+  if (!finite) return false;
+  if (!plan.whole_layers) add_beginnings(layer_of, plan);
+  torn_ = false;
+  return true;
+}
+
+// Adds to each layer what those workers summed that began inside it.
+void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan) {
+  const int workers = static_cast<int>(std::min<std::int64_t>(plan.workers, n_layers()));
+  parallel_ranges(n_layers(), workers, [&](int, std::int64_t begin, std::int64_t end) {
+    for (std::size_t worker = 1; worker < layer_of.size(); ++worker) {
+      const std::int64_t layer = layer_of[worker];
+      if (layer < begin || layer >= end) continue;
+      sums_[static_cast<std::size_t>(layer)].add(beginnings_[worker - 1]);
+      beginnings_[worker - 1].clear();
+    }
+  });
+}
+
+void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
+  const std::int64_t rows = rows_of(zs);
+  const Plan plan = this->plan(rows);
+  require_all_finite(zs, plan.blas_threads ? num_threads() : plan.workers);
+
+  const std::lock_guard lock(mutex_);
+  require_whole();
+  require_countable(n_rows_, rows);
+  prepare(plan);
+  if (!accumulate(zs, plan)) throw TornError();
+  n_rows_ += rows;
+}
+
+void LayerAccumulator::require_mergeable(const LayerAccumulator& other) const {
+  const auto differ = [](const char* what, auto ours, auto theirs) {
+    throw std::invalid_argument(std::string("cannot merge stacks of ") + what + " " +
+                                std::to_string(ours) + " and " + what + " " +
+                                std::to_string(theirs));
+  };
+  if (other.n_layers() != n_layers()) differ("n_layers", n_layers(), other.n_layers());
+  if (other.dim_ != dim_) differ("dim", dim_, other.dim_);
+  if (other.seed_ != seed_) differ("seed", seed_, other.seed_);
+  if (other.normalize_ != normalize_) {
+    throw std::invalid_argument("cannot merge a stack that normalizes rows with one that does not");
+  }
+}
+
+void LayerAccumulator::merge(const LayerAccumulator& other) {
+  require_mergeable(other);
+  // A stack is too large to copy, so both are locked, in whichever order does not block.
+  std::unique_lock lock(mutex_, std::defer_lock);
+  std::shared_lock other_lock(other.mutex_, std::defer_lock);
+  if (this == &other) {
+    lock.lock();
+  } else {
+    std::lock(lock, other_lock);
+  }
+  require_whole();
+  other.require_whole();
+  require_countable(n_rows_, other.n_rows_);
+  for (std::size_t layer = 0; layer < sums_.size(); ++layer) sums_[layer].add(other.sums_[layer]);
+  n_rows_ += other.n_rows_;
+}
+
+void LayerAccumulator::reset() {
+  const std::lock_guard lock(mutex_);
+  for (GramSum& sum : sums_) sum.clear();
+  for (GramSum& sum : beginnings_) sum.clear();
+  n_rows_ = 0;
+  torn_ = false;
+}
+
+std::int64_t LayerAccumulator::n_rows() const {
+  const std::shared_lock lock(mutex_);
+  return n_rows_;
+}
+
+GramSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) const {
+  if (layer < 0 || layer >= n_layers()) {
+    throw std::out_of_range("layer " + std::to_string(layer) + " of " + std::to_string(n_layers()));
+  }
+  const std::shared_lock lock(mutex_);
+  require_whole();
+  *n_rows = n_rows_;
+  return copy_of(sums_[static_cast<std::size_t>(layer)]);
+}
+
+SingularValues LayerAccumulator::spectrum(std::int64_t layer, bool center,
+                                          std::int64_t* n_rows) const {
+  GramSum sum = total(layer, n_rows);
+  return singular_values(std::move(sum), probes_, *n_rows, center, normalize_);
+}
+
+std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t* n_rows) const {
+  const std::shared_lock lock(mutex_);
+  require_whole();
+  *n_rows = n_rows_;
+  std::vector<SingularValues> values(sums_.size());
+  const auto solve = [&](int, std::int64_t begin, std::int64_t end) {
+    for (auto layer = static_cast<std::size_t>(begin); layer < static_cast<std::size_t>(end);
+         ++layer) {
+      values[layer] = singular_values(copy_of(sums_[layer]), probes_, n_rows_, center, normalize_);
+    }
+  };
+  const int workers = solvers();
+  std::optional<SingleThreadedBlas> single;
+  if (workers > 1) single.emplace();
+  parallel_ranges(n_layers(), workers, solve);
+  return values;
+}
+
+// How many layers are solved side by side, each on one thread and in a copy of its matrix. One:
+// they take turns, and LAPACK may use all threads.
+int LayerAccumulator::solvers() const {
+  const auto order = static_cast<double>(dim_);
+  const auto layers = static_cast<double>(n_layers());
+  const double threads = num_threads();
+  const double by_work = std::floor(layers * order * order * order / least_work);
+  const double wanted = std::min({threads, layers, std::max(1.0, by_work)});
+  if (dim_ <= most_single_threaded_order) return static_cast<int>(wanted);
+  const double copies = 2 + std::floor(spare_bytes / (8 * order * order));
+  return threads >= 2 * copies ? 1 : static_cast<int>(std::min(wanted, copies));
+}
+
+}  // namespace rankme
