@@ -54,15 +54,16 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name, RowsOf r
       .def("spectrum", spectrum, py::arg("center"));
 }
 
-// What the kinds that add up a Gram matrix have beside that. make(sum, n_rows, normalize, seed,
-// shards, place...): an accumulator. Place: what says where it is to live, named by `place`.
-template <class... Place, class Accumulator, class Make, class... Names>
-void register_gram_state(py::class_<Accumulator>& kind, Make make, const Names&... place) {
-  const auto load = [make](std::int64_t dim, bool normalize, std::int64_t n_rows,
-                           const py::tuple& numbers, const Doubles& column_sums,
-                           const Doubles& probe_products, const Doubles& triangle, ShardRows shards,
-                           const Place&... where) {
-    GramSum sum = sum_of(dim, numbers, column_sums, probe_products, triangle);
+// What the kinds that add up squares have beside that. load(dim, n_rows, numbers, arrays): the sum;
+// make(sum, n_rows, normalize, seed, shards, place...): an accumulator. Place: what says where it is
+// to live, named by `place`.
+template <class... Place, class Accumulator, class Load, class Make, class... Names>
+void register_gram_state(py::class_<Accumulator>& kind, Load load, Make make,
+                         const Names&... place) {
+  const auto from_state = [load, make](std::int64_t dim, bool normalize, std::int64_t n_rows,
+                                       const py::tuple& numbers, const py::tuple& arrays,
+                                       ShardRows shards, const Place&... where) {
+    auto sum = load(dim, n_rows, numbers, arrays);
     const std::uint64_t seed = seed_of(numbers);
     const Unlocked unlocked;
     return make(std::move(sum), n_rows, normalize, seed, std::move(shards), where...);
@@ -70,9 +71,8 @@ void register_gram_state(py::class_<Accumulator>& kind, Make make, const Names&.
   kind.def_property_readonly("seed", &Accumulator::seed)
       .def("gram", &dense_gram<Accumulator>)
       .def("state", &gram_state<Accumulator>)
-      .def_static("from_state", load, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
-                  py::arg("numbers"), py::arg("column_sums").noconvert(),
-                  py::arg("probe_products").noconvert(), py::arg("triangle").noconvert(),
+      .def_static("from_state", from_state, py::arg("dim"), py::arg("normalize"),
+                  py::arg("n_rows"), py::arg("numbers"), py::arg("arrays"),
                   py::arg("shards") = ShardRows(), place...);
 }
 
@@ -81,16 +81,15 @@ void register_gram_state(py::class_<Accumulator>& kind, Make make, const Names&.
 template <class... Place, class Accumulator, class Make, class... Names>
 void register_qr_state(py::class_<Accumulator>& kind, Make make, const Names&... place) {
   const auto load = [make](std::int64_t dim, bool normalize, std::int64_t n_rows,
-                           const py::tuple& numbers, const Doubles& triangle, ShardRows shards,
+                           const py::tuple& numbers, const py::tuple& arrays, ShardRows shards,
                            const Place&... where) {
-    QrFactor factor = qr_from_state(dim, numbers, triangle);
+    QrFactor factor = qr_from_state(dim, numbers, arrays);
     const Unlocked unlocked;
     return make(std::move(factor), n_rows, normalize, std::move(shards), where...);
   };
   kind.def("state", &qr_state<Accumulator>)
       .def_static("from_state", load, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
-                  py::arg("numbers"), py::arg("triangle").noconvert(),
-                  py::arg("shards") = ShardRows(), place...);
+                  py::arg("numbers"), py::arg("arrays"), py::arg("shards") = ShardRows(), place...);
 }
 
 }  // namespace rankme::bindings

@@ -1,13 +1,17 @@
-// A GramSum as the tuples that `state()` gives, and back.
+// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter about
+// the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and saved files
+// of formats 1 and 2 hold. Each is taken for the other.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "numpy_vectors.hpp"
+#include "rankme/centred_sum.hpp"
 #include "rankme/gram_sum.hpp"
 #include "rankme/probe.hpp"
 #include "unlocked.hpp"
@@ -20,45 +24,117 @@ struct PackedSum {
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
-        column_sums(sum.column_sums),
-        probe_products(sum.probe_products),
-        triangle(sum.packed()) {}
+        arrays_{sum.column_sums, sum.probe_products, sum.packed()} {
+    for (std::size_t i = 0; i < sum.probe_products_low.size(); ++i) {
+      arrays_[1][i] += sum.probe_products_low[i];
+    }
+  }
+  explicit PackedSum(const CentredSum& sum)
+      : exponent(sum.exponent),
+        blocks(sum.blocks),
+        longest_block(sum.longest_block),
+        arrays_{sum.origin,
+                sum.offset.high,
+                sum.offset.low,
+                sum.probe_products,
+                sum.probe_products_low,
+                sum.mean_products,
+                {sum.mean_residual, sum.unseen},
+                sum.packed()} {}
 
-  // (exponent, seed, blocks, longest_block), (column sums, probe products, triangle)
+  // (exponent, seed, blocks, longest_block)
   py::tuple numbers(std::uint64_t seed) const {
     return py::make_tuple(exponent, seed, blocks, longest_block);
   }
+  // Of Z^T Z (column sums, probe products, triangle). Of a scatter (origin, the mean less the
+  // origin in two parts, probe products in two parts, products of the mean, its residual and the
+  // unseen error, triangle).
   py::tuple arrays() && {
-    return py::make_tuple(to_numpy(std::move(column_sums)), to_numpy(std::move(probe_products)),
-                          to_numpy(std::move(triangle)));
+    py::tuple all(arrays_.size());
+    for (std::size_t i = 0; i < arrays_.size(); ++i) all[i] = to_numpy(std::move(arrays_[i]));
+    return all;
   }
 
   int exponent;
   std::int64_t blocks;
   std::int64_t longest_block;
-  std::vector<double> column_sums, probe_products, triangle;
+
+private:
+  std::vector<std::vector<double>> arrays_;
 };
 
 inline std::uint64_t seed_of(const py::tuple& numbers) { return numbers[1].cast<std::uint64_t>(); }
 
-inline GramSum sum_of(std::int64_t dim, const py::tuple& numbers, const Doubles& column_sums,
-                      const Doubles& probe_products, const Doubles& triangle) {
-  std::vector<double> sums = to_vector(column_sums, dim, "column_sums");
-  std::vector<double> products = to_vector(probe_products, dim * probe_count, "probe_products");
-  if (triangle.size() != dim * (dim + 1) / 2) throw py::value_error("triangle has another size");
-  const auto exponent = numbers[0].cast<int>();
-  const auto blocks = numbers[2].cast<std::int64_t>();
-  const auto longest_block = numbers[3].cast<std::int64_t>();
+// The numbers of a state into a sum of either kind.
+template <class Sum>
+void set_numbers(Sum& sum, const py::tuple& numbers) {
+  sum.exponent = numbers[0].cast<int>();
+  sum.blocks = numbers[2].cast<std::int64_t>();
+  sum.longest_block = numbers[3].cast<std::int64_t>();
+}
 
-  const Unlocked unlocked;
+inline Doubles triangle_of(const py::tuple& arrays, std::int64_t dim) {
+  const auto triangle = arrays[arrays.size() - 1].cast<Doubles>();
+  if (triangle.size() != dim * (dim + 1) / 2) throw py::value_error("triangle has another size");
+  return triangle;
+}
+
+inline bool is_scatter(const py::tuple& arrays) {
+  if (arrays.size() != 3 && arrays.size() != 8) {
+    throw py::value_error("a state has 3 arrays or 8, not " + std::to_string(arrays.size()));
+  }
+  return arrays.size() == 8;
+}
+
+inline GramSum gram_of(std::int64_t dim, const py::tuple& numbers, const py::tuple& arrays) {
+  const Doubles triangle = triangle_of(arrays, dim);
   GramSum sum(dim);
-  sum.exponent = exponent;
-  sum.blocks = blocks;
-  sum.longest_block = longest_block;
-  sum.column_sums = std::move(sums);
-  sum.probe_products = std::move(products);
+  set_numbers(sum, numbers);
+  sum.column_sums = to_vector(arrays[0].cast<Doubles>(), dim, "column_sums");
+  sum.probe_products =
+      to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
+  const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;
+}
+
+inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
+                             const py::tuple& arrays) {
+  const Doubles triangle = triangle_of(arrays, dim);
+  CentredSum sum(dim);
+  set_numbers(sum, numbers);
+  sum.rows = n_rows;
+  const auto read = [&](std::size_t i, std::int64_t size, const char* name) {
+    return to_vector(arrays[i].cast<Doubles>(), size, name);
+  };
+  sum.origin = read(0, dim, "origin");
+  sum.offset = {read(1, dim, "offset"), read(2, dim, "offset_low")};
+  sum.probe_products = read(3, dim * probe_count, "probe_products");
+  sum.probe_products_low = read(4, dim * probe_count, "probe_products_low");
+  sum.mean_products = read(5, probe_count, "mean_products");
+  const std::vector<double> errors = read(6, 2, "errors");
+  sum.mean_residual = errors[0];
+  sum.unseen = errors[1];
+  const Unlocked unlocked;
+  sum.unpack(triangle.data());
+  return sum;
+}
+
+// Either kind as the one that is wanted.
+inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
+                                 const py::tuple& arrays) {
+  if (is_scatter(arrays)) return scatter_of(dim, n_rows, numbers, arrays);
+  GramSum sum = gram_of(dim, numbers, arrays);
+  const Unlocked unlocked;
+  return CentredSum::from_uncentred(std::move(sum), n_rows,
+                                    gaussian_probes(dim, seed_of(numbers)).data());
+}
+inline GramSum gram_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
+                           const py::tuple& arrays) {
+  if (!is_scatter(arrays)) return gram_of(dim, numbers, arrays);
+  const CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
+  const Unlocked unlocked;
+  return sum.uncentred(gaussian_probes(dim, seed_of(numbers)).data());
 }
 
 }  // namespace rankme::bindings

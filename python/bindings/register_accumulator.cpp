@@ -31,10 +31,9 @@ py::class_<Accumulator> register_cpu_kind(py::module_& m, const char* name) {
   return register_kind<Accumulator>(m, name, rows_of, spectrum_of);
 }
 
-std::unique_ptr<GramAccumulator> make_gram(GramSum sum, std::int64_t n_rows, bool normalize,
+std::unique_ptr<GramAccumulator> make_gram(CentredSum sum, std::int64_t, bool normalize,
                                            std::uint64_t seed, ShardRows shards) {
-  return std::make_unique<GramAccumulator>(std::move(sum), n_rows, normalize, seed,
-                                           std::move(shards));
+  return std::make_unique<GramAccumulator>(std::move(sum), normalize, seed, std::move(shards));
 }
 
 std::unique_ptr<QrAccumulator> make_qr(QrFactor factor, std::int64_t n_rows, bool normalize,
@@ -48,7 +47,7 @@ void register_accumulator(py::module_& m) {
   auto gram = register_cpu_kind<GramAccumulator>(m, "GramAccumulator");
   gram.def(py::init<std::int64_t, bool, std::uint64_t, bool>(), py::arg("dim"),
            py::arg("normalize"), py::arg("seed"), py::arg("probed") = true, unlock());
-  register_gram_state(gram, &make_gram);
+  register_gram_state(gram, &centred_sum_of, &make_gram);
 
   auto qr = register_cpu_kind<QrAccumulator>(m, "QrAccumulator");
   qr.def(py::init([](std::int64_t dim, bool normalize) {

@@ -64,7 +64,7 @@ py::list states(const LayerAccumulator& self) {
   std::vector<PackedSum> packed;
   {
     const Unlocked unlocked;
-    self.for_each(&n_rows, [&](const GramSum& sum) { packed.emplace_back(sum); });
+    self.for_each(&n_rows, [&](const CentredSum& sum) { packed.emplace_back(sum); });
   }
   py::list layers;
   for (PackedSum& sum : packed) {
@@ -75,7 +75,7 @@ py::list states(const LayerAccumulator& self) {
 
 std::unique_ptr<LayerAccumulator> from_states(std::int64_t dim, bool normalize,
                                               const py::list& states) {
-  std::vector<GramSum> sums;
+  std::vector<CentredSum> sums;
   std::int64_t n_rows = 0;
   std::uint64_t seed = 0;
   for (const py::handle item : states) {
@@ -84,8 +84,7 @@ std::unique_ptr<LayerAccumulator> from_states(std::int64_t dim, bool normalize,
     const auto arrays = state[2].cast<py::tuple>();
     n_rows = state[0].cast<std::int64_t>();
     seed = seed_of(numbers);
-    sums.push_back(sum_of(dim, numbers, arrays[0].cast<Doubles>(), arrays[1].cast<Doubles>(),
-                          arrays[2].cast<Doubles>()));
+    sums.push_back(centred_sum_of(dim, n_rows, numbers, arrays));
   }
   if (sums.empty()) throw py::value_error("a stack needs at least one layer");
   const Unlocked unlocked;

@@ -67,7 +67,8 @@ py::tuple qr_state(const Accumulator& self) {
                         py::make_tuple(to_numpy(std::move(triangle))), table_of(shards));
 }
 
-inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const Doubles& triangle) {
+inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const py::tuple& arrays) {
+  const auto triangle = arrays[0].cast<Doubles>();
   const auto blocks = numbers[0].cast<std::int64_t>();
   if (triangle.size() != (dim + 1) * (dim + 2) / 2) {
     throw py::value_error("triangle has another size");
@@ -79,6 +80,9 @@ inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const 
   return factor;
 }
 
+inline GramSum as_gram_sum(GramSum sum) { return sum; }
+inline GramSum as_gram_sum(const CentredSum& sum) { return sum.uncentred(nullptr); }
+
 // The whole Gram matrix of an accumulator.
 template <class Accumulator>
 py::array_t<double> dense_gram(const Accumulator& self) {
@@ -86,7 +90,7 @@ py::array_t<double> dense_gram(const Accumulator& self) {
   {
     const Unlocked unlocked;
     std::int64_t n_rows = 0;
-    full = self.total(&n_rows).dense();
+    full = as_gram_sum(self.total(&n_rows)).dense();
   }
   const auto dim = static_cast<py::ssize_t>(self.dim());
   return to_numpy(std::move(full), {dim, dim});

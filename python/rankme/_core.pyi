@@ -62,8 +62,8 @@ class _Accumulator:
     # the values, and the number of rows behind them
     def spectrum(self, center: bool) -> tuple[_Values, int]: ...
 
-# n_rows, (exponent, seed, blocks, longest_block), (column sums, probe products, triangle)
-_GramState: TypeAlias = tuple[int, tuple[int, int, int, int], tuple[_Doubles, _Doubles, _Doubles]]
+# n_rows, (exponent, seed, blocks, longest_block), the arrays of a kind in state_header.KINDS
+_GramState: TypeAlias = tuple[int, tuple[int, int, int, int], tuple[_Doubles, ...]]
 
 class GramAccumulator(_Accumulator):
     # probed=False is for the benchmark, which measures what the probes cost: it has no spectrum
@@ -75,18 +75,14 @@ class GramAccumulator(_Accumulator):
     # that of a layer, and shards
     def state(
         self,
-    ) -> tuple[
-        int, tuple[int, int, int, int], tuple[_Doubles, _Doubles, _Doubles], dict[bytes, int]
-    ]: ...
+    ) -> tuple[int, tuple[int, int, int, int], tuple[_Doubles, ...], dict[bytes, int]]: ...
     @staticmethod
     def from_state(
         dim: int,
         normalize: bool,
         n_rows: int,
         numbers: tuple[int, ...],
-        column_sums: _Doubles,
-        probe_products: _Doubles,
-        triangle: _Doubles,
+        arrays: tuple[_Doubles, ...],
         shards: dict[bytes, int] = ...,
     ) -> GramAccumulator: ...
 
@@ -101,7 +97,7 @@ class QrAccumulator(_Accumulator):
         normalize: bool,
         n_rows: int,
         numbers: tuple[int, ...],
-        triangle: _Doubles,
+        arrays: tuple[_Doubles, ...],
         shards: dict[bytes, int] = ...,
     ) -> QrAccumulator: ...
 

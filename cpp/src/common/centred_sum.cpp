@@ -19,14 +19,6 @@ void scale(std::vector<double>& x, int exponent) {
   for (double& value : x) value = std::ldexp(value, exponent);
 }
 
-// out[c] = sum_j row[j] probes[j, c]
-void project(const double* row, const double* probes, std::int64_t dim, double* out) {
-  std::fill(out, out + probe_count, 0.0);
-  for (std::int64_t j = 0; j < dim; ++j) {
-    for (int c = 0; c < probe_count; ++c) out[c] += row[j] * probes[j * probe_count + c];
-  }
-}
-
 }  // namespace
 
 CentredSum::CentredSum(std::int64_t dim_)
@@ -108,7 +100,7 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
 void CentredSum::add_products(const CentredSum& other, const double* row, const double* shift,
                               const double* probes, int exponent_shift) {
   double along[probe_count];
-  project(row, probes, dim, along);
+  project(row, dim, probes, along);
   for (std::int64_t j = 0; j < dim; ++j) {
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(j * probe_count + c);
@@ -119,7 +111,7 @@ void CentredSum::add_products(const CentredSum& other, const double* row, const 
       add_two_sum(high, low, row[j] * along[c]);
     }
   }
-  project(shift, probes, dim, along);
+  project(shift, dim, probes, along);
   for (std::size_t c = 0; c < mean_products.size(); ++c) {
     mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift) +
                         static_cast<double>(other.rows) * along[c];
@@ -182,7 +174,7 @@ GramSum CentredSum::uncentred(const double* probes) const {
     sum.column_sums[static_cast<std::size_t>(j)] = n * mean(j);
   }
   double along[probe_count] = {};
-  if (probes != nullptr) project(means.data(), probes, dim, along);
+  if (probes != nullptr) project(means.data(), dim, probes, along);
   for (std::int64_t i = 0; i < dim; ++i) {
     const double scaled = n * means[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
@@ -210,7 +202,7 @@ CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const do
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   centred.unseen = column_centering_error(depth, sum.column_sums, trace, n);
   double along[probe_count] = {};
-  if (probes != nullptr) project(sum.column_sums.data(), probes, sum.dim, along);
+  if (probes != nullptr) project(sum.column_sums.data(), sum.dim, probes, along);
   for (std::int64_t i = 0; i < sum.dim; ++i) {
     const double mean = sum.column_sums[static_cast<std::size_t>(i)] / n;
     centred.offset.high[static_cast<std::size_t>(i)] = mean;

@@ -6,6 +6,7 @@
 
 #include "centring.hpp"
 #include "multiversion.hpp"
+#include "rankme/two_sum.hpp"
 
 namespace rankme {
 
@@ -108,7 +109,34 @@ RANKME_MULTIVERSION void centre_rows(double* block, std::int64_t count, std::int
   }
 }
 
+RANKME_MULTIVERSION void add_lines(const double* lines, std::int64_t count, double* out) {
+  Eight sum = RANKME_EIGHT(out, 0);
+  for (std::int64_t l = 0; l < count; ++l) sum += RANKME_CONST_EIGHT(lines, l);
+  RANKME_EIGHT(out, 0) = sum;
+}
+
+RANKME_MULTIVERSION void add_two_parts(const double* x, std::int64_t count, double* __restrict high,
+                                       double* __restrict low) {
+  for (std::int64_t i = 0; i < count; ++i) add_two_sum(high[i], low[i], x[i]);
+}
+
 }  // namespace
+
+void project(const double* row, std::int64_t dim, const double* probes, double* out) {
+  std::fill(out, out + probe_count, 0.0);
+  gather(row, 1, dim, probes, out);
+}
+
+void sum_projections(const double* lines, std::int64_t count, double* out) {
+  std::fill(out, out + probe_count, 0.0);
+  add_lines(lines, count, out);
+}
+
+void add_products(const std::vector<double>& products, std::vector<double>& high,
+                  std::vector<double>& low) {
+  add_two_parts(products.data(), static_cast<std::int64_t>(products.size()), high.data(),
+                low.data());
+}
 
 std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed) {
   std::vector<double> probes(static_cast<std::size_t>(dim * probe_count));

@@ -29,12 +29,6 @@ void syrk(const Block& block, std::vector<double>& gram) {
                       gram.data(), &n);
 }
 
-// What a block's products are off by is its own rounding alone: they were summed apart.
-void add_products(const std::vector<double>& products, std::vector<double>& high,
-                  std::vector<double>& low) {
-  for (std::size_t i = 0; i < products.size(); ++i) add_two_sum(high[i], low[i], products[i]);
-}
-
 // How many rows are converted and shifted together, while they are in the first-level cache.
 std::int64_t rows_at_a_time(std::int64_t dim) {
   return 8 * std::max<std::int64_t>(1, (16 << 10) / (64 * dim));
@@ -155,22 +149,18 @@ BlockFacts RowAdder::load(const Block& block, const MatrixView& rows, bool norma
 }
 
 void RowAdder::add_probe_products_to(CentredSum& sum, const Block& block, const double* probes) {
+  // What a block's products are off by is its own rounding alone: they were summed apart.
   add_products(products_, sum.probe_products, sum.probe_products_low);
   // 1^T (B X) of the centred rows B is what their mean is off by; with that mean itself, it is what
   // the sum of all rows has to agree with.
+  double residual[probe_count];
+  double along[probe_count];
+  sum_projections(probe_scratch_.data(), block.rows - 1, residual);
+  project(from_origin_.high.data(), block.cols, probes, along);
   const auto rows = static_cast<double>(block.rows - 1);
-  for (int c = 0; c < probe_count; ++c) {
-    double residual = 0;
-    for (std::int64_t i = 0; i + 1 < block.rows; ++i) {
-      residual += probe_scratch_[static_cast<std::size_t>(i * probe_count + c)];
-    }
-    double along = 0;
-    for (std::int64_t j = 0; j < block.cols; ++j) {
-      const auto at = static_cast<std::size_t>(j);
-      along += (from_origin_.high[at] + from_origin_.low[at]) * probes[j * probe_count + c];
-    }
-    sum.mean_residual += residual * residual / (probe_count * rows);
-    sum.mean_products[static_cast<std::size_t>(c)] += residual + rows * along;
+  for (std::size_t c = 0; c < probe_count; ++c) {
+    sum.mean_residual += residual[c] * residual[c] / (probe_count * rows);
+    sum.mean_products[c] += residual[c] + rows * along[c];
   }
 }
 

@@ -8,6 +8,7 @@ from rankme import _core
 from rankme._accumulators import state_file
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.shards import decoded, encoded
+from rankme._accumulators.state_header import kind_of
 from rankme._base.devices import as_device, module_of
 from rankme._base.threads import require_budget
 
@@ -140,7 +141,7 @@ class HeldSum(Monoid):
         # One call of the core, so that rows and shards are those of one instant.
         n_rows, numbers, arrays, shards = self._core.state()
         return state_file.State(
-            self.method,
+            kind_of(self.method, arrays),
             self.dim,
             self.normalize,
             n_rows,
@@ -168,7 +169,7 @@ class HeldSum(Monoid):
             state.normalize,
             state.n_rows,
             state.numbers,
-            *state.arrays,
+            state.arrays,
             shards={encoded(shard): rows for shard, rows in state.shards.items()},
             **options,
         )

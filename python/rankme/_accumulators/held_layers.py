@@ -98,7 +98,7 @@ class HeldStack(Monoid):
 
     def _state_of(self, state: tuple[int, Any, Any]) -> State:
         """Return the state of a layer from what the core tells of it."""
-        return State(METHOD, self.dim, self.normalize, *state)
+        return State("scatter", self.dim, self.normalize, *state)
 
     def _states(self) -> list[State]:
         """Return the states of all layers, of one instant."""

@@ -6,23 +6,24 @@ The layout, in this order; integers and floats are little-endian::
     uint32             version of the format
     uint32             length of the header in bytes
     header             a JSON object in ASCII, padded with spaces
-    float64            the arrays of the method, one after the other
+    float64            the sections, one after the other
     32 bytes           SHA-256 of everything before
 
-The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows``, ``shards`` (an object: how many
-of the rows came from the shard of each id), perhaps ``run`` (what a run has to know to be resumed)
-and the numbers of the method:
+The header holds ``kind``, ``dim`` (K), ``normalize``, ``n_rows``, the numbers of the kind,
+``sections`` (of each array its name, its size and whether a reader must know it, in their order),
+``shards`` (an object: how many of the rows came from the shard of each id) and perhaps ``run``
+(what a run has to know to be resumed). `state_header.KINDS` has the numbers and arrays of each kind:
 
+``scatter``
+    Squares about the mean, of ``Z * 2**-exponent``, with the mean as a row (``origin``) and what it
+    is off by; what the processor keeps.
 ``gram``
-    ``exponent`` (the arrays are those of ``Z * 2**-exponent``), ``seed`` of the probes, ``blocks``
-    and ``longest_block``, which bound the rounding. Arrays: column sums (K), probe products
-    (K x 8), lower triangle of the Gram matrix, packed row by row (K(K+1)/2).
+    ``Z^T Z`` with column sums; what a GPU keeps.
 ``qr``
-    ``blocks``. Array: upper triangle of the factor of ``[1 Z]``, packed column by column
-    ((K+1)(K+2)/2).
+    The upper triangle of the factor of ``[1 Z]``, packed column by column.
 
-Other keys are notes and are passed over: whatever changes what the payload means raises the
-version. Version 1 had no ``shards``, and is still read.
+A section that is not required, and a key of the header that is not known, are passed over. Versions
+1 and 2 had ``method`` for ``kind`` and no ``sections``; version 1 had no ``shards``. Both are read.
 """
 
 import contextlib
@@ -35,14 +36,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rankme._accumulators.state_header import METHODS, State, parse_header, write_header
+from rankme._accumulators.state_header import KINDS, State, parse_header, write_header
 from rankme._base.atomic_file import write_pieces
 
 __all__ = ["State", "decode", "encode", "pieces", "read", "read_run", "write"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
-_VERSION = 2
+_VERSION = 3
 _OLDEST_VERSION = 1
 _PREFIX = struct.Struct("<8sII")
 _ALIGNMENT = 64  # of the payload, so that it is read where it lies
@@ -62,16 +63,16 @@ def decode(data: bytes, name: str) -> State:
     A ValueError that begins with `name` says why they hold none: no saved state, a newer version,
     truncated or too long, a wrong checksum, or numbers that no accumulator can have.
     """
-    start, header_bytes = _split(data, name)
+    start, version, header_bytes = _split(data, name)
     digest = _DIGEST(memoryview(data)[:-_DIGEST_SIZE]).digest()
     intact = digest == data[-_DIGEST_SIZE:]
     try:
-        state = parse_header(header_bytes)
+        state, sections = parse_header(header_bytes, version)
     except ValueError as error:
         reason = str(error) if intact else "the checksum does not match: the file was changed"
         raise ValueError(f"{name}: {reason}") from None
-    sizes = METHODS[state.method].sizes(state.dim)
-    expected = start + _FLOAT.itemsize * sum(sizes) + _DIGEST_SIZE
+    entries = sum(section.size for section in sections)
+    expected = start + _FLOAT.itemsize * entries + _DIGEST_SIZE
     if len(data) != expected:
         what = "truncated" if len(data) < expected else "followed by bytes that do not belong to it"
         raise ValueError(
@@ -80,13 +81,14 @@ def decode(data: bytes, name: str) -> State:
         )
     if not intact:
         raise ValueError(f"{name}: the checksum does not match: the file was changed")
-    arrays = []
-    for size in sizes:
-        arrays.append(_floats(data, size, start))
-        start += _FLOAT.itemsize * size
-    if not all(map(_all_finite, arrays)):
+    arrays = {}
+    for section in sections:
+        arrays[section.name] = _floats(data, section.size, start)
+        start += _FLOAT.itemsize * section.size
+    own = tuple(arrays[key] for key in KINDS[state.kind].arrays)
+    if not all(map(_all_finite, own)):
         raise ValueError(f"{name}: the saved state holds NaN or infinity")
-    return state._replace(arrays=tuple(arrays))
+    return state._replace(arrays=own)
 
 
 def read(path: str | os.PathLike[str]) -> State:
@@ -108,7 +110,8 @@ def read_run(path: str | os.PathLike[str]) -> Mapping[str, Any] | None:
         prefix = file.read(_PREFIX.size)
         if len(prefix) < _PREFIX.size or not prefix.startswith(_MAGIC):
             raise ValueError(f"{name}: not a saved rankme.Accumulator")
-        return parse_header(file.read(_PREFIX.unpack(prefix)[2])).run
+        _, version, size = _PREFIX.unpack(prefix)
+        return parse_header(file.read(size), version)[0].run
 
 
 @contextlib.contextmanager
@@ -152,8 +155,8 @@ def _bytes_of(values: NDArray[np.float64]) -> memoryview:
     return np.ascontiguousarray(values, dtype=_FLOAT).data.cast("B")
 
 
-def _split(data: bytes, name: str) -> tuple[int, bytes]:
-    """Check the fixed fields; return where the payload begins, and the header."""
+def _split(data: bytes, name: str) -> tuple[int, int, bytes]:
+    """Check the fixed fields; return where the payload begins, the version and the header."""
     if not data.startswith(_MAGIC[: len(data)]) or not data:
         raise ValueError(f"{name}: not a saved rankme.Accumulator")
     if len(data) < _PREFIX.size:
@@ -174,7 +177,7 @@ def _split(data: bytes, name: str) -> tuple[int, bytes]:
             f"{name}: the saved state is truncated: {len(data)} bytes, and its header and checksum "
             f"alone need {start + _DIGEST_SIZE}"
         )
-    return start, data[_PREFIX.size : start]
+    return start, version, data[_PREFIX.size : start]
 
 
 def _floats(data: bytes, count: int, offset: int) -> NDArray[np.float64]:

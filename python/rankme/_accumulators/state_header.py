@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from rankme._accumulators.shards import parse_table
 from rankme._base.arguments import MAX_DIM, MAX_SEED
 
-__all__ = ["METHODS", "State", "parse_header", "write_header"]
+__all__ = ["KINDS", "Section", "State", "kind_of", "parse_header", "write_header"]
+
+_FIRST_WITH_SECTIONS = 3  # version of the format
 
 _MAX_COUNT = 2**63 - 1
 _MAX_EXPONENT = 1000  # the core's own limit
@@ -21,11 +23,11 @@ _NO_SHARDS: Mapping[str, int] = MappingProxyType({})
 class State(NamedTuple):
     """What an accumulator is, without the room it works in.
 
-    ``numbers`` and ``arrays`` are those of the method, in the order that the module's text gives.
-    ``shards`` has the rows of each shard; ``run`` belongs to the file and not to the accumulator.
+    ``numbers`` and ``arrays`` are those of the kind, in the order of `KINDS`. ``shards`` has the
+    rows of each shard; ``run`` belongs to the file and not to the accumulator.
     """
 
-    method: str
+    kind: str
     dim: int
     normalize: bool
     n_rows: int
@@ -34,36 +36,86 @@ class State(NamedTuple):
     shards: Mapping[str, int] = _NO_SHARDS
     run: Mapping[str, Any] | None = None
 
+    @property
+    def method(self) -> str:
+        """The method of the accumulator that it belongs to."""
+        return KINDS[self.kind].method
 
-class _Method(NamedTuple):
-    """What the state of a method consists of."""
 
+class Section(NamedTuple):
+    """An array of a file as its header announces it."""
+
+    name: str
+    size: int
+    required: bool  # a reader that does not know the name must refuse the file
+
+
+class _Kind(NamedTuple):
+    """What the numbers and arrays of a kind of sum are."""
+
+    method: str
     numbers: dict[str, tuple[int, int]]  # name: least and greatest value
-    sizes: Callable[[int], tuple[int, ...]]  # of the arrays, by dim
+    arrays: dict[str, Callable[[int], int]]  # name: entries, by dim
 
 
-METHODS = {
-    "gram": _Method(
-        {
-            "exponent": (-_MAX_EXPONENT, _MAX_EXPONENT),
-            "seed": (0, MAX_SEED),
-            "blocks": (0, _MAX_COUNT),
-            "longest_block": (0, _MAX_COUNT),
-        },
-        lambda dim: (dim, 8 * dim, dim * (dim + 1) // 2),
-    ),
-    "qr": _Method({"blocks": (0, _MAX_COUNT)}, lambda dim: ((dim + 1) * (dim + 2) // 2,)),
+def _triangle(order: int) -> int:
+    """Count the entries of a packed triangle."""
+    return order * (order + 1) // 2
+
+
+_OF_SQUARES = {
+    "exponent": (-_MAX_EXPONENT, _MAX_EXPONENT),
+    "seed": (0, MAX_SEED),
+    "blocks": (0, _MAX_COUNT),
+    "longest_block": (0, _MAX_COUNT),
 }
+KINDS = {
+    "scatter": _Kind(
+        "gram",
+        _OF_SQUARES,
+        {
+            "origin": lambda dim: dim,
+            "offset": lambda dim: dim,
+            "offset_low": lambda dim: dim,
+            "probe_products": lambda dim: 8 * dim,
+            "probe_products_low": lambda dim: 8 * dim,
+            "mean_products": lambda _: 8,
+            "errors": lambda _: 2,
+            "triangle": _triangle,
+        },
+    ),
+    "gram": _Kind(
+        "gram",
+        _OF_SQUARES,
+        {
+            "column_sums": lambda dim: dim,
+            "probe_products": lambda dim: 8 * dim,
+            "triangle": _triangle,
+        },
+    ),
+    "qr": _Kind("qr", {"blocks": (0, _MAX_COUNT)}, {"triangle": lambda dim: _triangle(dim + 1)}),
+}
+
+
+def kind_of(method: str, arrays: tuple[NDArray[np.float64], ...]) -> str:
+    """Name the kind of a sum by what the core gives for it."""
+    return next(
+        name
+        for name, kind in KINDS.items()
+        if kind.method == method and len(kind.arrays) == len(arrays)
+    )
 
 
 def write_header(state: State) -> bytes:
     """Return the JSON object of a state, without padding."""
+    kind = KINDS[state.kind]
     fields = {
-        "method": state.method,
+        "kind": state.kind,
         "dim": state.dim,
         "normalize": state.normalize,
         "n_rows": state.n_rows,
-        **dict(zip(METHODS[state.method].numbers, state.numbers, strict=True)),
+        **dict(zip(kind.numbers, state.numbers, strict=True)),
+        "sections": [Section(name, size(state.dim), True) for name, size in kind.arrays.items()],
         "shards": dict(state.shards),
     }
     if state.run is not None:
@@ -71,36 +123,62 @@ def write_header(state: State) -> bytes:
     return json.dumps(fields).encode("ascii")
 
 
-def parse_header(header: bytes) -> State:
-    """Return the state without its arrays."""
+def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
+    """Return the state without its arrays, and the sections that hold them."""
     try:
         fields: object = json.loads(header)
     except (ValueError, RecursionError):
         raise ValueError("the header is no JSON") from None
     if not isinstance(fields, dict):
         raise ValueError("the header is no JSON object")  # noqa: TRY004
-    method = fields.get("method")
-    if not isinstance(method, str) or method not in METHODS:
-        known = " and ".join(map(repr, METHODS))
-        raise ValueError(f"the header has method {method!r}, and this rankme knows {known}")
+    # Before version 3 a file held the arrays of its method, and nothing else.
+    key = "method" if version < _FIRST_WITH_SECTIONS else "kind"
+    name = fields.get(key)
+    known = KINDS if key == "kind" else {k: v for k, v in KINDS.items() if k == v.method}
+    if not isinstance(name, str) or name not in known:
+        names = " and ".join(map(repr, known))
+        raise ValueError(f"the header has {key} {name!r}, and this rankme knows {names}")
     normalize = fields.get("normalize")
     if not isinstance(normalize, bool):
         raise ValueError(f"the header has normalize {normalize!r}")  # noqa: TRY004
-    numbers = METHODS[method].numbers.items()
     n_rows = _header_int(fields, "n_rows", 0, _MAX_COUNT)
     run = fields.get("run")
     if run is not None and not isinstance(run, dict):
         raise ValueError("the header has a run that is no JSON object")
-    return State(
-        method,
-        _header_int(fields, "dim", 1, MAX_DIM),
-        normalize,
-        n_rows,
-        tuple(_header_int(fields, key, *limits) for key, limits in numbers),
-        (),
-        parse_table(fields.get("shards", {}), n_rows),
-        run,
+    dim = _header_int(fields, "dim", 1, MAX_DIM)
+    numbers = tuple(
+        _header_int(fields, key, *limits) for key, limits in KINDS[name].numbers.items()
     )
+    shards = parse_table(fields.get("shards", {}), n_rows)
+    state = State(name, dim, normalize, n_rows, numbers, (), shards, run)
+    own = [Section(array, size(dim), True) for array, size in KINDS[name].arrays.items()]
+    if version < _FIRST_WITH_SECTIONS:
+        return state, own
+    return state, _sections(fields.get("sections"), own, name)
+
+
+def _sections(value: object, own: list[Section], kind: str) -> list[Section]:
+    """Return the sections of a file, all that the kind has and others that may be passed over."""
+    try:
+        sections = [Section(str(name), int(count), bool(need)) for name, count, need in value]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise ValueError(
+            "the header has sections that are no list of name, count, required"
+        ) from None
+    sizes = {section.name: section.size for section in own}
+    for section in sections:
+        if section.name not in sizes and section.required:
+            raise ValueError(
+                f"the file has a section {section.name!r}, which this rankme does not know and "
+                f"which its numbers depend on; a newer rankme reads it"
+            )
+        if section.size < 0 or section.size != sizes.get(section.name, section.size):
+            raise ValueError(f"section {section.name!r} has {section.size} numbers")
+    names = [section.name for section in sections]
+    for name in sizes:
+        if names.count(name) != 1:
+            raise ValueError(f"a {kind} has one section {name!r}, and the file {names.count(name)}")
+    return sections
 
 
 def _header_int(fields: dict[str, Any], key: str, low: int, high: int) -> int:
