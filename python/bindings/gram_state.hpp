@@ -18,6 +18,17 @@
 
 namespace rankme::bindings {
 
+// The arrays of a scatter but for the last.
+inline std::vector<std::vector<double>> without_triangle(const CentredSum& sum) {
+  return {sum.origin,
+          sum.offset.high,
+          sum.offset.low,
+          sum.probe_products,
+          sum.probe_products_low,
+          sum.mean_products,
+          {sum.mean_residual, sum.unseen}};
+}
+
 // What a state holds beside the number of rows; made without the GIL.
 struct PackedSum {
   explicit PackedSum(const GramSum& sum)
@@ -33,14 +44,9 @@ struct PackedSum {
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
-        arrays_{sum.origin,
-                sum.offset.high,
-                sum.offset.low,
-                sum.probe_products,
-                sum.probe_products_low,
-                sum.mean_products,
-                {sum.mean_residual, sum.unseen},
-                sum.packed()} {}
+        arrays_(without_triangle(sum)) {
+    arrays_.push_back(sum.packed());
+  }
 
   // (exponent, seed, blocks, longest_block)
   py::tuple numbers(std::uint64_t seed) const {

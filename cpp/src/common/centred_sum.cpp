@@ -97,20 +97,40 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
   return moved;
 }
 
-void CentredSum::add_products(const CentredSum& other, const double* row, const double* shift,
-                              const double* probes, int exponent_shift) {
+Offset CentredSum::mean_from(const std::vector<double>& other_origin, int at_exponent) const {
+  const int by = exponent - at_exponent;
+  Offset mean{std::vector<double>(static_cast<std::size_t>(dim)),
+              std::vector<double>(static_cast<std::size_t>(dim))};
+  for (std::size_t j = 0; j < origin.size(); ++j) {
+    double& low = mean.low[j];
+    mean.high[j] = two_difference(std::ldexp(origin[j], by), other_origin[j], &low);
+    low += std::ldexp(offset.low[j], by);
+    add_two_sum(mean.high[j], low, std::ldexp(offset.high[j], by));
+  }
+  return mean;
+}
+
+// What row^T row of the scatter adds to the products.
+void CentredSum::add_to_probe_products(const double* row, const double* probes) {
   double along[probe_count];
   project(row, dim, probes, along);
   for (std::int64_t j = 0; j < dim; ++j) {
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(j * probe_count + c);
-      double& high = probe_products[at];
-      double& low = probe_products_low[at];
-      add_two_sum(high, low, std::ldexp(other.probe_products[at], 2 * exponent_shift));
-      low += std::ldexp(other.probe_products_low[at], 2 * exponent_shift);
-      add_two_sum(high, low, row[j] * along[c]);
+      add_two_sum(probe_products[at], probe_products_low[at], row[j] * along[c]);
     }
   }
+}
+
+void CentredSum::add_products(const CentredSum& other, const double* row, const double* shift,
+                              const double* probes, int exponent_shift) {
+  for (std::size_t at = 0; at < probe_products.size(); ++at) {
+    add_two_sum(probe_products[at], probe_products_low[at],
+                std::ldexp(other.probe_products[at], 2 * exponent_shift));
+    probe_products_low[at] += std::ldexp(other.probe_products_low[at], 2 * exponent_shift);
+  }
+  add_to_probe_products(row, probes);
+  double along[probe_count];
   project(shift, dim, probes, along);
   for (std::size_t c = 0; c < mean_products.size(); ++c) {
     mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift) +
@@ -130,19 +150,12 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   if (other.exponent > exponent && !other.is_zero()) rescale(other.exponent);
   const int by = other.exponent - exponent;
 
-  // Their mean as seen from our origin.
   std::vector<double> row(static_cast<std::size_t>(dim));
   std::vector<double> shift(static_cast<std::size_t>(dim));
-  Offset theirs{std::vector<double>(static_cast<std::size_t>(dim)),
-                std::vector<double>(static_cast<std::size_t>(dim))};
   for (std::size_t j = 0; j < shift.size(); ++j) {
-    double& low = theirs.low[j];
-    shift[j] = two_difference(std::ldexp(other.origin[j], by), origin[j], &low);
-    theirs.high[j] = shift[j];
-    low += std::ldexp(other.offset.low[j], by);
-    add_two_sum(theirs.high[j], low, std::ldexp(other.offset.high[j], by));
+    shift[j] = std::ldexp(other.origin[j], by) - origin[j];
   }
-  move_mean(other.rows, theirs, row.data());
+  move_mean(other.rows, other.mean_from(origin, exponent), row.data());
   if (probes != nullptr) add_products(other, row.data(), shift.data(), probes, by);
   unseen += std::ldexp(other.unseen, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
@@ -155,6 +168,36 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
     for (std::int64_t j = 0; j <= i; ++j) {
       to[j] += from[j] * factor + r * row[static_cast<std::size_t>(j)];
     }
+  });
+}
+
+void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin,
+                         const Offset& point, const double* probes, int workers) {
+  const double n = static_cast<double>(rows);
+  const double root = std::sqrt(n);
+  const Offset mean = mean_from(new_origin, new_exponent);
+  rescale(new_exponent);
+  std::vector<double> row(static_cast<std::size_t>(dim));
+  std::vector<double> shift(static_cast<std::size_t>(dim));
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    double error = 0;
+    const double high = two_difference(mean.high[j], point.high[j], &error);
+    row[j] = root * (high + (error + (mean.low[j] - point.low[j])));
+    shift[j] = origin[j] - new_origin[j];
+  }
+  origin = new_origin;
+  offset = point;
+  if (rows == 0) return;
+  if (probes != nullptr) {
+    add_to_probe_products(row.data(), probes);
+    double along[probe_count];
+    project(shift.data(), dim, probes, along);
+    for (std::size_t c = 0; c < mean_products.size(); ++c) mean_products[c] += n * along[c];
+  }
+  for_each_row(dim, workers, [&](std::int64_t i) {
+    double* to = scatter.data() + i * dim;
+    const double r = row[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j <= i; ++j) to[j] += r * row[static_cast<std::size_t>(j)];
   });
 }
 

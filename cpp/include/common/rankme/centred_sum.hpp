@@ -59,6 +59,14 @@ struct CentredSum {
   // probes: (dim, 8), or none. workers: threads that share the matrix.
   void add(const CentredSum& other, const double* probes, int workers = 1);
 
+  // Sums over disjoint rows that are about one point, on one scale, add up entry by entry, to the
+  // sum about that point; where it is the mean of all rows, that is their scatter. Makes this sum
+  // one of those: about new_origin + point, on the scale of new_exponent.
+  void move_to(int new_exponent, const std::vector<double>& new_origin, const Offset& point,
+               const double* probes, int workers = 1);
+  // The mean less an origin that is on the scale of `at_exponent`, in two parts.
+  Offset mean_from(const std::vector<double>& other_origin, int at_exponent) const;
+
   // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
   // `unseen` says how much at most.
   GramSum uncentred(const double* probes) const;
@@ -71,6 +79,7 @@ private:
   void rescale(int new_exponent);
   void add_products(const CentredSum& other, const double* row, const double* shift,
                     const double* probes, int exponent_shift);
+  void add_to_probe_products(const double* row, const double* probes);
 };
 
 }  // namespace rankme
