@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import elastic_job
+import extended
 import rankme
 from engines import REPETITIONS, assert_same, embeddings, one_process
 from helpers import ROOT, bits, contents
 from rankme.distributed import torch as rankme_torch
-from oracles import exact_score
 from ranks import on_ranks
 from saved_states import uncentred
 
@@ -107,7 +107,7 @@ def test_a_mean_far_from_zero_costs_nothing(world_size):
         z, _ = far_from_zero(0, world_size, ratio)
         assert all(bits(total) == bits(totals[0]) for total in totals)
         for center in (False, True):
-            exact = exact_score(z, center=center)
+            exact = extended.score(z, center=center)
             low, high = totals[0].spectrum(center=center).rankme_bounds()
             assert low <= exact <= high
             assert totals[0].score(center=center) == pytest.approx(float(exact), rel=1e-9)
