@@ -56,21 +56,24 @@ struct CentredSum {
   // false where that is zero.
   bool move_mean(std::int64_t more, const Offset& their_mean, double* row);
 
-  // probes: (dim, 8), or none. workers: threads that share the matrix.
+  // probes: (dim, 8), or none. workers: threads that share the matrix. Asks for no memory.
   void add(const CentredSum& other, const double* probes, int workers = 1);
 
   // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
   // `unseen` says how much at most.
   GramSum uncentred(const double* probes) const;
-  static CentredSum from_uncentred(GramSum sum, std::int64_t n_rows, const double* probes);
+  static CentredSum from_uncentred(const GramSum& sum, std::int64_t n_rows, const double* probes);
 
   std::vector<double> packed() const;
   void unpack(const double* packed);
 
 private:
   void rescale(int new_exponent);
-  void add_products(const CentredSum& other, const double* row, const double* shift,
-                    const double* probes, int exponent_shift);
+  void add_products(const CentredSum& other, const double* probes, int exponent_shift);
+
+  // Room for add: the other's mean and its origin as seen from ours, and the row of move_mean.
+  Offset theirs_;
+  std::vector<double> shift_, row_;
 };
 
 }  // namespace rankme
