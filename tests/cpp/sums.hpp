@@ -13,7 +13,7 @@ inline bool same_bits(const rankme::CentredSum& a, const rankme::CentredSum& b) 
          a.offset.high == b.offset.high && a.offset.low == b.offset.low &&
          a.probe_products == b.probe_products && a.probe_products_low == b.probe_products_low &&
          a.mean_products == b.mean_products && a.mean_residual == b.mean_residual &&
-         a.unseen == b.unseen;
+         a.unseen == b.unseen && a.cancelled == b.cancelled;
 }
 
 // Z^T Z of the rows in it, the whole matrix.

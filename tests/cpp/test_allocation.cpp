@@ -68,7 +68,7 @@ struct Content {
   void append(const CentredSum& sum) {
     for (const auto& values :
          {sum.packed(), sum.origin, sum.offset.high, sum.offset.low, sum.probe_products,
-          sum.probe_products_low, sum.mean_products, {sum.mean_residual, sum.unseen}}) {
+          sum.probe_products_low, sum.mean_products, {sum.mean_residual, sum.unseen, sum.cancelled}}) {
       append(values);
     }
     counts.insert(counts.end(), {sum.exponent, sum.rows, sum.blocks, sum.longest_block});

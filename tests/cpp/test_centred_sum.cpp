@@ -269,6 +269,34 @@ void products_and_back() {
       const double trace = accuracy.scatter.trace;
       CHECK(back.unseen <= 1e-10 * trace * (1 + size * size));
       CHECK(back.rows == z.rows && accuracy.scatter.delta >= back.unseen);
+      // Beside rows that were centred from the first: neither their origin, which the mean is close
+      // to, nor their small scatter raises an alarm.
+      for (const bool first : {false, true}) {
+        CentredSum both = first ? back : sum;
+        both.add(first ? sum : back, probes.data());
+        const rankme::CentredAccuracy found = rankme::measure_accuracy(both, probes);
+        CHECK(both.rows == 2 * z.rows && found.scatter.delta >= back.unseen);
+      }
+    }
+  }
+}
+
+// The first row of a sum lies far from all others, and so does the origin that the mean is told by.
+void an_outlier_as_origin_is_no_fault() {
+  for (const std::int64_t cols : {1, 4, 33}) {
+    const std::vector<double> probes = rankme::gaussian_probes(cols, 0);
+    for (const double size : {1e4, 1e8, 1e14}) {
+      Matrix z = oracle::random_matrix(20000, cols, 7);
+      rankme::GramAccumulator plain(cols, false, 0), with_outlier(cols, false, 0);
+      plain.update(view(z));
+      for (std::int64_t j = 0; j < cols; ++j) z(0, j) = size;
+      with_outlier.update(view(z));
+      plain.merge(with_outlier);
+      std::int64_t n_rows = 0;
+      const CentredSum sum = plain.total(&n_rows);
+      (void)rankme::measure_accuracy(with_outlier.total(&n_rows), probes);
+      const rankme::CentredAccuracy accuracy = rankme::measure_accuracy(sum, probes);
+      CHECK(accuracy.scatter.delta <= 1e-11 * accuracy.scatter.trace);
     }
   }
 }
@@ -390,6 +418,7 @@ int main() {
   origins_far_apart_meet();
   every_scale_is_added();
   products_and_back();
+  an_outlier_as_origin_is_no_fault();
   the_mean_moves();
   a_large_row_swallows_nothing();
   what_no_probe_sees_is_kept();

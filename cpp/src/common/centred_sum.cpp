@@ -48,7 +48,7 @@ bool CentredSum::is_zero() const {
 void CentredSum::clear() {
   exponent = 0;
   rows = blocks = longest_block = 0;
-  unseen = mean_residual = 0;
+  unseen = cancelled = mean_residual = 0;
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
                                       &probe_products_low, &mean_products}) {
     std::fill(values->begin(), values->end(), 0.0);
@@ -60,6 +60,7 @@ void CentredSum::rescale(int new_exponent) {
   for (auto* values : {&origin, &offset.high, &offset.low, &mean_products}) scale(*values, shift);
   for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
   unseen = std::ldexp(unseen, 2 * shift);
+  cancelled = std::ldexp(cancelled, 2 * shift);
   mean_residual = std::ldexp(mean_residual, 2 * shift);
   exponent = new_exponent;
 }
@@ -144,6 +145,7 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   if (!moved) std::fill(row_.begin(), row_.end(), 0.0);
   if (probes != nullptr) add_products(other, probes, by);
   unseen += std::ldexp(other.unseen, 2 * by);
+  cancelled += std::ldexp(other.cancelled, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
 
   const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most
@@ -198,7 +200,10 @@ CentredSum CentredSum::from_uncentred(const GramSum& sum, std::int64_t n_rows,
   if (n_rows == 0) return centred;
   const double n = static_cast<double>(n_rows);
   double trace = 0;
-  for (std::int64_t i = 0; i < sum.dim; ++i) trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  }
+  centred.cancelled = trace;
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   centred.unseen = column_centering_error(depth, sum.column_sums, trace, n);
   double along[probe_count] = {};

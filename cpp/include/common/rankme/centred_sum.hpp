@@ -41,6 +41,9 @@ struct CentredSum {
   // A bound of the Frobenius norm of what the scatter is off by that no probe has seen: from sums
   // that were not centred, and from adding a little to a lot.
   double unseen = 0;
+  // The trace of Z^T Z of sums that were not centred: what they and their probes have rounded is
+  // relative to that and not to the scatter, which has cancelled.
+  double cancelled = 0;
   std::int64_t blocks = 0;  // as in a GramSum
   std::int64_t longest_block = 0;
 
