@@ -50,7 +50,7 @@ void note_loss(CentredSum& sum) {
   for (std::int64_t i = 0; i < sum.dim; ++i) {
     trace += sum.scatter[static_cast<std::size_t>(i * (sum.dim + 1))];
   }
-  sum.unseen += unit_roundoff * trace;
+  sum.unseen += unit_roundoff * std::max(trace, 0.0);
 }
 
 std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }

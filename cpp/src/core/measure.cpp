@@ -1,5 +1,6 @@
 #include "rankme/measure.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "blas.hpp"
@@ -72,16 +73,18 @@ GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& pro
 
 CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
   CentredAccuracy accuracy{measure(sum, sum.scatter, sum.cancelled, probes), 0};
+  // Where most has cancelled, what is left of the trace may be below zero; the exact one is not.
+  double& trace = accuracy.scatter.trace;
+  trace = std::max(trace, 0.0) + std::sqrt(static_cast<double>(sum.dim)) * sum.unseen;
   const MeasuredMean mean{static_cast<double>(sum.rows),
                           addition_depth(sum.blocks, sum.longest_block),
-                          accuracy.scatter.trace + sum.cancelled,
+                          trace + sum.cancelled,
                           euclidean_norm(sum.offset.high),
                           mean_difference(sum, probes),
                           euclidean_norm(probes),
                           sum.dim};
   accuracy.mean = judge(mean);
-  accuracy.scatter.delta +=
-      sum.unseen + scatter_rounding(accuracy.scatter.trace, sum.mean_residual);
+  accuracy.scatter.delta += sum.unseen + scatter_rounding(trace, sum.mean_residual);
   return accuracy;
 }
 

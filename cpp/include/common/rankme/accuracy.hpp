@@ -41,7 +41,7 @@ GramAccuracy judge(const Measured& measured);
 
 // What is known of a scatter matrix and of the mean beside it.
 struct CentredAccuracy {
-  GramAccuracy scatter;
+  GramAccuracy scatter;  // its trace is no less than the exact one
   // Bounds sqrt(n) times the norm of the mean's error, which is how far it moves a singular value
   // of the rows; with the same probability.
   double mean;
