@@ -208,7 +208,7 @@ SingularValues by_gram(Resources& resources, const Source& source, bool center, 
   center_both_sides(resources, sum);
   const std::vector<double> ascending = symmetric_eigenvalues(resources, sum.gram.data(), order);
   return from_eigenvalues(ascending, sum.exponent, extent_of(z.rows, z.cols, center, normalize),
-                          accuracy, center);
+                          accuracy, subtraction_error(accuracy));
 }
 
 SingularValues by_qr(Resources& resources, const Source& source, bool center, bool normalize) {
@@ -235,14 +235,15 @@ SingularValues spectrum_of(Resources& resources, const DeviceSum& sum, const Dev
   const double n = static_cast<double>(n_rows);
   if (center) {
     accuracy.delta += column_centering_error(addition_depth(sum.blocks, sum.longest_block),
-                                             measurement.column_sums, accuracy, n);
+                                             measurement.column_sums, accuracy.trace, n);
   }
   const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
   // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
   // zero.
   const std::vector<std::int64_t> live =
       live_dimensions(measurement.diagonal.data(), 1, measurement.column_sums.data(), sum.dim);
-  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, center);
+  const double absolute = center ? subtraction_error(accuracy) : 0;
+  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, absolute);
   const auto order = static_cast<std::int64_t>(live.size());
   // The row blocks have gone by: their memory holds the copy that the solver destroys.
   resources.blocks[0].reserve(order * order, "a copy of the Gram matrix");
@@ -252,7 +253,7 @@ SingularValues spectrum_of(Resources& resources, const DeviceSum& sum, const Dev
   RANKME_CUDA(keep_dimensions(matrix, order, sum.gram.data(), sum.dim, kept.data(),
                               center ? sum.column_sums.data() : nullptr, n, resources.work));
   const std::vector<double> ascending = symmetric_eigenvalues(resources, matrix, order);
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, absolute);
 }
 
 SingularValues singular_values(const Source& source, bool center, bool normalize, Method method,

@@ -43,8 +43,8 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 namespace {
 
 using oracle::Matrix;
+using rankme::CentredSum;
 using rankme::GramAccumulator;
-using rankme::GramSum;
 using rankme::LayerAccumulator;
 using rankme::MatrixView;
 using rankme::QrAccumulator;
@@ -65,11 +65,13 @@ struct Content {
   void append(const std::vector<double>& values) {
     numbers.insert(numbers.end(), values.begin(), values.end());
   }
-  void append(const GramSum& sum) {
-    append(sum.packed());
-    append(sum.column_sums);
-    append(sum.probe_products);
-    counts.insert(counts.end(), {sum.exponent, sum.blocks, sum.longest_block});
+  void append(const CentredSum& sum) {
+    for (const auto& values :
+         {sum.packed(), sum.origin, sum.offset.high, sum.offset.low, sum.probe_products,
+          sum.probe_products_low, sum.mean_products, {sum.mean_residual, sum.unseen, sum.cancelled}}) {
+      append(values);
+    }
+    counts.insert(counts.end(), {sum.exponent, sum.rows, sum.blocks, sum.longest_block});
   }
 };
 
@@ -89,7 +91,7 @@ Content content(const QrAccumulator& accumulator) {
 
 Content content(const LayerAccumulator& accumulator) {
   Content all;
-  accumulator.for_each(&all.n_rows, [&](const GramSum& sum) { all.append(sum); });
+  accumulator.for_each(&all.n_rows, [&](const CentredSum& sum) { all.append(sum); });
   return all;
 }
 

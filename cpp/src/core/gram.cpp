@@ -123,7 +123,7 @@ bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
 
 void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z, dim_);
-  const SumPlan plan = plan_sums(dim_, z.rows);
+  const SumPlan plan = plan_sums(dim_, z.rows, 1);
   const std::vector<std::int64_t> ends =
       pieces_aside(z.rows, dim_, plan.workers, plan.block_rows, plan.most_asides);
   if (ends.empty()) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
@@ -142,7 +142,7 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
 
 bool GramAccumulator::consume(const MatrixView& z) {
   require_width(z, dim_);
-  const SumPlan plan = plan_sums(dim_, z.rows);
+  const SumPlan plan = plan_sums(dim_, z.rows, 2);
   const std::lock_guard lock(mutex_);
   prepare(plan, 0);
   return accumulate(z, plan);
@@ -184,22 +184,9 @@ CentredSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const
   require_whole();
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
-  // The young sums meet in the first, and the copy takes the room of another.
-  while (young_.size() > 2) {
-    young_.front().add(young_.back(), probes_if_any());
-    young_.pop_back();
-  }
-  if (young_.size() < 2) {
-    CentredSum sum(dim_);
-    sum = old_;
-    if (!young_.empty()) sum.add(young_.front(), probes_if_any());
-    return sum;
-  }
-  young_.front().add(young_.back(), probes_if_any());
-  CentredSum sum = std::move(young_.back());
-  young_.pop_back();
+  CentredSum sum(dim_);
   sum = old_;
-  sum.add(young_.front(), probes_if_any());
+  for (const CentredSum& young : young_) sum.add(young, probes_if_any());
   return sum;
 }
 

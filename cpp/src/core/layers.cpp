@@ -50,7 +50,7 @@ void note_loss(CentredSum& sum) {
   for (std::int64_t i = 0; i < sum.dim; ++i) {
     trace += sum.scatter[static_cast<std::size_t>(i * (sum.dim + 1))];
   }
-  sum.unseen += unit_roundoff * trace;
+  sum.unseen += unit_roundoff * std::max(trace, 0.0);
 }
 
 std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }
@@ -123,13 +123,17 @@ LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
   const bool whole_layers = wanted <= layers;
 
   // Where threads are more than layers, all but the first may begin inside a layer and then need a
-  // sum more. Those may take as much again as the layers do, or what is to spare.
-  const double affordable = 1 + std::max(layers, std::floor(spare_bytes / matrix));
+  // sum more. Those may take as much again as the layers do, or what is to spare; and so may the
+  // young ones, with them.
+  const double spare = std::max(layers, std::floor(spare_bytes / matrix));
+  const double affordable = 1 + spare;
   const bool blas_threads = wanted >= 2 * affordable;
   const double workers = blas_threads ? 1 : std::min(wanted, affordable);
   const std::int64_t block_rows = std::min(rows_a_block(dim_, blas_threads) - 1, rows);
+  const double beginnings = whole_layers ? 0 : workers - 1;
+  const double young = std::min(workers, layers);
   return {static_cast<int>(workers), whole_layers, blas_threads, block_rows,
-          rows >= least_young_blocks * block_rows};
+          rows >= least_young_blocks * block_rows && beginnings + young <= spare};
 }
 
 void LayerAccumulator::prepare(const Plan& plan) {
@@ -139,8 +143,9 @@ void LayerAccumulator::prepare(const Plan& plan) {
     adders_[worker].reserve(plan.block_rows, dim_);
   }
   if (plan.young) {
-    young_.reserve(workers);
-    while (young_.size() < workers) young_.emplace_back(dim_);
+    const std::size_t count = std::min(workers, sums_.size());
+    young_.reserve(count);
+    while (young_.size() < count) young_.emplace_back(dim_);
   }
   if (plan.whole_layers) return;
   beginnings_.reserve(workers);
@@ -158,8 +163,10 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
     const MatrixView range = zs[layer].row_range(first, last);
     // What stands before `first` is another worker's, and so is the layer's own sum.
     CentredSum& own = sums_[layer];
-    CentredSum& sum = first > 0   ? beginnings_[static_cast<std::size_t>(worker - 1)]
-                      : plan.young ? young_[static_cast<std::size_t>(worker)]
+    // With more workers than layers each of them begins one layer at most.
+    const auto turn = plan.workers > n_layers() ? layer : static_cast<std::size_t>(worker);
+    CentredSum& sum = first > 0    ? beginnings_[static_cast<std::size_t>(worker - 1)]
+                      : plan.young ? young_[turn]
                                    : own;
     if (!add_blocks(sum, range, worker, plan.block_rows)) return false;
     if (first == 0 && plan.young) {
@@ -272,6 +279,7 @@ void LayerAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   for (CentredSum& sum : sums_) sum.clear();
   for (CentredSum& sum : beginnings_) sum.clear();
+  for (CentredSum& sum : young_) sum.clear();
   n_rows_ = 0;
   torn_ = false;
 }

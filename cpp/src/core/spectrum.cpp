@@ -171,7 +171,8 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
   const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
   std::vector<double> mean(static_cast<std::size_t>(sum.dim));
-  if (!center) {
+  // A column that has cancelled to nothing is none of zeros.
+  if (!center || sum.cancelled > 0) {
     for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
   }
   const std::vector<std::int64_t> live =

@@ -79,7 +79,7 @@ def test_the_layout_of_scatter_is_the_documented_one(tmp_path):
             ["probe_products", 40, True],
             ["probe_products_low", 40, True],
             ["mean_products", 8, True],
-            ["errors", 2, True],
+            ["errors", 3, True],
             ["triangle", 15, True],
         ],
         "seed": 0,
