@@ -179,4 +179,4 @@ def test_a_state_takes_half_of_a_square(tmp_path):
     acc = rankme.Accumulator(1000)
     acc.update(moderate(1, 3, 1000), shard="a")
     acc.save(tmp_path / "a")
-    assert (tmp_path / "a").stat().st_size == pytest.approx(4 * 1000**2, rel=0.02)
+    assert (tmp_path / "a").stat().st_size == pytest.approx(4 * 1000**2, rel=0.05)
