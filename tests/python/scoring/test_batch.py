@@ -70,9 +70,14 @@ def test_the_interval_of_each_matrix_holds_the_score(batch):
     options = {"center": batch[0].center, "normalize": batch[0].normalize}
     zs = [case.z for case in batch]
     scores = quietly(rankme.score_batch, zs, **options)
-    for z, score in zip(zs, scores, strict=True):
-        low, high = rankme.spectrum(z, **options).rankme_bounds()
+    spectra = rankme.spectrum_batch(zs, **options)
+    for z, score, spectrum in zip(zs, scores, spectra, strict=True):
+        low, high = spectrum.rankme_bounds()
         assert low * (1 - 1e-12) <= score <= high * (1 + 1e-12)
+        # That of one matrix alone may be narrower; both hold the exact score.
+        alone = rankme.spectrum(z, **options).rankme_bounds()
+        assert low <= alone[1]
+        assert alone[0] <= high
 
 
 LAYOUTS = {
