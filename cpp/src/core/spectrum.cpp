@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "nearly_dead.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
@@ -69,28 +70,35 @@ void keep_dimensions(GramSum& sum, const std::vector<std::int64_t>& kept) {
 
 // `order` is that of the matrix in sum.gram.
 SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
-                         const GramAccuracy& accuracy, bool center) {
+                         const GramAccuracy& accuracy, bool center,
+                         const SmallColumns& columns = {}) {
   const std::vector<double> ascending =
       order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center, columns);
 }
 
 // The same of a Gram matrix of columns, centred on the way where that is asked for.
 SingularValues from_columns(GramSum sum, std::int64_t n_rows, const Extent& extent,
                             GramAccuracy accuracy, bool center) {
   // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
-  // zero.
+  // zero. Centring makes no column longer.
   const std::vector<std::int64_t> live =
       live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  std::vector<double> squares;
+  for (const std::int64_t i : live) {
+    const double entry = sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))];
+    squares.push_back(largest_square(entry, depth));
+  }
   if (center) {
-    const double depth = addition_depth(sum.blocks, sum.longest_block);
     accuracy.delta +=
         column_centering_error(depth, sum.column_sums, accuracy, static_cast<double>(n_rows));
     center_columns(sum, n_rows);
   }
   keep_dimensions(sum, live);
   const auto order = static_cast<std::int64_t>(live.size());
-  return from_gram(std::move(sum), order, extent, accuracy, center);
+  const SmallColumns columns = small_columns(sum.gram.data(), order, squares, depth, accuracy);
+  return from_gram(std::move(sum), order, extent, accuracy, center, columns);
 }
 
 SingularValues from_factor(QrFactor factor, const Extent& extent, double error, bool center) {
