@@ -12,8 +12,8 @@ namespace rankme {
 
 namespace {
 
-// Enough beside columns whose condition number is some hundreds. What is left is in the bounds.
-constexpr int most_steps = 32;
+// Enough beside columns whose condition number is some thousands. What is left is in the bounds.
+constexpr int most_steps = 48;
 
 // The columns T that are small, and those beside which they are (B). What is smaller by far than
 // the others in T takes no part.

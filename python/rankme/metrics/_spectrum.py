@@ -80,10 +80,11 @@ class Spectrum(SpectrumMetrics):
         (Weyl's theorem): what the probes X measure of the sum's rounding, with a safety factor
         that fails with a probability below 1e-6, and the backward error of LAPACK's solver, with
         u = 2**-53. Centring and normalisation add the bounds of their own rounding. The ends are
-        ``sqrt(max(lambda_k -/+ delta, 0))``. Columns that are so short that their squared norms
-        add up to less than a quarter of delta (rows, where N < K) are left out of the eigenvalue
-        problem: their values lie between 0 and their norms. With ``method="qr"`` every singular value is known to
-        within ``(4 (10 + sqrt(K)) sqrt(blocks + 1) + rows / 16 + 2 blocks) u ||Z||_F`` for blocks
+        ``sqrt(max(lambda_k -/+ delta, 0))``. Short columns (rows, where N < K) tell more of the
+        last ones: the smallest eigenvalues add up to no more than as many smallest squared norms,
+        and a few columns whose squares are below delta have those of a Schur complement. With
+        ``method="qr"`` every singular value is known to within
+        ``(4 (10 + sqrt(K)) sqrt(blocks + 1) + rows / 16 + 2 blocks) u ||Z||_F`` for blocks
         of that many rows, an absolute bound that reaches far below the 1e-8 sigma_1 at which a
         Gram matrix ends. Columns whose squares vanish beside the
         largest entry (a ratio of 1e-120 or so) count as zeros.
