@@ -25,7 +25,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     """Print a score as one JSON object on one line.
 
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
-    files. A metric that is not finite is null, for JSON has no other word.
+    files. A metric that is not finite is null, which is all that JSON has for it.
     """
     paths = score.paths
     spectrum = score.spectrum
@@ -39,7 +39,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "n_rows": spectrum.n_rows,
         "n_cols": spectrum.n_cols,
         "dtype": score.dtype,
-        "eps": score.settings.eps,
+        "eps": score.options.eps,
         "center": spectrum.center,
         "normalize": spectrum.normalize,
         "method": spectrum.method,
@@ -47,7 +47,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     if metrics:
         record["metrics"] = {
             name: value if math.isfinite(value) else None
-            for name, value in spectrum.metrics(eps=score.settings.eps).items()
+            for name, value in spectrum.metrics(eps=score.options.eps).items()
         }
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
@@ -69,13 +69,14 @@ def print_text(score: Score, *, metrics: bool) -> None:
                 )
             )
         if metrics:
-            for line in _table(score.spectrum.metrics(eps=score.settings.eps)):
+            for line in _table(score.spectrum.metrics(eps=score.options.eps)):
                 console.print(Text(line))
     sys.stdout.write(captured.get())
     sys.stdout.flush()
 
 
 def _lines(score: Score) -> dict[str, str]:
+    """Name what is printed of a score, in order."""
     spectrum = score.spectrum
     bound = min(spectrum.n_rows, spectrum.n_cols)
     return {
@@ -83,7 +84,7 @@ def _lines(score: Score) -> dict[str, str]:
         "rows N": f"{spectrum.n_rows}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
-        "eps": f"{score.settings.eps:g}",
+        "eps": f"{score.options.eps:g}",
         "centred": "yes" if spectrum.center else "no",
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
@@ -91,6 +92,7 @@ def _lines(score: Score) -> dict[str, str]:
 
 
 def _table(metrics: Mapping[str, float]) -> list[str]:
+    """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
     return ["  metrics", *(f"    {name:<{width}}  {value:.8g}" for name, value in metrics.items())]
 
@@ -99,6 +101,6 @@ def draw(score: Score, path: Path) -> None:
     """Write the picture of a score's spectrum to a file, in the format of its suffix."""
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    score.spectrum.plot(eps=score.settings.eps)
+    score.spectrum.plot(eps=score.options.eps)
     plt.savefig(path, dpi=130)
     plt.close()

@@ -230,6 +230,7 @@ class Spectrum(SpectrumMetrics):
         return _core.spectrum_bounds(self._scaled, self._low, self._high, self._uncertainty, eps)
 
     def _unscaled(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values in the unit of the entries, read-only."""
         with np.errstate(over="ignore", under="ignore"):
             values = np.ldexp(scaled, self._exponent)
         if not np.isfinite(values[0]):
