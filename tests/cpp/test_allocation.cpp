@@ -66,9 +66,14 @@ struct Content {
     numbers.insert(numbers.end(), values.begin(), values.end());
   }
   void append(const CentredSum& sum) {
-    for (const auto& values :
-         {sum.packed(), sum.origin, sum.offset.high, sum.offset.low, sum.probe_products,
-          sum.probe_products_low, sum.mean_products, {sum.mean_residual, sum.unseen, sum.cancelled}}) {
+    for (const auto& values : {sum.packed(),
+                               sum.origin,
+                               sum.offset.high,
+                               sum.offset.low,
+                               sum.probe_products,
+                               sum.probe_products_low,
+                               sum.mean_products,
+                               {sum.mean_residual, sum.unseen, sum.cancelled}}) {
       append(values);
     }
     counts.insert(counts.end(), {sum.exponent, sum.rows, sum.blocks, sum.longest_block});
@@ -177,8 +182,8 @@ void qr_accumulators() {
       with_means);
 }
 
-// Layers fewer than threads, so that some begin in the middle of one, and more. With rows enough for
-// young sums.
+// Layers fewer than threads, so that some begin in the middle of one, and more. With rows enough
+// for young sums.
 void stacks(std::int64_t layers) {
   std::vector<Matrix> zs;
   std::vector<MatrixView> few, many;

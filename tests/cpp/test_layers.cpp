@@ -15,11 +15,11 @@
 namespace {
 
 using oracle::Matrix;
-using sums::dense;
-using sums::same_bits;
 using rankme::LayerAccumulator;
 using rankme::MatrixView;
 using rankme::SingularValues;
+using sums::dense;
+using sums::same_bits;
 
 std::vector<Matrix> stack_of(std::int64_t layers, std::int64_t rows, std::int64_t cols) {
   std::vector<Matrix> zs;

@@ -69,8 +69,8 @@ SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                           center ? subtraction_error(accuracy) : 0);
 }
 
-// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
-// the rest in its rounding.
+// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
+// drown the rest in its rounding.
 constexpr double dominating_mean = 4;
 
 // The values of the rows as they are, from those of the rows less their mean: the mean is one more
@@ -182,8 +182,8 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   mean.resize(live.size());
   const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
-  const Tridiagonal t = tridiagonal(sum.scatter.data(), static_cast<std::int64_t>(live.size()),
-                                    std::move(mean));
+  const Tridiagonal t =
+      tridiagonal(sum.scatter.data(), static_cast<std::int64_t>(live.size()), std::move(mean));
   if (!center) return from_tridiagonal(t, sum, extent, accuracy, absolute);
   return from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute);
 }
