@@ -92,8 +92,8 @@ GramAccuracy accuracy_of(const batch::Facts& facts, const MatrixView& z, int war
   if (by_rows) {
     accuracy.delta += two_sided_centering_error(z.rows, accuracy);
   } else {
-    accuracy.delta +=
-        column_centering_error(depth, {&facts.sums_norm, 1}, facts.trace, static_cast<double>(z.rows));
+    accuracy.delta += column_centering_error(depth, {&facts.sums_norm, 1}, facts.trace,
+                                             static_cast<double>(z.rows));
   }
   return accuracy;
 }

@@ -10,9 +10,11 @@
 #include "feed.hpp"
 #include "kernels/kernels.hpp"
 #include "rankme/accuracy.hpp"
+#include "rankme/block.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/qr.hpp"
 #include "rankme/probe.hpp"
+#include "rankme/widen.hpp"
 #include "staging.hpp"
 
 namespace rankme::cuda {
@@ -141,7 +143,7 @@ std::vector<double> fetch(Resources& resources, const MatrixView& part) {
   return numbers;
 }
 
-// As rankme::mean_dominates and rankme::first_row, wherever the rows are.
+// As rankme::mean_dominates, wherever the rows are.
 bool mean_dominates(Resources& resources, const Source& source, bool normalize) {
   const MatrixView sample = sample_of(source.view);
   if (!source.on_device) return rankme::mean_dominates(sample, normalize);
@@ -149,10 +151,18 @@ bool mean_dominates(Resources& resources, const Source& source, bool normalize) 
   return rankme::mean_dominates(view_of(numbers.data(), sample.rows, sample.cols), normalize);
 }
 
+// The first row as it enters the sum. Throws where it is not finite.
 std::vector<double> first_row(Resources& resources, const Source& source, bool normalize) {
-  if (!source.on_device) return rankme::first_row(source.view, normalize);
-  const std::vector<double> numbers = fetch(resources, source.view.row_range(0, 1));
-  return rankme::first_row(view_of(numbers.data(), 1, source.view.cols), normalize);
+  MatrixView first = source.view.row_range(0, 1);
+  std::vector<double> fetched;
+  if (source.on_device) {
+    fetched = fetch(resources, first);
+    first = view_of(fetched.data(), 1, first.cols);
+  }
+  std::vector<double> row(static_cast<std::size_t>(first.cols));
+  if (!rankme::widen(first, Layout::row_major, row.data()).finite) throw_first_nonfinite(first);
+  if (normalize) normalize_rows({row.data(), 1, first.cols, Layout::row_major});
+  return row;
 }
 
 // What is done to the rows of a whole matrix, and the device memory that it takes.

@@ -1,6 +1,6 @@
-// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter about
-// the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and saved files
-// of formats 1 and 2 hold. Each is taken for the other.
+// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter
+// about the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and
+// saved files of formats 1 and 2 hold. Each is taken for the other.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -97,8 +97,7 @@ inline GramSum gram_of(std::int64_t dim, const py::tuple& numbers, const py::tup
   GramSum sum(dim);
   set_numbers(sum, numbers);
   sum.column_sums = to_vector(arrays[0].cast<Doubles>(), dim, "column_sums");
-  sum.probe_products =
-      to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
+  sum.probe_products = to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;

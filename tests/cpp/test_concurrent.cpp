@@ -98,7 +98,8 @@ void qr_accumulators() {
 void read_stack(const LayerAccumulator& stack, const LayerAccumulator& once) {
   std::int64_t n_rows = 0, one = 0;
   std::vector<double> corners;
-  stack.for_each(&n_rows, [&](const rankme::CentredSum& sum) { corners.push_back(corner_of(sum)); });
+  stack.for_each(&n_rows,
+                 [&](const rankme::CentredSum& sum) { corners.push_back(corner_of(sum)); });
   CHECK(n_rows % rows == 0);
   for (std::size_t layer = 0; layer < corners.size(); ++layer) {
     const double wanted = static_cast<double>(n_rows / rows) *

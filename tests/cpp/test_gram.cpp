@@ -184,7 +184,8 @@ void squares_never_leave_the_range() {
     }
   };
   // The furthest from Z^T Z * 2^(2 exponent), on the scale of the former.
-  const auto distance = [&](const CentredSum& sum, const std::vector<double>& wanted, int exponent) {
+  const auto distance = [&](const CentredSum& sum, const std::vector<double>& wanted,
+                            int exponent) {
     const rankme::GramSum gram = sum.uncentred(nullptr);
     const int shift = 2 * (gram.exponent - exponent);
     double worst = 0;

@@ -4,6 +4,7 @@
 
 #include "check.hpp"
 #include "oracle.hpp"
+#include "rankme/accuracy.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/gram.hpp"
@@ -14,11 +15,11 @@
 namespace {
 
 using oracle::Matrix;
-using sums::dense;
-using sums::same_bits;
 using rankme::LayerAccumulator;
 using rankme::MatrixView;
 using rankme::SingularValues;
+using sums::dense;
+using sums::same_bits;
 
 std::vector<Matrix> stack_of(std::int64_t layers, std::int64_t rows, std::int64_t cols) {
   std::vector<Matrix> zs;
@@ -93,6 +94,34 @@ void any_number_of_threads_agrees() {
         }
       }
     }
+  }
+  rankme::set_num_threads(2);
+}
+
+// What is taken in at a time has a sum of its own: what adding to the layer may lose counts once an
+// update and not once a block.
+void large_updates_lose_little() {
+  const std::vector<Matrix> zs = stack_of(3, 7000, 40);
+  for (const int threads : {1, 2, 5}) {
+    rankme::set_num_threads(threads);
+    LayerAccumulator stack(3, 40, false, 0);
+    for (int update = 0; update < 30; ++update) stack.update(views(zs));
+    std::int64_t n_rows = 0;
+    for (std::int64_t layer = 0; layer < 3; ++layer) {
+      const rankme::CentredSum sum = stack.total(layer, &n_rows);
+      double trace = 0;
+      for (std::int64_t i = 0; i < 40; ++i) {
+        trace += sum.scatter[static_cast<std::size_t>(i * 41)];
+      }
+      CHECK(sum.unseen > 10 * rankme::unit_roundoff * trace);
+      CHECK(sum.unseen < 40 * rankme::unit_roundoff * trace);
+      stack.spectrum(layer, true, &n_rows);
+    }
+    stack.reset();
+    stack.update(views(zs));
+    LayerAccumulator fresh(3, 40, false, 0);
+    fresh.update(views(zs));
+    CHECK(same_bits(stack.total(1, &n_rows), fresh.total(1, &n_rows)));
   }
   rankme::set_num_threads(2);
 }
@@ -226,6 +255,7 @@ void stacks_merge() {
 int main() {
   whole_layers_equal_accumulators();
   any_number_of_threads_agrees();
+  large_updates_lose_little();
   wide_layers_agree();
   spectra_are_those_of_each_layer();
   wide_spectra_agree();

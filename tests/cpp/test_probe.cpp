@@ -148,7 +148,8 @@ void a_flipped_bit_is_noticed() {
   CentredSum off = good;
   const double by = 1e-13 * off.offset.high[3];
   off.offset.high[3] += by;
-  CHECK(rankme::measure_accuracy(off, accumulator.probes()).mean > std::sqrt(2000.0) * std::abs(by));
+  CHECK(rankme::measure_accuracy(off, accumulator.probes()).mean >
+        std::sqrt(2000.0) * std::abs(by));
   CentredSum not_a_number = good;
   not_a_number.scatter[0] = std::nan("");
   CHECK_THROWS(rankme::measure_accuracy(not_a_number, accumulator.probes()), rankme::IntegrityError,

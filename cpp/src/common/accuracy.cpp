@@ -38,12 +38,10 @@ GramAccuracy judge(const Measured& measured) {
 }
 
 double judge(const MeasuredMean& measured) {
-  const double sum = std::sqrt(measured.n_rows * (measured.trace + measured.n_rows *
-                                                                       measured.offset *
-                                                                       measured.offset));
-  const double allowed =
-      2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) * unit_roundoff * sum *
-      measured.probes_norm;
+  const double sum = std::sqrt(
+      measured.n_rows * (measured.trace + measured.n_rows * measured.offset * measured.offset));
+  const double allowed = 2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) *
+                         unit_roundoff * sum * measured.probes_norm;
   if (!(measured.difference <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.difference, allowed);
   }

@@ -256,7 +256,8 @@ CentredSum CentredSum::from_uncentred(const GramSum& sum, std::int64_t n_rows,
           (sum.probe_products[at] - mean * along[c]) + sum.probe_products_low[at];
     }
   }
-  for (int c = 0; c < probe_count; ++c) centred.mean_products[static_cast<std::size_t>(c)] = along[c];
+  for (int c = 0; c < probe_count; ++c)
+    centred.mean_products[static_cast<std::size_t>(c)] = along[c];
   return centred;
 }
 

@@ -72,14 +72,14 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
     const std::int64_t last = std::min(z.rows, first + round);
     parallel_ranges(last - first, plan.workers,
                     [&](int worker, std::int64_t begin, std::int64_t end) {
-      CentredSum& sum = young_[static_cast<std::size_t>(worker)];
-      RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
-      for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
-        const MatrixView rows =
-            z.row_range(first + row, first + std::min(end, row + plan.block_rows));
-        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
-      }
-    });
+                      CentredSum& sum = young_[static_cast<std::size_t>(worker)];
+                      RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
+                      for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
+                        const MatrixView rows =
+                            z.row_range(first + row, first + std::min(end, row + plan.block_rows));
+                        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
+                      }
+                    });
     const auto grown = [](const CentredSum& sum) { return sum.blocks >= young_blocks; };
     if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.workers);
   }

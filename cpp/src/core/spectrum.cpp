@@ -71,8 +71,8 @@ SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                           center ? subtraction_error(accuracy) : 0, columns);
 }
 
-// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
-// the rest in its rounding.
+// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
+// drown the rest in its rounding.
 constexpr double dominating_mean = 4;
 
 // The values of the rows as they are, from those of the rows less their mean: the mean is one more

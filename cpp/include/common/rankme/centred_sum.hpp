@@ -2,7 +2,8 @@
 // spectrum, centred or not.
 //
 // Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
-// variances", COMPSTAT 1982): with n rows of mean m and scatter S, and n' of mean m' and scatter S',
+// variances", COMPSTAT 1982): with n rows of mean m and scatter S, and n' of mean m' and scatter
+// S',
 //
 //   scatter = S + S' + n n' / (n + n') (m' - m)(m' - m)^T,   mean = m + n' / (n + n') (m' - m).
 //
@@ -29,9 +30,10 @@ struct CentredSum {
   std::int64_t dim;
   int exponent = 0;       // everything here is of Z * 2^-exponent, as in a GramSum
   std::int64_t rows = 0;  // n
-  std::vector<double> scatter;  // (dim, dim) row-major, lower triangle; the upper one is not defined
-  std::vector<double> origin;   // (dim,)
-  Offset offset;                // (dim,) the mean less the origin
+  std::vector<double>
+      scatter;                 // (dim, dim) row-major, lower triangle; the upper one is not defined
+  std::vector<double> origin;  // (dim,)
+  Offset offset;               // (dim,) the mean less the origin
   // scatter X for the probes X of probe.hpp, (dim, 8) row-major, in two parts.
   std::vector<double> probe_products, probe_products_low;
   std::vector<double> mean_products;  // (8,) sum (z - origin) X over all rows z

@@ -1,5 +1,5 @@
-// How rows enter a sum: a cache-sized block at a time, converted, prepared, and added with its probe
-// products.
+// How rows enter a sum: a cache-sized block at a time, converted, prepared, and added with its
+// probe products.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 namespace rankme {
 
 // What is done to rows on their way into Z^T Z. Subtracting each row's own first entry from all
-// columns changes nothing that is centred later along that axis, and keeps a mean that is much longer
-// than the spread around it from drowning the latter.
+// columns changes nothing that is centred later along that axis, and keeps a mean that is much
+// longer than the spread around it from drowning the latter.
 struct Preparation {
   const UnitScale* column_scales = nullptr;  // dim factors for the columns, or none
   bool subtract_first_column = false;
@@ -30,7 +30,8 @@ struct SumPlan {
   std::int64_t block_rows;   // rows a dsyrk
   std::int64_t most_asides;  // further sums that memory allows
 };
-// matrices: how many sums beside what is to spare anyway, one of 3 that are all that is taken.
+// matrices: sums that may be taken beside those that there is room to spare for. Of three in all,
+// the old sum is one, and in a stream the copy that a score is taken from another.
 SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices);
 
 // One thread's room to work in; it serves any number of sums of one dim, in turn.
