@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+import extended
 import rankme
 from command import DOCSTRINGS, WORDNET, error_line, run
 from helpers import run_python
@@ -16,9 +17,19 @@ from rankme.metrics._interval_text import with_interval
 
 @pytest.fixture
 def shifted(tmp_path):
-    """Rows so far from 0 that centring their Gram matrix leaves no digit."""
+    """Rows so far from 0 that a Gram matrix of them as they are would leave no digit centred."""
     path = tmp_path / "shifted.npy"
     np.save(path, np.random.default_rng(3).standard_normal((500, 8)) + 1e7)
+    return path
+
+
+@pytest.fixture(scope="module")
+def collapsed(tmp_path_factory):
+    """Rows that have all but collapsed onto a line: no Gram matrix sees what is beside it."""
+    path = tmp_path_factory.mktemp("collapsed") / "collapsed.npy"
+    rng = np.random.default_rng(4)
+    line = np.outer(rng.standard_normal(1220), rng.standard_normal(1200)) / 1200
+    np.save(path, line + 1e-9 * rng.standard_normal(line.shape) / np.sqrt(1200))
     return path
 
 
@@ -61,16 +72,29 @@ def test_the_text_tells_the_interval():
     assert Decimal(high) <= score + half
 
 
-@pytest.mark.parametrize(("method", "used"), [("gram", "gram"), ("qr", "qr"), ("auto", "qr")])
-def test_methods_on_rows_far_from_zero(shifted, method, used):
+def is_wide(record):
+    return record["high"] - record["low"] > 1e-3 * record["rankme"]
+
+
+@pytest.mark.parametrize("method", ["gram", "qr", "auto"])
+def test_no_method_loses_rows_far_from_zero(shifted, method):
     result = run("score", "--json", "--center", "--method", method, shifted)
     record = record_of(result)
-    assert record["method"] == used
-    rows = np.load(shifted)
-    expected = rankme_of(np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False))
+    assert record["method"] == ("qr" if method == "qr" else "gram")
+    expected = extended.score(np.load(shifted), center=True)
     assert record["low"] <= expected <= record["high"]
-    wide = record["high"] - record["low"] > 1e-3 * record["rankme"]
-    assert wide == (used == "gram") == bool(result.stderr)
+    assert not is_wide(record)
+    assert not result.stderr
+
+
+@pytest.mark.parametrize(("method", "used"), [("gram", "gram"), ("qr", "qr"), ("auto", "qr")])
+def test_methods_on_rows_that_have_collapsed(collapsed, method, used):
+    result = run("score", "--json", "--method", method, collapsed)
+    record = record_of(result)
+    assert record["method"] == used
+    expected = rankme_of(np.linalg.svd(np.load(collapsed), compute_uv=False))
+    assert record["low"] <= expected <= record["high"]
+    assert is_wide(record) == (used == "gram") == bool(result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +112,12 @@ def test_auto_repeats_only_where_the_interval_is_too_wide(tmp_path, options, use
     )
 
 
-def test_a_precision_warning_is_one_line_and_no_failure(shifted):
-    result = run(
-        "score", "--center", shifted.name, cwd=shifted.parent, PYTHONWARNINGS="error::UserWarning"
-    )
+def test_a_precision_warning_is_one_line_and_no_failure(collapsed):
+    result = run("score", collapsed.name, cwd=collapsed.parent, PYTHONWARNINGS="error::UserWarning")
     assert result.returncode == 0
     assert "RankMe" in result.stdout
     (line,) = result.stderr.splitlines()
-    assert line.startswith("rankme: warning: shifted.npy: RankMe ")
+    assert line.startswith("rankme: warning: collapsed.npy: RankMe ")
     assert "has relative uncertainty" in line
 
 
