@@ -178,12 +178,4 @@ bool mean_dominates(const MatrixView& sample, bool normalize) {
   return from_first < 0.5 * from_zero;
 }
 
-std::vector<double> first_row(const MatrixView& z, bool normalize) {
-  std::vector<double> row(static_cast<std::size_t>(z.cols));
-  const Block block{row.data(), 1, z.cols, Layout::row_major};
-  if (!widen(z.row_range(0, 1), block.layout, block.data).finite) throw_first_nonfinite(z);
-  if (normalize) normalize_rows(block);
-  return row;
-}
-
 }  // namespace rankme

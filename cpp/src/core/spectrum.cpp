@@ -71,8 +71,8 @@ SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
                           center ? subtraction_error(accuracy) : 0, columns);
 }
 
-// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
-// the rest in its rounding.
+// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
+// drown the rest in its rounding.
 constexpr double dominating_mean = 4;
 
 // The values of the rows as they are, from those of the rows less their mean: the mean is one more
@@ -183,7 +183,8 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
   const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
   std::vector<double> mean(static_cast<std::size_t>(sum.dim));
-  if (!center) {
+  // A column that has cancelled to nothing is none of zeros.
+  if (!center || sum.cancelled > 0) {
     for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
   }
   const std::vector<std::int64_t> live =
@@ -200,7 +201,7 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   for (std::int64_t i = 0; i < order; ++i) {
     const double along = mean[static_cast<std::size_t>(i)];
     const double entry = sum.scatter[static_cast<std::size_t>(i * (order + 1))];
-    squares.push_back(largest_square(entry + weight * along * along, depth));
+    squares.push_back(largest_square(entry + sum.unseen + weight * along * along, depth));
   }
   const SmallColumns columns =
       small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);

@@ -87,7 +87,4 @@ SingularValues from_factor_values(std::span<const double> descending, const Exte
 MatrixView sample_of(const MatrixView& z);
 bool mean_dominates(const MatrixView& sample, bool normalize);
 
-// The first row of z as it enters the sum. Throws where it is not finite.
-std::vector<double> first_row(const MatrixView& z, bool normalize);
-
 }  // namespace rankme
