@@ -17,6 +17,7 @@ __all__ = [
     "Method",
     "MetricsOption",
     "check_device",
+    "check_dtype",
     "check_plot",
     "check_rtol",
     "require_threads",
@@ -39,6 +40,16 @@ def check_rtol(rtol: float) -> float:
     if not 0 <= rtol < math.inf:
         raise typer.BadParameter(f"rtol must be finite and 0 or more, not {rtol}")
     return rtol
+
+
+def check_dtype(dtype: str | None) -> str | None:
+    """Take a dtype that bytes cannot have for wrong usage."""
+    from rankme.sources._told import as_told  # noqa: PLC0415
+
+    try:
+        return as_told(dtype)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def check_device(device: str) -> str:

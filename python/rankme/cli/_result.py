@@ -33,10 +33,13 @@ class Settings:
 class Score:
     """RankMe of one set of rows, the ends of its interval, and what was assumed for it.
 
-    ``paths`` are as the user gave them. ``warnings`` holds the text of every PrecisionWarning.
+    ``paths`` are as the user gave them. ``files`` are those that made up the set, by their full
+    names, or None where nobody knows them any more. ``warnings`` holds the text of every
+    PrecisionWarning.
     """
 
     paths: tuple[str, ...]
+    files: frozenset[str] | None
     dtype: str | None
     settings: Settings
     spectrum: Spectrum
@@ -77,20 +80,28 @@ def score_source(
         device=settings.device,
         meter=meter,
     )
-    dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
-    return score_spectrum(result, paths, settings, dtype)
+    return score_spectrum(result, paths, settings, source)
 
 
 def score_spectrum(
-    result: Spectrum, paths: tuple[str, ...], settings: Settings, dtype: str | None
+    result: Spectrum,
+    paths: tuple[str, ...],
+    settings: Settings,
+    source: RowSource | None = None,
+    files: frozenset[str] | None = None,
 ) -> Score:
-    """Score a spectrum; ``dtype`` is that of its rows, or None where nobody knows it any more."""
+    """Score a spectrum of the rows of a source, or of files that nobody opens any more."""
+    dtype = None
+    if source is not None:
+        dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
+        files = frozenset(shard.identity.name for shard in source.shards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rankme = score_of(result, settings.eps, stacklevel=1)
     low, high = result.rankme_bounds(eps=settings.eps)
     return Score(
         paths=paths,
+        files=files,
         dtype=dtype,
         settings=settings,
         spectrum=result,

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import RowSource
 
-__all__ = ["KNOWN_SUFFIXES", "open_file", "suffix_of"]
+__all__ = ["KNOWN_SUFFIXES", "open_file", "require_told", "suffix_of"]
 
 KNOWN_SUFFIXES = (
     ".npy", ".npz", ".fbin", ".f16bin", ".fvecs", ".safetensors", ".pt", ".pth", ".bin",
     ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
 )  # fmt: skip
 
-MAGICS: dict[bytes, Callable[[DataFile, str | None], RowSource]] = {
+TABLES: dict[bytes, Callable[[DataFile, str | None, str | None], RowSource]] = {
     b"PAR1": ParquetSource.open,
     b"ARROW1": ArrowSource.open,
     b"\xff\xff\xff\xff": ArrowSource.open,
-    b"\x89HDF\r\n\x1a\n": open_hdf5,
 }
+HDF5 = b"\x89HDF\r\n\x1a\n"
 # With more than PK: a safetensors file may begin so with the length of its header.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 STATE = b"\x93RNKM"
@@ -51,7 +51,7 @@ def suffix_of(name: str) -> str:
     return PurePosixPath(path.partition("?")[0] if is_web(path) else path).suffix.lower()
 
 
-def open_file(file: DataFile, column: str | None = None) -> RowSource:
+def open_file(file: DataFile, column: str | None = None, told: str | None = None) -> RowSource:
     """Open a file as a source.
 
     Parameters
@@ -60,6 +60,8 @@ def open_file(file: DataFile, column: str | None = None) -> RowSource:
         Of any format.
     column
         As in :func:`rankme.open_source`.
+    told
+        The dtype of bytes, by its name; of what has another dtype this is an error.
 
     Raises
     ------
@@ -67,10 +69,23 @@ def open_file(file: DataFile, column: str | None = None) -> RowSource:
         No format has such first bytes, or the format has others.
     """
     with parsing(file.name):
-        return _open_file(file, column)
+        source = _open_file(file, column, told)
+    require_told(source, told)
+    return source
 
 
-def _open_file(file: DataFile, column: str | None) -> RowSource:
+def require_told(source: RowSource, told: str | None) -> None:
+    """Refuse a dtype for rows that have one already: nothing is converted."""
+    if told is None or getattr(source, "told", None) == told or source.dtype.name == told:
+        return
+    raise BadDataError(
+        source.name,
+        f"its entries are {source.dtype} by the file itself, not {told}; dtype is for columns of "
+        f"bytes and converts nothing: leave it out",
+    )
+
+
+def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSource:
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
@@ -78,9 +93,11 @@ def _open_file(file: DataFile, column: str | None) -> RowSource:
         if column is not None:
             raise BadDataError(file.name, f"{SINGLE} {column!r}")
         return _open_single(file, suffix, head)
-    for magic, opener in MAGICS.items():
+    for magic, opener in TABLES.items():
         if head.startswith(magic):
-            return opener(file, column)
+            return opener(file, column, told)
+    if head.startswith(HDF5):
+        return open_hdf5(file, column)
     if head.startswith(ZIP):
         return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
     if suffix == ".safetensors" or head[8:9] == b"{":

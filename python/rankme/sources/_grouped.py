@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rankme.sources._source import RowSource
@@ -11,7 +12,10 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import Identity
 
-__all__ = ["GroupedSource"]
+__all__ = ["TOLD", "GroupedSource"]
+
+# Between the version of a file and what its bytes were taken for.
+TOLD = ";bytes:"
 
 
 class GroupedSource(RowSource):
@@ -26,12 +30,15 @@ class GroupedSource(RowSource):
         First row of each group, and the number of rows at the end.
     noun : str
         What a group is called.
+    told : str or None
+        What the bytes of a binary column are.
     """
 
     file: DataFile
     column: str
     firsts: tuple[int, ...]
     noun: str
+    told: str | None
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -40,8 +47,11 @@ class GroupedSource(RowSource):
 
     @property
     def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which column of it."""
-        return self.file.identity(self.column)
+        """Of the file, and which column of it; bytes taken for another type are other rows."""
+        found = self.file.identity(self.column)
+        if self.told is None:
+            return found
+        return replace(found, version=f"{found.version}{TOLD}{self.told}")
 
     @property
     def n_rows(self) -> int:  # type: ignore[override]
