@@ -274,7 +274,8 @@ def _common(pieces: Iterable[str]) -> str:
     end = _beginning([name[len(begin) :][::-1] for name in (first, *others)])[::-1]
     # Before a number that all begin with, such as 1 of 10 and 11, and behind one.
     begin, end = begin.rstrip("0123456789"), end.lstrip("0123456789")
-    return f"{glob.escape(begin)}*{glob.escape(end)}"
+    numbered = all(name[len(begin) :][:1].isdigit() for name in (first, *others))
+    return f"{glob.escape(begin)}{'[0-9]' if numbered else ''}*{glob.escape(end)}"
 
 
 def _beginning(names: Sequence[str]) -> str:

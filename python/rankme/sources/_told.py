@@ -23,7 +23,7 @@ NAMES = ("float16", "bfloat16", "float32", "float64", "int8", "uint8")
 # Rows at the beginning that are looked at.
 LOOKED_AT = 64
 # No embedding has entries beyond these; floating-point numbers read as others of more bits do.
-TINY, HUGE = 1e-30, 1e30
+TINY, HUGE = 1e-30, 1e15
 # Entries of float16 that are not finite or this large, where one in a hundred is: the lower halves
 # of longer numbers.
 HUGE_HALF, SHARE = 8192.0, 0.01

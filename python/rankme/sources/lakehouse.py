@@ -39,6 +39,7 @@ LOGS = {
     ".hoodie_partition_metadata": "Hudi",
     "_spark_metadata": "Spark streaming",
 }
+EVERYTHING = "SELECT * FROM t"
 SNAPSHOTS = (".metadata.json", ".metadata.json.gz")
 # Features that change nothing about which rows of a file count, or under which name.
 HARMLESS = {
@@ -119,7 +120,8 @@ def refuse_table(name: str, kind: str, names: Iterable[str]) -> AmbiguousDataErr
         way = (
             "its catalog knows which of its metadata files counts. Read it with pyiceberg: "
             "rankme.score(numpy.stack(pyiceberg.table.StaticTable.from_metadata("
-            f"'{name.rstrip('/')}/{newest}').scan().to_pandas()['COLUMN']))"
+            f"'{name.rstrip('/')}/{newest}').scan().to_arrow()"
+            "['COLUMN'].to_pylist()))"
         )
     return AmbiguousDataError(
         name,
@@ -155,12 +157,13 @@ def delta_files(name: str, folder: Path) -> list[str]:
     if any("://" in path or path.startswith("/") for path in paths):
         strange.append("files elsewhere")
     if strange:
+        read = f"deltalake.QueryBuilder().register('t', deltalake.DeltaTable('{name}'))"
+        rows = f"pyarrow.table({read}.execute({EVERYTHING!r}).read_all())"
         raise BadDataError(
             name,
             f"is a Delta table with {', '.join(strange)}, so that the rows of its files are not "
-            f"just its rows; read it with deltalake: rankme.score(numpy.stack(pyarrow.table("
-            f"deltalake.QueryBuilder().register('t', deltalake.DeltaTable('{name}'))"
-            f".execute('TABLE t').read_all())['COLUMN'].to_pylist()))",
+            f"just its rows; read it with deltalake: "
+            f"rankme.score(numpy.stack({rows}['COLUMN'].to_pylist()))",
         )
     if not paths:
         raise NoRowsError(name, "a Delta table without rows")

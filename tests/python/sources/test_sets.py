@@ -135,9 +135,10 @@ def test_a_shard_of_another_width_is_named(tmp_path):
 
 
 def test_the_command_scores_a_folder_as_one_set(tmp_path, parts):
-    result = run("score", "--json", ".", "part-1*.npy", cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (0, "")
-    whole, some = map(json.loads, result.stdout.splitlines())
+    results = [run("score", "--json", path, cwd=tmp_path) for path in (".", "part-1*.npy")]
+    assert [(result.returncode, result.stderr) for result in results] == [(0, "")] * 2
+    whole, some = (json.loads(result.stdout) for result in results)
+    assert [(one["n_files"], one["n_folders"]) for one in (whole, some)] == [(12, 1), (3, 1)]
     assert (whole["path"], whole["n_rows"]) == (".", sum(map(len, parts)))
     assert (some["path"], some["n_rows"]) == ("part-1*.npy", 2 + 11 + 12)
     assert whole["rankme"] == pytest.approx(rankme.score(np.concatenate(parts)), rel=1e-12)
