@@ -54,7 +54,7 @@ def as_array(obj: object, name: str = "Z") -> _core.ArrayView:
         )
     _refuse_lazy_tensor(obj, name)
     device = _core.device_of(obj)
-    view = _core.ArrayView(obj, name, _stream(device))
+    view = _core.ArrayView(obj, name, _cuda_stream(device))
     if device == "cpu" and view.device != "cpu":
         raise ValueError(f"{name} says that it lies on the processor, and comes on {view.device}")
     return view
@@ -148,7 +148,8 @@ def as_matrices(
 
 
 def _refuse_lazy_tensor(obj: object, name: str) -> None:
-    # PyTorch refuses to export two of these, without a word on what to do, and exports the third
+    """Refuse a tensor of PyTorch whose entries are not what they will be."""
+    # PyTorch refuses to export two of these, without saying what to do, and exports the third
     # with the wrong sign. A tensor exists only where torch was imported, so rankme need not.
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(obj, torch.Tensor):
@@ -164,7 +165,8 @@ def _refuse_lazy_tensor(obj: object, name: str) -> None:
         )
 
 
-def _stream(device: str) -> int | None:
+def _cuda_stream(device: str) -> int | None:
+    """Return the CUDA stream that the producer of an array is to wait for."""
     if device == "cpu":
         return None
     module = cuda_module(device)

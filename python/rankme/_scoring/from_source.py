@@ -15,7 +15,7 @@ from rankme._scoring.matrix import spectrum_by
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import not_finite, source_bytes
+from rankme.sources._source import check_count, not_finite, not_finite_in, source_bytes
 
 if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
@@ -27,9 +27,9 @@ __all__ = ["spectrum_of_source"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
-# A C-order file is then read in one piece a row; a piece under a page would read each page several
-# times.
-MIN_PIECE_BYTES = 4096
+# A panel of a C-order file takes one read a row; reads of less than a page would fetch each page
+# several times.
+MIN_READ_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def spectrum_of_source(
     source
         Where the rows come from.
     eps
-        The eps of the RankMe that has to be certain, where there are several ways to it.
+        The eps of the RankMe that has to be certain, where there are several passes.
     center, normalize, method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
@@ -88,7 +88,7 @@ def spectrum_of_source(
     meter = NoMeter() if meter is None else meter
     return first_certain(
         passes_of(method, precision),
-        lambda one: _find_by(
+        lambda one: _by_pass(
             source, _Plan(by=one, device=device, center=center, normalize=normalize), meter
         ),
         eps=eps,
@@ -97,35 +97,36 @@ def spectrum_of_source(
     )
 
 
-def _find_by(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _by_pass(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum of a source by one pass over its rows."""
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
     if source.n_rows >= source.n_cols:
-        return _stream_rows(source, plan, meter)
+        return _sum_rows(source, plan, meter)
     if plan.center or plan.normalize:
         return _spectrum_of_matrix(source, plan, meter)
-    return _stream_columns(source, plan, meter)
+    return _sum_columns(source, plan, meter)
 
 
-def _stream_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _sum_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum from the Gram matrix of the rows, K x K."""
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
         for shard, first, rows in blocks:
-            try:
+            with not_finite_in(shard, first):
                 accumulator.update(rows)
-            except NonFiniteError as error:
-                raise not_finite(shard, first + error.row, error.column, error.value) from error
             meter.advance(rows.nbytes)
-    _check_count(source, accumulator.n_rows)
+    check_count(source, accumulator.n_rows)
     meter.stage("eigenvalues")
     return accumulator.spectrum(center=plan.center)
 
 
-def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _sum_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum from the Gram matrix of the columns, N x N."""
     accumulator = plan.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
-    width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
+    width = max(PANEL_BYTES // (source.n_rows * size), MIN_READ_BYTES // size)
     total = source_bytes(source)
     for panel in source.panels(width):
         try:
@@ -139,6 +140,7 @@ def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
 
 
 def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum of all rows at once, mapped or in memory."""
     rows = source.matrix()
     meter.stage("spectrum")
     try:
@@ -149,17 +151,12 @@ def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectru
         row = error.row
         for shard in source.shards:
             if row < shard.n_rows:
-                raise not_finite(shard, row, error.column, error.value) from error
+                where = shard.where(row)
+                raise not_finite(shard.name, where, error.column, error.value) from error
             row -= shard.n_rows
         raise
     source.check_unchanged()  # its rows may have been mapped
     return result
-
-
-def _check_count(source: RowSource, n_rows: int) -> None:
-    # A source of somebody else's may break its word; a score of too few rows must not pass.
-    if n_rows != source.n_rows:
-        raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
 
 
 def _first_not_finite(source: RowSource) -> BadDataError:
@@ -170,6 +167,7 @@ def _first_not_finite(source: RowSource) -> BadDataError:
             finite = np.isfinite(block)
             if not finite.all():
                 row, column = (int(index) for index in np.argwhere(~finite)[0])
-                return not_finite(shard, first + row, column, float(block[row, column]))
+                value = float(block[row, column])
+                return not_finite(shard.name, shard.where(first + row), column, value)
             first += len(block)
     return BadDataError(source.name, "changed while it was read")

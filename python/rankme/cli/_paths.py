@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from rankme.cli._text import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ def check_paths(paths: Any) -> list[str]:
 
 
 def _check_local(path: str) -> None:
+    """Take a path on disk that cannot be read for wrong usage."""
     if glob.has_magic(path) and not os.path.lexists(path):
         if not glob.glob(path, recursive=True):  # noqa: PTH207
             raise typer.BadParameter(f"no file matches {path}")
@@ -111,7 +114,9 @@ def _open(path: str, column: str | None, dtype: str | None) -> RowSource | Excep
 
     try:
         return open_source(path, column=column, dtype=dtype)
-    except (ValueError, ImportError, OSError, MemoryError) as error:
+    except (ValueError, ImportError, OSError) as error:
+        return error
+    except MemoryError as error:  # a damaged file may ask for any number of bytes
         return error
 
 
@@ -124,5 +129,4 @@ def describe(error: Exception, paths: Sequence[str]) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or names}: {error.strerror or error}"
-    # Python's own MemoryError has no text; a damaged file may ask for any number of bytes.
-    return f"{names}: {str(error) or 'out of memory'}"
+    return f"{names}: {text_of(error)}"

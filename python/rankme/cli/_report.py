@@ -25,7 +25,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     """Print a score as one JSON object on one line.
 
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
-    files. A metric that is not finite is null, for JSON has no other word.
+    files. A metric that is not finite is null, which is all that JSON has for it.
     """
     paths = score.paths
     spectrum = score.spectrum
@@ -41,7 +41,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "n_files": None if score.files is None else len(score.files),
         "n_folders": None if score.files is None else len(_folders(score.files)),
         "dtype": score.dtype,
-        "eps": score.settings.eps,
+        "eps": score.options.eps,
         "center": spectrum.center,
         "normalize": spectrum.normalize,
         "method": spectrum.method,
@@ -49,7 +49,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     if metrics:
         record["metrics"] = {
             name: value if math.isfinite(value) else None
-            for name, value in spectrum.metrics(eps=score.settings.eps).items()
+            for name, value in spectrum.metrics(eps=score.options.eps).items()
         }
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
@@ -74,7 +74,7 @@ def unequal_rows(scores: Sequence[Score], column: str | None, dtype: str | None)
     few, many = min(by_rows), max(by_rows)
     told = {"column": column, "dtype": dtype}
     opened = "".join(f", {name}={value!r}" for name, value in told.items() if value is not None)
-    settings = by_rows[many].settings
+    chosen = by_rows[many].options
     plain = {
         "eps": 1e-7,
         "center": False,
@@ -84,9 +84,9 @@ def unequal_rows(scores: Sequence[Score], column: str | None, dtype: str | None)
         "device": "cpu",
     }
     options = "".join(
-        f", {name}={getattr(settings, name)!r}"
+        f", {name}={getattr(chosen, name)!r}"
         for name, value in plain.items()
-        if getattr(settings, name) != value
+        if getattr(chosen, name) != value
     )
     return (
         f"these scores must not be compared: N differs, {few} rows in "
@@ -117,13 +117,14 @@ def print_text(score: Score, *, metrics: bool) -> None:
                 )
             )
         if metrics:
-            for line in _table(score.spectrum.metrics(eps=score.settings.eps)):
+            for line in _table(score.spectrum.metrics(eps=score.options.eps)):
                 console.print(Text(line))
     sys.stdout.write(captured.get())
     sys.stdout.flush()
 
 
 def _lines(score: Score) -> dict[str, str]:
+    """Name what is printed of a score, in order."""
     spectrum = score.spectrum
     bound = min(spectrum.n_rows, spectrum.n_cols)
     return {
@@ -132,7 +133,7 @@ def _lines(score: Score) -> dict[str, str]:
         "rows N": f"{spectrum.n_rows}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
-        "eps": f"{score.settings.eps:g}",
+        "eps": f"{score.options.eps:g}",
         "centred": "yes" if spectrum.center else "no",
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
@@ -148,6 +149,7 @@ def _counted(files: Collection[str]) -> str:
 
 
 def _table(metrics: Mapping[str, float]) -> list[str]:
+    """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
     return ["  metrics", *(f"    {name:<{width}}  {value:.8g}" for name, value in metrics.items())]
 
@@ -156,6 +158,6 @@ def draw(score: Score, path: Path) -> None:
     """Write the picture of a score's spectrum to a file, in the format of its suffix."""
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    score.spectrum.plot(eps=score.settings.eps)
+    score.spectrum.plot(eps=score.options.eps)
     plt.savefig(path, dpi=130)
     plt.close()

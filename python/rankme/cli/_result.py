@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "Settings", "score_source", "score_spectrum"]
+__all__ = ["Score", "ScoreOptions", "score_source", "score_spectrum"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ScoreOptions:
     """What the user chose: keyword arguments of :func:`rankme.score`."""
 
     eps: float
@@ -41,7 +41,7 @@ class Score:
     paths: tuple[str, ...]
     files: frozenset[str] | None
     dtype: str | None
-    settings: Settings
+    options: ScoreOptions
     spectrum: Spectrum
     rankme: float
     low: float
@@ -50,43 +50,26 @@ class Score:
 
 
 def score_source(
-    source: RowSource, paths: tuple[str, ...], settings: Settings, meter: Meter
+    source: RowSource, paths: tuple[str, ...], options: ScoreOptions, meter: Meter
 ) -> Score:
-    """Score the rows of a source as one set, each row once.
-
-    Parameters
-    ----------
-    source
-        Where the rows come from.
-    paths
-        What the user called it.
-    settings
-        Options of the score.
-    meter
-        Told of the bytes that were taken in.
-
-    Raises
-    ------
-    BadDataError, OSError, MemoryError, RuntimeError
-        As `spectrum_of_source`.
-    """
+    """Score the rows of a source as one set, each row once; errors as of `spectrum_of_source`."""
     result = spectrum_of_source(
         source,
-        eps=settings.eps,
-        center=settings.center,
-        normalize=settings.normalize,
-        method=settings.method,
-        rtol=settings.rtol,
-        device=settings.device,
+        eps=options.eps,
+        center=options.center,
+        normalize=options.normalize,
+        method=options.method,
+        rtol=options.rtol,
+        device=options.device,
         meter=meter,
     )
-    return score_spectrum(result, paths, settings, source)
+    return score_spectrum(result, paths, options, source)
 
 
 def score_spectrum(
     result: Spectrum,
     paths: tuple[str, ...],
-    settings: Settings,
+    options: ScoreOptions,
     source: RowSource | None = None,
     files: frozenset[str] | None = None,
 ) -> Score:
@@ -97,13 +80,13 @@ def score_spectrum(
         files = frozenset(shard.identity.name for shard in source.shards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        rankme = score_of(result, settings.eps, stacklevel=1)
-    low, high = result.rankme_bounds(eps=settings.eps)
+        rankme = score_of(result, options.eps, stacklevel=1)
+    low, high = result.rankme_bounds(eps=options.eps)
     return Score(
         paths=paths,
         files=files,
         dtype=dtype,
-        settings=settings,
+        options=options,
         spectrum=result,
         rankme=rankme,
         low=low,

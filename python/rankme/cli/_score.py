@@ -28,7 +28,7 @@ from rankme.cli._text import print_error, print_warning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rankme.cli._result import Score, Settings
+    from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
 
 __all__ = ["HELP", "score"]
@@ -117,7 +117,7 @@ def score(
 ) -> int:
     """Score files and print the results; return the exit status."""
     from rankme.cli import _report  # noqa: PLC0415
-    from rankme.cli._result import Settings  # noqa: PLC0415
+    from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
     groups = [paths] if pool else [[path] for path in paths]
@@ -128,7 +128,7 @@ def score(
             param_hint="'--plot'",
         )
     checkpoints = as_checkpoints(state, checkpoint_every, len(groups), method.value)
-    settings = Settings(
+    options = ScoreOptions(
         eps=eps,
         center=center,
         normalize=normalize,
@@ -140,7 +140,7 @@ def score(
     scores: list[Score] = []
     for group in groups:
         try:
-            result = _score_group(group, column, dtype, settings, checkpoints)
+            result = _score_group(group, column, dtype, options, checkpoints)
         except PathsError as error:
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
@@ -189,6 +189,7 @@ def _draw(result: Score, path: Path) -> bool:
 
 
 def _names(paths: Sequence[str]) -> str:
+    """Join paths to the name of their set."""
     return " + ".join(paths)
 
 
@@ -196,7 +197,7 @@ def _score_group(
     paths: Sequence[str],
     column: str | None,
     dtype: str | None,
-    settings: Settings,
+    options: ScoreOptions,
     checkpoints: Checkpoints | None,
 ) -> Score:
     """Score paths as one set; a PathsError tells what is wrong with them."""
@@ -210,8 +211,8 @@ def _score_group(
     try:
         with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
             if checkpoints is None:
-                return score_source(source, tuple(paths), settings, meter)
-            return score_resumed(source, tuple(paths), settings, meter, checkpoints)
+                return score_source(source, tuple(paths), options, meter)
+            return score_resumed(source, tuple(paths), options, meter, checkpoints)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         failed = paths[0] if len(paths) == 1 else getattr(error, "name", None) or _names(paths)
         raise PathsError([(failed, describe(error, paths), error)]) from error

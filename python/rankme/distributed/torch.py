@@ -116,6 +116,7 @@ class _Facts(NamedTuple):
 
 
 def _default_device(group: Any) -> Any:
+    """Return the device on which a group's backend takes tensors."""
     backends = str(dist.get_backend_config(group))  # such as "cpu:gloo,cuda:nccl"
     if "cpu:" in backends and dist.get_backend(group) != "nccl":
         return "cpu"
@@ -175,12 +176,14 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
 
 
 def _exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:
+    """Reduce a few integers over all ranks."""
     tensor = torch.tensor(values, dtype=torch.int64, device=place)
     dist.all_reduce(tensor, op=op, group=group)
     return [int(value) for value in tensor.tolist()]
 
 
 def _require_same(high: list[int], low: list[int]) -> None:
+    """Refuse accumulators that differ, given the extremes over all ranks."""
     for name, largest, smallest in (
         ("dim", high[0], low[0]),
         ("normalize", bool(high[1]), bool(low[1])),
@@ -220,6 +223,7 @@ def _scale_to(offer: _Offer, exponent: int) -> None:
 
 
 def _sum(tensor: Any, staging: Any, group: Any) -> None:
+    """Sum a tensor over all ranks, in place."""
     if staging is None:
         dist.all_reduce(tensor, group=group)
         return
@@ -230,6 +234,7 @@ def _sum(tensor: Any, staging: Any, group: Any) -> None:
 
 
 def _result(offer: _Offer, facts: _Facts, shards: dict[str, int], device: str) -> Accumulator:
+    """Return the accumulator of the sums."""
     state = offer.state
     assert state is not None  # noqa: S101
     numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
@@ -286,6 +291,7 @@ def drop_padding(
 def _without_padding(
     blocks: Iterable[NDArray[Any]], own: int, dealt: int
 ) -> Iterator[NDArray[Any]]:
+    """Yield the first `own` rows of blocks that have `dealt`."""
     seen = 0
     for block in blocks:
         left = own - seen

@@ -11,7 +11,7 @@ from rankme import _core
 from rankme._base.arrays import as_matrix
 from rankme._base.devices import place_of
 from rankme._base.threads import require_budget
-from rankme.metrics._values import default_rtol, float64_chunks
+from rankme.metrics._values import default_rtol, float64_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def coherence(Z: object) -> float:  # noqa: N803
     n_rows = 0
     largest = 0.0
     for block in open_blocks():
-        for rows in float64_chunks(as_matrix(block)):
+        for rows in float64_blocks(as_matrix(block)):
             left = rows @ whitening
             largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
             n_rows += len(rows)

@@ -18,7 +18,7 @@ from rankme.sources._errors import BadDataError
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import RowSource
@@ -219,7 +219,8 @@ def remote_table_around(system: Any, place: str) -> tuple[str, str] | None:
     return _table_around(place.rstrip("/"), finds)
 
 
-def _table_around(place: str, finds: Any) -> tuple[str, str] | None:
+def _table_around(place: str, finds: Callable[[str], bool]) -> tuple[str, str] | None:
+    """Find the table that a folder is, or is a part of."""
     for above in lakehouse.places_above(place):
         kind = lakehouse.table_in(above, finds)
         if kind is not None:
@@ -269,10 +270,12 @@ def _files_below(folder: str) -> Iterator[str]:
 
 
 def _raise(error: OSError) -> None:
+    """Raise the error that `os.walk` would pass over."""
     raise error
 
 
 def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
+    """Return the identity of a store on disk."""
     files = [(file, file.stat()) for file in folder.rglob("*") if file.is_file()]
     parts = [
         (str(file.relative_to(folder)), status.st_size, status.st_mtime_ns)
@@ -282,6 +285,7 @@ def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
 
 
 def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
+    """Return the identity of a store behind a URL."""
     system.invalidate_cache(path)
     with remote_errors(url):
         infos = system.find(path, detail=True)
@@ -290,5 +294,6 @@ def _identify_url(url: str, system: Any, path: str, column: str | None) -> Ident
 
 
 def _identify_parts(name: str, parts: list[tuple[str, int, Any]], column: str | None) -> Identity:
+    """Return an identity from the names, sizes and versions of files."""
     digest = hashlib.sha256(repr(sorted(parts)).encode("utf-8", "surrogateescape")).hexdigest()
     return Identity(name, sum(size for _, size, _ in parts), f"sha256:{digest}", column)

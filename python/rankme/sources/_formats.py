@@ -86,6 +86,7 @@ def require_told(source: RowSource, told: str | None) -> None:
 
 
 def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSource:
+    """Open a file by the format that it is in."""
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
@@ -115,6 +116,7 @@ def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSourc
 
 
 def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
+    """Open a file of a format that holds one matrix."""
     if head.startswith(npy_header.MAGIC):
         return NpySource.open(file)
     if suffix == ".fvecs":
@@ -123,6 +125,7 @@ def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
 
 
 def _is_pytorch(file: DataFile) -> bool:
+    """Whether a zip archive is one of PyTorch."""
     with file.open() as handle, zipfile.ZipFile(handle) as archive:
         names = archive.namelist()
     return any(name.endswith("/data.pkl") or name == "data.pkl" for name in names)

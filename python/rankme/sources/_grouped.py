@@ -6,10 +6,9 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rankme.sources._source import RowSource
+from rankme.sources._file_source import FileSource
 
 if TYPE_CHECKING:
-    from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import Identity
 
 __all__ = ["TOLD", "GroupedSource"]
@@ -18,12 +17,11 @@ __all__ = ["TOLD", "GroupedSource"]
 TOLD = ";bytes:"
 
 
-class GroupedSource(RowSource):
+class GroupedSource(FileSource):
     """A source that knows where its groups begin.
 
     Attributes
     ----------
-    file : DataFile
     column : str
         Which column of the table.
     firsts : tuple of int
@@ -34,21 +32,15 @@ class GroupedSource(RowSource):
         What the bytes of a binary column are.
     """
 
-    file: DataFile
     column: str
     firsts: tuple[int, ...]
     noun: str
     told: str | None
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
     def identity(self) -> Identity:  # type: ignore[override]
         """Of the file, and which column of it; bytes taken for another type are other rows."""
-        found = self.file.identity(self.column)
+        found = super().identity
         if self.told is None:
             return found
         return replace(found, version=f"{found.version}{TOLD}{self.told}")
@@ -57,10 +49,6 @@ class GroupedSource(RowSource):
     def n_rows(self) -> int:  # type: ignore[override]
         """Rows of all groups."""
         return self.firsts[-1]
-
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
 
     def group_of(self, row: int) -> int:
         """Return the number of the group that a row is in."""

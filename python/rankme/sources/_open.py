@@ -111,6 +111,7 @@ def _open_several(paths: Sequence[str], column: str | None, told: str | None) ->
 
 
 def _open_pattern(pattern: str, column: str | None, told: str | None) -> RowSource:
+    """Open what a pattern means on disk, as one set."""
     matches = _in_order(filter(_is_shard, glob.glob(pattern, recursive=True)))  # noqa: PTH207
     if not matches:
         raise FileNotFoundError(errno.ENOENT, "no file matches", pattern)
@@ -130,6 +131,7 @@ def _open_pattern(pattern: str, column: str | None, told: str | None) -> RowSour
 
 
 def _is_shard(name: str) -> bool:
+    """Whether what a pattern matches is a file of embeddings."""
     # A run over "folder/*" may be saved in that folder. A link to nothing is an error later.
     if os.path.isdir(name):  # noqa: PTH112
         return zarr.is_store(set(os.listdir(name)))  # noqa: PTH208
@@ -149,6 +151,7 @@ def _refuse_inside(name: str, table: tuple[str, str] | None) -> None:
 
 
 def _open_url(url: str, column: str | None, told: str | None) -> RowSource:
+    """Open what a URL names: a file, a pattern, or a folder."""
     system, path = connect(url)
 
     def open_one(place: tuple[str, str]) -> RowSource:
@@ -175,6 +178,7 @@ def _open_url(url: str, column: str | None, told: str | None) -> RowSource:
 
 
 def _open_folder(folder: Folder, column: str | None, told: str | None) -> RowSource:
+    """Open a folder: a store, a saved dataset, a table, or shards."""
     if zarr.is_store(folder.top):
         return _open_store(folder, column, told)
     if huggingface.is_dataset(folder.top):
@@ -223,6 +227,7 @@ def _open_files(
 
 
 def _open_store(folder: Folder, column: str | None, told: str | None) -> RowSource:
+    """Open a Zarr store."""
     source = folder.open_zarr(column)
     require_told(source, told)
     return source
@@ -294,6 +299,7 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
+    """Sort names, with their numbers as numbers."""
     return sorted(names, key=natural_order)
 
 

@@ -52,6 +52,7 @@ def _is_bytes(kind: Any) -> bool:
 
 
 def _may_be_vectors(kind: Any) -> bool:
+    """Whether a type could be one of vectors that is not read."""
     types = pyarrow("a column of vectors", "arrow").types
     kind = getattr(kind, "storage_type", kind)
     value = getattr(kind, "value_type", None) if types.is_nested(kind) else None
@@ -93,6 +94,7 @@ def _storage_type(kind: Any) -> Any:
 
 
 def _value_dtype(kind: Any) -> np.dtype[Any] | None:
+    """Return the dtype of the entries of a vector type; None for other types."""
     pa = pyarrow("a column of vectors", "arrow")
     kind = _storage_type(kind)
     if kind is None:
@@ -285,6 +287,7 @@ class VectorColumn:
     def _check_lengths(
         self, lengths: NDArray[Any], width: int, where: Callable[[int], str], noun: str = "entries"
     ) -> None:
+        """Refuse a row of another length."""
         wrong = np.flatnonzero(lengths != width)
         if wrong.size:
             row = int(wrong[0])
@@ -300,4 +303,5 @@ def _is_sized(kind: Any) -> bool:
 
 
 def _first_null(array: Any) -> int:
+    """Return the place of the first null."""
     return int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
