@@ -98,6 +98,7 @@ def unequal_rows(scores: Sequence[Score], column: str | None, dtype: str | None)
 
 
 def _as_argument(paths: Sequence[str]) -> str:
+    """Write paths as the argument of `open_source`."""
     return repr(paths[0]) if len(paths) == 1 else repr(list(paths))
 
 

@@ -247,10 +247,8 @@ def is_data(parts: Sequence[str]) -> bool:
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """Yield the files of a folder and its sub-folders, links among them, and logs, relative to it.
-
-    Of a Zarr store the file that tells so, and nothing in it.
-    """
+    """Yield the files of a folder and its sub-folders, links too, and logs, relative to it."""
+    # Of a Zarr store the file that tells so, and nothing in it.
     seen: dict[tuple[int, int], str] = {}
     for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         below = os.path.relpath(place, folder)

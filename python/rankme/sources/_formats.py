@@ -33,12 +33,12 @@ KNOWN_SUFFIXES = (
     ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
 )  # fmt: skip
 
-TABLES: dict[bytes, Callable[[DataFile, str | None, str | None], RowSource]] = {
+MAGICS: dict[bytes, Callable[[DataFile, str | None, str | None], RowSource]] = {
     b"PAR1": ParquetSource.open,
     b"ARROW1": ArrowSource.open,
     b"\xff\xff\xff\xff": ArrowSource.open,
+    b"\x89HDF\r\n\x1a\n": lambda file, column, _: open_hdf5(file, column),
 }
-HDF5 = b"\x89HDF\r\n\x1a\n"
 # With more than PK: a safetensors file may begin so with the length of its header.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 STATE = b"\x93RNKM"
@@ -94,11 +94,9 @@ def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSourc
         if column is not None:
             raise BadDataError(file.name, f"{SINGLE} {column!r}")
         return _open_single(file, suffix, head)
-    for magic, opener in TABLES.items():
+    for magic, opener in MAGICS.items():
         if head.startswith(magic):
             return opener(file, column, told)
-    if head.startswith(HDF5):
-        return open_hdf5(file, column)
     if head.startswith(ZIP):
         return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
     if suffix == ".safetensors" or head[8:9] == b"{":

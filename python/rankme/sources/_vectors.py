@@ -29,11 +29,10 @@ def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
 
 
 def _candidates(schema: Any, told: str | None) -> dict[str, bool]:
-    """Name the columns of a schema, and whether each could be meant by somebody who names none.
-
-    Binary could, where no column has floating-point numbers or a type of bytes is told: an id or a
-    hash is of that type too. So could, beside it, what may be vectors of a kind that is not read.
-    """
+    """Name the columns of a schema, and whether each could be meant where none is named."""
+    # Binary could, where no column has floating-point numbers or a type of bytes is told: an id or
+    # a hash is of that type too. So could, beside it, what may be vectors of a kind that is not
+    # read.
     numbers = {field.name: _value_dtype(field.type) is not None for field in schema}
     binary = {field.name: _is_bytes(field.type) for field in schema}
     if not any(binary.values()) or (any(numbers.values()) and told is None):
@@ -189,6 +188,7 @@ class VectorColumn:
         return found
 
     def _width_of(self, n_bytes: int, where: str) -> int:
+        """Return how many entries a row of some bytes has."""
         width, rest = divmod(n_bytes, self._stored.itemsize)
         if rest or not width:
             raise BadDataError(
@@ -299,6 +299,7 @@ class VectorColumn:
 
 
 def _is_sized(kind: Any) -> bool:
+    """Whether a type tells how many bytes a row has."""
     return bool(pyarrow("a column of vectors", "arrow").types.is_fixed_size_binary(kind))
 
 

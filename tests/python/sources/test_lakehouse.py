@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import uuid
@@ -18,27 +17,12 @@ import pytest
 import rankme
 from command import environment, error_line, run
 from helpers import output_of
+from lakehouse_tables import deletion_vector, table, write_delta, write_iceberg, write_log
 from rankme.sources import BadDataError, open_source
 from source_files import matrix
 
 DELETED = ["deletionVectors"]
 OLD, NEW = np.eye(4), matrix(40, 4)
-
-
-def table(rows):
-    lists = pa.array(np.asarray(rows, np.float32).tolist(), pa.list_(pa.float32()))
-    return pa.table(
-        {"id": np.arange(len(rows)), "day": [i % 2 for i in range(len(rows))], "emb": lists}
-    )
-
-
-def write_delta(path, *contents, **options):
-    """Write a table whose content was replaced several times; the old files stay."""
-    from deltalake import write_deltalake
-
-    for rows in contents:
-        write_deltalake(path, table(rows), mode="overwrite", **options)
-    return path
 
 
 def sorted_rows(rows):
@@ -95,76 +79,6 @@ def test_the_case_of_the_report(tmp_path):
     write_log(tmp_path, table(OLD).schema)
     assert open_source(tmp_path).n_rows == 4
     assert rankme.score(tmp_path, eps=0) == pytest.approx(1, rel=1e-12)
-
-
-def write_log(folder, schema, *, features=(), vector=None, configuration=None, names=None):
-    """Write a log by hand: part-0 was replaced by part-1."""
-    types = {"int64": "long", "list<element: float>": None}
-    fields = [
-        {
-            "name": field.name,
-            "type": types.get(str(field.type))
-            or {"type": "array", "elementType": "float", "containsNull": True},
-            "nullable": True,
-            "metadata": {
-                "delta.columnMapping.id": number,
-                "delta.columnMapping.physicalName": names.get(field.name, field.name),
-            }
-            if names
-            else {},
-        }
-        for number, field in enumerate(schema, start=1)
-    ]
-    protocol = {"minReaderVersion": 1, "minWriterVersion": 2}
-    if features:
-        named = {"readerFeatures": list(features), "writerFeatures": list(features)}
-        protocol = {"minReaderVersion": 3, "minWriterVersion": 7, **named}
-
-    def add(name, **more):
-        size = (folder / name).stat().st_size
-        return {
-            "path": name,
-            "partitionValues": {},
-            "size": size,
-            "modificationTime": 0,
-            "dataChange": True,
-            **more,
-        }
-
-    meta = {
-        "id": str(uuid.uuid4()),
-        "format": {"provider": "parquet", "options": {}},
-        "schemaString": json.dumps({"type": "struct", "fields": fields}),
-        "partitionColumns": [],
-        "configuration": configuration or {},
-    }
-    more = {} if vector is None else {"deletionVector": vector}
-    removed = {"path": "part-0.parquet", "dataChange": True, "deletionTimestamp": 0}
-    commits = [
-        [{"protocol": protocol}, {"metaData": meta}, {"add": add("part-0.parquet")}],
-        [{"remove": removed}, {"add": add("part-1.parquet", **more)}],
-    ]
-    (folder / "_delta_log").mkdir(exist_ok=True)
-    for version, actions in enumerate(commits):
-        text = "\n".join(map(json.dumps, actions))
-        (folder / "_delta_log" / f"{version:020}.json").write_text(text)
-
-
-def deletion_vector(rows):
-    """Encode the numbers of deleted rows as Delta keeps them within its log."""
-    digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-    head = struct.pack("<iqIIIHHI", 1681511377, 1, 0, 12346, 1, 0, len(rows) - 1, 16)
-    data = head + struct.pack(f"<{len(rows)}H", *rows)
-    padded = data + bytes(-len(data) % 4)
-    text = ""
-    for (word,) in struct.iter_unpack(">I", padded):
-        text += "".join(digits[word // 85**power % 85] for power in (4, 3, 2, 1, 0))
-    return {
-        "storageType": "i",
-        "pathOrInlineDv": text,
-        "sizeInBytes": len(data),
-        "cardinality": len(rows),
-    }
 
 
 def follow(error, column="emb"):
@@ -270,22 +184,9 @@ def test_importing_rankme_imports_no_lakehouse():
     assert "deltalake" not in done.stdout
 
 
-def write_iceberg(folder):
-    """Write an Iceberg table whose first rows were overwritten; return its place and metadata."""
-    from pyiceberg.catalog.sql import SqlCatalog
-
-    catalog = SqlCatalog("c", uri=f"sqlite:///{folder}/c.db", warehouse=f"file://{folder}/w")
-    catalog.create_namespace("n")
-    iceberg = catalog.create_table("n.t", table(OLD).schema)
-    iceberg.append(table(OLD))
-    iceberg.overwrite(table(NEW))
-    catalog.engine.dispose()
-    return folder / "w" / "n" / "t"
-
-
 @pytest.mark.filterwarnings("ignore")  # of pyiceberg about itself
 def test_iceberg_is_refused_with_a_way_out(tmp_path, memory):
-    path = write_iceberg(tmp_path)
+    path = write_iceberg(tmp_path, OLD, NEW)
     with pytest.raises(BadDataError, match="is a table of Iceberg, whose folder keeps") as caught:
         open_source(path)
     assert follow(caught.value) == pytest.approx(rankme.score(NEW), rel=1e-12)
