@@ -130,7 +130,7 @@ def _lines(score: Score) -> dict[str, str]:
     bound = min(spectrum.n_rows, spectrum.n_cols)
     return {
         "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of min(N, K) = {bound}",
-        **({} if score.files is None else {"files": _counted(score.files)}),
+        **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
         "rows N": f"{spectrum.n_rows}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
@@ -139,6 +139,13 @@ def _lines(score: Score) -> dict[str, str]:
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
     }
+
+
+def _is_named(score: Score) -> bool:
+    """Whether a set is the one file that the user named."""
+    return {path.rpartition("/")[2] for path in score.paths} == {
+        file.rpartition("/")[2] for file in score.files or ()
+    } and len(score.paths) == 1
 
 
 def _counted(files: Collection[str]) -> str:

@@ -124,6 +124,17 @@ def test_the_interval_is_called_what_it_is():
     assert re.search(r"RankMe +[0-9.]+ \(rounding: within [0-9.e-]+\) of min\(N, K\) = 4", line)
 
 
+def test_what_made_up_a_set_is_seen(folder):
+    assert "files" not in run("score", "a.npy").stdout
+    assert "  files       2 in 1 folder\n" in run("score", ".").stdout
+    (folder / "day=1").mkdir()
+    np.save(folder / "day=1" / "c.npy", moderate(3, 60, 4))
+    assert "  files       1\n" in run("score", "day=1").stdout
+    assert "  files       3 in 2 folders\n" in run("score", ".").stdout
+    (record,) = lines_of(run("score", "--json", "."))
+    assert (record["n_rows"], record["n_files"], record["n_folders"]) == (180, 3, 2)
+
+
 @pytest.mark.usefixtures("folder")
 def test_merged_files_are_counted():
     for name in "ab":

@@ -55,7 +55,6 @@ def test_real_embeddings_as_text():
     assert head == f"  RankMe      {expected:.6f}"
     assert re.fullmatch(r"[1-9]e-0[567]\) of min\(N, K\) = 384", tail)
     assert lines == [
-        "  files       1",
         "  rows N      2000",
         "  columns K   384",
         "  dtype       float16",
