@@ -164,7 +164,8 @@ class RemoteFolder(Folder):
 
     def table_around(self) -> tuple[str, str] | None:
         """Ask for the folders above."""
-        return remote_table_around(self._system, self._path)
+        with remote_errors(self.name):
+            return remote_table_around(self._system, self._path)
 
     def delta_files(self) -> list[str]:
         """Fetch the log, and ask it."""

@@ -200,7 +200,6 @@ def _open_folder(folder: Folder, column: str | None, told: str | None) -> RowSou
         require_one_set(folder.name, stores)
         return _open_stores(folder.name, map(folder.child, stores), column, told)
     found = _data_files(folder.name, names)
-    require_one_set(folder.name, found)
     return _open_files(folder, found, column, told)
 
 
@@ -289,13 +288,15 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
             f"holds {caches[0]}, which the datasets library makes of the other files; name these "
             f"by a pattern",
         )
+    found = _in_order(found)
+    require_one_set(folder, found)
     counts = Counter(map(suffix_of, found))
     if len(counts) > 1:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
         raise BadDataError(
             folder, f"holds files of several formats: {kinds}; name some by a pattern"
         )
-    return _in_order(found)
+    return found
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

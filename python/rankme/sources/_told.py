@@ -27,6 +27,10 @@ TINY, HUGE = 1e-30, 1e15
 # Entries of float16 that are not finite or this large, where one in a hundred is: the lower halves
 # of longer numbers.
 HUGE_HALF, SHARE = 8192.0, 0.01
+# Powers of two by which the entries of a column spread, one standard deviation. Those of embeddings
+# do by 1 or 2. Numbers with fewer bits of exponent read as others do by 8 times as many, since
+# bits of their fraction are taken for such of the exponent.
+SPREAD, FEWEST_ROWS = 8.0, 4
 
 
 def as_told(dtype: object) -> str | None:
@@ -68,22 +72,37 @@ def check_told(name: str, column: str, rows: NDArray[Any], told: str) -> None:
     if told in ("int8", "uint8"):
         return
     with np.errstate(all="ignore"):
-        entries = np.abs(np.asarray(rows).astype(np.float64)).ravel()
-    if told == "float16":
-        odd = ~(entries < HUGE_HALF)
-        found = odd.mean() >= SHARE
-    else:
-        odd = ~((entries == 0) | ((entries > TINY) & (entries < HUGE)))
-        # A row with one nan or infinity is named where it stands, when it is read.
-        found = bool((odd & np.isfinite(entries)).any())
-    if not found:
+        entries = np.abs(np.asarray(rows).astype(np.float64))
+    index = _odd_half(entries) if told == "float16" else _odd_entry(entries)
+    if index is None:
         return
-    finite = odd & np.isfinite(entries)
-    index = int(np.flatnonzero(finite if finite.any() else odd)[0])
     row, entry = divmod(index, rows.shape[1])
     raise BadDataError(
         name,
-        f"row {row}, entry {entry} of column {column!r} is {entries[index]:.1e} if its bytes are "
-        f"{told}: they are of another type; {ways_to_tell(rows.nbytes // len(rows))}; rows that "
-        f"do hold such numbers have to be saved as lists",
+        f"row {row}, entry {entry} of column {column!r} is {entries[row, entry]:.1e} if its bytes "
+        f"are {told}: they are of another type; {ways_to_tell(rows.nbytes // len(rows))}; rows "
+        f"that do hold such numbers have to be saved as lists",
     )
+
+
+def _odd_half(entries: NDArray[Any]) -> int | None:
+    """Find an entry that tells that bytes are not float16."""
+    odd = ~(entries < HUGE_HALF)
+    return int(odd.argmax()) if odd.mean() >= SHARE else None
+
+
+def _odd_entry(entries: NDArray[Any]) -> int | None:
+    """Find an entry that tells that bytes are of another type than one of 8 or 11 exponent bits."""
+    # A row with one nan or infinity is named where it stands, when it is read.
+    usual = np.isfinite(entries) & (entries > 0)
+    odd = usual & ~((entries > TINY) & (entries < HUGE))
+    if odd.any():
+        return int(odd.argmax())
+    if len(entries) < FEWEST_ROWS or not usual.any():
+        return None
+    powers = np.log2(np.where(usual, entries, 1.0))
+    count = np.maximum(usual.sum(axis=0), 1)
+    centred = np.where(usual, powers - np.where(usual, powers, 0).sum(axis=0) / count, 0)
+    if np.sqrt((centred**2).sum() / usual.sum()) < SPREAD:
+        return None
+    return int(centred.argmin())

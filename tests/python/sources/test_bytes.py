@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import rankme
-from command import error_line, run
+from command import WORDNET, error_line, run
 from rankme.sources import BadDataError, open_source
 from source_files import matrix
 
@@ -107,6 +107,9 @@ def test_what_the_file_says_is_believed(path):
         (matrix(50, 8).astype("f8"), "float32", "float64"),
         (matrix(50, 8, np.float64), "float32", "float64"),
         (matrix(50, 8, np.float64), "float16", "float64"),
+        (matrix(50, 8, np.float16), "float32", "float16"),
+        (matrix(50, 8, np.float16), "bfloat16", "float16"),
+        (matrix(50, 8), "float64", "float32"),
     ],
 )
 def test_values_that_nobody_embeds_with_are_an_error(path, rows, told, right):
@@ -115,6 +118,19 @@ def test_values_that_nobody_embeds_with_are_an_error(path, rows, told, right):
         open_source(path, dtype=told)
     source = open_source(path, dtype=right)
     assert rankme.score(source) == pytest.approx(rankme.score(rows.astype("f8")), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+def test_real_and_graded_rows_are_taken(tmp_path, dtype):
+    import ml_dtypes
+
+    code = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    real = np.load(WORDNET)[:200]
+    graded = np.random.default_rng(1).standard_normal((200, 64)) * 10.0 ** -np.arange(0, 16, 0.25)
+    sparse = np.maximum(np.random.default_rng(2).standard_normal((200, 64)) - 2, 0)
+    for number, rows in enumerate((real, graded, sparse, np.eye(64), np.zeros((9, 4)))):
+        path = save(tmp_path / f"{number}.parquet", rows.astype(code))
+        np.testing.assert_array_equal(open_source(path, dtype=dtype).matrix(), rows.astype(code))
 
 
 def test_rows_that_hold_such_numbers_are_read_as_lists(path):

@@ -173,6 +173,17 @@ def test_a_pattern_is_one_set_on_purpose(tmp_path):
     assert (record["n_rows"], record["n_files"], record["n_folders"]) == (18, 2, 2)
 
 
+def test_metadata_beside_does_not_hide_the_sets(tmp_path):
+    arrays = write(tmp_path / "c", ["img_emb/img_emb_0.npy", "text_emb/text_emb_0.npy"])
+    (tmp_path / "c" / "metadata").mkdir()
+    (tmp_path / "c" / "metadata" / "metadata_0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(BadDataError, match="may be 2 different sets") as caught:
+        open_source(tmp_path / "c")
+    image, text = (open_source(way).matrix() for way in ways_of(caught.value))
+    np.testing.assert_array_equal(image, arrays["img_emb/img_emb_0.npy"])
+    np.testing.assert_array_equal(text, arrays["text_emb/text_emb_0.npy"])
+
+
 def test_many_sets_are_listed_in_part(tmp_path):
     write(tmp_path, [f"layer_{number}.npy" for number in range(20)])
     with pytest.raises(BadDataError, match=r"may be 20 different sets.*layer_5\.npy.*and 14 more"):
