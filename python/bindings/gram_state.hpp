@@ -18,6 +18,17 @@
 
 namespace rankme::bindings {
 
+// The arrays of a scatter but for the last.
+inline std::vector<std::vector<double>> without_triangle(const CentredSum& sum) {
+  return {sum.origin,
+          sum.offset.high,
+          sum.offset.low,
+          sum.probe_products,
+          sum.probe_products_low,
+          sum.mean_products,
+          {sum.mean_residual, sum.unseen, sum.cancelled}};
+}
+
 // What a state holds beside the number of rows; made without the GIL.
 struct PackedSum {
   explicit PackedSum(const GramSum& sum)
@@ -33,14 +44,9 @@ struct PackedSum {
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
-        arrays_{sum.origin,
-                sum.offset.high,
-                sum.offset.low,
-                sum.probe_products,
-                sum.probe_products_low,
-                sum.mean_products,
-                {sum.mean_residual, sum.unseen, sum.cancelled},
-                sum.packed()} {}
+        arrays_(without_triangle(sum)) {
+    arrays_.push_back(sum.packed());
+  }
 
   // (exponent, seed, blocks, longest_block)
   py::tuple numbers(std::uint64_t seed) const {
@@ -125,16 +131,17 @@ inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py
                                  const py::tuple& arrays) {
   if (is_scatter(arrays)) return scatter_of(dim, n_rows, numbers, arrays);
   GramSum sum = gram_of(dim, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return CentredSum::from_uncentred(std::move(sum), n_rows,
-                                    gaussian_probes(dim, seed_of(numbers)).data());
+  return CentredSum::from_uncentred(std::move(sum), n_rows, gaussian_probes(dim, seed).data());
 }
 inline GramSum gram_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
                            const py::tuple& arrays) {
   if (!is_scatter(arrays)) return gram_of(dim, numbers, arrays);
   const CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return sum.uncentred(gaussian_probes(dim, seed_of(numbers)).data());
+  return sum.uncentred(gaussian_probes(dim, seed).data());
 }
 
 }  // namespace rankme::bindings

@@ -135,18 +135,16 @@ FAULTY = """
 import sys
 import numpy as np
 import rankme
-from rankme import _core
 from rankme._scoring import from_source
 from rankme.cli import main
 
 class Faulty(rankme.Accumulator):
     def spectrum(self, *, center=False):
-        n_rows, numbers, (sums, products, triangle), _ = self._core.state()
-        triangle = triangle.copy()
+        state = self._state()
+        triangle = state.arrays[-1].copy()
         triangle.view(np.uint64)[5] ^= np.uint64(1 << 51)
-        self._core = _core.GramAccumulator.from_state(
-            self.dim, self.normalize, n_rows, numbers, sums, products, triangle
-        )
+        faulty = state._replace(arrays=(*state.arrays[:-1], triangle))
+        self._restore(faulty, "cpu", "float64")
         return super().spectrum(center=center)
 
 from_source.Accumulator = Faulty
