@@ -8,11 +8,14 @@ import struct
 import numpy as np
 import pytest
 
+import extended
 import rankme
-from helpers import bits, contents
+from helpers import accumulated, bits, contents
 from oracles import moderate
 from rankme._accumulators import state_file
+from rankme._accumulators.state_header import State
 from saved_states import STATES, old_bytes, uncentred
+from state_reader import probes as probe_matrix
 
 
 @pytest.mark.parametrize("acc", STATES.values(), ids=STATES)
@@ -38,6 +41,10 @@ def test_a_loaded_part_continues_the_stream(tmp_path):
     for acc in (whole, loaded):
         acc.update(z if acc is whole else z[60:])
     assert loaded.score() == pytest.approx(whole.score(), rel=1e-12)
+
+
+MORE = moderate(3, 50, 6)
+STATES_OF_SIX = accumulated(MORE)
 
 
 def header_and_payload(acc, path):
@@ -156,6 +163,25 @@ def test_older_versions_are_read(name, version, tmp_path):
 
 def zeros(k):
     return np.zeros(k), np.zeros(8 * k), np.zeros(k * (k + 1) // 2)
+
+
+@pytest.mark.parametrize("ratio", [1e2, 1e4, 1e6, 1e8])
+def test_what_an_older_file_has_cancelled_is_in_the_interval(ratio, tmp_path):
+    rng = np.random.default_rng(7)
+    z = rng.standard_normal((400, 6)) * np.logspace(0, -6, 6) + ratio * rng.standard_normal(6)
+    z[:, 2] = ratio  # no spread at all
+    long = z.astype(extended.LONG)
+    gram = (z.T @ z)[np.tril_indices(6)]
+    products = (z.T @ (z @ probe_matrix(6, 0))).ravel()
+    old = State("gram", 6, False, 400, (0, 0, 1, 400), (z.sum(axis=0), products, gram))
+    (tmp_path / "a").write_bytes(old_bytes(old))
+    loaded = rankme.Accumulator.load(tmp_path / "a")
+    for acc in (loaded, loaded.copy(), loaded + STATES_OF_SIX, STATES_OF_SIX + loaded):
+        whole = long if acc.n_rows == 400 else np.vstack([long, MORE])
+        for center in (False, True):
+            sigma = extended.singular_values(extended.exact_matrix(whole, center=center)[0])
+            low, high = acc.spectrum(center=center).singular_value_bounds()
+            assert ((low <= sigma) & (sigma <= high)).all()
 
 
 def test_a_state_of_a_gpu_is_read(tmp_path):
