@@ -10,8 +10,9 @@ The layout, in this order; integers and floats are little-endian::
     32 bytes           SHA-256 of everything before
 
 The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows``, ``shards`` (an object: how many
-of the rows came from the shard of each id), perhaps ``run`` (what `_run` has to know to go on) and
-the numbers of the method:
+of the rows came from the shard of each id), perhaps ``run`` (what `_run` has to know to go on),
+perhaps ``skipped`` (``rows`` that were left out since they held NaN or infinity, how many of them
+came from each of ``shards``, and whether more are ``allowed`` to be) and the numbers of the method:
 
 ``gram``
     ``exponent`` (the arrays are those of ``Z * 2**-exponent``), ``seed`` of the probes, ``blocks``

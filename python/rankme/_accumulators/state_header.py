@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankme._accumulators.shards import parse_table
+from rankme._accumulators.skipped import NOTHING, Skipped, parse_note
 from rankme._base.arguments import MAX_DIM, MAX_SEED
 
 __all__ = ["METHODS", "State", "parse_header", "write_header"]
@@ -22,7 +23,8 @@ class State(NamedTuple):
     """What an accumulator is, without the room it works in.
 
     ``numbers`` and ``arrays`` are those of the method, in the order that the module's text gives.
-    ``shards`` has the rows of each shard; ``run`` belongs to the file and not to the accumulator.
+    ``shards`` has the rows of each shard, ``skipped`` those that were left out; ``run`` belongs to
+    the file and not to the accumulator.
     """
 
     method: str
@@ -33,6 +35,7 @@ class State(NamedTuple):
     arrays: tuple[NDArray[np.float64], ...]
     shards: Mapping[str, int] = _NO_SHARDS
     run: Mapping[str, Any] | None = None
+    skipped: Skipped = NOTHING
 
 
 class _Method(NamedTuple):
@@ -64,6 +67,9 @@ def write_header(state: State) -> bytes:
         **dict(zip(METHODS[state.method].numbers, state.numbers, strict=True)),
         "shards": dict(state.shards),
     }
+    note = state.skipped.note()
+    if note is not None:
+        fields["skipped"] = note
     if state.run is not None:
         fields["run"] = dict(state.run)
     return json.dumps(fields).encode("ascii")
@@ -98,6 +104,7 @@ def parse_header(header: bytes) -> State:
         (),
         parse_table(fields.get("shards", {}), n_rows),
         run,
+        parse_note(fields.get("skipped")),
     )
 
 

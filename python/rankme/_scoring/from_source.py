@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arrays import as_matrix
 from rankme._base.errors import NonFiniteError
-from rankme._scoring.matrix import spectrum_by
+from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
+from rankme._scoring.plan import Plan
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import not_finite, source_bytes
+from rankme.sources._source import source_bytes
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from rankme._scoring.meter import Meter
     from rankme._scoring.passes import Pass
+    from rankme._scoring.plan import Choices
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources import RowSource
 
@@ -32,37 +35,16 @@ PANEL_BYTES = 16 * 2**20
 MIN_PIECE_BYTES = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """What one pass over the rows computes, how and where."""
-
-    by: Pass
-    device: str
-    center: bool
-    normalize: bool
-
-    def accumulator(self, dim: int, *, normalize: bool) -> Accumulator:
-        """Make the empty sum that the rows go to."""
-        return Accumulator(
-            dim,
-            normalize=normalize,
-            method=self.by.method,
-            device=self.device,
-            precision=self.by.precision,
-        )
-
-
 def spectrum_of_source(
     source: RowSource,
     *,
     eps: float,
-    center: bool,
-    normalize: bool,
     method: str,
     rtol: float,
     device: str = "cpu",
     precision: str = "float64",
     meter: Meter | None = None,
+    **choices: Unpack[Choices],
 ) -> Spectrum:
     """Find the spectrum of the rows of a source, each taken once.
 
@@ -72,10 +54,12 @@ def spectrum_of_source(
         Where the rows come from.
     eps
         The eps of the RankMe that has to be certain, where there are several ways to it.
-    center, normalize, method, rtol, device, precision
+    method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
         Told of the bytes that were taken in.
+    center, normalize, skip_nonfinite
+        As in `rankme.spectrum`.
 
     Raises
     ------
@@ -86,43 +70,45 @@ def spectrum_of_source(
         disagrees with its probes.
     """
     meter = NoMeter() if meter is None else meter
+
+    def find(one: Pass) -> Spectrum:
+        return _find_by(source, Plan(by=one, device=device, **choices), meter)
+
     return first_certain(
         passes_of(method, precision),
-        lambda one: _find_by(
-            source, _Plan(by=one, device=device, center=center, normalize=normalize), meter
-        ),
+        find,
         eps=eps,
         rtol=rtol,
         restart=meter.restart,
     )
 
 
-def _find_by(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _find_by(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
     if source.n_rows >= source.n_cols:
         return _stream_rows(source, plan, meter)
-    if plan.center or plan.normalize:
+    if plan.center or plan.normalize or plan.skip_nonfinite:
         return _spectrum_of_matrix(source, plan, meter)
     return _stream_columns(source, plan, meter)
 
 
-def _stream_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _stream_rows(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
         for shard, first, rows in blocks:
             try:
                 accumulator.update(rows)
             except NonFiniteError as error:
-                raise not_finite(shard, first + error.row, error.column, error.value) from error
+                raise shard.bad_entry(first + error.row, error.column, error.value) from error
             meter.advance(rows.nbytes)
-    _check_count(source, accumulator.n_rows)
+    _check_count(source, accumulator.n_rows + accumulator.n_skipped)
     meter.stage("eigenvalues")
     return accumulator.spectrum(center=plan.center)
 
 
-def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _stream_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     accumulator = plan.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
     width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
@@ -138,18 +124,16 @@ def _stream_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     return replace(result, n_rows=result.n_cols, n_cols=result.n_rows)
 
 
-def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
-    rows = source.matrix()
+def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+    matrix = as_matrix(source.matrix())
     meter.stage("spectrum")
     try:
-        result = spectrum_by(
-            as_matrix(rows), plan.device, plan.by, center=plan.center, normalize=plan.normalize
-        )
+        result = spectrum_of_matrix(matrix, plan)
     except NonFiniteError as error:
         row = error.row
         for shard in source.shards:
             if row < shard.n_rows:
-                raise not_finite(shard, row, error.column, error.value) from error
+                raise shard.bad_entry(row, error.column, error.value) from error
             row -= shard.n_rows
         raise
     source.check_unchanged()  # its rows may have been mapped
@@ -162,7 +146,7 @@ def _check_count(source: RowSource, n_rows: int) -> None:
         raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
 
 
-def _first_not_finite(source: RowSource) -> BadDataError:
+def _first_not_finite(source: RowSource) -> ValueError:
     """Look for the first bad entry by rows, where the columns have shown that there is one."""
     for shard in source.shards:
         first = 0
@@ -170,6 +154,6 @@ def _first_not_finite(source: RowSource) -> BadDataError:
             finite = np.isfinite(block)
             if not finite.all():
                 row, column = (int(index) for index in np.argwhere(~finite)[0])
-                return not_finite(shard, first + row, column, float(block[row, column]))
+                return shard.bad_entry(first + row, column, float(block[row, column]))
             first += len(block)
     return BadDataError(source.name, "changed while it was read")

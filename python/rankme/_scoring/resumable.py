@@ -23,11 +23,11 @@ from rankme._base.atomic_file import remove_strays
 from rankme._base.errors import NonFiniteError
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rankme._accumulators.skipped import Skipped
     from rankme._scoring.meter import Meter
     from rankme._scoring.signals import Stops
     from rankme.sources import RowSource
@@ -44,6 +44,7 @@ def accumulate(
     device: str,
     every: float,
     meter: Meter,
+    skip_nonfinite: bool = False,
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -59,6 +60,8 @@ def accumulate(
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
         Told of the bytes that are in, those of earlier runs among them.
+    skip_nonfinite
+        As in `rankme.Accumulator`, of the rows from now on: a run that met a bad row may go on so.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def accumulate(
         error names it: the checkpoint before stands.
     """
     run = _Run(source, path, normalize=normalize, method=method, device=device)
+    run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
         return run.accumulator
@@ -114,8 +118,16 @@ def load_finished(path: str) -> Accumulator:
     state = state_file.read(path)
     if state.run is not None:
         run = _parse_run(state.run, path)
-        _require_finished(run, state.shards, path)
+        _require_finished(run, _rows_seen(state.shards, state.skipped), path)
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+
+def _rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
+    """Count the rows of each shard that were read, those that were left out among them."""
+    seen = dict(shards)
+    for shard, rows in skipped.shards.items():
+        seen[shard] = seen.get(shard, 0) + rows
+    return seen
 
 
 def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
@@ -199,7 +211,7 @@ class _Run:
 
     def remaining(self, meter: Meter) -> Iterator[tuple[RowSource, int]]:
         """Yield the shards that are not complete, each with the row to go on from."""
-        done = self.accumulator.shards
+        done = self._seen()
         for name, shard in self._shards.items():
             first = done.get(name, 0)
             meter.advance(first * shard.n_cols * shard.dtype.itemsize)
@@ -210,11 +222,11 @@ class _Run:
         try:
             self.accumulator.update(rows, shard=shard.identity.shard)
         except NonFiniteError as error:
-            raise not_finite(shard, first + error.row, error.column, error.value) from error
+            raise shard.bad_entry(first + error.row, error.column, error.value) from error
 
     def finish(self) -> None:
         """Save for the last time; every shard has been read to its end and found unchanged."""
-        done = self.accumulator.shards
+        done = self._seen()
         for name, shard in self._shards.items():
             # A source of somebody else's may break its word.
             if done.get(name, 0) != shard.n_rows:
@@ -239,6 +251,10 @@ class _Run:
             self.failed = True
             raise
         self._header = header
+
+    def _seen(self) -> dict[str, int]:
+        """Count the rows of each shard that this run and those before it have read."""
+        return _rows_seen(self.accumulator.shards, self.accumulator._skipped.snapshot())  # noqa: SLF001
 
     def _facts(self) -> dict[str, tuple[int, str, int]]:
         return {
@@ -279,7 +295,7 @@ class _Run:
             )
         self._header = _parse_run(state.run, self._path)
         facts = self._facts()
-        for name, rows in state.shards.items():
+        for name, rows in _rows_seen(state.shards, state.skipped).items():
             if name not in facts:
                 raise BadDataError(
                     self._path, f"holds {rows} rows of {name}, which is not among the files now"

@@ -27,6 +27,7 @@ class Settings:
     method: str
     rtol: float
     device: str = "cpu"
+    skip_nonfinite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ def score_source(
         method=settings.method,
         rtol=settings.rtol,
         device=settings.device,
+        skip_nonfinite=settings.skip_nonfinite,
         meter=meter,
     )
     dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))

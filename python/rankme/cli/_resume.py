@@ -111,6 +111,7 @@ def score_resumed(
         normalize=settings.normalize,
         method=settings.method,
         device=settings.device,
+        skip_nonfinite=settings.skip_nonfinite,
         every=checkpoints.every,
         meter=meter,
     )

@@ -65,6 +65,12 @@ def score(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Divide each row by its Euclidean norm.")
     ] = False,
+    skip_nonfinite: Annotated[
+        bool,
+        typer.Option(
+            "--skip-nonfinite", help="Leave out rows with NaN or infinity, and say how many."
+        ),
+    ] = False,
     method: Annotated[
         Method,
         typer.Option(
@@ -125,6 +131,7 @@ def score(
         method=method.value,
         rtol=rtol,
         device=device,
+        skip_nonfinite=skip_nonfinite,
     )
     status = shown = 0
     for group in groups:

@@ -30,13 +30,20 @@ class Settings:
     normalize: bool
     method: str
     seed: int
+    skip_nonfinite: bool
 
     def __post_init__(self) -> None:
         self.accumulator(1)  # a wrong one fails here and not in a task
 
     def accumulator(self, dim: int) -> Accumulator:
         """Return an empty accumulator of that width."""
-        return Accumulator(dim, normalize=self.normalize, method=self.method, seed=self.seed)
+        return Accumulator(
+            dim,
+            normalize=self.normalize,
+            method=self.method,
+            seed=self.seed,
+            skip_nonfinite=self.skip_nonfinite,
+        )
 
 
 def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> bytes | None:
@@ -71,8 +78,8 @@ def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> by
         except NonFiniteError as error:
             raise BadDataError(
                 name,
-                f"row {acc.n_rows + error.row}, column {error.column} (counted from 0) is "
-                f"{error.value}; every entry must be finite",
+                f"row {acc.n_rows + acc.n_skipped + error.row}, column {error.column} (counted "
+                f"from 0) is {error.value}; every entry must be finite",
             ) from error
     return None if acc is None else acc.__getstate__()
 

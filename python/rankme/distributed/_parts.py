@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,6 @@ from rankme._base.errors import NonFiniteError
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._sharded import check_widths, same_file
-from rankme.sources._source import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -142,8 +142,8 @@ def partial_of_part(part: Part, settings: Settings) -> bytes:
             try:
                 acc.update(rows, shard=part.shard)
             except NonFiniteError as error:  # noqa: PERF203
-                raise not_finite(source, first + error.row, error.column, error.value) from error
-    left = part.stop - part.start - acc.n_rows
+                raise source.bad_entry(first + error.row, error.column, error.value) from error
+    left = part.stop - part.start - acc.n_rows - acc.n_skipped
     if left:
         raise BadDataError(
             source.name, f"ends {left} rows before row {part.stop}, which it had before"
@@ -211,12 +211,25 @@ def whole(data: bytes | None, parts: Sequence[Part]) -> Accumulator:
     """
     acc = restored(data)
     ranges = {part.shard: part.stop - part.start for part in parts}
-    if acc.shards != ranges or acc.n_rows != sum(ranges.values()):
-        lost = ", ".join(sorted(ranges.keys() - acc.shards.keys())[:3]) or "none"
+    state = acc._state()  # noqa: SLF001
+    kept, skipped = Counter(state.shards), Counter(state.skipped.shards)
+    n_rows = state.n_rows + state.skipped.rows
+    if kept + skipped != ranges or n_rows != sum(ranges.values()):
+        lost = ", ".join(sorted(ranges.keys() - (kept + skipped).keys())[:3]) or "none"
         raise RuntimeError(
-            f"the result has {acc.n_rows} rows of {len(acc.shards)} ranges; wanted "
+            f"the result has {n_rows} rows of {len(kept + skipped)} ranges; wanted "
             f"{sum(ranges.values())} of {len(ranges)}; missing: {lost}"
         )
-    files = {part.source.identity.shard: part.source.n_rows for part in parts}
-    state = acc._state()._replace(shards=files)  # noqa: SLF001
+    state = state._replace(
+        shards=_by_file(kept, parts),
+        skipped=state.skipped._replace(shards=_by_file(skipped, parts)),
+    )
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+
+def _by_file(ranges: Counter[str], parts: Sequence[Part]) -> dict[str, int]:
+    """Add up what the ranges of each file have; a file of which there is nothing is left out."""
+    files: Counter[str] = Counter()
+    for part in parts:
+        files[part.source.identity.shard] += ranges[part.shard]
+    return dict(+files)

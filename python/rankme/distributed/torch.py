@@ -15,6 +15,7 @@ K(K+1)/2 numbers takes, about ``8 * K**2`` bytes, however many ranks there are.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -58,8 +59,9 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     Returns
     -------
     rankme.Accumulator
-        All rows and shards of all ranks. With gloo and NCCL, the same bits on every rank. Sums of a
-        power-of-two scale are brought to the largest scale first, which is exact.
+        All rows and shards of all ranks, and how many rows they left out. With gloo and NCCL, the
+        same bits on every rank. Sums of a power-of-two scale are brought to the largest scale
+        first, which is exact.
 
     Raises
     ------
@@ -90,12 +92,12 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     # What is wrong with a rank's device has to be told the others as well.
     place = torch.device(usual if problem is not None or device is None else device)
     facts = _agree(offer, problem, group, place)
-    shards = _joined(offer, group, place)
+    shards, skipped = _joined(offer, group, place)
     _scale_to(offer, facts.exponent)
     for tensor in offer.tensors:
         _sum(tensor, offer.staging, group)
     # A problem of this rank has raised above, so that acc is what it should be.
-    return _result(offer, facts, shards, acc.device)
+    return _result(offer, facts, shards, skipped, acc.device)
 
 
 class _Offer(NamedTuple):
@@ -113,6 +115,7 @@ class _Facts(NamedTuple):
     exponent: int
     blocks: int
     longest_block: int
+    skipped: int
 
 
 def _default_device(group: Any) -> Any:
@@ -150,7 +153,7 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
     failed = 0 if state is not None else 1 + dist.get_rank(group)
     same = [0, 0, 0, 0]
     most = [_NO_ROWS, 0]
-    sums = [0, 0, 0]
+    sums = [0, 0, 0, 0]
     if state is not None:
         exponent, seed, blocks, longest_block = state.numbers
         same = [state.dim, int(state.normalize), seed >> 32, seed & 0xFFFFFFFF]
@@ -158,6 +161,7 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
         # A share of the count for each rank: sums of saturated counts stay countable.
         share = _MAX_COUNT // dist.get_world_size(group)
         sums = [min(state.n_rows, share), min(blocks, share), int(blocks > 0)]
+        sums.append(min(state.skipped.rows, share))
     largest = _exchange([failed, *most], dist.ReduceOp.MAX, group, place)
     if problem is not None:
         raise problem
@@ -168,10 +172,10 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
     # A value and its negative: the largest and the smallest of all ranks in one exchange.
     extremes = _exchange([*same, *(-value for value in same)], dist.ReduceOp.MAX, group, place)
     _require_same(extremes[:4], [-value for value in extremes[4:]])
-    n_rows, blocks, ranks = _exchange(sums, dist.ReduceOp.SUM, group, place)
+    n_rows, blocks, ranks, skipped = _exchange(sums, dist.ReduceOp.SUM, group, place)
     # Each sum of two sums that hold something rounds once more.
     exponent = 0 if largest[1] == _NO_ROWS else largest[1]
-    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), largest[2])
+    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), largest[2], skipped)
 
 
 def _exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:
@@ -191,23 +195,26 @@ def _require_same(high: list[int], low: list[int]) -> None:
             raise ValueError(f"{name} of the accumulators differs among the ranks{extremes}")
 
 
-def _joined(offer: _Offer, group: Any, place: Any) -> dict[str, int]:
+def _joined(offer: _Offer, group: Any, place: Any) -> tuple[dict[str, int], dict[str, int]]:
     """Gather the tables of shards, which are small, and refuse a shard that is in two of them."""
     assert offer.state is not None  # noqa: S101
-    own = json.dumps(dict(offer.state.shards)).encode("ascii")
+    tables = [dict(offer.state.shards), dict(offer.state.skipped.shards)]
+    own = json.dumps(tables).encode("ascii")
     (size,) = _exchange([len(own)], dist.ReduceOp.MAX, group, place)
-    if size == len(b"{}"):
-        return {}
+    if size == len(b"[{}, {}]"):
+        return {}, {}
     padded = torch.frombuffer(bytearray(own.ljust(size)), dtype=torch.uint8).to(place)
-    tables = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
-    dist.all_gather(tables, padded, group=group)
+    gathered = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(gathered, padded, group=group)
     total: dict[str, int] = {}
-    for table in tables:
-        shards = json.loads(table.cpu().numpy().tobytes())
+    skipped: Counter[str] = Counter()
+    for table in gathered:
+        shards, left_out = json.loads(table.cpu().numpy().tobytes())
         for shard in sorted(total.keys() & shards.keys()):
             raise ValueError(duplicate_shard(encoded(shard), total[shard], shards[shard]))
         total.update(shards)
-    return total
+        skipped.update(left_out)
+    return total, dict(skipped)
 
 
 def _scale_to(offer: _Offer, exponent: int) -> None:
@@ -229,11 +236,20 @@ def _sum(tensor: Any, staging: Any, group: Any) -> None:
     tensor.copy_(moved)
 
 
-def _result(offer: _Offer, facts: _Facts, shards: dict[str, int], device: str) -> Accumulator:
+def _result(
+    offer: _Offer,
+    facts: _Facts,
+    shards: dict[str, int],
+    skipped: dict[str, int],
+    device: str,
+) -> Accumulator:
+    """Make the accumulator of all ranks."""
     state = offer.state
     assert state is not None  # noqa: S101
     numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
     total = state._replace(n_rows=facts.n_rows, numbers=numbers, shards=shards)
+    left_out = state.skipped._replace(rows=facts.skipped, shards=skipped)
+    total = total._replace(skipped=left_out)
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 
 

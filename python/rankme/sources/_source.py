@@ -23,7 +23,6 @@ __all__ = [
     "Ring",
     "RowSource",
     "check_start",
-    "not_finite",
     "source_bytes",
 ]
 
@@ -133,6 +132,14 @@ class RowSource(ABC):
         """Say in words where a row stands, counted from 0."""
         return f"row {row}"
 
+    def bad_entry(self, row: int, column: int, value: float) -> ValueError:
+        """Return the error that says where NaN or infinity stands."""
+        return BadDataError(
+            self.name,
+            f"{self.where(row)}, column {column} (counted from 0) is {value}; every entry must be "
+            f"finite",
+        )
+
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns, ``width`` at a time and in order, as arrays of shape (N, columns).
 
@@ -236,12 +243,3 @@ def check_start(start: int, n_rows: int) -> None:
 def source_bytes(source: RowSource) -> int:
     """Count the bytes of all rows."""
     return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
-
-
-def not_finite(shard: RowSource, row: int, column: int, value: float) -> BadDataError:
-    """Return the error that says where in a shard NaN or infinity stands."""
-    return BadDataError(
-        shard.name,
-        f"{shard.where(row)}, column {column} (counted from 0) is {value}; every entry must be "
-        f"finite",
-    )
