@@ -13,7 +13,7 @@ from rankme._base.optional import require
 from rankme.sources._in_memory import MemoryRows, stacked
 from rankme.sources._list_memory import depth_of, is_vector
 from rankme.sources._source import BLOCK_BYTES
-from rankme.sources.memory import is_one_shot_table, resolve
+from rankme.sources.memory import is_one_shot_table, is_table, resolve
 
 __all__ = ["BlockStream", "is_blocks"]
 
@@ -25,11 +25,11 @@ def is_blocks(obj: object) -> bool:
     if is_one_shot_table(obj):
         return True
     whole = (str, bytes, bytearray, Mapping, AbstractSet, Sequence)
-    if isinstance(obj, whole) or _core.is_array(obj):
+    if isinstance(obj, whole) or _core.is_array(obj) or is_table(obj):
         return False
     # What NumPy can convert is an array, be it one that rankme does not read where it lies.
     return isinstance(obj, Iterable) and not any(
-        hasattr(obj, name) for name in ("__array__", "toarray", "to_numpy", "schema")
+        hasattr(obj, name) for name in ("__array__", "toarray", "to_numpy")
     )
 
 

@@ -25,7 +25,7 @@ from rankme.sources._pandas_memory import frame_rows, series_rows
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["array_of", "as_rows", "is_one_shot_table", "resolve"]
+__all__ = ["array_of", "as_rows", "is_one_shot_table", "is_table", "resolve"]
 
 # Libraries whose columns PyArrow may be given: what they hand over is sound.
 _ARROW_LIBRARIES = ("nanoarrow", "polars", "duckdb", "arro3", "datafusion")
@@ -154,6 +154,22 @@ def _rows_of_table(obj: Any, column: str | None, name: str) -> Any:
 
 
 _TABLE_LIBRARIES = ("pandas", "polars", "pyarrow", "datasets")
+
+
+def is_table(obj: object) -> bool:
+    """Tell whether something is a table of a library that is known here."""
+    modules = dict(zip(_TABLE_LIBRARIES, map(sys.modules.get, _TABLE_LIBRARIES), strict=True))
+    return any(
+        _is_a(obj, modules[library], name)
+        for library, name in (
+            ("pandas", "DataFrame"),
+            ("polars", "DataFrame"),
+            ("polars", "LazyFrame"),
+            ("pyarrow", "Table"),
+            ("pyarrow", "RecordBatch"),
+            ("datasets", "Dataset"),
+        )
+    )
 
 
 def _is_a(obj: object, module: ModuleType | None, name: str) -> bool:
