@@ -1,7 +1,7 @@
 """Iterables of blocks: one set of rows, in one pass unless they can be read again."""
 
-import collections
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -77,7 +77,11 @@ def test_a_buffer_that_is_used_again():
         assert rankme.score(overwritten(z)) == pytest.approx(rankme.score(z), rel=1e-9)
 
 
-Batch = collections.namedtuple("Batch", "pixels labels")
+class Batch(NamedTuple):
+    """What a loader may give."""
+
+    rows: np.ndarray
+    labels: np.ndarray
 
 
 def batches():
