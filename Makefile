@@ -6,6 +6,7 @@
 #   make sanitize   the C++ tests under the address+undefined and the thread sanitizer
 #   make fuzz       random objects into a _core that is built with the address sanitizer
 #   make test-cuda  the CUDA module: built, and tested as far as there is a GPU
+#   make docs       the documentation, as HTML in build/docs; a warning or a broken link is an error
 #   make bench      every competitor on this machine, into bench/results
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
@@ -32,7 +33,7 @@ SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -nam
              CMakeLists.txt pyproject.toml
 CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python test-cuda sanitize asan tsan fuzz bench develop clean \
+.PHONY: demo test test-cpp test-python test-cuda sanitize asan tsan fuzz bench docs develop clean \
         distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
@@ -120,6 +121,11 @@ lint-codespell: $(STAMPS)/lint
 lint-pyproject: $(STAMPS)/lint $(STAMPS)/build
 	$(BIN)/validate-pyproject pyproject.toml
 
+# -E and without the pages of the last build: what was renamed or removed leaves nothing behind.
+docs: $(STAMPS)/package $(STAMPS)/docs
+	rm -rf docs/reference/api
+	$(BIN)/python -m sphinx -E -n -W --keep-going --quiet -b html docs build/docs
+
 bench: $(STAMPS)/package $(STAMPS)/bench
 	$(BIN)/rankme bench --output bench/results
 
@@ -141,7 +147,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
+$(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench $(STAMPS)/docs: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python .ci/requirements.py $* > $@.txt
 	$(BIN)/python -m pip install --quiet --requirement $@.txt
 	touch $@

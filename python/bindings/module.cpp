@@ -3,7 +3,7 @@
 #include "register.hpp"
 
 // The module needs no GIL: what it makes is either never changed afterwards (views, arrays) or
-// locks itself (accumulators); docs/decisions.md has the audit.
+// locks itself (accumulators); docs/developers/decisions/022-free-threading.md has the audit.
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The compiled core of rankme.";
   m.attr("__version__") = RANKME_VERSION;

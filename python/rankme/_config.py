@@ -54,6 +54,7 @@ def show_config(
 
 
 def _collect() -> dict[str, dict[str, Any]]:
+    """Return the sections of `show_config`."""
     return {
         "versions": {
             "rankme": _core.__version__,

@@ -83,7 +83,7 @@ class HeldSum(Monoid):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a file, whole or not at all.
 
-        A crash on the way leaves the old file or the new one, each complete.
+        A crash meanwhile leaves the old file or the new one, each complete.
 
         Parameters
         ----------
@@ -148,6 +148,7 @@ class HeldSum(Monoid):
         return getattr(module, name), options
 
     def _state(self) -> state_file.State:
+        """Return all that is held, of one instant."""
         # One call of the core, so that rows and shards are those of one instant.
         with self._skipped.lock:
             n_rows, numbers, arrays, shards = self._core.state()
@@ -165,11 +166,13 @@ class HeldSum(Monoid):
 
     @classmethod
     def _from_state(cls, state: state_file.State, device: str, precision: str) -> Self:
+        """Make one that holds a state."""
         new = cls.__new__(cls)
         new._restore(state, device, precision)  # noqa: SLF001
         return new
 
     def _restore(self, state: state_file.State, device: str, precision: str) -> None:
+        """Hold a state, on a device."""
         require_budget()
         self._method = state.method
         self._device = device

@@ -49,7 +49,7 @@ class HeldStack(Monoid):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the states of all layers to one file, whole or not at all.
 
-        A crash on the way leaves the old file or the new one, each complete. Half as much memory as
+        A crash meanwhile leaves the old file or the new one, each complete. Half as much memory as
         the stack takes is needed meanwhile.
 
         Parameters
@@ -97,18 +97,22 @@ class HeldStack(Monoid):
         self._restore(layers_file.decode(state, "pickled rankme.LayerAccumulator"))
 
     def _state_of(self, state: tuple[int, Any, Any]) -> State:
+        """Return the state of a layer from what the core tells of it."""
         return State(METHOD, self.dim, self.normalize, *state)
 
     def _states(self) -> list[State]:
+        """Return the states of all layers, of one instant."""
         return [self._state_of(state) for state in self._core.states()]
 
     @classmethod
     def _from_states(cls, states: list[State]) -> Self:
+        """Make a stack of the states of its layers."""
         new = cls.__new__(cls)
         new._restore(states)  # noqa: SLF001
         return new
 
     def _restore(self, states: list[State]) -> None:
+        """Hold the states of layers."""
         require_budget()
         first = states[0]
         layers = [(state.n_rows, state.numbers, state.arrays) for state in states]

@@ -257,6 +257,7 @@ class LayerAccumulator(HeldStack):
         )
 
     def _index(self, layer: SupportsIndex) -> int:
+        """Return the number of a layer, which may be counted from the end."""
         try:
             number = operator.index(layer)
         except TypeError:
@@ -266,6 +267,7 @@ class LayerAccumulator(HeldStack):
         return number % self.n_layers
 
     def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
+        """Return the spectrum of a layer from its singular values."""
         return Spectrum(n_rows, self.dim, center, self.normalize, METHOD, *values)
 
 

@@ -34,84 +34,34 @@ _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def encode(states: list[State]) -> bytes:
-    """Return the bytes of a stack.
-
-    Parameters
-    ----------
-    states : list of State
-        One a layer.
-
-    Returns
-    -------
-    bytes
-    """
-    return b"".join(_chunks(states))
+    """Return the bytes of a stack, given the state of each layer."""
+    return b"".join(_pieces(states))
 
 
 def write(path: str | os.PathLike[str], states: list[State]) -> None:
-    """Write a stack to a file, whole or not at all, as `state_file.write`.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-    states : list of State
-        One a layer.
-
-    Raises
-    ------
-    OSError
-        As `state_file.write`.
-    """
-    write_pieces(path, _chunks(states))
+    """Write a stack to a file, whole or not at all, as `state_file.write` does."""
+    write_pieces(path, _pieces(states))
 
 
 def decode(data: bytes, name: str) -> list[State]:
     """Return the states of the layers that bytes hold.
 
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        Where the bytes come from, for the error messages.
-
-    Returns
-    -------
-    list of State
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no saved stack, are of a newer version, are incomplete or too many, fail a
-        checksum, or hold layers that do not belong together.
+    A ValueError that begins with `name` says why they hold none: no saved stack, a newer version,
+    truncated or too long, a wrong checksum, or layers that do not belong together.
     """
     return _decode(io.BytesIO(data), name)
 
 
 def read(path: str | os.PathLike[str]) -> list[State]:
-    """Return the states of the layers in a file.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    list of State
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        As `decode`, naming the path.
-    """
+    """Return the states of the layers in a file; errors as of `decode`, and OSError."""
     name = os.fspath(path)
     with open(name, "rb") as file:  # noqa: PTH123
         return _decode(file, name)
 
 
-def _chunks(states: list[State]) -> Iterator[bytes | memoryview]:
-    layers = [list(state_file.chunks(state)) for state in states]
+def _pieces(states: list[State]) -> Iterator[bytes | memoryview]:
+    """Yield the encoded stack, one piece of bytes after the other."""
+    layers = [list(state_file.pieces(state)) for state in states]
     head = _PREFIX.pack(_MAGIC, _VERSION, len(states))
     head += b"".join(_LENGTH.pack(sum(map(len, layer))) for layer in layers)
     digest = hashlib.sha256(head)
@@ -155,6 +105,7 @@ def _decode(file: BinaryIO, name: str) -> list[State]:
 
 
 def _read(file: BinaryIO, wanted: int, name: str) -> bytes:
+    """Read exactly so many bytes; a file that has fewer is truncated."""
     # A damaged length must not ask for memory, so what is there is looked at first.
     here = file.tell()
     left = file.seek(0, os.SEEK_END) - here
@@ -167,6 +118,7 @@ def _read(file: BinaryIO, wanted: int, name: str) -> bytes:
 
 
 def _require_one_stack(states: list[State], name: str) -> None:
+    """Refuse layers that are not of one stack."""
     if not states:
         raise ValueError(f"{name}: the saved stack has no layers")
     kinds = {(state.method, state.dim, state.normalize, state.n_rows) for state in states}

@@ -9,7 +9,7 @@ import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme._base.arrays import as_array, is_tensor
-from rankme.metrics._values import float64_chunks
+from rankme.metrics._values import float64_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,6 +133,6 @@ def finite_rows(obj: Any, view: _core.ArrayView) -> tuple[_core.ArrayView, int]:
             f"PyTorch; of {type_name(obj)} on {view.device} pass Z[xp.isfinite(Z).all(axis=1)], "
             f"where xp is its module"
         )
-    parts = [chunk[np.isfinite(chunk).all(axis=1)] for chunk in float64_chunks(view)]
+    parts = [chunk[np.isfinite(chunk).all(axis=1)] for chunk in float64_blocks(view)]
     rows = np.concatenate(parts)
     return as_array(rows), n_rows - len(rows)

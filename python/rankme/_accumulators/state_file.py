@@ -10,7 +10,7 @@ The layout, in this order; integers and floats are little-endian::
     32 bytes           SHA-256 of everything before
 
 The header holds ``method``, ``dim`` (K), ``normalize``, ``n_rows``, ``shards`` (an object: how many
-of the rows came from the shard of each id), perhaps ``run`` (what `_run` has to know to go on),
+of the rows came from the shard of each id), perhaps ``run`` (what a run has to know to be resumed),
 perhaps ``skipped`` (``rows`` that were left out since they held NaN or infinity, how many of them
 came from each of ``shards``, and whether more are ``allowed`` to be) and the numbers of the method:
 
@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from rankme._accumulators.state_header import METHODS, State, parse_header, write_header
 from rankme._base.atomic_file import write_pieces
 
-__all__ = ["State", "chunks", "decode", "encode", "read", "read_run", "write"]
+__all__ = ["State", "decode", "encode", "pieces", "read", "read_run", "write"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
@@ -53,38 +53,15 @@ _FLOAT = np.dtype("<f8")
 
 
 def encode(state: State) -> bytes:
-    """Return the bytes of a state.
-
-    Parameters
-    ----------
-    state : State
-
-    Returns
-    -------
-    bytes
-    """
-    return b"".join(chunks(state))
+    """Return the bytes of a state."""
+    return b"".join(pieces(state))
 
 
 def decode(data: bytes, name: str) -> State:
-    """Return the state that bytes hold.
+    """Return the state that bytes hold; its arrays are views of them where the machine allows it.
 
-    Parameters
-    ----------
-    data : bytes
-    name : str
-        Where the bytes come from, for the error messages.
-
-    Returns
-    -------
-    State
-        Its arrays are read-only views of `data` where the machine allows it.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no saved state, are of a newer version, are incomplete or too many, fail
-        the checksum or hold what no accumulator can be in.
+    A ValueError that begins with `name` says why they hold none: no saved state, a newer version,
+    truncated or too long, a wrong checksum, or numbers that no accumulator can have.
     """
     start, header_bytes = _split(data, name)
     digest = _DIGEST(memoryview(data)[:-_DIGEST_SIZE]).digest()
@@ -114,23 +91,7 @@ def decode(data: bytes, name: str) -> State:
 
 
 def read(path: str | os.PathLike[str]) -> State:
-    """Return the state in a file.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    State
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        As `decode`, naming the path.
-    """
+    """Return the state in a file; errors as of `decode`, and OSError."""
     name = os.fspath(path)
     with _named(name), open(name, "rb") as file:  # noqa: PTH123
         data = file.read(_PREFIX.size)
@@ -139,23 +100,9 @@ def read(path: str | os.PathLike[str]) -> State:
 
 
 def read_run(path: str | os.PathLike[str]) -> Mapping[str, Any] | None:
-    """Return what the header of a file says of its run, without reading more than the header.
+    """Return what the header of a file says of its run; None where it is no file of a run.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    mapping or None
-        None where it is no file of a run.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    ValueError
-        If it is no saved state.
+    No more than the header is read, and no checksum.
     """
     name = os.fspath(path)
     with _named(name), open(name, "rb") as file:  # noqa: PTH123
@@ -177,37 +124,12 @@ def _named(name: str) -> Iterator[None]:
 
 
 def write(path: str | os.PathLike[str], state: State) -> None:
-    """Write a state to a file, whole or not at all.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        An existing file is replaced, and its permissions are kept; of a symbolic link, the file
-        that it points to.
-    state : State
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, or exists and is no regular file. The old file then stands, and no
-        temporary file is left; only where flushing the folder fails, after the renaming, the new
-        file stands.
-    """
-    write_pieces(path, chunks(state))
+    """Write a state to a file, whole or not at all, as `write_pieces` does."""
+    write_pieces(path, pieces(state))
 
 
-def chunks(state: State) -> Iterator[bytes | memoryview]:
-    """Yield the pieces of the encoded state, the big one without a copy.
-
-    Parameters
-    ----------
-    state : State
-
-    Yields
-    ------
-    bytes or memoryview
-        The last piece is the checksum.
-    """
+def pieces(state: State) -> Iterator[bytes | memoryview]:
+    """Yield the encoded state piece by piece, the big one without a copy, the checksum last."""
     digest = _DIGEST()
     prefix = _encode_prefix(state)
     digest.update(prefix)
@@ -220,12 +142,14 @@ def chunks(state: State) -> Iterator[bytes | memoryview]:
 
 
 def _encode_prefix(state: State) -> bytes:
+    """Return the fixed fields and the header, padded."""
     header = write_header(state)
     header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     return _PREFIX.pack(_MAGIC, _VERSION, len(header)) + header
 
 
 def _bytes_of(values: NDArray[np.float64]) -> memoryview:
+    """Return an array as the bytes of the file, without a copy where it has them already."""
     return np.ascontiguousarray(values, dtype=_FLOAT).data.cast("B")
 
 
@@ -255,10 +179,12 @@ def _split(data: bytes, name: str) -> tuple[int, bytes]:
 
 
 def _floats(data: bytes, count: int, offset: int) -> NDArray[np.float64]:
+    """Return an array of the payload."""
     values = np.frombuffer(data, dtype=_FLOAT, count=count, offset=offset)
     return np.require(values, dtype=np.float64, requirements=["C", "A"])
 
 
 def _all_finite(values: NDArray[np.float64]) -> bool:
+    """Whether an array holds neither NaN nor infinity."""
     # NaN and infinity both show in the extremes, and no mask as long as the triangle is needed.
     return bool(np.isfinite(values.min()) and np.isfinite(values.max()))

@@ -39,6 +39,8 @@ class State(NamedTuple):
 
 
 class _Method(NamedTuple):
+    """What the state of a method consists of."""
+
     numbers: dict[str, tuple[int, int]]  # name: least and greatest value
     sizes: Callable[[int], tuple[int, ...]]  # of the arrays, by dim
 
@@ -109,6 +111,7 @@ def parse_header(header: bytes) -> State:
 
 
 def _header_int(fields: dict[str, Any], key: str, low: int, high: int) -> int:
+    """Return an integer of the header that is in its range."""
     value = fields.get(key)
     # JSON's true is Python's 1.
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

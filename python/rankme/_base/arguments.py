@@ -22,25 +22,7 @@ MAX_SEED = 2**64 - 1
 
 
 def as_eps(eps: object) -> float:
-    """Check `eps` of RankMe: a real number from 0 to 1.
-
-    Parameters
-    ----------
-    eps : float
-        What is added to each normalised singular value.
-
-    Returns
-    -------
-    float
-        The same number.
-
-    Raises
-    ------
-    TypeError
-        If `eps` is no real number.
-    ValueError
-        If `eps` is outside 0 to 1, or NaN.
-    """
+    """Return `eps` of RankMe as a float: a real number from 0 to 1."""
     if not isinstance(eps, numbers.Real):
         raise TypeError(f"eps must be a real number, not {type_name(eps)}")
     try:
@@ -53,28 +35,7 @@ def as_eps(eps: object) -> float:
 
 
 def as_index(value: SupportsIndex, name: str, low: int, high: int | None = None) -> int:
-    """Check that a value is an integer in a range.
-
-    Parameters
-    ----------
-    value : int
-        Or anything with ``__index__``.
-    name : str
-        What the error message calls it.
-    low, high : int
-        The least and the greatest that is accepted; without `high`, any from `low` on.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError
-        If it is none.
-    ValueError
-        If it is outside the range.
-    """
+    """Return an integer, or what has ``__index__``, from `low` to `high`; errors call it `name`."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -87,57 +48,21 @@ def as_index(value: SupportsIndex, name: str, low: int, high: int | None = None)
 
 
 def as_method(method: object, known: tuple[str, ...]) -> None:
-    """Check the name of a method.
-
-    Parameters
-    ----------
-    method : str
-    known : tuple of str
-        The accepted ones.
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-    """
+    """Raise a ValueError unless a method is one of those known."""
     if method not in known:
         names = ", ".join(map(repr, known[:-1])) + f" or {known[-1]!r}"
         raise ValueError(f"method must be {names}, not {method!r}")
 
 
 def as_rtol(rtol: float) -> float:
-    """Check `rtol` of ``method="auto"``: a finite number, 0 or more.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
+    """Return `rtol` of ``method="auto"``: a finite number, 0 or more."""
     if not 0 <= rtol < math.inf:
         raise ValueError(f"rtol must be finite and 0 or more, not {rtol!r}")
     return rtol
 
 
 def as_real(value: object, name: str) -> float:
-    """Check that an option is a real number, 0 or more; infinity is one.
-
-    Parameters
-    ----------
-    value : float
-    name : str
-        What the error messages call it.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    TypeError
-        If it is no real number.
-    ValueError
-        If it is negative or NaN.
-    """
+    """Return an option as a float: a real number, 0 or more; infinity is one."""
     if not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, not {type_name(value)}")
     number = float(value)
@@ -147,27 +72,7 @@ def as_real(value: object, name: str) -> float:
 
 
 def as_count(value: SupportsIndex, name: str, *, least: int = 1) -> int:
-    """Check that an option is an integer that is large enough.
-
-    Parameters
-    ----------
-    value : int
-    name : str
-        What the error messages call it.
-    least : int
-        The smallest one accepted.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    TypeError
-        If it is no integer.
-    ValueError
-        If it is less than `least`.
-    """
+    """Return an option as an integer, `least` or more."""
     return as_index(value, name, least)
 
 

@@ -55,7 +55,7 @@ def as_array(obj: object, name: str = "Z") -> _core.ArrayView:
         )
     _refuse_lazy_tensor(obj, name)
     device = _core.device_of(obj)
-    view = _core.ArrayView(obj, name, _stream(device))
+    view = _core.ArrayView(obj, name, _cuda_stream(device))
     if device == "cpu" and view.device != "cpu":
         raise ValueError(f"{name} says that it lies on the processor, and comes on {view.device}")
     return view
@@ -186,7 +186,8 @@ def _refuse_lazy_tensor(obj: Any, name: str) -> None:
         )
 
 
-def _stream(device: str) -> int | None:
+def _cuda_stream(device: str) -> int | None:
+    """Return the CUDA stream that the producer of an array is to wait for."""
     if device == "cpu":
         return None
     module = cuda_module(device)

@@ -63,10 +63,6 @@ def remove_strays(path: str | os.PathLike[str]) -> None:
     """Remove what processes that were killed while they wrote a file have left beside it.
 
     What is still being written stays, and so does what cannot be removed.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
     """
     target = os.path.realpath(path)
     folder = os.path.dirname(target)  # noqa: PTH120
@@ -77,13 +73,14 @@ def remove_strays(path: str | os.PathLike[str]) -> None:
 
 
 def _remove_unlocked(stray: str) -> None:
+    """Remove a temporary file, unless a process is still writing it."""
     with open(stray, "rb") as file:  # noqa: PTH123
         if _lock(file.fileno()):
             os.unlink(stray)  # noqa: PTH108
 
 
 def _lock(descriptor: int) -> bool:
-    """Lock a file as long as it is open here; False where somebody else has, or it cannot be."""
+    """Lock a file as long as it is open here; False where another process has, or it cannot be."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -92,6 +89,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _stray_prefix(target: str) -> str:
+    """Return how the names of a file's temporary files begin."""
     # Of one length, since the name itself may be as long as a name can be.
     digest = hashlib.sha256(os.fsencode(os.path.basename(target))).hexdigest()  # noqa: PTH119
     return f".rankme-{digest[:16]}-"
@@ -111,6 +109,7 @@ def _mode_of(target: str) -> int | None:
 
 
 def _flush_folder(folder: str) -> None:
+    """Flush the entries of a folder to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

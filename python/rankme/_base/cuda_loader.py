@@ -20,7 +20,7 @@ _SONAMES = (
 _MISSING = (
     "this installation of rankme has no CUDA module: build rankme where nvcc is, with "
     'RANKME_CUDA=ON in the environment, and pip install "rankme[cuda13]" for its libraries '
-    "(docs/gpu.md)"
+    "(docs/guides/gpus.md)"
 )
 
 
@@ -57,6 +57,7 @@ def cuda_module(device: str | None = None) -> Any:
 
 
 def _load() -> Any:
+    """Import the CUDA module after its libraries."""
     name = "rankme._cuda"
     if importlib.util.find_spec(name) is None:
         raise ImportError(_MISSING, name=name)
@@ -72,6 +73,7 @@ def _load() -> Any:
 
 
 def _load_libraries() -> None:
+    """Load the libraries of the CUDA module that are not loaded yet."""
     # The module finds its libraries by name, on its own path and then where the system looks. What
     # must come before both: a copy that PyTorch or CuPy has loaded already, since two copies of
     # cuBLAS would each take their work space, and packages in another folder than ours, as in a
@@ -94,6 +96,7 @@ def _package_folders() -> list[Path]:
 
 
 def _is_loaded(soname: str) -> bool:
+    """Whether this process has loaded a library."""
     try:
         ctypes.CDLL(soname, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
     except OSError:

@@ -13,24 +13,9 @@ _PRECISIONS = ("float64", "fast")
 
 
 def as_device(device: object) -> str:
-    """Check the name of a device.
+    """Return the full name of a device, ``"cpu"`` or ``"cuda:0"``; ``"cuda"`` is the latter.
 
-    Parameters
-    ----------
-    device : str
-        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
-
-    Returns
-    -------
-    str
-        The same, with ``"cuda"`` written out as ``"cuda:0"``.
-
-    Raises
-    ------
-    TypeError
-        If it is no string.
-    ValueError
-        If it is another one. Whether there is such a GPU is not asked here.
+    Whether there is such a GPU is not asked here.
     """
     if not isinstance(device, str):
         raise TypeError(
@@ -43,26 +28,7 @@ def as_device(device: object) -> str:
 
 
 def as_precision(precision: object, device: str, method: str) -> str:
-    """Check the arithmetic that is asked for on a device.
-
-    Parameters
-    ----------
-    precision : {"float64", "fast"}
-    device : str
-        Of `as_device`.
-    method : str
-        As in `rankme.Accumulator`, or ``"auto"``.
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is another one, or if the device or the method does not know it.
-    """
+    """Return the arithmetic that is asked for, if the device and the method have it."""
     if precision not in _PRECISIONS:
         raise ValueError(f"precision must be 'float64' or 'fast', not {precision!r}")
     if precision == "fast" and device == "cpu":
@@ -78,21 +44,8 @@ def as_precision(precision: object, device: str, method: str) -> str:
 def module_of(device: str) -> tuple[Any, int]:
     """Return the module that computes on a GPU, and the GPU's number.
 
-    Whether there is such a GPU the module itself tells, when it is asked to compute.
-
-    Parameters
-    ----------
-    device : str
-        Of `as_device`, not ``"cpu"``.
-
-    Returns
-    -------
-    module, int
-
-    Raises
-    ------
-    ImportError
-        If the CUDA module cannot be loaded; the text says what to do.
+    Whether there is such a GPU the module itself tells, when it is asked to compute. An ImportError
+    says what to do where the module cannot be loaded.
     """
     index = int(device.partition(":")[2])
     try:
@@ -102,28 +55,11 @@ def module_of(device: str) -> tuple[Any, int]:
 
 
 def place_of(array_device: str, device: str | None, name: str) -> str:
-    """Tell where the work on an array is to be done.
+    """Return the device for the work on an array that lies on `array_device`.
 
-    An array in host memory is welcome everywhere: a GPU reads it as it comes.
-
-    Parameters
-    ----------
-    array_device : str
-        Where the array lies: ``"cpu"`` or ``"cuda:0"`` and so on.
-    device : str or None
-        Where its work is wanted; None is where it lies.
-    name : str
-        Of the array.
-
-    Returns
-    -------
-    str
-        As `as_device`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `as_device`; ValueError too where the array lies on another GPU.
+    It is done on `device`, or where the array lies if that is None. An array in host memory is
+    welcome everywhere: a GPU reads it as it comes. One on another GPU is a ValueError, which calls
+    it `name`.
     """
     if device is None:
         return as_device(array_device)

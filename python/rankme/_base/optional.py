@@ -11,21 +11,9 @@ class MissingLibraryError(ImportError):
 
 
 def require(library: str, *, extra: str, what: str) -> Any:
-    """Import a library that an extra of this package brings.
+    """Import a library that an extra of this package brings, for `what`.
 
-    Parameters
-    ----------
-    library
-        Name of the module.
-    extra
-        Name of the extra in ``pip install "rankme[extra]"``.
-    what
-        What needs it, for the error.
-
-    Raises
-    ------
-    MissingLibraryError
-        It is not installed, or one that it needs itself is not.
+    A MissingLibraryError names the extra if the library, or one that it needs, is not installed.
     """
     try:
         return importlib.import_module(library)

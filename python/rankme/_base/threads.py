@@ -29,12 +29,6 @@ def apply_environment() -> None:
 
 
 def require_budget() -> None:
-    """Refuse to compute under a thread budget that could not be read.
-
-    Raises
-    ------
-    ValueError
-        If ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
-    """
+    """Raise a ValueError if ``RANKME_NUM_THREADS`` was no positive integer."""
     if _problem is not None:
         raise ValueError(_problem)

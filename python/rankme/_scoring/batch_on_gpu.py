@@ -15,25 +15,7 @@ __all__ = ["gpu_spectra", "place_of_batch"]
 
 
 def place_of_batch(zs: _core.ArrayView | Sequence[object], device: str | None) -> str:
-    """Tell where the work on a batch is to be done: where its first matrix lies, or on `device`.
-
-    Parameters
-    ----------
-    zs : rankme._core.ArrayView or sequence of arrays
-        Of `_arrays.as_batch`, with at least one matrix.
-    device : str or None
-        As in `rankme.score`.
-
-    Returns
-    -------
-    str
-        ``"cpu"`` or ``"cuda:0"`` and so on.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `_placement.place_of`.
-    """
+    """Return the device for the work on a batch, which lies where its first matrix does."""
     lies_on = zs.device if isinstance(zs, _core.ArrayView) else _core.device_of(zs[0])
     return place_of(lies_on, device, "Zs")
 
@@ -41,27 +23,9 @@ def place_of_batch(zs: _core.ArrayView | Sequence[object], device: str | None) -
 def gpu_spectra(
     zs: _core.ArrayView | Sequence[object], center: bool, normalize: bool, method: str, place: str
 ) -> tuple[Any, ...]:
-    """Compute the singular values of a batch on a GPU.
+    """Return what ``_core.spectrum_batch`` does, computed on the GPU `place`.
 
-    Parameters
-    ----------
-    zs : rankme._core.ArrayView or sequence of arrays
-        As `place_of_batch`. All on the GPU `place`, or all in host memory.
-    center, normalize : bool
-    method : {"gram", "qr"}
-        As in `rankme.score`.
-    place : str
-        Of `place_of_batch`, not ``"cpu"``.
-
-    Returns
-    -------
-    tuple
-        What ``_core.spectrum_batch`` returns.
-
-    Raises
-    ------
-    TypeError, ValueError, NonFiniteError, IntegrityError, RuntimeError, MemoryError, ImportError
-        As `rankme.score_batch`.
+    All matrices lie there, or all in host memory.
     """
     module, index = module_of(place)
     views = zs

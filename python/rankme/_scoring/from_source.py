@@ -15,7 +15,7 @@ from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
 from rankme._scoring.plan import Plan
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import source_bytes
+from rankme.sources._source import check_count, not_finite_in, source_bytes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -30,9 +30,9 @@ __all__ = ["spectrum_of_source"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
-# A C-order file is then read in one piece a row; a piece under a page would read each page several
-# times.
-MIN_PIECE_BYTES = 4096
+# A panel of a C-order file takes one read a row; reads of less than a page would fetch each page
+# several times.
+MIN_READ_BYTES = 4096
 
 
 def spectrum_of_source(
@@ -53,7 +53,7 @@ def spectrum_of_source(
     source
         Where the rows come from.
     eps
-        The eps of the RankMe that has to be certain, where there are several ways to it.
+        The eps of the RankMe that has to be certain, where there are several passes.
     method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
@@ -72,7 +72,7 @@ def spectrum_of_source(
     meter = NoMeter() if meter is None else meter
 
     def find(one: Pass) -> Spectrum:
-        return _find_by(source, Plan(by=one, device=device, **choices), meter)
+        return _by_pass(source, Plan(by=one, device=device, **choices), meter)
 
     return first_certain(
         passes_of(method, precision),
@@ -83,35 +83,36 @@ def spectrum_of_source(
     )
 
 
-def _find_by(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+def _by_pass(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum of a source by one pass over its rows."""
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
     if source.n_rows >= source.n_cols:
-        return _stream_rows(source, plan, meter)
+        return _sum_rows(source, plan, meter)
     if plan.center or plan.normalize or plan.skip_nonfinite:
         return _spectrum_of_matrix(source, plan, meter)
-    return _stream_columns(source, plan, meter)
+    return _sum_columns(source, plan, meter)
 
 
-def _stream_rows(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+def _sum_rows(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum from the Gram matrix of the rows, K x K."""
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
         for shard, first, rows in blocks:
-            try:
+            with not_finite_in(shard, first):
                 accumulator.update(rows)
-            except NonFiniteError as error:
-                raise shard.bad_entry(first + error.row, error.column, error.value) from error
             meter.advance(rows.nbytes)
-    _check_count(source, accumulator.n_rows + accumulator.n_skipped)
+    check_count(source, accumulator.n_rows + accumulator.n_skipped)
     meter.stage("eigenvalues")
     return accumulator.spectrum(center=plan.center)
 
 
-def _stream_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+def _sum_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
+    """Return the spectrum from the Gram matrix of the columns, N x N."""
     accumulator = plan.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
-    width = max(PANEL_BYTES // (source.n_rows * size), MIN_PIECE_BYTES // size)
+    width = max(PANEL_BYTES // (source.n_rows * size), MIN_READ_BYTES // size)
     total = source_bytes(source)
     for panel in source.panels(width):
         try:
@@ -125,10 +126,11 @@ def _stream_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
 
 
 def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
-    matrix = as_matrix(source.matrix())
+    """Return the spectrum of all rows at once, mapped or in memory."""
+    rows = source.matrix()
     meter.stage("spectrum")
     try:
-        result = spectrum_of_matrix(matrix, plan)
+        result = spectrum_of_matrix(as_matrix(rows), plan)
     except NonFiniteError as error:
         row = error.row
         for shard in source.shards:
@@ -138,12 +140,6 @@ def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum
         raise
     source.check_unchanged()  # its rows may have been mapped
     return result
-
-
-def _check_count(source: RowSource, n_rows: int) -> None:
-    # A source of somebody else's may break its word; a score of too few rows must not pass.
-    if n_rows != source.n_rows:
-        raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
 
 
 def _first_not_finite(source: RowSource) -> ValueError:

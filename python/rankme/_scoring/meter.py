@@ -19,7 +19,7 @@ class Meter(Protocol):
 
 
 class NoMeter:
-    """A meter that nobody reads."""
+    """A meter that shows nothing."""
 
     def advance(self, n_bytes: int) -> None:
         """Do nothing."""

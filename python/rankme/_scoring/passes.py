@@ -28,15 +28,7 @@ class Pass(NamedTuple):
 def passes_of(method: str, precision: str) -> list[Pass]:
     """List the passes to go through until one settles RankMe.
 
-    Parameters
-    ----------
-    method : {"gram", "qr", "auto"}
-    precision : {"float64", "fast"}
-
-    Returns
-    -------
-    list of Pass
-        One at least; each costs more than the one before it and knows more.
+    One at least; each costs more than the one before it and knows more.
     """
     passes = [Pass("gram" if method == "auto" else method, precision)]
     if precision == "fast":

@@ -1,4 +1,4 @@
-"""A run over the shards of a source that is saved on its way and goes on where it stopped.
+"""A run over the shards of a source that is checkpointed, and resumed where it stopped.
 
 Its file is the saved state of an accumulator, whose table of shards says how many rows of which
 shard are in: the two are saved as one, so that a row is in both or in neither. The header's ``run``
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.atomic_file import remove_strays
-from rankme._base.errors import NonFiniteError
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
+from rankme.sources._source import check_count, not_finite_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,9 +53,9 @@ def accumulate(
     source
         Where the rows come from.
     path
-        The file of the run: made where it is not there, gone on from where it is.
+        The file of the run: made where it is not there, resumed where it is.
     normalize, method, device
-        As in `rankme.Accumulator`. A run may go on on another device than it began on.
+        As in `rankme.Accumulator`. A run may be resumed on another device than it began on.
     every
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
@@ -101,19 +101,10 @@ def accumulate(
 
 
 def load_finished(path: str) -> Accumulator:
-    """Return a saved accumulator, of a run or of anybody.
+    """Return a saved accumulator, whether a run wrote it or not.
 
-    Parameters
-    ----------
-    path
-
-    Raises
-    ------
-    BadDataError
-        It is that of a run which has not come to its end; its score would be that of some rows, or
-        of shards that changed while they were read.
-    OSError, ValueError
-        As `Accumulator.load`.
+    A run that has not come to its end is a BadDataError: its score would be that of some rows, or
+    of shards that changed while they were read.
     """
     state = state_file.read(path)
     if state.run is not None:
@@ -131,6 +122,7 @@ def _rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
 
 
 def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
+    """Refuse a run that has not come to its end."""
     went_on = "go on with 'rankme score --state'"
     for shard in run.shards.keys() | shards.keys():
         n_rows = run.shards.get(shard, ("", "", 0))[2]
@@ -154,6 +146,7 @@ def _take_in(
     meter: Meter,
     stops: Stops,
 ) -> None:
+    """Add the rows that are left, and save from time to time."""
     saved = time.monotonic()
     with closing(row_blocks(todo)) as blocks:
         while True:
@@ -177,6 +170,8 @@ class _Header(NamedTuple):
 
 
 class _Run:
+    """A run, its accumulator and the file that it is saved in."""
+
     def __init__(
         self, source: RowSource, path: str, *, normalize: bool, method: str, device: str
     ) -> None:
@@ -210,7 +205,7 @@ class _Run:
         return header is not None and header.finished and header.shards == self._facts()
 
     def remaining(self, meter: Meter) -> Iterator[tuple[RowSource, int]]:
-        """Yield the shards that are not complete, each with the row to go on from."""
+        """Yield the shards that are not complete, each with the row to resume at."""
         done = self._seen()
         for name, shard in self._shards.items():
             first = done.get(name, 0)
@@ -219,23 +214,19 @@ class _Run:
                 yield shard, first
 
     def add(self, shard: RowSource, first: int, rows: Any) -> None:
-        try:
+        """Take in a block of a shard."""
+        with not_finite_in(shard, first):
             self.accumulator.update(rows, shard=shard.identity.shard)
-        except NonFiniteError as error:
-            raise shard.bad_entry(first + error.row, error.column, error.value) from error
 
     def finish(self) -> None:
         """Save for the last time; every shard has been read to its end and found unchanged."""
         done = self._seen()
         for name, shard in self._shards.items():
-            # A source of somebody else's may break its word.
-            if done.get(name, 0) != shard.n_rows:
-                raise BadDataError(
-                    shard.name, f"gave {done.get(name, 0)} rows; it had announced {shard.n_rows}"
-                )
+            check_count(shard, done.get(name, 0))
         self.save(finished=True)
 
     def save(self, *, finished: bool = False, stopped_by: BaseException | None = None) -> None:
+        """Write a checkpoint."""
         header = _Header(self._facts(), finished, secrets.token_hex(8))
         state = self.accumulator._state()._replace(run=header._asdict())  # noqa: SLF001
         try:
@@ -257,6 +248,7 @@ class _Run:
         return _rows_seen(self.accumulator.shards, self.accumulator._skipped.snapshot())  # noqa: SLF001
 
     def _facts(self) -> dict[str, tuple[int, str, int]]:
+        """Return what the shards are now: size, version and number of rows."""
         return {
             name: (shard.identity.size, shard.identity.version, shard.n_rows)
             for name, shard in self._shards.items()
@@ -279,6 +271,7 @@ class _Run:
             )
 
     def _require_settings(self, state: state_file.State, now: dict[str, object]) -> None:
+        """Refuse a file of other settings."""
         then = {"columns": state.dim, "normalize": state.normalize, "method": state.method}
         for name, value in now.items():
             if then[name] != value:
@@ -287,6 +280,7 @@ class _Run:
                 )
 
     def _require_shards(self, state: state_file.State) -> None:
+        """Refuse a file that is of no run, or of other shards."""
         if state.run is None or sum(state.shards.values()) != state.n_rows:
             raise BadDataError(
                 self._path,
@@ -310,6 +304,7 @@ class _Run:
 
 
 def _parse_run(run: Mapping[str, Any], path: str) -> _Header:
+    """Return what the header of a file says of its run."""
     try:
         shards = {
             shard: (size, version, n_rows)
@@ -321,6 +316,7 @@ def _parse_run(run: Mapping[str, Any], path: str) -> _Header:
 
 
 def _words(facts: tuple[int, str, int] | None) -> str:
+    """Write out what a shard was."""
     if facts is None:
         return "unknown"
     size, version, n_rows = facts

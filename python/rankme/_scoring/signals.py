@@ -51,7 +51,7 @@ class Stops:
         raise SystemExit(128 + self._came[0])  # what a shell says of a process that was terminated
 
 
-# Each with the handler that a process has for it in the beginning.
+# Each with the default handler of a process.
 _HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
@@ -60,7 +60,7 @@ def stops_kept() -> Iterator[Stops]:
     """Keep SIGINT and SIGTERM within the ``with``, and put the handlers back after it."""
     stops = Stops()
     ours = {}
-    # Only the main thread can take signals, and a handler of somebody else's is left alone.
+    # Only the main thread can take signals, and the handlers of other code are left alone.
     if threading.current_thread() is threading.main_thread():
         ours = {
             number: handler

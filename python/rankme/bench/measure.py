@@ -63,6 +63,7 @@ class Contest:
                     self._attempt(entry, self._time)
 
     def _attempt(self, entry: Entry, step: Callable[[Entry], None]) -> None:
+        """Run a step of a competitor, unless it has failed before."""
         if entry.failure is not None:
             return
         self._tell(entry.title)
@@ -73,15 +74,18 @@ class Contest:
         time.sleep(REST_SECONDS)
 
     def _warm_up(self, entry: Entry) -> None:
+        """Open the matrix, and run once untimed."""
         worker = self._workers[entry.key]
         opened = worker.ask("open", path=str(self._path))
         self.libraries |= opened["libraries"]
         self._record(entry)
 
     def _time(self, entry: Entry) -> None:
+        """Run once and keep the seconds."""
         entry.seconds.append(self._record(entry))
 
     def _record(self, entry: Entry) -> float:
+        """Run once, keep score and memory, and return the seconds."""
         told = self._workers[entry.key].ask("run")
         entry.score = told["score"]
         # The first run shows the most: later ones find memory that the library kept.

@@ -41,7 +41,7 @@ PROC = Path("/proc/self")
 def map_matrix(path: str) -> Matrix:
     """Map a ``.npy`` file and touch every page, so that no page fault is left for the clock.
 
-    Copy-on-write gives an array that PyTorch accepts as writable; nobody writes, so all workers
+    Copy-on-write gives an array that PyTorch accepts as writable; nothing writes, so all workers
     share one copy in the page cache.
     """
     z: Matrix = np.load(path, mmap_mode="c").view(np.ndarray)

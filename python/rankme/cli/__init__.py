@@ -41,6 +41,7 @@ app = typer.Typer(
 
 
 def _show_version(value: bool) -> None:
+    """Print the version and exit."""
     if value:
         from rankme import __version__  # noqa: PLC0415
 
@@ -56,7 +57,8 @@ def _root(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
-) -> None: ...
+) -> None:
+    """Take the options that stand before a command."""
 
 
 app.command("score", help=_score.HELP)(_score.score)
@@ -105,11 +107,13 @@ def main() -> int:
 
 
 def _is_closed(stream: TextIO | None) -> bool:
+    """Whether the shell closed a standard stream."""
     # Python has None for a stream that the shell closed, as >&- does.
     return stream is None
 
 
 def _stand_in_for_closed() -> None:
+    """Open the null device for standard streams that are closed."""
     # Before any other file is opened, which would get the closed stream's number.
     for name in ("stdin", "stdout", "stderr"):
         if _is_closed(getattr(sys, name)):
@@ -117,11 +121,13 @@ def _stand_in_for_closed() -> None:
 
 
 def _give_up_stdout() -> None:
+    """Send what standard output still holds to the null device."""
     # The interpreter flushes standard output once more when it ends; that must not fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(args: list[str]) -> int:
+    """Run the command on arguments; return the exit status."""
     # typer's own main prints several lines for an error and swallows Ctrl-C, so its parts are
     # called here.
     try:

@@ -57,6 +57,7 @@ def bench(
 
 
 def _bench_gpu(output: Path | None, *, quick: bool) -> int:
+    """Run the benchmark of the GPU; return the exit status."""
     from rankme import cuda  # noqa: PLC0415
     from rankme.bench.gpu import FULL, QUICK, run_gpu_bench  # noqa: PLC0415
 
@@ -66,6 +67,7 @@ def _bench_gpu(output: Path | None, *, quick: bool) -> int:
 
 
 def _parse_shape(text: str) -> tuple[int, int]:
+    """Return N and K of a text such as 25600x2048."""
     match = re.fullmatch(r"([1-9][0-9]*)[xX]([1-9][0-9]*)", text)
     if match is None:
         raise typer.BadParameter(

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rankme.cli._options import BAD_DATA, CenterOption, EpsOption, MetricsOption, require_threads
-from rankme.cli._text import print_error, print_warning
+from rankme.cli._options import (
+    BAD_DATA,
+    CenterOption,
+    EpsOption,
+    MetricsOption,
+    check_folder,
+    require_threads,
+)
+from rankme.cli._text import print_error, print_warning, text_of
 
 if TYPE_CHECKING:
     from rankme import Accumulator
@@ -23,12 +30,6 @@ HELP = (
 )
 
 
-def _check_output(path: Path | None) -> Path | None:
-    if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder")
-    return path
-
-
 def merge(
     *,
     parts: Annotated[
@@ -40,7 +41,7 @@ def merge(
         typer.Option(
             metavar="FILE",
             dir_okay=False,
-            callback=_check_output,
+            callback=check_folder,
             help="Save the merged state here; it can be merged again.",
         ),
     ] = None,
@@ -66,7 +67,7 @@ def merge(
         print_error(f"{error.filename}: {error.strerror or error}")
         return BAD_DATA
     except (ValueError, ArithmeticError, RuntimeError, MemoryError) as error:
-        print_error(str(error) or "out of memory")
+        print_error(text_of(error))
         return BAD_DATA
     if as_json:
         _report.print_json(result, pool=True, metrics=metrics)
@@ -89,6 +90,7 @@ def _require_different(paths: tuple[str, ...]) -> None:
 
 
 def _warn_of_rows_without_shard(total: Accumulator, paths: tuple[str, ...]) -> None:
+    """Warn where rows came without the id of a shard."""
     rows = total.n_rows - sum(total.shards.values())
     if rows and len(paths) > 1:
         print_warning(
@@ -98,6 +100,7 @@ def _warn_of_rows_without_shard(total: Accumulator, paths: tuple[str, ...]) -> N
 
 
 def _merged(paths: tuple[str, ...]) -> Accumulator:
+    """Return the sum of all parts, one in memory at a time."""
     _require_different(paths)
     total = _load(paths[0])
     for path in paths[1:]:
@@ -110,12 +113,14 @@ def _merged(paths: tuple[str, ...]) -> Accumulator:
 
 
 def _load(path: str) -> Accumulator:
+    """Return the accumulator of a part."""
     from rankme._scoring.resumable import load_finished  # noqa: PLC0415
 
     return load_finished(path)
 
 
 def _save(total: Accumulator, output: Path) -> None:
+    """Save the merged state; an error names the file."""
     try:
         total.save(output)
     except OSError as error:
@@ -124,13 +129,14 @@ def _save(total: Accumulator, output: Path) -> None:
 
 
 def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bool) -> Score:
-    from rankme.cli._result import Settings, score_spectrum  # noqa: PLC0415
+    """Score all rows of the parts as one set."""
+    from rankme.cli._result import ScoreOptions, score_spectrum  # noqa: PLC0415
 
-    settings = Settings(
+    options = ScoreOptions(
         eps=eps, center=center, normalize=total.normalize, method=total.method, rtol=0
     )
     try:
         spectrum = total.spectrum(center=center)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"{' + '.join(paths)}: {error}") from error
-    return score_spectrum(spectrum, paths, settings, dtype=None)
+    return score_spectrum(spectrum, paths, options, dtype=None)

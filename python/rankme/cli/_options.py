@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "BAD_DATA",
@@ -17,6 +20,7 @@ __all__ = [
     "Method",
     "MetricsOption",
     "check_device",
+    "check_folder",
     "check_plot",
     "check_rtol",
     "require_threads",
@@ -25,30 +29,38 @@ __all__ = [
 BAD_DATA = 1
 
 
+@contextmanager
+def _wrong_usage() -> Iterator[None]:
+    """Take a ValueError for wrong usage."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 def check_eps(eps: float) -> float:
     """Take an eps outside 0 to 1 for wrong usage."""
     from rankme._base.arguments import as_eps  # noqa: PLC0415
 
-    try:
+    with _wrong_usage():
         return as_eps(eps)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def check_rtol(rtol: float) -> float:
-    if not 0 <= rtol < math.inf:
-        raise typer.BadParameter(f"rtol must be finite and 0 or more, not {rtol}")
-    return rtol
+    """Take an rtol that is negative or not finite for wrong usage."""
+    from rankme._base.arguments import as_rtol  # noqa: PLC0415
+
+    with _wrong_usage():
+        return as_rtol(rtol)
 
 
 def check_device(device: str) -> str:
+    """Take a device that is not there for wrong usage; return its full name."""
     from rankme import cuda  # noqa: PLC0415
     from rankme._base.devices import as_device  # noqa: PLC0415
 
-    try:
+    with _wrong_usage():
         place = as_device(device)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
     if place != "cpu":
         known = cuda.describe()
         if not known["available"]:
@@ -56,6 +68,13 @@ def check_device(device: str) -> str:
         if place not in known:
             raise typer.BadParameter(f"there is no {place}; 'rankme info' lists the GPUs")
     return place
+
+
+def check_folder(path: Path | None) -> Path | None:
+    """Take a file in a folder that is not there for wrong usage."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"{path.parent} is no folder")
+    return path
 
 
 def check_plot(path: Path | None) -> Path | None:
@@ -70,9 +89,7 @@ def check_plot(path: Path | None) -> Path | None:
     known = Figure().canvas.get_supported_filetypes()
     if path.suffix.lower().removeprefix(".") not in known:
         raise typer.BadParameter(f"{path} has none of the suffixes {', '.join(sorted(known))}")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder")
-    return path
+    return check_folder(path)
 
 
 class Method(str, Enum):
@@ -87,10 +104,8 @@ def require_threads() -> None:
     """Take a bad ``RANKME_NUM_THREADS`` for wrong usage: no file is to blame for it."""
     from rankme._base.threads import require_budget  # noqa: PLC0415
 
-    try:
+    with _wrong_usage():
         require_budget()
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 EpsOption = Annotated[

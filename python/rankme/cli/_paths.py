@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from rankme.cli._text import print_error
+from rankme.cli._text import print_error, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ def check_paths(paths: Any) -> list[str]:
 
 
 def _check_local(path: str) -> None:
+    """Take a path on disk that cannot be read for wrong usage."""
     if glob.has_magic(path) and not os.path.lexists(path):
         if not glob.glob(path, recursive=True):  # noqa: PTH207
             raise typer.BadParameter(f"no file matches {path}")
@@ -77,6 +78,7 @@ def open_paths(paths: Sequence[str], column: str | None) -> RowSource | None:
 
 
 def _open(path: str, column: str | None) -> RowSource | None:
+    """Open one path; print what is wrong with it and return None where that fails."""
     from rankme.sources import BadDataError, open_source  # noqa: PLC0415
 
     try:
@@ -86,5 +88,5 @@ def _open(path: str, column: str | None) -> RowSource | None:
     except OSError as error:
         print_error(f"{error.filename or path}: {error.strerror or error}")
     except MemoryError as error:  # a damaged file may ask for any number of bytes
-        print_error(f"{path}: {str(error) or 'out of memory'}")
+        print_error(f"{path}: {text_of(error)}")
     return None

@@ -20,18 +20,23 @@ __all__ = ["progress_bar"]
 
 
 class _BarMeter:
+    """A meter that moves a progress bar."""
+
     def __init__(self, bar: Progress, label: str, n_rows: int, n_bytes: int) -> None:
         self._bar = bar
         self._label = label
         self._task = bar.add_task(label, total=n_bytes, bytes_per_row=n_bytes / n_rows)
 
     def advance(self, n_bytes: int) -> None:
+        """Move the bar on."""
         self._bar.advance(self._task, n_bytes)
 
     def stage(self, name: str) -> None:
+        """Write the stage beside the bar."""
         self._bar.update(self._task, description=f"{self._label}: {name}")
 
     def restart(self, name: str) -> None:
+        """Move the bar back to its start."""
         self._bar.reset(self._task, description=f"{self._label}: {name}")
 
 
@@ -40,17 +45,6 @@ def progress_bar(label: str, *, n_rows: int, n_bytes: int) -> Iterator[Meter]:
     """Show a bar with rows/s, GB/s (1e9 bytes) and the time left, and remove it at the end.
 
     Nothing is shown where standard error is no terminal.
-
-    Parameters
-    ----------
-    label
-        What is being read.
-    n_rows, n_bytes
-        How much there is to read.
-
-    Yields
-    ------
-    Meter
     """
     if not sys.stderr.isatty():
         yield NoMeter()
@@ -60,6 +54,7 @@ def progress_bar(label: str, *, n_rows: int, n_bytes: int) -> Iterator[Meter]:
 
 
 def _make_bar() -> Progress:
+    """Make the bar with its columns."""
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
         BarColumn,

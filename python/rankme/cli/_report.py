@@ -40,7 +40,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "n_cols": spectrum.n_cols,
         "n_skipped": spectrum.n_skipped,
         "dtype": score.dtype,
-        "eps": score.settings.eps,
+        "eps": score.options.eps,
         "center": spectrum.center,
         "normalize": spectrum.normalize,
         "method": spectrum.method,
@@ -74,6 +74,7 @@ def print_text(score: Score, *, metrics: bool) -> None:
 
 
 def _lines(score: Score) -> dict[str, str]:
+    """Name what is printed of a score, in order."""
     spectrum = score.spectrum
     # Centred rows add up to zero: one of them says nothing new.
     most, bound = ("min(N - 1, K)", 1) if spectrum.center else ("min(N, K)", 0)
@@ -84,7 +85,7 @@ def _lines(score: Score) -> dict[str, str]:
         "rows N": f"{spectrum.n_rows}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
-        "eps": f"{score.settings.eps:g}",
+        "eps": f"{score.options.eps:g}",
         "centred": "yes" if spectrum.center else "no",
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
@@ -95,11 +96,11 @@ def _metrics(score: Score) -> dict[str, float | None]:
     """Compute the metrics; what they would warn of was said of the score already."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return score.spectrum.metrics(eps=score.settings.eps)
+        return score.spectrum.metrics(eps=score.options.eps)
 
 
 def _table(metrics: Mapping[str, float | None]) -> list[str]:
-    """Write a line for each metric."""
+    """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
     words = {
         name: "not defined here, or infinite" if value is None else f"{value:.8g}"
@@ -112,6 +113,6 @@ def draw(score: Score, path: Path) -> None:
     """Write the picture of a score's spectrum to a file, in the format of its suffix."""
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    score.spectrum.plot(eps=score.settings.eps)
+    score.spectrum.plot(eps=score.options.eps)
     plt.savefig(path, dpi=130)
     plt.close()

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "Settings", "score_source", "score_spectrum"]
+__all__ = ["Score", "ScoreOptions", "dtypes_of", "score_source", "score_spectrum"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ScoreOptions:
     """What the user chose: keyword arguments of :func:`rankme.score`."""
 
     eps: float
@@ -39,7 +39,7 @@ class Score:
 
     paths: tuple[str, ...]
     dtype: str | None
-    settings: Settings
+    options: ScoreOptions
     spectrum: Spectrum
     rankme: float
     low: float
@@ -48,53 +48,40 @@ class Score:
 
 
 def score_source(
-    source: RowSource, paths: tuple[str, ...], settings: Settings, meter: Meter
+    source: RowSource, paths: tuple[str, ...], options: ScoreOptions, meter: Meter
 ) -> Score:
-    """Score the rows of a source as one set, each row once.
-
-    Parameters
-    ----------
-    source
-        Where the rows come from.
-    paths
-        What the user called it.
-    settings
-        Options of the score.
-    meter
-        Told of the bytes that were taken in.
-
-    Raises
-    ------
-    BadDataError, OSError, MemoryError, RuntimeError
-        As `spectrum_of_source`.
-    """
+    """Score the rows of a source as one set, each row once; errors as of `spectrum_of_source`."""
     result = spectrum_of_source(
         source,
-        eps=settings.eps,
-        center=settings.center,
-        normalize=settings.normalize,
-        method=settings.method,
-        rtol=settings.rtol,
-        device=settings.device,
-        skip_nonfinite=settings.skip_nonfinite,
+        eps=options.eps,
+        center=options.center,
+        normalize=options.normalize,
+        method=options.method,
+        rtol=options.rtol,
+        device=options.device,
+        skip_nonfinite=options.skip_nonfinite,
         meter=meter,
     )
-    dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
-    return score_spectrum(result, paths, settings, dtype)
+    return score_spectrum(result, paths, options, dtypes_of(source))
+
+
+def dtypes_of(source: RowSource) -> str:
+    """Name the dtypes of all shards."""
+    return ",".join(sorted({shard.dtype.name for shard in source.shards}))
 
 
 def score_spectrum(
-    result: Spectrum, paths: tuple[str, ...], settings: Settings, dtype: str | None
+    result: Spectrum, paths: tuple[str, ...], options: ScoreOptions, dtype: str | None
 ) -> Score:
-    """Score a spectrum; ``dtype`` is that of its rows, or None where nobody knows it any more."""
+    """Score a spectrum; ``dtype`` is that of its rows, or None where it is not known any more."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        rankme = score_of(result, settings.eps, stacklevel=1)
-    low, high = result.rankme_bounds(eps=settings.eps)
+        rankme = score_of(result, options.eps, stacklevel=1)
+    low, high = result.rankme_bounds(eps=options.eps)
     return Score(
         paths=paths,
         dtype=dtype,
-        settings=settings,
+        options=options,
         spectrum=result,
         rankme=rankme,
         low=low,

@@ -1,4 +1,4 @@
-"""``rankme score --state``: a run that goes on where it stopped."""
+"""``rankme score --state``: a run that is resumed where it stopped."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from rankme.cli._options import check_folder
+
 if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
-    from rankme.cli._result import Score, Settings
+    from rankme.cli._result import Score, ScoreOptions
     from rankme.sources import RowSource
 
 __all__ = ["CheckpointOption", "Checkpoints", "StateOption", "as_checkpoints", "score_resumed"]
@@ -18,13 +20,8 @@ __all__ = ["CheckpointOption", "Checkpoints", "StateOption", "as_checkpoints", "
 EVERY = 30.0
 
 
-def _check_state(path: Path | None) -> Path | None:
-    if path is not None and not path.parent.is_dir():
-        raise typer.BadParameter(f"{path.parent} is no folder")
-    return path
-
-
 def _check_every(seconds: float | None) -> float | None:
+    """Take seconds that are negative or not finite for wrong usage."""
     if seconds is not None and not 0 <= seconds < math.inf:
         raise typer.BadParameter(f"seconds must be finite and 0 or more, not {seconds}")
     return seconds
@@ -36,9 +33,9 @@ StateOption = Annotated[
         "--state",
         metavar="FILE",
         dir_okay=False,
-        callback=_check_state,
-        help="Save the sum of the rows so far into this file every now and then, and go on from "
-        "it if it is there.",
+        callback=check_folder,
+        help="Save the sum of the rows so far to this file at intervals, and resume from it if "
+        "it is there.",
     ),
 ]
 CheckpointOption = Annotated[
@@ -84,37 +81,24 @@ def as_checkpoints(
 def score_resumed(
     source: RowSource,
     paths: tuple[str, ...],
-    settings: Settings,
+    options: ScoreOptions,
     meter: Meter,
     checkpoints: Checkpoints,
 ) -> Score:
-    """Score the rows of a source as one set, each row once over all runs.
-
-    Parameters
-    ----------
-    source, paths, settings, meter
-        As of `score_source`.
-    checkpoints
-        The run's.
-
-    Raises
-    ------
-    BadDataError, OSError, MemoryError, RuntimeError
-        As `accumulate`.
-    """
+    """Score the rows of a source as one set, each row once over all runs, as `accumulate` does."""
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
-    from rankme.cli._result import score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import dtypes_of, score_spectrum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,
         checkpoints.path,
-        normalize=settings.normalize,
-        method=settings.method,
-        device=settings.device,
-        skip_nonfinite=settings.skip_nonfinite,
+        normalize=options.normalize,
+        method=options.method,
+        device=options.device,
+        skip_nonfinite=options.skip_nonfinite,
         every=checkpoints.every,
         meter=meter,
     )
     meter.stage("eigenvalues")
-    dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
-    return score_spectrum(accumulator.spectrum(center=settings.center), paths, settings, dtype)
+    spectrum = accumulator.spectrum(center=options.center)
+    return score_spectrum(spectrum, paths, options, dtypes_of(source))

@@ -22,12 +22,12 @@ from rankme.cli._options import (
 )
 from rankme.cli._paths import check_paths, open_paths
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints
-from rankme.cli._text import print_error, print_warning
+from rankme.cli._text import print_error, print_warning, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rankme.cli._result import Score, Settings
+    from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
 
 __all__ = ["HELP", "score"]
@@ -113,7 +113,7 @@ def score(
 ) -> int:
     """Score files and print the results; return the exit status."""
     from rankme.cli import _report  # noqa: PLC0415
-    from rankme.cli._result import Settings  # noqa: PLC0415
+    from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
     groups = [paths] if pool else [[path] for path in paths]
@@ -124,7 +124,7 @@ def score(
             param_hint="'--plot'",
         )
     checkpoints = as_checkpoints(state, checkpoint_every, len(groups), method.value)
-    settings = Settings(
+    options = ScoreOptions(
         eps=eps,
         center=center,
         normalize=normalize,
@@ -135,7 +135,7 @@ def score(
     )
     status = shown = 0
     for group in groups:
-        result = _score_group(group, column, settings, checkpoints)
+        result = _score_group(group, column, options, checkpoints)
         if result is None:
             status = BAD_DATA
             continue
@@ -169,13 +169,14 @@ def _draw(result: Score, path: Path) -> bool:
 
 
 def _names(paths: Sequence[str]) -> str:
+    """Join paths to the name of their set."""
     return " + ".join(paths)
 
 
 def _score_group(
     paths: Sequence[str],
     column: str | None,
-    settings: Settings,
+    options: ScoreOptions,
     checkpoints: Checkpoints | None,
 ) -> Score | None:
     """Score paths as one set; print what is wrong with them and return None where that fails."""
@@ -191,19 +192,19 @@ def _score_group(
     try:
         with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
             if checkpoints is None:
-                return score_source(source, tuple(paths), settings, meter)
-            return score_resumed(source, tuple(paths), settings, meter, checkpoints)
+                return score_source(source, tuple(paths), options, meter)
+            return score_resumed(source, tuple(paths), options, meter, checkpoints)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         print_error(_describe(error, paths))
         return None
 
 
 def _describe(error: Exception, paths: Sequence[str]) -> str:
+    """Write an error as a line that names the paths."""
     from rankme.sources import BadDataError  # noqa: PLC0415
 
     if isinstance(error, BadDataError):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or _names(paths)}: {error.strerror or error}"
-    # Python's own MemoryError has no text.
-    return f"{_names(paths)}: {str(error) or 'out of memory'}"
+    return f"{_names(paths)}: {text_of(error)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
-__all__ = ["Output", "OutputError", "one_line", "print_error", "print_warning"]
+__all__ = ["Output", "OutputError", "one_line", "print_error", "print_warning", "text_of"]
 
 
 class OutputError(Exception):
@@ -38,6 +38,11 @@ def one_line(text: object) -> str:
     )
 
 
+def text_of(error: BaseException) -> str:
+    """Return the text of an error; Python's own MemoryError has none."""
+    return str(error) or "out of memory"
+
+
 def print_error(text: object) -> None:
     """Print one line on standard error, after what standard output still holds back."""
     _print("error", text)
@@ -49,6 +54,7 @@ def print_warning(text: object) -> None:
 
 
 def _print(kind: str, text: object) -> None:
+    """Print one line on standard error, after standard output."""
     sys.stdout.flush()
     sys.stderr.write(f"rankme: {kind}: {one_line(text)}\n")
     sys.stderr.flush()

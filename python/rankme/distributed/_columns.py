@@ -16,26 +16,10 @@ __all__ = ["matrices_of"]
 
 
 def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArray[Any]]:
-    """Yield a column of vectors as matrices over the memory where Arrow keeps it.
+    """Yield a column of vectors as matrices over the memory of Arrow, one for each chunk.
 
-    Parameters
-    ----------
-    tables : iterable of pyarrow.Table or pyarrow.RecordBatch
-        Of one schema.
-    column : str
-    name : str
-        Of the whole, for the error messages.
-
-    Yields
-    ------
-    numpy.ndarray
-        Shape (n, K), one a chunk.
-
-    Raises
-    ------
-    BadDataError
-        If the column holds no vectors, or a row or an entry is null, or rows differ in their width.
-        Rows are counted over all tables.
+    A BadDataError names the first row, counted over all tables, that is null, has a null entry or
+    is of another length.
     """
     vectors = None
     first = 0
@@ -50,4 +34,5 @@ def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArr
 
 
 def _place(first: int, row: int) -> str:
+    """Say where a row stands among those of all tables."""
     return f"row {first + row}"

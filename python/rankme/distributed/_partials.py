@@ -9,14 +9,22 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_eps
 from rankme._base.errors import NonFiniteError
 from rankme.metrics._certainty import score_of
-from rankme.sources import BadDataError
+from rankme.sources._source import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["FAN_IN", "Settings", "groups_of", "merged", "partial", "restored", "scored"]
+__all__ = [
+    "FAN_IN",
+    "JobSettings",
+    "groups_of",
+    "merged",
+    "partial_of_blocks",
+    "restored",
+    "scored",
+]
 
 # Partial results that one task merges. It may hold all of them at once, so that at K = 8192, with
 # 268 MB each, a task needs 1.1 GB beside its sum.
@@ -24,13 +32,13 @@ FAN_IN = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class JobSettings:
     """What all accumulators of a job have in common; made on the driver, sent with every task."""
 
     normalize: bool
     method: str
     seed: int
-    skip_nonfinite: bool
+    skip_nonfinite: bool = False
 
     def __post_init__(self) -> None:
         self.accumulator(1)  # a wrong one fails here and not in a task
@@ -46,26 +54,12 @@ class Settings:
         )
 
 
-def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> bytes | None:
-    """Reduce blocks of rows to the bytes of an accumulator.
+def partial_of_blocks(
+    blocks: Iterable[NDArray[Any]], settings: JobSettings, name: str
+) -> bytes | None:
+    """Reduce blocks of rows to the bytes of an accumulator; None where there is no row.
 
-    Parameters
-    ----------
-    blocks : iterable of array
-        Each of shape (n, K) with n >= 0.
-    settings : Settings
-    name : str
-        Of all of them, for the error messages.
-
-    Returns
-    -------
-    bytes or None
-        None where there is no row: the width is not known then.
-
-    Raises
-    ------
-    BadDataError
-        If an entry is not finite; its row is counted over all blocks.
+    A BadDataError names the first entry that is not finite, its row counted over all blocks.
     """
     acc = None
     for block in blocks:
@@ -76,36 +70,21 @@ def partial(blocks: Iterable[NDArray[Any]], settings: Settings, name: str) -> by
         try:
             acc.update(block)
         except NonFiniteError as error:
-            raise BadDataError(
-                name,
-                f"row {acc.n_rows + acc.n_skipped + error.row}, column {error.column} (counted "
-                f"from 0) is {error.value}; every entry must be finite",
-            ) from error
+            where = f"row {acc.n_rows + acc.n_skipped + error.row}"
+            raise not_finite(name, where, error.column, error.value) from error
     return None if acc is None else acc.__getstate__()
 
 
 def _width(block: NDArray[Any]) -> int:
+    """Return the length of a block's rows, 1 or more."""
     # What is no matrix of at least one column fails in `update`, which says what it is.
     return max(1, block.shape[1]) if block.ndim == 2 else 1  # noqa: PLR2004
 
 
 def merged(partials: Iterable[bytes | None]) -> bytes | None:
-    """Reduce partial results to one.
+    """Reduce partial results, taken one by one in their order, to one; None where there is no row.
 
-    Parameters
-    ----------
-    partials : iterable of (bytes or None)
-        As `partial` returns them. They are taken one by one, in their order.
-
-    Returns
-    -------
-    bytes or None
-        None where none of them has a row.
-
-    Raises
-    ------
-    ValueError
-        If they do not fit together, or one was damaged on its way.
+    A ValueError says what does not fit together, or was damaged.
     """
     total: Accumulator | None = None
     alone: bytes | None = None  # while there is only one, it need not be unpacked
@@ -123,13 +102,7 @@ def merged(partials: Iterable[bytes | None]) -> bytes | None:
 
 
 def restored(data: bytes | None) -> Accumulator:
-    """Return the accumulator that a partial result holds.
-
-    Raises
-    ------
-    ValueError
-        If there is none, since there was no row; or if the bytes were damaged.
-    """
+    """Return the accumulator that a partial result holds; a ValueError where there was no row."""
     if data is None:
         raise ValueError("there are no rows to score: every shard, block or partition is empty")
     acc = Accumulator.__new__(Accumulator)

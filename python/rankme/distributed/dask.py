@@ -9,18 +9,18 @@ from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._partials import (
     FAN_IN,
-    Settings,
+    JobSettings,
     groups_of,
     merged,
-    partial,
+    partial_of_blocks,
     restored,
     scored,
 )
-from rankme.distributed._parts import (
+from rankme.distributed._ranges import (
     ROWS_PER_TASK,
     is_paths,
     partial_of_range,
-    parts_of,
+    ranges_of,
     tasks_of,
     whole,
 )
@@ -128,22 +128,22 @@ def accumulate(
     with one BLAS thread for each of theirs where ``OPENBLAS_NUM_THREADS`` is 1, as a
     ``LocalCluster`` sets it.
     """
-    settings = Settings(
+    settings = JobSettings(
         normalize=bool(normalize),
         method=method,
         seed=seed,
         skip_nonfinite=bool(skip_nonfinite),
     )
     if is_paths(data):
-        parts = parts_of(data, column, rows_per_task)
+        ranges = ranges_of(data, column, rows_per_task)
         read = dask.delayed(partial_of_range)
         reads = tasks_of(
-            parts,
+            ranges,
             lambda source: dask.delayed(source, traverse=False),
             lambda source, start, stop: read(source, start, stop, settings),
         )
-        return whole(_reduce(list(reads)), parts)
-    take = dask.delayed(partial)
+        return whole(_reduce(list(reads)), ranges)
+    take = dask.delayed(partial_of_blocks)
     named = _named_groups(_block_groups(data))
     return restored(_reduce([take(blocks, settings, name) for name, blocks in named]))
 
@@ -158,6 +158,7 @@ def _named_groups(groups: list[list[Any]]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _reduce(partials: list[Any]) -> bytes | None:
+    """Merge delayed partial results in a tree, and compute it."""
     merge = dask.delayed(merged)
     while len(partials) > 1:
         partials = [merge(list(group)) for group in groups_of(partials, FAN_IN)]
@@ -187,12 +188,14 @@ def _block_groups(data: Any) -> list[list[Any]]:
 
 
 def _whole_rows(data: Any) -> dict[int, Any]:
+    """Choose chunks for an array whose rows are cut."""
     # Chunks of few columns have many rows, and would become one block of all of them.
     known = not any(map(math.isnan, data.chunks[0]))
     return {0: "auto", 1: -1} if known else {1: -1}
 
 
 def _joined(blocks: list[Any], lengths: tuple[float, ...], least: int) -> list[list[Any]]:
+    """Put neighbouring blocks together until a group has enough rows."""
     groups: list[list[Any]] = [[]]
     rows = 0.0
     for block, length in zip(blocks, lengths, strict=True):

@@ -14,19 +14,19 @@ from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
 from rankme.distributed._partials import (
     FAN_IN,
-    Settings,
+    JobSettings,
     groups_of,
     merged,
-    partial,
+    partial_of_blocks,
     restored,
     scored,
 )
-from rankme.distributed._parts import (
+from rankme.distributed._ranges import (
     ROWS_PER_TASK,
-    Part,
+    RowRange,
     is_paths,
     partial_of_range,
-    parts_of,
+    ranges_of,
     tasks_of,
     whole,
 )
@@ -137,7 +137,7 @@ def accumulate(
     -----
     Partial results, ``4 * K**2`` bytes each, are merged four at a time in Ray's object store.
     """
-    settings = Settings(
+    settings = JobSettings(
         normalize=bool(normalize),
         method=method,
         seed=seed,
@@ -145,22 +145,25 @@ def accumulate(
     )
     options = dict(ray_remote_args or {})
     if is_paths(data):
-        parts = parts_of(data, column, rows_per_task)
-        return whole(_reduce_files(parts, settings, options), parts)
+        ranges = ranges_of(data, column, rows_per_task)
+        return whole(_reduce_files(ranges, settings, options), ranges)
     if not hasattr(data, "map_batches"):
         raise TypeError(f"data must be a ray.data.Dataset or paths, not {type_name(data)}")
     return restored(_reduce_dataset(data, column, settings, rows_per_task, options))
 
 
-def _reduce_files(parts: list[Part], settings: Settings, options: dict[str, Any]) -> bytes | None:
+def _reduce_files(
+    ranges: list[RowRange], settings: JobSettings, options: dict[str, Any]
+) -> bytes | None:
+    """Read the ranges of files by tasks, and merge what they return."""
     read = ray.remote(partial_of_range)
     if options:
         read = read.options(**options)
     merge = ray.remote(_merged)
     reads = tasks_of(
-        parts, ray.put, lambda source, start, stop: read.remote(source, start, stop, settings)
+        ranges, ray.put, lambda source, start, stop: read.remote(source, start, stop, settings)
     )
-    # A group's merging is asked for with its reading, and nobody else keeps what it reads, so that
+    # A group's merging is asked for with its reading, and nothing else keeps what it reads, so that
     # its partial results can go before the last group's come.
     groups = iter(lambda: list(itertools.islice(reads, FAN_IN)), [])
     return _tree([merge.remote(*group) for group in groups])
@@ -169,10 +172,11 @@ def _reduce_files(parts: list[Part], settings: Settings, options: dict[str, Any]
 def _reduce_dataset(
     dataset: Any,
     column: str | None,
-    settings: Settings,
+    settings: JobSettings,
     rows_per_task: int,
     options: dict[str, Any],
 ) -> bytes | None:
+    """Reduce the batches of a dataset by tasks, and merge what they return."""
     # Ray would leave out blocks that could not be read, and rows with them.
     if dataset.context.max_errored_blocks != 0:
         raise ValueError(
@@ -187,7 +191,7 @@ def _reduce_dataset(
     def partial_of_batch(batch: Any) -> Any:
         arrow = require("pyarrow", extra="ray", what="Ray Data")
         label = "a batch of the dataset"
-        data = partial(matrices_of([batch], name, label), settings, label)
+        data = partial_of_blocks(matrices_of([batch], name, label), settings, label)
         # 32-bit offsets would end at 2 GiB of partial results.
         results = arrow.array([] if data is None else [data], arrow.large_binary())
         return arrow.table({_PARTIAL: results})
@@ -214,6 +218,7 @@ def _arrow_schema(dataset: Any) -> Any:
 
 
 def _tree(refs: list[Any]) -> bytes | None:
+    """Merge partial results in a tree of tasks, and get the last one."""
     if not refs:
         return None
     merge = ray.remote(_merged)
@@ -224,10 +229,12 @@ def _tree(refs: list[Any]) -> bytes | None:
 
 
 def _merged(*partials: bytes | None) -> bytes | None:
+    """Merge partial results: a task."""
     return merged(partials)
 
 
 def _merged_tables(*tables: Any) -> bytes | None:
+    """Merge the partial results in tables: a task."""
     # What is made of no row has no column either.
     filled = (table for table in tables if table.num_rows)
     return merged(value.as_py() for table in filled for value in table.column(_PARTIAL))

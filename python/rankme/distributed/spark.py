@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
-from rankme.distributed._partials import FAN_IN, Settings, merged, partial, restored, scored
+from rankme.distributed._partials import (
+    FAN_IN,
+    JobSettings,
+    merged,
+    partial_of_blocks,
+    restored,
+    scored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -111,7 +118,7 @@ def accumulate(
     Spark gives a Python worker as many BLAS threads as ``spark.task.cpus``. Merging takes
     ``24 * K**2`` bytes of a Python worker's memory, outside the JVM's heap.
     """
-    settings = Settings(
+    settings = JobSettings(
         normalize=bool(normalize),
         method=method,
         seed=seed,
@@ -137,6 +144,7 @@ def accumulate(
 
 
 def _require_column(data: Any, column: str) -> None:
+    """Refuse a column that is missing, or holds no arrays of numbers."""
     if column not in data.columns:
         names = ", ".join(map(repr, data.columns))
         raise ValueError(f"there is no column {column!r}, only {names}")
@@ -149,43 +157,51 @@ def _require_column(data: Any, column: str) -> None:
 
 
 def _quoted(column: str) -> str:
+    """Quote the name of a column for Spark's parser."""
     return "`" + column.replace("`", "``") + "`"
 
 
 # Records are ((part, place), piece): a partial result, and where in it the piece belongs.
 
 
-def _partials_by(settings: Settings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
+def _partials_by(settings: JobSettings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """Return the task that reduces a partition to the pieces of its partial result."""
+
     def partials(batches: Iterable[Any]) -> Iterator[Any]:
         arrow = require("pyarrow", extra="spark", what="mapInArrow")
         part = pyspark.TaskContext.get().partitionId()
         label = f"partition {part}"
         blocks = matrices_of(batches, column, label)
-        for (_, place), piece in _cut(part, partial(blocks, settings, label)):
+        for (_, place), piece in _cut(part, partial_of_blocks(blocks, settings, label)):
             yield arrow.record_batch([[part], [place], [piece]], names=["part", "place", "piece"])
 
     return partials
 
 
 def _keyed(row: Any) -> tuple[tuple[int, int], bytes]:
+    """Return a row of the schema as a record."""
     return (row.part, row.place), bytes(row.piece)
 
 
 def _group_of(key: tuple[int, int]) -> int:
+    """Return the partition in which a partial result is merged."""
     return key[0] // FAN_IN
 
 
 def _place_of(key: tuple[int, int]) -> int:
+    """Return where in its partial result a piece belongs."""
     return key[1]
 
 
 def _merge_partition(
     index: int, records: Iterable[tuple[tuple[int, int], bytes]]
 ) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Merge the partial results of a partition: a task."""
     return _cut(index, merged(_joined(records)))
 
 
 def _cut(part: int, data: bytes | None) -> Iterator[tuple[tuple[int, int], bytes]]:
+    """Cut a partial result into records."""
     if data is not None:
         for place, start in enumerate(range(0, len(data), _PIECE_BYTES)):
             yield (part, place), data[start : start + _PIECE_BYTES]

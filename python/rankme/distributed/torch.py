@@ -119,6 +119,7 @@ class _Facts(NamedTuple):
 
 
 def _default_device(group: Any) -> Any:
+    """Return the device on which a group's backend takes tensors."""
     backends = str(dist.get_backend_config(group))  # such as "cpu:gloo,cuda:nccl"
     if "cpu:" in backends and dist.get_backend(group) != "nccl":
         return "cpu"
@@ -179,12 +180,14 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
 
 
 def _exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:
+    """Reduce a few integers over all ranks."""
     tensor = torch.tensor(values, dtype=torch.int64, device=place)
     dist.all_reduce(tensor, op=op, group=group)
     return [int(value) for value in tensor.tolist()]
 
 
 def _require_same(high: list[int], low: list[int]) -> None:
+    """Refuse accumulators that differ, given the extremes over all ranks."""
     for name, largest, smallest in (
         ("dim", high[0], low[0]),
         ("normalize", bool(high[1]), bool(low[1])),
@@ -198,22 +201,21 @@ def _require_same(high: list[int], low: list[int]) -> None:
 def _joined(offer: _Offer, group: Any, place: Any) -> tuple[dict[str, int], dict[str, int]]:
     """Gather the tables of shards, which are small, and refuse a shard that is in two of them."""
     assert offer.state is not None  # noqa: S101
-    tables = [dict(offer.state.shards), dict(offer.state.skipped.shards)]
-    own = json.dumps(tables).encode("ascii")
+    own = json.dumps([offer.state.shards, offer.state.skipped.shards], default=dict).encode()
     (size,) = _exchange([len(own)], dist.ReduceOp.MAX, group, place)
     if size == len(b"[{}, {}]"):
         return {}, {}
     padded = torch.frombuffer(bytearray(own.ljust(size)), dtype=torch.uint8).to(place)
-    gathered = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
-    dist.all_gather(gathered, padded, group=group)
+    tables = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(tables, padded, group=group)
     total: dict[str, int] = {}
     skipped: Counter[str] = Counter()
-    for table in gathered:
+    for table in tables:
         shards, left_out = json.loads(table.cpu().numpy().tobytes())
+        skipped.update(left_out)
         for shard in sorted(total.keys() & shards.keys()):
             raise ValueError(duplicate_shard(encoded(shard), total[shard], shards[shard]))
         total.update(shards)
-        skipped.update(left_out)
     return total, dict(skipped)
 
 
@@ -227,6 +229,7 @@ def _scale_to(offer: _Offer, exponent: int) -> None:
 
 
 def _sum(tensor: Any, staging: Any, group: Any) -> None:
+    """Sum a tensor over all ranks, in place."""
     if staging is None:
         dist.all_reduce(tensor, group=group)
         return
@@ -243,13 +246,12 @@ def _result(
     skipped: dict[str, int],
     device: str,
 ) -> Accumulator:
-    """Make the accumulator of all ranks."""
+    """Return the accumulator of the sums."""
     state = offer.state
     assert state is not None  # noqa: S101
     numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
-    total = state._replace(n_rows=facts.n_rows, numbers=numbers, shards=shards)
     left_out = state.skipped._replace(rows=facts.skipped, shards=skipped)
-    total = total._replace(skipped=left_out)
+    total = state._replace(n_rows=facts.n_rows, numbers=numbers, shards=shards, skipped=left_out)
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 
 
@@ -302,6 +304,7 @@ def drop_padding(
 def _without_padding(
     blocks: Iterable[NDArray[Any]], own: int, dealt: int
 ) -> Iterator[NDArray[Any]]:
+    """Yield the first `own` rows of blocks that have `dealt`."""
     seen = 0
     for block in blocks:
         left = own - seen

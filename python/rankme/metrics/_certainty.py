@@ -70,19 +70,9 @@ def is_certain(spectrum: Spectrum, eps: float, rtol: float) -> bool:
 
 
 def score_of(spectrum: Spectrum, eps: float, *, stacklevel: int) -> float:
-    """RankMe of a spectrum, with a PrecisionWarning where it is not certain enough.
+    """Return RankMe of a spectrum, with a PrecisionWarning where it is not certain enough.
 
-    Parameters
-    ----------
-    spectrum : Spectrum
-    eps : float
-        As in `Spectrum.rankme`.
-    stacklevel : int
-        How many frames above this function the caller of the public name stands.
-
-    Returns
-    -------
-    float
+    `stacklevel` counts the frames from this function to the caller of the public name.
     """
     scores, uncertain = _flat([spectrum], eps)
     if uncertain.size:
@@ -92,19 +82,9 @@ def score_of(spectrum: Spectrum, eps: float, *, stacklevel: int) -> float:
 
 
 def scores_of(spectra: Sequence[Spectrum], eps: float, *, stacklevel: int) -> NDArray[np.float64]:
-    """RankMe of each layer's spectrum, with one PrecisionWarning for all that are uncertain.
+    """Return RankMe of each layer, with one PrecisionWarning for all that are uncertain.
 
-    Parameters
-    ----------
-    spectra : sequence of Spectrum
-        One a layer.
-    eps, stacklevel
-        As in `score_of`.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (L,), float64.
+    `stacklevel` as of `score_of`.
     """
     scores, uncertain = _flat(spectra, eps)
     if uncertain.size:

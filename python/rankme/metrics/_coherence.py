@@ -10,7 +10,7 @@ import numpy as np
 from rankme import _core
 from rankme._base.devices import place_of
 from rankme._base.threads import require_budget
-from rankme.metrics._values import default_rtol, float64_chunks
+from rankme.metrics._values import default_rtol, float64_blocks
 from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def coherence(Z: object) -> float:  # noqa: N803
     n_rows = 0
     largest = 0.0
     for block in open_blocks():
-        for rows in float64_chunks(as_rows(block)):
+        for rows in float64_blocks(as_rows(block)):
             left = rows @ whitening
             largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
             n_rows += len(rows)

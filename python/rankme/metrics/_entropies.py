@@ -220,6 +220,7 @@ def renyi_rank(singular_values: ArrayLike, *, order: float) -> float:
 
 
 def _renyi_entropy(p: NDArray[np.float64], a: float) -> float:
+    """Return the Renyi entropy of order `a`, which is not 1."""
     with np.errstate(under="ignore"):
         if abs(a - 1) < 0.5:  # noqa: PLR2004
             # sum p^a is close to 1 here, and its logarithm is divided by something small.

@@ -11,7 +11,7 @@ from rankme import _core
 from rankme._base.arguments import as_eps, as_real
 from rankme._base.arrays import as_array, as_matrix
 from rankme._base.threads import require_budget
-from rankme.metrics._values import float64_chunks
+from rankme.metrics._values import float64_blocks
 
 __all__ = ["lidar"]
 
@@ -82,7 +82,7 @@ def lidar(groups: object, *, delta: float = 1e-4, eps: float = 1e-7) -> float:
         raise ValueError("delta must be finite")
     checked_eps = as_eps(eps)
     sums: _GroupSums | None = None
-    for block in _chunks(groups):
+    for block in _blocks(groups):
         sums = sums or _GroupSums(*block.shape[1:])
         sums.add(block)
     if sums is None:
@@ -117,6 +117,7 @@ class _GroupSums:
         self._origin: NDArray[np.float64] | None = None
 
     def add(self, block: NDArray[np.float64]) -> None:
+        """Add a block of groups."""
         _, q, dim = block.shape
         if (q, dim) != (self._q, self._within.dim):
             raise ValueError(
@@ -133,6 +134,7 @@ class _GroupSums:
         self._sum_of_means += means.sum(axis=0)
 
     def covariances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return Sb, and Sw without delta."""
         n = self._means.n_rows
         if n < 2:  # noqa: PLR2004
             raise ValueError("groups must hold 2 or more groups; n is 1")
@@ -142,28 +144,30 @@ class _GroupSums:
         return between, within
 
 
-def _chunks(groups: object) -> Iterator[NDArray[np.float64]]:
+def _blocks(groups: object) -> Iterator[NDArray[np.float64]]:
+    """Yield the groups in float64 blocks of shape (n, q, K), all entries checked."""
     n_before = 0
-    blocks: Any = (groups,) if _core.is_array(groups) else groups
-    for block in blocks:
-        view = as_array(block, "groups")
+    arrays: Any = (groups,) if _core.is_array(groups) else groups
+    for array in arrays:
+        view = as_array(array, "groups")
         if len(view.shape) != 3 or 0 in view.shape:  # noqa: PLR2004
             raise ValueError(
                 f"groups must have shape (n, q, K), q rows for each of n objects, and not be "
                 f"empty; the shape is {view.shape}"
             )
-        for chunk in float64_chunks(view):
-            _check(chunk, n_before)
-            yield chunk
-            n_before += len(chunk)
+        for block in float64_blocks(view):
+            _check(block, n_before)
+            yield block
+            n_before += len(block)
 
 
-def _check(chunk: NDArray[np.float64], n_before: int) -> None:
+def _check(block: NDArray[np.float64], n_before: int) -> None:
+    """Refuse entries that are not finite, or whose squares would overflow."""
     # NaN fails the comparison too.
-    wrong = np.argwhere(~(np.abs(chunk) <= _LARGEST))
+    wrong = np.argwhere(~(np.abs(block) <= _LARGEST))
     if wrong.size:
         group, row, column = wrong[0]
-        value = chunk[group, row, column]
+        value = block[group, row, column]
         entry = f"groups[{n_before + group}, {row}, {column}] is {value}"
         if np.isfinite(value):
             raise OverflowError(f"{entry}; its square is beyond the range of float64")

@@ -23,28 +23,7 @@ _FEW = 10  # less than a decade: only the minor ticks can be told apart
 
 
 def draw(spectrum: Spectrum, ax: Axes | None = None, eps: float = 1e-7) -> Axes | NDArray[Any]:
-    """Draw the singular values and, on a figure of its own, what they add up to.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    ax : matplotlib.axes.Axes, optional
-        Where to draw the singular values, alone. Without it pyplot makes a figure of two axes.
-    eps : float
-        As in `Spectrum.rankme`.
-
-    Returns
-    -------
-    matplotlib.axes.Axes or numpy.ndarray of two of them
-        What was drawn on.
-
-    Raises
-    ------
-    ImportError
-        If there is no Matplotlib.
-    OverflowError
-        If the largest singular value is beyond float64.
-    """
+    """Draw the singular values and, on a figure of its own, what they add up to."""
     score, title = spectrum.rankme(eps=eps), _title(spectrum, eps)
     if ax is not None:
         _draw_values(ax, spectrum, score)
@@ -63,6 +42,7 @@ def draw(spectrum: Spectrum, ax: Axes | None = None, eps: float = 1e-7) -> Axes 
 
 
 def _title(spectrum: Spectrum, eps: float) -> str:
+    """Write the score with what was assumed for it."""
     score = with_interval(spectrum.rankme(eps=eps), *spectrum.rankme_bounds(eps=eps))
     centred = "centred" if spectrum.center else "not centred"
     normalised = "normalised" if spectrum.normalize else "not normalised"
@@ -151,16 +131,17 @@ def _draw_sums(ax: Axes, spectrum: Spectrum, eps: float, score: float) -> None:
 
 
 def _entropy_terms(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    # 0 log 0 = 0
+    """Return -p log p, with 0 log 0 = 0."""
     return -p * np.log(p, out=np.zeros_like(p), where=p > 0)
 
 
 def _mark_score(ax: Axes, score: float) -> None:
-    # RankMe is a number of directions, so it has a place on the axis of k.
+    """Mark RankMe, a number of directions, on the axis of k."""
     ax.axvline(score, color=_INK, linewidth=1, linestyle=":", label=f"RankMe, {score:.4g}")
 
 
 def _tidy(ax: Axes, title: str, count: int) -> None:
+    """Give an axis its title, scale and grid."""
     from matplotlib.ticker import NullFormatter  # noqa: PLC0415
 
     ax.set_title(title, loc="left", fontsize="medium", fontweight="bold", color=_INK)

@@ -99,6 +99,7 @@ def alpha_req(
 
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the slope of a weighted least-squares line."""
     shares = weights / weights.sum()
     deviations = x - shares @ x
     return float((shares * deviations) @ y / ((shares * deviations) @ deviations))

@@ -223,6 +223,7 @@ class Spectrum(SpectrumMetrics):
         return draw(self, ax, eps)
 
     def _unscaled(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values in the unit of the entries, read-only."""
         with np.errstate(over="ignore", under="ignore"):
             values = np.ldexp(scaled, self._exponent)
         if not np.isfinite(values[0]):

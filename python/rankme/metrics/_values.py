@@ -14,11 +14,11 @@ __all__ = [
     "as_singular_values",
     "default_rtol",
     "finite_or_none",
-    "float64_chunks",
+    "float64_blocks",
     "relative",
 ]
 
-_CHUNK = 2**20  # entries that are float64 at a time
+_BLOCK_ENTRIES = 2**20  # that are float64 at a time
 
 
 class Values(NamedTuple):
@@ -31,24 +31,10 @@ class Values(NamedTuple):
 
 
 def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:
-    """Check singular values and put them in order.
+    """Return singular values as float64 in descending order: a copy.
 
-    Parameters
-    ----------
-    values : array_like
-        Shape (m,), m >= 1, in any order; float16, float32, float64 or integers.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (m,), float64, descending; a copy.
-
-    Raises
-    ------
-    TypeError
-        If they are masked or no real numbers that float64 holds.
-    ValueError
-        If they are not 1-D, are empty, or one is negative, infinite or NaN.
+    A TypeError where they are masked or no real numbers; a ValueError where they are not 1-D, are
+    empty, or one is negative or not finite.
     """
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError("singular_values is a masked array, whose mask would be lost")
@@ -70,18 +56,7 @@ def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def relative(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Divide descending singular values by the largest, so that no square overflows.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Shape (m,), float64, descending, the first one positive.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (m,), float64, descending from 1.
-    """
+    """Divide descending singular values by the largest, so that no square overflows."""
     # What underflows is less than 1e-308 of the largest, which no sum here can see.
     with np.errstate(under="ignore"):
         ratios: NDArray[np.float64] = values / values[0]
@@ -89,35 +64,14 @@ def relative(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def default_rtol(n_rows: int, n_cols: int) -> float:
-    """Tolerance of ``numpy.linalg.matrix_rank`` for a float64 matrix: max(N, K) * 2**-52.
-
-    Parameters
-    ----------
-    n_rows, n_cols : int
-        N and K.
-
-    Returns
-    -------
-    float
-    """
+    """Return the tolerance of ``numpy.linalg.matrix_rank`` for float64: max(N, K) * 2**-52."""
     return max(n_rows, n_cols) * 2.0**-52
 
 
-def float64_chunks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
-    """Widen an array chunk by chunk along its first axis.
-
-    Parameters
-    ----------
-    view : rankme._core.ArrayView
-        2-D or more, not empty, on the processor.
-
-    Yields
-    ------
-    numpy.ndarray
-        float64, of about a million entries.
-    """
+def float64_blocks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
+    """Yield an array of host memory as float64, a million entries or so at a time."""
     n, *rest = view.shape
-    step = max(1, _CHUNK // math.prod(rest))
+    step = max(1, _BLOCK_ENTRIES // math.prod(rest))
     for start in range(0, n, step):
         yield _core.widened(view, start, min(start + step, n))
 

@@ -120,6 +120,7 @@ MOST_LISTED = 12
 
 
 def _listed(keys: Sequence[str]) -> str:
+    """Write out the names of things, the first of them where there are many."""
     if not keys:
         return "none"
     shown = ", ".join(map(repr, keys[:MOST_LISTED]))

@@ -52,25 +52,13 @@ def suffix_of(name: str) -> str:
 
 
 def open_file(file: DataFile, column: str | None = None) -> RowSource:
-    """Open a file as a source.
-
-    Parameters
-    ----------
-    file
-        Of any format.
-    column
-        As in :func:`rankme.open_source`.
-
-    Raises
-    ------
-    BadDataError
-        No format has such first bytes, or the format has others.
-    """
+    """Open a file of any format; a BadDataError where no format has such first bytes."""
     with parsing(file.name):
         return _open_file(file, column)
 
 
 def _open_file(file: DataFile, column: str | None) -> RowSource:
+    """Open a file by the format that it is in."""
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
@@ -98,6 +86,7 @@ def _open_file(file: DataFile, column: str | None) -> RowSource:
 
 
 def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
+    """Open a file of a format that holds one matrix."""
     if head.startswith(npy_header.MAGIC):
         return NpySource.open(file)
     if suffix == ".fvecs":
@@ -106,6 +95,7 @@ def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
 
 
 def _is_pytorch(file: DataFile) -> bool:
+    """Whether a zip archive is one of PyTorch."""
     with file.open() as handle, zipfile.ZipFile(handle) as archive:
         names = archive.namelist()
     return any(name.endswith("/data.pkl") or name == "data.pkl" for name in names)

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
 
-from rankme.sources._source import RowSource
-
-if TYPE_CHECKING:
-    from rankme.sources._bytes.files import DataFile
-    from rankme.sources._source import Identity
+from rankme.sources._file_source import FileSource
 
 __all__ = ["GroupedSource"]
 
 
-class GroupedSource(RowSource):
+class GroupedSource(FileSource):
     """A source that knows where its groups begin.
 
     Attributes
     ----------
-    file : DataFile
     column : str
         Which column of the table.
     firsts : tuple of int
@@ -28,29 +22,14 @@ class GroupedSource(RowSource):
         What a group is called.
     """
 
-    file: DataFile
     column: str
     firsts: tuple[int, ...]
     noun: str
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which column of it."""
-        return self.file.identity(self.column)
-
-    @property
     def n_rows(self) -> int:  # type: ignore[override]
         """Rows of all groups."""
         return self.firsts[-1]
-
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
 
     def group_of(self, row: int) -> int:
         """Return the number of the group that a row is in."""

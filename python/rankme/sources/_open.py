@@ -83,6 +83,7 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
 
 
 def _is_shard(name: str) -> bool:
+    """Whether what a pattern matches is a file of embeddings."""
     # A run over "folder/*" may be saved in that folder. A link to nothing is an error later.
     return not os.path.isdir(name) and not name.endswith(".rankme")  # noqa: PTH112
 
@@ -101,6 +102,7 @@ def _find_distinct(paths: Iterable[str]) -> list[LocalFile]:
 
 
 def _open_folder(path: str, column: str | None) -> RowSource:
+    """Open a folder: a store, a saved dataset, or shards."""
     folder = Path(path)
     names = set(os.listdir(path))  # noqa: PTH208
     if zarr.is_store(names):
@@ -134,10 +136,12 @@ def _files_below(folder: str) -> Iterator[str]:
 
 
 def _raise(error: OSError) -> None:
+    """Raise the error that `os.walk` would pass over."""
     raise error
 
 
 def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
+    """Return the identity of a store on disk."""
     files = [(file, file.stat()) for file in folder.rglob("*") if file.is_file()]
     parts = [
         (str(file.relative_to(folder)), status.st_size, status.st_mtime_ns)
@@ -147,11 +151,13 @@ def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
 
 
 def _identify_parts(name: str, parts: list[tuple[str, int, Any]], column: str | None) -> Identity:
+    """Return an identity from the names, sizes and versions of files."""
     digest = hashlib.sha256(repr(sorted(parts)).encode("utf-8", "surrogateescape")).hexdigest()
     return Identity(name, sum(size for _, size, _ in parts), f"sha256:{digest}", column)
 
 
 def _open_url(url: str, column: str | None) -> RowSource:
+    """Open what a URL names: a file, a pattern, or a folder."""
     system, path = connect(url)
 
     def open_one(place: tuple[str, str], column: str | None) -> RowSource:
@@ -187,6 +193,7 @@ def _open_url(url: str, column: str | None) -> RowSource:
 
 
 def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
+    """Return the identity of a store behind a URL."""
     system.invalidate_cache(path)
     with remote_errors(url):
         infos = system.find(path, detail=True)
@@ -228,11 +235,13 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
 
 
 def _is_data(parts: Sequence[str]) -> bool:
+    """Whether no part of a path begins as names of notes and unfinished files do."""
     # As Spark and Arrow have it: names that begin so are notes and unfinished work.
     return not any(part.startswith((".", "_")) for part in parts)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
+    """Sort names, with their numbers as numbers."""
     return sorted(names, key=natural_order)
 
 
@@ -244,6 +253,8 @@ def _open_shards(
     *,
     openers: int = 1,
 ) -> RowSource:
+    """Open files as one set; those of tables without rows are left out."""
+
     def opened(some: Sequence[T]) -> Generator[RowSource, None, None]:
         for file in some:
             # Spark writes a file for a partition without rows as well.

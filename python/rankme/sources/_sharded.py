@@ -26,10 +26,10 @@ MOST_OPEN = 64
 
 def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return the key that sorts names with their numbers as numbers: part-2 before part-10."""
-    # Numbers sort before text, so that any two pieces can be compared.
+    # Numbers sort before text, so that any two tokens can be compared.
     return tuple(
-        (0, int(piece), piece) if piece.isascii() and piece.isdigit() else (1, 0, piece)
-        for piece in re.split(r"([0-9]+)", name)
+        (0, int(token), token) if token.isascii() and token.isdigit() else (1, 0, token)
+        for token in re.split(r"([0-9]+)", name)
     )
 
 
@@ -87,11 +87,23 @@ class ShardedSource(RowSource):
         return Identity(self.name, sum(part.size for part in identities), f"sha256:{digest}")
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
-        """Yield the rows from ``start`` on; a block has the dtype of its own part."""
+        """Yield the rows from ``start`` on, in order, each exactly once.
+
+        Parameters
+        ----------
+        start, hold
+            As in :meth:`RowSource.blocks`.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (rows, K), with the dtype of its own part.
+        """
         check_start(start, self.n_rows)
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows of all parts from one on."""
         for part in self.parts:
             if start < part.n_rows:
                 yield from part.blocks(start, hold=hold)
@@ -103,7 +115,17 @@ class ShardedSource(RowSource):
             part.check_unchanged()
 
     def where(self, row: int) -> str:
-        """Say in words where a row stands, file first."""
+        """Say in words where a row stands, file first.
+
+        Parameters
+        ----------
+        row
+            Counted from 0, over all parts.
+
+        Returns
+        -------
+        str
+        """
         for part in self.parts:
             if row < part.n_rows:
                 return f"{part.name}: {part.where(row)}"
@@ -111,13 +133,24 @@ class ShardedSource(RowSource):
         raise ValueError(f"row is {row} beyond the last; wanted one of {self.n_rows}")
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
-        """Yield the columns of all parts, ``width`` at a time, as arrays of shape (N, columns)."""
+        """Yield the columns of all parts, ``width`` at a time and in order.
+
+        Parameters
+        ----------
+        width
+            Columns of a panel, at least 1; the last one may have fewer.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (N, columns), of the source's dtype. The next step may overwrite it.
+        """
         dtype = self.dtype
         if len(self.parts) > MOST_OPEN:
             yield from super().panels(width)
             return
-        for pieces in zip(*(part.panels(width) for part in self.parts), strict=True):
-            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces, dtype=dtype)
+        for panels in zip(*(part.panels(width) for part in self.parts), strict=True):
+            yield panels[0] if len(panels) == 1 else np.concatenate(panels, dtype=dtype)
 
 
 def same_file(sources: Iterable[RowSource]) -> tuple[RowSource, RowSource] | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.errors import NonFiniteError
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
@@ -22,12 +24,16 @@ __all__ = [
     "Pool",
     "Ring",
     "RowSource",
+    "check_count",
     "check_start",
+    "not_finite",
+    "not_finite_in",
     "source_bytes",
 ]
 
-# Large enough for the core's fast way for many narrow rows, which wants 32 rows for each column and
-# thread: 16,384 float32 rows of 256 columns do for up to two threads, and narrower rows for more.
+# Large enough for the core's fast path for many narrow rows, which wants 32 rows for each column
+# and thread: 16,384 float32 rows of 256 columns do for up to two threads, and narrower rows for
+# more.
 # Small enough that the few blocks of a read-ahead are nothing beside the rest.
 BLOCK_BYTES = 16 * 2**20
 
@@ -108,7 +114,7 @@ class RowSource(ABC):
         Yields
         ------
         numpy.ndarray
-            Shape (rows, K) with rows >= 1, dtype :attr:`dtype`.
+            Shape (rows, K) with rows >= 1, of the source's dtype.
 
         Raises
         ------
@@ -129,37 +135,68 @@ class RowSource(ABC):
         """
 
     def where(self, row: int) -> str:
-        """Say in words where a row stands, counted from 0."""
+        """Say in words where a row stands.
+
+        Parameters
+        ----------
+        row
+            Counted from 0, over all rows of the source.
+
+        Returns
+        -------
+        str
+            Such as ``row 17``.
+        """
         return f"row {row}"
 
     def bad_entry(self, row: int, column: int, value: float) -> ValueError:
         """Return the error that says where NaN or infinity stands."""
-        return BadDataError(
-            self.name,
-            f"{self.where(row)}, column {column} (counted from 0) is {value}; every entry must be "
-            f"finite",
-        )
+        return not_finite(self.name, self.where(row), column, value)
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
-        """Yield the columns, ``width`` at a time and in order, as arrays of shape (N, columns).
+        """Yield the columns, ``width`` at a time and in order.
 
         For sets with fewer rows than columns, so that all N x K entries fit where a K x K matrix
-        would. Unless a format knows better, all rows are gathered first. The next step may
-        overwrite a panel.
+        would. Unless a format knows better, all rows are gathered first.
+
+        Parameters
+        ----------
+        width
+            Columns of a panel, at least 1; the last one may have fewer.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (N, columns), of the source's dtype. The next step may overwrite it.
+
+        Raises
+        ------
+        BadDataError, OSError
+            As :meth:`blocks`.
         """
         rows = self.matrix()
         for first in range(0, self.n_cols, width):
             yield rows[:, first : first + width]
 
     def matrix(self) -> NDArray[Any]:
-        """Return all rows as one array of shape (N, K): in memory, unless a format can map them."""
+        """Return all rows as one array: in memory, unless a format can map them.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (N, K), of the source's dtype.
+
+        Raises
+        ------
+        BadDataError, OSError
+            As :meth:`blocks`.
+        """
         rows = np.empty((self.n_rows, self.n_cols), dtype=self.dtype)
         first = 0
         for block in self.blocks():
             rows[first : first + len(block)] = block
             first += len(block)
-        if first != self.n_rows:
-            raise BadDataError(self.name, f"gave {first} rows; it had announced {self.n_rows}")
+        check_count(self, first)
         return rows
 
 
@@ -216,7 +253,7 @@ class Pool:
         self._free: deque[NDArray[Any]] = deque()  # its methods are atomic
 
     def take(self) -> NDArray[Any]:
-        """Return a buffer that nobody uses."""
+        """Return a buffer that is not in use."""
         try:
             return self._free.pop()
         except IndexError:
@@ -240,6 +277,30 @@ def check_start(start: int, n_rows: int) -> None:
         raise ValueError(f"start is {start}; wanted a row from 0 to {n_rows}")
 
 
+def check_count(source: RowSource, n_rows: int) -> None:
+    """Raise a BadDataError where a source gave another number of rows than it had announced."""
+    # A user's own source may; a score of too few rows must not pass.
+    if n_rows != source.n_rows:
+        raise BadDataError(source.name, f"gave {n_rows} rows; it had announced {source.n_rows}")
+
+
 def source_bytes(source: RowSource) -> int:
     """Count the bytes of all rows."""
     return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
+
+
+def not_finite(name: str, where: str, column: int, value: float) -> BadDataError:
+    """Return the error of an entry that is NaN or infinite, in the row that `where` names."""
+    return BadDataError(
+        name,
+        f"{where}, column {column} (counted from 0) is {value}; every entry must be finite",
+    )
+
+
+@contextmanager
+def not_finite_in(shard: RowSource, first: int) -> Iterator[None]:
+    """Let a NonFiniteError in rows from `first` on say where in the shard the entry stands."""
+    try:
+        yield
+    except NonFiniteError as error:
+        raise shard.bad_entry(first + error.row, error.column, error.value) from error

@@ -28,11 +28,9 @@ def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
 
 
 def _candidates(schema: Any) -> dict[str, bool]:
-    """Name the columns of a schema, and whether each could be meant by somebody who names none.
-
-    Fixed-size binary could, where no column has floating-point numbers: an id or a hash is of that
-    type too. So could, beside it, what may be vectors of a kind that is not read.
-    """
+    """Name the columns of a schema, and whether each could be meant where none is named."""
+    # Fixed-size binary could, where no column has floating-point numbers: an id or a hash is of
+    # that type too. So could, beside it, what may be vectors of a kind that is not read.
     pa = pyarrow("a column of vectors", "arrow")
     fits = {field.name: _value_dtype(field.type) is not None for field in schema}
     numbers = {
@@ -45,6 +43,7 @@ def _candidates(schema: Any) -> dict[str, bool]:
 
 
 def _may_be_vectors(kind: Any) -> bool:
+    """Whether a type could be one of vectors that is not read."""
     types = pyarrow("a column of vectors", "arrow").types
     if types.is_binary(kind) or types.is_large_binary(kind):
         return True
@@ -54,22 +53,7 @@ def _may_be_vectors(kind: Any) -> bool:
 
 
 def find_column(name: str, schema: Any, column: str | None) -> str:
-    """Choose a column of vectors.
-
-    Parameters
-    ----------
-    name
-        The file or table, for errors.
-    schema
-        A ``pyarrow.Schema``.
-    column
-        What the user asked for.
-
-    Raises
-    ------
-    BadDataError
-        It is not there, or there twice; none could be meant, or several could.
-    """
+    """Choose a column of vectors: the one asked for, or the only one that could be meant."""
     found = pick(name, column, _candidates(schema), "column")
     count = len(schema.get_all_field_indices(found))
     if count > 1:
@@ -86,6 +70,7 @@ def _storage_type(kind: Any) -> Any:
 
 
 def _value_dtype(kind: Any) -> np.dtype[Any] | None:
+    """Return the dtype of the entries of a vector type; None for other types."""
     pa = pyarrow("a column of vectors", "arrow")
     kind = _storage_type(kind)
     if kind is None:
@@ -213,6 +198,7 @@ class VectorColumn:
     def _check_lengths(
         self, lengths: NDArray[Any], width: int, where: Callable[[int], str]
     ) -> None:
+        """Refuse a row of another length."""
         wrong = np.flatnonzero(lengths != width)
         if wrong.size:
             row = int(wrong[0])
@@ -223,4 +209,5 @@ class VectorColumn:
 
 
 def _first_null(array: Any) -> int:
+    """Return the place of the first null."""
     return int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])

@@ -83,6 +83,7 @@ class ArrowSource(GroupedSource):
     def _find_entries(
         self, reader: Any, vectors: VectorColumn, base: int
     ) -> tuple[int, ...] | None:
+        """Return where the entries of each batch begin; None if they are compressed."""
         offsets = []
         for group, batch in enumerate(_batches(reader, 0)):
             self._check_length(group, batch.num_rows)
@@ -99,12 +100,14 @@ class ArrowSource(GroupedSource):
 
     # The headers were read by other code than the batches: the two must agree.
     def _check_length(self, group: int, n_rows: int) -> None:
+        """Refuse a batch that has not the rows of its header."""
         if self.firsts[group + 1 : group + 2] != (self.firsts[group] + n_rows,):
             raise BadDataError(
                 self.file.name, f"record batch {group} has {n_rows} rows; its header says otherwise"
             )
 
     def _check_count(self, groups: int) -> None:
+        """Refuse another number of batches than the headers have."""
         wanted = len(self.firsts) - 1
         if groups != wanted:
             raise BadDataError(self.file.name, f"gave {groups} of {wanted} record batches")
@@ -120,6 +123,7 @@ class ArrowSource(GroupedSource):
     def _raw(
         self, offsets: Sequence[int], start: int, step: int, hold: int
     ) -> Iterator[NDArray[Any]]:
+        """Yield blocks from where the entries lie in the file."""
         ring = Ring(min(step, self.n_rows) * self.n_cols, self.dtype, hold)
         row_bytes = self.n_cols * self.dtype.itemsize
         with self.file.open() as handle:
@@ -142,6 +146,7 @@ class ArrowSource(GroupedSource):
             self.file.check_unchanged(handle)
 
     def _decoded(self, start: int, step: int) -> Iterator[NDArray[Any]]:
+        """Yield blocks that PyArrow reads."""
         if start == self.n_rows:
             return
         group = self.group_of(start)
@@ -157,6 +162,7 @@ class ArrowSource(GroupedSource):
             self.file.check_unchanged()
 
     def _place(self, group: int, row: int) -> str:
+        """Say where a row of a batch stands."""
         return self.where_in(group, self.firsts[group] + row)
 
 

@@ -10,7 +10,8 @@ from rankme._base.optional import require
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+from rankme.sources._file_source import FileSource
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._source import RowSource
 
 __all__ = ["ChunkedSource", "open_hdf5"]
 
@@ -61,6 +63,7 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
 
 
 def _is_matrix(item: Any) -> bool:
+    """Whether a dataset may be the embeddings."""
     try:
         return is_matrix(item.shape or (), item.dtype.kind)
     except TypeError:  # a type without an equal in NumPy
@@ -76,10 +79,12 @@ def _path_of(root: Any, path: str, datasets: dict[str, Any]) -> str:
 
 
 def _h5py(file: DataFile) -> Any:
+    """Import h5py for a file."""
     return require("h5py", extra="hdf5", what=f"{file.name}: HDF5")
 
 
 def _opened(h5py: Any, file: DataFile, handle: Any) -> Any:
+    """Open a file by h5py."""
     with parsing(file.name):
         return h5py.File(handle if file.local is None else file.local, "r")
 
@@ -103,6 +108,7 @@ def _require_written(label: str, item: Any) -> None:
 
 
 def _rows_at_a_time(item: Any) -> int:
+    """Return the rows of a block: whole chunks where memory allows it."""
     # Whole chunks, lest they are decompressed several times; but memory comes first.
     row_bytes = int(item.shape[1] * item.dtype.itemsize)
     rows = int(item.chunks[0]) if item.chunks else 1
@@ -112,7 +118,7 @@ def _rows_at_a_time(item: Any) -> int:
 
 
 @dataclass(frozen=True)
-class ChunkedSource(RowSource):
+class ChunkedSource(FileSource):
     """A dataset that h5py has to read: chunked, compressed, or spread over several files.
 
     A block takes whole chunks: about 16 MiB, or the rows of one chunk if that is more, up to 64
@@ -127,22 +133,13 @@ class ChunkedSource(RowSource):
     step: int
     column: str | None
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which dataset of it."""
-        return self.file.identity(self.column)
-
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on, whole chunks at a time."""
         check_start(start, self.n_rows)
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from one on."""
         ring = Ring(min(self.step, self.n_rows) * self.n_cols, self.dtype, hold)
         with self.file.open() as handle, _opened(_h5py(self.file), self.file, handle) as root:
             item = root[self.key]
@@ -156,10 +153,7 @@ class ChunkedSource(RowSource):
                 first = last
             self.file.check_unchanged(handle)
 
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
-
     def _read(self, item: Any, rows: NDArray[Any], first: int, last: int) -> None:
+        """Read some rows of a dataset into an array."""
         with parsing(self.name, f"rows {first} to {last - 1} cannot"):
             item.read_direct(rows, source_sel=slice(first, last))

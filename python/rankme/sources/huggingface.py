@@ -58,6 +58,7 @@ def list_files(name: str, read: Callable[[str], bytes], *, is_dict: bool) -> lis
 
 
 def _files_of(name: str, read: Callable[[str], bytes], folder: str) -> list[str]:
+    """List the data files of one dataset."""
     place = f"{folder}{STATE_FILE}"
     state = _parse(name, place, read(place))
     if state.get("_indices_data_files"):
@@ -70,6 +71,7 @@ def _files_of(name: str, read: Callable[[str], bytes], folder: str) -> list[str]
 
 
 def _parse(name: str, place: str, text: bytes) -> dict[str, Any]:
+    """Return the JSON object that a file holds."""
     try:
         parsed = json.loads(text)
     except ValueError as error:

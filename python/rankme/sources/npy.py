@@ -32,6 +32,10 @@ class NpySource(RawSource):
         file
             The file or its path.
 
+        Returns
+        -------
+        NpySource
+
         Raises
         ------
         BadDataError

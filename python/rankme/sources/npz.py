@@ -13,7 +13,8 @@ from rankme.sources._bytes.npy_header import read_header
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
-from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+from rankme.sources._file_source import FileSource
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._source import RowSource
 
 __all__ = ["DeflatedSource", "open_npz"]
 
@@ -69,6 +71,7 @@ def open_npz(file: DataFile, column: str | None) -> RowSource:
 
 
 def _members(file: DataFile, handle: BinaryIO) -> dict[str, zipfile.ZipInfo]:
+    """Name the arrays of an archive."""
     with zipfile.ZipFile(handle) as archive:
         infos = archive.infolist()
     members: dict[str, zipfile.ZipInfo] = {}
@@ -85,12 +88,14 @@ def _members(file: DataFile, handle: BinaryIO) -> dict[str, zipfile.ZipInfo]:
 def _header(
     file: DataFile, handle: BinaryIO, info: zipfile.ZipInfo
 ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Return what an array is, and how long its header is in bytes."""
     with zipfile.ZipFile(handle) as archive, archive.open(info) as member:
         shape, fortran_order, dtype = read_header(f"{file.name}[{info.filename}]", member)
         return shape, fortran_order, dtype, member.tell()
 
 
 def _data_offset(file: DataFile, handle: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Return where the bytes of a member begin in the archive."""
     # The central directory does not tell how long the extra field of the local header is.
     handle.seek(info.header_offset)
     header = handle.read(LOCAL_HEADER.size)
@@ -101,7 +106,7 @@ def _data_offset(file: DataFile, handle: BinaryIO, info: zipfile.ZipInfo) -> int
 
 
 @dataclass(frozen=True)
-class DeflatedSource(RowSource):
+class DeflatedSource(FileSource):
     """A compressed array of an archive, in C order, decompressed as it is read.
 
     To start at a later row the rows before it are decompressed and dropped.
@@ -116,16 +121,6 @@ class DeflatedSource(RowSource):
     column: str | None
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which array of it."""
-        return self.file.identity(self.column)
-
-    @property
     def entries(self) -> tuple[int, ...]:
         """The first row: to come to a later one, all before it have to be decompressed."""
         return (0,)
@@ -136,6 +131,7 @@ class DeflatedSource(RowSource):
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from one on."""
         row_bytes = self.n_cols * self.dtype.itemsize
         step = max(1, BLOCK_BYTES // row_bytes)
         ring = Ring(step * self.n_cols, self.dtype, hold)
@@ -154,11 +150,8 @@ class DeflatedSource(RowSource):
                 yield rows.reshape(-1, self.n_cols)
             self.file.check_unchanged(handle)
 
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
-
     def _fill(self, stream: Any, rows: NDArray[Any], first: int) -> None:
+        """Fill an array from the decompressed bytes."""
         view = rows.view("u1").data
         while len(view) > 0:
             try:
@@ -170,6 +163,7 @@ class DeflatedSource(RowSource):
             view = view[count:]
 
     def _damaged(self, first: int, reason: object) -> BadDataError:
+        """Return the error of a member that cannot be decompressed."""
         return BadDataError(
             self.name, f"array {self.member} is damaged at row {first} or later: {reason}"
         )

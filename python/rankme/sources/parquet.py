@@ -82,6 +82,7 @@ class ParquetSource(GroupedSource):
         return self._blocks(start, hold)
 
     def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from one on."""
         most = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
         pool = Pool((min(most, self.n_rows), self.n_cols), self.dtype, hold)
         groups = range(self.group_of(start), len(self.firsts) - 1)
@@ -110,6 +111,7 @@ class ParquetSource(GroupedSource):
             yield block[:used]
 
     def _batches(self, footer: Any, group: int, start: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows of a group from one on, decoded a few at a time."""
         first, last = self.firsts[group : group + 2]
         size = max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
         with _opened(self.file, footer) as reader:
@@ -134,10 +136,12 @@ class ParquetSource(GroupedSource):
             )
 
     def _place(self, group: int, first: int, row: int) -> str:
+        """Say where a row of a group stands."""
         return self.where_in(group, first + row)
 
 
 def _workers() -> int:
+    """Return how many row groups are decoded at the same time."""
     # Decoding a column costs two thirds of what its Gram matrix of 256 columns does, so the budget
     # is for about as many threads of the one as of the other.
     return max(1, min(_core.num_threads() // 2, MAX_WORKERS))
@@ -145,6 +149,7 @@ def _workers() -> int:
 
 @contextmanager
 def _opened(file: DataFile, footer: Any = None) -> Iterator[Any]:
+    """Open a file by PyArrow, with its footer where that has been read."""
     pq = pyarrow(f"{file.name}: Parquet", "parquet", "pyarrow.parquet")
     pa = pyarrow(file.name, "parquet")
     with parsing(file.name), file.open() as handle:

@@ -65,6 +65,7 @@ def open_pytorch(file: DataFile, column: str | None) -> RawSource:
 
 
 def _load(file: DataFile) -> Any:
+    """Return what a file holds, with tensors that have no entries."""
     torch = require("torch", extra="torch", what=f"{file.name}: a PyTorch file")
     fake = require("torch._subclasses.fake_tensor", extra="torch", what=file.name)
     # Fake tensors have shapes and places in the file, and no entries in memory.
@@ -73,23 +74,26 @@ def _load(file: DataFile) -> Any:
 
 
 def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the tensors of nested dictionaries and lists, each with its keys."""
     if isinstance(value, dict):
-        pieces: Any = value.items()
+        items: Any = value.items()
     elif isinstance(value, (list, tuple)):
-        pieces = enumerate(value)
+        items = enumerate(value)
     else:
         if hasattr(value, "untyped_storage"):
             yield path, value
         return
-    for key, piece in pieces:
-        yield from _tensors(piece, f"{path}.{key}" if path else str(key))
+    for key, item in items:
+        yield from _tensors(item, f"{path}.{key}" if path else str(key))
 
 
 def _kind(tensor: Any) -> str:
+    """Return the NumPy kind of a tensor's type, as far as floats go."""
     return "f" if tensor.dtype.is_floating_point else "?"
 
 
 def _is_fortran(label: str, tensor: Any) -> bool:
+    """Whether a tensor lies in Fortran order; one with gaps is an error."""
     if tensor.is_contiguous():
         return False
     if tensor.T.is_contiguous():

@@ -57,6 +57,7 @@ def open_safetensors(file: DataFile, column: str | None) -> RawSource:
 
 
 def _read_header(file: DataFile, handle: BinaryIO) -> tuple[dict[str, Any], int]:
+    """Return the entries of the header, and where the data begin."""
     length = int.from_bytes(handle.read(8), "little")
     if not 2 <= length <= min(MAX_HEADER_BYTES, file.size - 8):  # noqa: PLR2004
         raise BadDataError(
@@ -73,6 +74,7 @@ def _read_header(file: DataFile, handle: BinaryIO) -> tuple[dict[str, Any], int]
 
 
 def _check_entry(entry: dict[str, Any]) -> None:
+    """Refuse an entry of another form."""
     begin, end = entry["data_offsets"]
     if not all(isinstance(number, int) for number in (begin, end, *entry["shape"])):
         raise TypeError("shape and data_offsets must be integers")

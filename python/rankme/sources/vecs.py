@@ -51,6 +51,7 @@ def open_fvecs(file: DataFile) -> FvecsSource:
 
 
 def _integers(file: DataFile, count: int) -> tuple[int, ...]:
+    """Return the first integers of a file."""
     with file.open() as handle:
         head = handle.read(4 * count)
     if len(head) < 4 * count:
@@ -106,6 +107,7 @@ class FvecsSource(RowSource):
     def _without_lengths(
         self, first: int, blocks: Iterator[NDArray[Any]]
     ) -> Iterator[NDArray[Any]]:
+        """Yield blocks without their first column, which is checked."""
         for block in blocks:
             lengths = block[:, 0].view("<i4")
             if (wrong := np.flatnonzero(lengths != self.n_cols)).size:

@@ -52,6 +52,7 @@ def open_zarr(
 def _open_array(
     name: str, place: str, column: str | None, identify: Callable[[str | None], Identity]
 ) -> ZarrSource:
+    """Open one array of a store that is one or a group."""
     root = _open(name, place)
     arrays = {"": root} if hasattr(root, "chunks") else dict(_arrays(root, ""))
     found = {key: is_matrix(array.shape, array.dtype.kind) for key, array in arrays.items()}
@@ -70,12 +71,14 @@ def _open_array(
 
 
 def _open(name: str, place: str) -> Any:
+    """Open a store by the zarr package."""
     zarr = require("zarr", extra="zarr", what=f"{name}: Zarr")
     with parsing(name):
         return zarr.open(place, mode="r")
 
 
 def _check_chunks(label: str, array: Any) -> None:
+    """Refuse an array of which chunks are missing."""
     # A chunk that is not there would read as the fill value: rows of zeros where rows were lost, or
     # are not written yet.
     stored = getattr(array, "shards", None) or array.chunks
@@ -88,6 +91,7 @@ def _check_chunks(label: str, array: Any) -> None:
 
 
 def _arrays(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays of a group and its groups, each with its path."""
     for key, array in sorted(group.arrays(), key=itemgetter(0)):
         yield f"{path}{key}", array
     for key, inner in sorted(group.groups(), key=itemgetter(0)):
@@ -117,6 +121,7 @@ class ZarrSource(RowSource):
         return self._blocks(start)
 
     def _blocks(self, first: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from one on."""
         self.check_unchanged()
         root = _open(self.name, self.place)
         array = root[self.key] if self.key else root
@@ -129,6 +134,7 @@ class ZarrSource(RowSource):
         self.check_unchanged()
 
     def _read(self, array: Any, first: int, last: int) -> NDArray[Any]:
+        """Read some rows of an array."""
         with parsing(self.name, f"rows {first} to {last - 1} cannot"):
             return np.asarray(array[first:last])
 

@@ -121,13 +121,13 @@ acc = rankme.Accumulator.load(source)
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-chunks, replace = state_file.chunks, os.replace
+pieces, replace = state_file.pieces, os.replace
 if stage == "while writing":
-    def some_chunks(state):
-        whole = b"".join(chunks(state))
+    def some_pieces(state):
+        whole = b"".join(pieces(state))
         yield whole[: len(whole) // 2]
         die()
-    state_file.chunks = some_chunks
+    state_file.pieces = some_pieces
 elif stage == "before the flush":
     os.fsync = die
 elif stage == "before the renaming":

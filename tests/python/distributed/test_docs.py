@@ -1,4 +1,4 @@
-"""The programs in docs/distributed.md run and print the score of one process."""
+"""The programs in docs/guides/clusters.md run and print the score of one process."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import pytest
 from engines import embeddings, needs_java, one_process, write_shards
 from helpers import ROOT
 
-DOCUMENT = ROOT / "docs" / "distributed.md"
+DOCUMENT = ROOT / "docs" / "guides" / "clusters.md"
 PROGRAMS = dict(
     re.findall(
         r"^## (\w+)$.*?^```python$(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL

@@ -11,7 +11,7 @@ import pytest
 
 import rankme
 from command import error_line, run
-from rankme.distributed._parts import parts_of
+from rankme.distributed._ranges import ranges_of
 from rankme.sources import BadDataError, open_source
 from rankme.sources._bytes.urls import urls_below
 from source_files import FORMATS, arrow_table, matrix, save_dataset, write
@@ -143,14 +143,14 @@ def test_a_url_and_a_pattern_give_one_name(memory, tmp_path):
     for url in (f"{memory}/*.npy", memory, f"{memory}/"):
         assert open_source(url).shards[0].identity == single.identity
     with pytest.raises(ValueError, match="is given twice, and would be counted twice"):
-        parts_of([f"{memory}/a.npy", f"{memory}/*.npy"], None, 1000)
+        ranges_of([f"{memory}/a.npy", f"{memory}/*.npy"], None, 1000)
 
 
 def test_hard_links_given_to_an_engine_are_one_file(tmp_path):
     np.save(tmp_path / "a.npy", FIRST)
     os.link(tmp_path / "a.npy", tmp_path / "b.npy")
     with pytest.raises(ValueError, match=r"b\.npy is given twice, .*; before as .*a\.npy"):
-        parts_of([tmp_path / "a.npy", tmp_path / "b.npy"], None, 1000)
+        ranges_of([tmp_path / "a.npy", tmp_path / "b.npy"], None, 1000)
 
 
 def test_a_source_that_came_from_elsewhere_is_the_same_file(tmp_path):
@@ -159,7 +159,7 @@ def test_a_source_that_came_from_elsewhere_is_the_same_file(tmp_path):
     for pair in ((source, pickle.loads(pickle.dumps(source))), (source, source)):
         for first, second in (pair, pair[::-1]):
             with pytest.raises(ValueError, match="is given twice, and would be counted twice"):
-                parts_of([first, second], None, 1000)
+                ranges_of([first, second], None, 1000)
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if "zarr" not in name])

@@ -35,7 +35,7 @@ def raw_npy(path, header, data=b"", version=(1, 0)):
 def small_blocks(monkeypatch):
     """Make several blocks of a few hundred bytes out of a small file."""
     monkeypatch.setattr(raw, "BLOCK_BYTES", 200)
-    monkeypatch.setattr(raw, "MIN_PIECE_BYTES", 16)
+    monkeypatch.setattr(raw, "MIN_READ_BYTES", 16)
     monkeypatch.setattr(raw, "MAX_FORTRAN_BLOCK_BYTES", 400)
 
 

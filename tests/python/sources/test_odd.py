@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rankme
-from rankme.distributed._parts import parts_of
+from rankme.distributed._ranges import ranges_of
 from rankme.sources import BadDataError, open_source
 from source_files import FORMATS, matrix, write
 
@@ -95,7 +95,7 @@ def test_parquet_that_ends_in_an_empty_row_group_is_cut_into_tasks(tmp_path):
         for part in (table.slice(0, 0), table, table.slice(0, 0), table, table.slice(0, 0)):
             writer.write_table(part)
     for most in (1, 30, 59, 60, 100):
-        parts = parts_of(tmp_path / "rows.parquet", None, most)
+        parts = ranges_of(tmp_path / "rows.parquet", None, most)
         assert all(part.start < part.stop for part in parts)
         assert sum(part.stop - part.start for part in parts) == 60
 

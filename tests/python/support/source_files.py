@@ -18,7 +18,7 @@ def small_blocks(monkeypatch, size=200):
     for module in (raw, arrow, hdf5, npz, parquet, zarr):
         monkeypatch.setattr(module, "BLOCK_BYTES", size)
     monkeypatch.setattr(parquet, "BATCH_BYTES", 2 * size // 5)
-    monkeypatch.setattr(raw, "MIN_PIECE_BYTES", 16)
+    monkeypatch.setattr(raw, "MIN_READ_BYTES", 16)
     monkeypatch.setattr(raw, "MAX_FORTRAN_BLOCK_BYTES", 2 * size)
 
 

@@ -19,12 +19,12 @@ METHOD = f"""\
 Everyone runs in one process on the same arrays, which are random and lie on the GPU unless a line
 says otherwise. Seconds are read on the host's clock between two synchronisations, launches
 included: the median of the runs that are named, after one that does not count; a run of more than
-two seconds counts alone. Where a way would take too long, some rows of the matrix, or some matrices
-of the batch, were timed and the time scaled up in proportion; the line says so. The relative error
-is that of RankMe (eps = 1e-7) against float64: for the matrices an SVD of the triangle that a QR
-factorisation of all rows leaves, for the batch NumPy's SVD of its first matrices. The matrices to
-score have singular values that fall like k^-{DECAY:g}. The Gram step counts N K (K + 1) flop, one
-dgemm twice as many.
+two seconds counts alone. Where a rival would take too long, some rows of the matrix, or some
+matrices of the batch, were timed and the time scaled up in proportion; the line says so. The
+relative error is that of RankMe (eps = 1e-7) against float64: for the matrices an SVD of the
+triangle that a QR factorisation of all rows leaves, for the batch NumPy's SVD of its first
+matrices. The matrices to score have singular values that fall like k^-{DECAY:g}. The Gram step
+counts N K (K + 1) flop, one dgemm twice as many.
 """
 
 

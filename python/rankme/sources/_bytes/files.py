@@ -167,4 +167,5 @@ class LocalFile(DataFile):
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what tells a file from others and from its earlier content."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -36,11 +36,8 @@ BLOCK = struct.Struct("<qi4xq")  # offset, length of the metadata with its prefi
 def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
     """Return the number of rows of every record batch.
 
-    Raises
-    ------
-    BadDataError
-        The file has no footer; the stream ends in the middle of a message, or without its end mark,
-        or is none.
+    A BadDataError where the file has no footer, or the stream ends in the middle of a message or
+    without its end mark.
     """
     try:
         handle.seek(0)
@@ -52,6 +49,7 @@ def batch_lengths(file: DataFile, handle: BinaryIO) -> list[int]:
 
 
 def _look_up(file: DataFile, handle: BinaryIO) -> Iterator[int]:
+    """Yield the rows of each batch that the footer of an IPC file names."""
     for offset, metadata_bytes, body_bytes in _blocks(file, handle):
         end = offset + metadata_bytes + body_bytes
         if min(offset, metadata_bytes, body_bytes) < 0 or end > file.size:
@@ -89,6 +87,7 @@ def _blocks(file: DataFile, handle: BinaryIO) -> Iterator[tuple[int, int, int]]:
 
 
 def _walk(file: DataFile, handle: BinaryIO) -> Iterator[int]:
+    """Yield the rows of each batch of an IPC stream."""
     position = 0
     while True:
         handle.seek(position)

@@ -25,27 +25,7 @@ HEADER_READERS = {
 
 
 def read_header(name: str, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header; the file then stands where the data begin.
-
-    Parameters
-    ----------
-    name
-        What the errors name.
-    file
-        At its first byte.
-
-    Returns
-    -------
-    shape : tuple of int
-        Not checked yet, and neither is the type.
-    fortran_order : bool
-    dtype : numpy.dtype
-
-    Raises
-    ------
-    BadDataError
-        The file is no ``.npy`` file.
-    """
+    """Return shape, Fortran order and dtype, unchecked; the file then stands at the data."""
     magic = file.read(len(MAGIC))
     if magic != MAGIC:
         came = "an empty file" if not magic else f"the first bytes {magic!r}"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.sources._errors import BadDataError
-from rankme.sources._source import BLOCK_BYTES, Identity, Ring, RowSource, check_start
+from rankme.sources._file_source import FileSource
+from rankme.sources._source import BLOCK_BYTES, Ring, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["RawSource"]
 
-# Rows of a Fortran-order file are read in one piece a column; a piece under a page would read each
-# page several times.
-MIN_PIECE_BYTES = 4096
+# A block of a Fortran-order file takes one read a column; reads of less than a page would fetch
+# each page several times.
+MIN_READ_BYTES = 4096
 MAX_FORTRAN_BLOCK_BYTES = 2 * BLOCK_BYTES
 # Less than this is read, which no change of the file can disturb.
 MIN_MAPPED_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class RawSource(RowSource):
+class RawSource(FileSource):
     """A matrix in a file, contiguous in C or Fortran order.
 
     Attributes
@@ -60,16 +61,6 @@ class RawSource(RowSource):
     column: str | None = None
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        """Path or URL, as it is shown."""
-        return self.file.name
-
-    @property
-    def identity(self) -> Identity:  # type: ignore[override]
-        """Of the file, and which matrix of it."""
-        return self.file.identity(self.column)
-
-    @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
         return self.n_cols * self.dtype.itemsize
@@ -90,7 +81,7 @@ class RawSource(RowSource):
         Yields
         ------
         numpy.ndarray
-            Shape (rows, K), dtype :attr:`dtype`. A C-order file gives C-contiguous blocks of up to
+            Shape (rows, K), the source's dtype. A C-order file gives C-contiguous blocks of up to
             16 MiB, a Fortran-order one Fortran-contiguous blocks of up to 32 MiB; a single row that
             is longer is a block.
 
@@ -105,7 +96,7 @@ class RawSource(RowSource):
             The file cannot be read.
         """
         check_start(start, self.n_rows)
-        return self._stretches(by_rows=True, start=start, step=self._block_rows(), hold=hold)
+        return self._slices(by_rows=True, start=start, step=self._block_rows(), hold=hold)
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns, ``width`` at a time, each exactly once.
@@ -118,7 +109,7 @@ class RawSource(RowSource):
         Yields
         ------
         numpy.ndarray
-            Shape (N, columns), dtype :attr:`dtype`, contiguous in the order of the file. The next
+            Shape (N, columns), of the source's dtype, contiguous in the order of the file. The next
             step overwrites it.
 
         Raises
@@ -126,13 +117,18 @@ class RawSource(RowSource):
         BadDataError, OSError
             As :meth:`blocks`.
         """
-        return self._stretches(by_rows=False, start=0, step=width, hold=0)
+        return self._slices(by_rows=False, start=0, step=width, hold=0)
 
     def matrix(self) -> NDArray[Any]:
-        """Map a large local file as one read-only array of shape (N, K); read any other.
+        """Return all rows as one array: a large local file is mapped, any other is read.
 
         What is mapped is what the file holds when it is used: ask `check_unchanged` afterwards. If
         the file is cut short meanwhile, the system ends the process (SIGBUS).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (N, K), of the source's dtype; read-only where it is mapped.
 
         Raises
         ------
@@ -154,21 +150,17 @@ class RawSource(RowSource):
             )
         return mapped
 
-    def check_unchanged(self) -> None:
-        """Ask the file."""
-        self.file.check_unchanged()
-
     def _block_rows(self) -> int:
+        """Return how many rows a block has."""
         if not self.fortran_order:
             return max(1, BLOCK_BYTES // self.row_bytes)
-        wanted = max(BLOCK_BYTES, MIN_PIECE_BYTES * self.n_cols)
+        wanted = max(BLOCK_BYTES, MIN_READ_BYTES * self.n_cols)
         return max(1, min(wanted, MAX_FORTRAN_BLOCK_BYTES) // self.row_bytes)
 
-    def _stretches(
-        self, *, by_rows: bool, start: int, step: int, hold: int
-    ) -> Iterator[NDArray[Any]]:
-        # The file is an array of lines: rows in C order, columns in Fortran order. A stretch is
-        # some whole lines, which lie together, or a part of every line.
+    def _slices(self, *, by_rows: bool, start: int, step: int, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield blocks of rows, or panels of columns, in either order of the file."""
+        # The file is an array of lines: rows in C order, columns in Fortran order. A slice is some
+        # whole lines, which lie together, or as many entries of every line.
         lines, length = self.n_rows, self.n_cols
         if self.fortran_order:
             lines, length = length, lines
@@ -178,19 +170,20 @@ class RawSource(RowSource):
         with self.file.open() as handle:
             for first in range(start, count, step):
                 size = min(step, count - first)
-                stretch = ring.next()[: size * unit]
+                entries = ring.next()[: size * unit]
                 if whole:
-                    self.file.fill(handle, self._position(first * length), stretch, self.end)
-                    stretch = stretch.reshape(size, length)
+                    self.file.fill(handle, self._position(first * length), entries, self.end)
+                    entries = entries.reshape(size, length)
                 else:
-                    stretch = stretch.reshape(lines, size)
-                    for number, part in enumerate(stretch):
+                    entries = entries.reshape(lines, size)
+                    for number, line in enumerate(entries):
                         position = self._position(number * length + first)
-                        self.file.fill(handle, position, part, self.end)
-                yield stretch.T if self.fortran_order else stretch
+                        self.file.fill(handle, position, line, self.end)
+                yield entries.T if self.fortran_order else entries
             self.file.check_unchanged(handle)
 
     def _position(self, entry: int) -> int:
+        """Return where an entry stands in the file, in bytes."""
         return self.offset + entry * self.dtype.itemsize
 
     def check_inside(self, *, exact: bool = False) -> None:

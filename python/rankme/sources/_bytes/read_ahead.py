@@ -79,6 +79,7 @@ def row_blocks(
 def _blocks_of(
     shards: Iterable[tuple[RowSource, int]], stop: int | None, hold: int
 ) -> Generator[Block, None, None]:
+    """Yield the blocks of sources, each from its first wanted row on."""
     for source, start in shards:
         first = start
         for rows in source.blocks(start, hold=hold):
@@ -159,8 +160,9 @@ class _Reader(Generic[T]):
         self.thread.start()
 
     def _run(self, items: Callable[[], Generator[T, None, None]]) -> None:
+        """Run the iterator until its end, an error, or a closed channel."""
         try:
-            # Closed at once when nobody listens any more, and with it the files.
+            # Closed at once when the channel is, and with it the files.
             with closing(items()) as iterator:
                 for item in iterator:
                     if not self.items.put(item):
@@ -172,6 +174,7 @@ class _Reader(Generic[T]):
 
 
 def _end(readers: Collection[_Reader[Any]]) -> None:
+    """Close the channels and wait for the threads, for a limited time."""
     for reader in readers:
         reader.items.close()
     deadline = time.monotonic() + PATIENCE  # of all together
@@ -191,7 +194,7 @@ class _Channel(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> bool:
-        """Wait for room and add an item; False where nobody wants it any more."""
+        """Wait for room and add an item; False where the channel was closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
             if self._closed:
@@ -201,17 +204,20 @@ class _Channel(Generic[T]):
             return True
 
     def finish(self) -> None:
+        """Tell the reader that no item follows."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def fail(self, error: BaseException) -> None:
+        """Raise an error in the reader after the items before it."""
         with self._changed:
             self._error = error
             self._finished = True
             self._changed.notify_all()
 
     def close(self) -> None:
+        """Drop what waits, and let `put` refuse more."""
         with self._changed:
             self._closed = self._finished = True
             self._items.clear()

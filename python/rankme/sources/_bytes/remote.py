@@ -50,12 +50,8 @@ MARKS = (
 def connect(url: str) -> tuple[Any, str]:
     """Return the file system of a URL and the path in it.
 
-    Raises
-    ------
-    MissingLibraryError
-        fsspec, or what it needs for this protocol, is not installed.
-    BadDataError
-        There is no such protocol.
+    A MissingLibraryError where fsspec, or what it needs for this protocol, is not installed; a
+    BadDataError where there is no such protocol.
     """
     protocol = url.partition("://")[0]
     extra = EXTRAS.get(protocol, "remote")
@@ -89,6 +85,7 @@ def remote_errors(url: str) -> Iterator[None]:
 
 
 def _reason_of(error: OSError, url: str) -> str:
+    """Return what an error says that is more than the name of the file."""
     text = str(error)
     if text and text not in url:
         return text
@@ -150,6 +147,7 @@ class RemoteFile(DataFile):
 
 
 def _look(system: Any, path: str, name: str) -> tuple[int, str]:
+    """Ask the store for size and version of a file."""
     with remote_errors(name):
         info = system.info(path)
     if info.get("type") == "directory":
@@ -184,11 +182,13 @@ class _Reader:
         return getattr(self._handle, name)
 
     def read(self, size: int = -1) -> bytes:
+        """Read bytes; all that are left where no size is given."""
         with remote_errors(self._name):
             data: bytes = self._handle.read(size)
         return data
 
     def readinto(self, buffer: Any) -> int:
+        """Read bytes into a buffer; return how many."""
         # fsspec's own readinto may be called with any buffer, but not all of its files have one.
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))

@@ -38,6 +38,7 @@ def one_name(url: str) -> str:
 
 
 def _one_link(url: str) -> str:
+    """Return the one spelling of a link of a chain."""
     protocol, mark, rest = url.partition("://")
     if mark and protocol in WITH_USER:
         server, slash, path = rest.partition("/")

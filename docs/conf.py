@@ -1,0 +1,55 @@
+"""Sphinx reads this file. The build needs the installed package and no network."""
+
+import sys
+from pathlib import Path
+
+import rankme
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "rankme"
+author = "The rankme developers"
+project_copyright = author
+release = version = rankme.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "command_reference",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_ext", "_static", "_templates"]
+
+nitpicky = True
+
+# In docstrings a name between single backticks is a link where it is a public name, and is set in
+# italics where it is an argument.
+default_role = "autolink"
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings have the types, in words
+# The modules of the engines only hand these on; what is read here are docstrings of our own.
+autodoc_mock_imports = ["dask", "pyspark", "ray", "torch"]
+# A page of a class lists its members by the template; numpydoc would list them once more.
+numpydoc_show_class_members = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"rankme {version}"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "header_links_before_dropdown": 7,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+}

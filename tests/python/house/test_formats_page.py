@@ -1,0 +1,147 @@
+"""docs/reference/formats.md has a row for every format that the code knows, and each is true."""
+
+import ast
+import importlib.metadata
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rankme
+from pages import codes, tables, text_of
+from rankme import sources
+from rankme.sources import _formats, huggingface, zarr
+from rankme.sources._bytes import remote
+from source_files import FORMATS, matrix, write
+
+PAGE = "reference/formats.md"
+TABLE, URLS = tables(PAGE)
+SOURCES = Path(sources.__file__).parent
+# Which of the files that the tests of sources write belong to which row.
+CASES = {
+    "NumPy array": ["npy"],
+    "NumPy archive": ["npz", "npz-compressed"],
+    "big-ann-benchmarks": ["fbin"],
+    "TEXMEX": ["fvecs"],
+    "safetensors": ["safetensors"],
+    "PyTorch": ["pt", "pt-dict"],
+    "Arrow IPC file, Feather 2": [
+        "arrow-file", "arrow-list", "arrow-large-list", "arrow-binary", "arrow-tensor", "arrow-lz4",
+    ],
+    "Arrow IPC stream": ["arrow-stream", "arrow-stream-zstd"],
+    "Parquet": [
+        "parquet", "parquet-list", "parquet-large-list", "parquet-binary", "parquet-zstd",
+    ],
+    "HDF5": ["hdf5", "hdf5-chunked", "hdf5-gzip"],
+    "Zarr 2 and 3": ["zarr-2", "zarr-3", "zarr-3-shards"],
+    "Hugging Face dataset": ["huggingface"],
+}  # fmt: skip
+NAMED = {"npz": "rows", "pt-dict": "model.rows", "hdf5": "model/rows", "zarr": "model/rows"}
+SET = "a set of files"
+
+
+def bytes_of(code):
+    """First bytes as the page writes them: hexadecimal, or ASCII."""
+    hexadecimal = re.fullmatch(r"[0-9a-f]{2}( [0-9a-f]{2})+", code)
+    return bytes.fromhex(code) if hexadecimal else code.encode("ascii")
+
+
+def rows(of=None):
+    return [row for row in TABLE if of is None or row["format"] == of]
+
+
+def test_every_suffix_has_a_row_and_no_other():
+    found = [suffix for row in TABLE for suffix in codes(row["suffixes"])]
+    assert sorted(found) == sorted(_formats.KNOWN_SUFFIXES)
+
+
+def test_every_sign_of_a_format_has_a_row_and_no_other():
+    told = {
+        bytes_of(code)
+        for row in TABLE
+        if row["told by"].startswith("first bytes")
+        for code in codes(row["told by"].partition(",")[0])
+    }
+    npy = np.lib.format.magic(1, 0)[:6]
+    assert told == {npy, *_formats.MAGICS, *_formats.ZIP}
+    (store,) = rows("Zarr 2 and 3")
+    (saved,) = rows("Hugging Face dataset")
+    assert all(zarr.is_store([name]) for name in codes(store["told by"]))
+    assert set(codes(saved["told by"])) == {huggingface.STATE_FILE, huggingface.DICT_FILE}
+
+
+def test_every_extra_of_a_reader_is_named_and_no_other():
+    found = set()
+    for path in SOURCES.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id == "require":
+                found |= {key.value for key in node.keywords if key.arg == "extra"}
+            elif node.func.id == "pyarrow":
+                found.add(node.args[1])
+    extras = {node.value for node in found if isinstance(node, ast.Constant)}
+    extras |= {"remote", "s3", "gcs"}  # by the scheme of a URL
+    assert extras == set(re.findall(r"rankme\[(\w+)\]", text_of(PAGE)))
+    assert extras <= set(importlib.metadata.metadata("rankme").get_all("Provides-Extra"))
+
+
+def test_every_file_that_the_tests_write_belongs_to_a_row():
+    assert sorted(case for cases in CASES.values() for case in cases) == sorted(FORMATS)
+    assert [*CASES, SET] == [row["format"] for row in TABLE]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_of_each_format_is_read(name, tmp_path):
+    (row,) = rows(name)
+    for case in CASES[name]:
+        (tmp_path / case).mkdir()
+        path = write(tmp_path / case, case, matrix())
+        source = rankme.open_source(path)
+        np.testing.assert_array_equal(np.vstack([*map(np.copy, source.blocks())]), matrix())
+        if path.is_file() and "suffix" not in row["told by"]:
+            head = path.read_bytes()[:16]
+            assert any(head.startswith(bytes_of(code)) for code in codes(row["told by"]))
+            # The suffix does not matter then.
+            renamed = path.rename(path.with_suffix(".data"))
+            assert rankme.open_source(renamed).n_rows == len(matrix())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_column_chooses(name, tmp_path):
+    (row,) = rows(name)
+    case = CASES[name][-1]
+    path = write(tmp_path, case, matrix())
+    chosen = next((NAMED[key] for key in NAMED if case.startswith(key)), "rows")
+    if row["`column`"] == "none":
+        with pytest.raises(sources.BadDataError, match="holds one matrix without a name"):
+            rankme.open_source(path, column=chosen)
+    else:
+        assert rankme.open_source(path, column=chosen).n_rows == len(matrix())
+        with pytest.raises(sources.BadDataError, match="has no"):
+            rankme.open_source(path, column="another")
+
+
+def test_a_set_of_files(tmp_path):
+    for number in (10, 2):
+        np.save(tmp_path / f"part-{number}.npy", np.full((1, 3), float(number)))
+    for path in (tmp_path, tmp_path / "part-*.npy"):
+        (block,) = [np.vstack([*map(np.copy, rankme.open_source(path).blocks())])]
+        np.testing.assert_array_equal(block[:, 0], [2, 10])
+
+
+def test_every_scheme_with_an_extra_of_its_own_is_named():
+    extras = {
+        scheme.removesuffix("://"): re.findall(r"rankme\[(\w+)\]", row["needs"])
+        for row in URLS
+        for scheme in codes(row["scheme"])
+    }
+    assert {scheme: found[0] for scheme, found in extras.items() if found} == {
+        **remote.EXTRAS, "https": "remote", "http": "remote"
+    }  # fmt: skip
+
+
+def test_file_urls(tmp_path):
+    np.save(tmp_path / "rows.npy", matrix())
+    assert rankme.open_source((tmp_path / "rows.npy").as_uri()).n_rows == len(matrix())
