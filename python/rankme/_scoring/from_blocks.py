@@ -84,11 +84,10 @@ def _no_second_pass(name: str, method: str) -> str:
 
 
 class _Rows:
-    """The rows of one pass: held while they are fewer than columns, summed from then on.
+    """The rows of one pass: held while they are fewer than columns, summed from then on."""
 
-    A sum of K columns takes K x K numbers, as many as the rows that are held at the most. A set
-    that ends before is scored as the one matrix that it is.
-    """
+    # A sum of K columns takes K x K numbers, as many as the rows that are held at the most. A set
+    # that ends before is scored as the one matrix that it is.
 
     def __init__(self, name: str, one: Pass, device: str | None, choices: Choices) -> None:
         self.n_rows = 0  # that came, those that are left out among them

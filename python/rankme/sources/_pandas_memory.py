@@ -55,10 +55,8 @@ def frame_rows(frame: Any, column: str | None, name: str) -> Any:
 
 
 def _is_float(kind: Any) -> bool:
-    """Tell whether a column has single floating-point numbers, with pandas' own nulls or without.
-
-    The kind of a type of Arrow's is that of NumPy's it is nearest to.
-    """
+    """Tell whether a column has single floating-point numbers."""
+    # A nullable type, and one of Arrow's, has the kind of NumPy's that it is nearest to.
     return getattr(kind, "kind", "") == "f"
 
 

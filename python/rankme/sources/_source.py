@@ -150,7 +150,20 @@ class RowSource(ABC):
         return f"row {row}"
 
     def bad_entry(self, row: int, column: int, value: float) -> ValueError:
-        """Return the error that says where NaN or infinity stands."""
+        """Return the error that says where NaN or infinity stands.
+
+        Parameters
+        ----------
+        row, column
+            Counted from 0.
+        value
+            What stands there.
+
+        Returns
+        -------
+        ValueError
+            One that names the source, and says in words where the row is.
+        """
         return not_finite(self.name, self.where(row), column, value)
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
