@@ -10,17 +10,16 @@ from rankme import _core
 from rankme._base.arrays import as_matrix
 from rankme._base.devices import as_precision, place_of
 from rankme._base.errors import NonFiniteError
+from rankme._scoring.from_source import Plan
 from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.passes import first_certain, passes_of
-from rankme._scoring.plan import Plan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Unpack
 
     from rankme._accumulators.accumulator import Accumulator
-    from rankme._scoring.passes import Pass
-    from rankme._scoring.plan import Choices
+    from rankme._scoring.passes import Choices, Pass
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources._block_stream import BlockStream
 

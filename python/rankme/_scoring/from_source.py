@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arrays import as_matrix
 from rankme._base.errors import NonFiniteError
 from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
-from rankme._scoring.plan import Plan
 from rankme.sources import BadDataError, row_blocks
 from rankme.sources._source import check_count, not_finite_in, source_bytes
 
@@ -21,18 +21,39 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from rankme._scoring.meter import Meter
-    from rankme._scoring.passes import Pass
-    from rankme._scoring.plan import Choices
+    from rankme._scoring.passes import Choices, Pass
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources import RowSource
 
-__all__ = ["spectrum_of_source"]
+__all__ = ["Plan", "spectrum_of_source"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
 # A panel of a C-order file takes one read a row; reads of less than a page would fetch each page
 # several times.
 MIN_READ_BYTES = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one pass over the rows computes, how and where."""
+
+    by: Pass
+    device: str
+    center: bool
+    normalize: bool
+    skip_nonfinite: bool
+
+    def accumulator(self, dim: int, *, normalize: bool) -> Accumulator:
+        """Make the empty sum that the rows go to."""
+        return Accumulator(
+            dim,
+            normalize=normalize,
+            method=self.by.method,
+            device=self.device,
+            precision=self.by.precision,
+            skip_nonfinite=self.skip_nonfinite,
+        )
 
 
 def spectrum_of_source(

@@ -1,14 +1,19 @@
 """One matrix, one pass, one spectrum."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rankme import _core
 from rankme._accumulators.skipped import finite_rows
 from rankme._base.devices import module_of
 from rankme._base.errors import NonFiniteError
-from rankme._scoring.passes import Pass
-from rankme._scoring.plan import Plan
 from rankme.metrics._spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from rankme._scoring.from_source import Plan
+    from rankme._scoring.passes import Pass
 
 __all__ = ["spectrum_by", "spectrum_of_matrix"]
 

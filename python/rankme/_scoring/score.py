@@ -10,10 +10,9 @@ from rankme._base.arguments import as_eps, as_method, as_rtol, type_name
 from rankme._base.devices import as_precision, place_of
 from rankme._base.threads import require_budget
 from rankme._scoring.from_blocks import spectrum_of_blocks
-from rankme._scoring.from_source import spectrum_of_source
+from rankme._scoring.from_source import Plan, spectrum_of_source
 from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.passes import DEFAULT_EPS, first_certain, passes_of
-from rankme._scoring.plan import Plan
 from rankme.metrics._certainty import score_of
 from rankme.sources import RowSource, open_source
 from rankme.sources._block_stream import BlockStream, is_blocks
@@ -22,7 +21,7 @@ from rankme.sources.memory import as_rows, resolve
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from rankme._scoring.plan import Choices
+    from rankme._scoring.passes import Choices
     from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["score", "spectrum"]

@@ -102,10 +102,7 @@ def _metrics(score: Score) -> dict[str, float | None]:
 def _table(metrics: Mapping[str, float | None]) -> list[str]:
     """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
-    words = {
-        name: "not defined here, or infinite" if value is None else f"{value:.8g}"
-        for name, value in metrics.items()
-    }
+    words = {name: "none" if value is None else f"{value:.8g}" for name, value in metrics.items()}
     return ["  metrics", *(f"    {name:<{width}}  {word}" for name, word in words.items())]
 
 

@@ -44,9 +44,8 @@ def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
             "dtype '|V2', the name of the type is lost (np.save writes bfloat16 so; "
             "convert to float32 before saving)"
         )
-    advice = dtype_advice(came if dtype.kind == "f" else dtype.name, "Z").replace(
-        "; ", "; in Python, Z being its array: ", 1
-    )
+    advice = dtype_advice(came if dtype.kind == "f" else dtype.name, "Z")
+    advice = advice.replace("; ", "; in Python, Z being its array: ", 1)
     raise BadDataError(name, f"{came}; wanted {ACCEPTED}{advice}")
 
 
