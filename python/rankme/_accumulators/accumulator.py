@@ -157,7 +157,7 @@ class Accumulator(HeldSum):
         read after what was queued on its own stream, and when the call returns it has been read.
         """
         of = None if shard is None else encoded(shard)
-        rows = array_of(Z)
+        rows = array_of(Z, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, self._device, "Z")
         if matrix.shape[0] == 0:

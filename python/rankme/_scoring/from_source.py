@@ -91,6 +91,8 @@ def spectrum_of_source(
         disagrees with its probes.
     """
     meter = NoMeter() if meter is None else meter
+    if choices["skip_nonfinite"]:
+        source = source.with_nulls_as_nan()
 
     def find(one: Pass) -> Spectrum:
         return _by_pass(source, Plan(by=one, device=device, **choices), meter)

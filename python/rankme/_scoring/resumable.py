@@ -81,6 +81,8 @@ def accumulate(
         A shard cannot be read: the rows before are saved. Or the file cannot be written, and the
         error names it: the checkpoint before stands.
     """
+    if skip_nonfinite:
+        source = source.with_nulls_as_nan()
     run = _Run(source, path, normalize=normalize, method=method, device=device)
     run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))

@@ -184,8 +184,8 @@ def spectrum(
         Which part of each item of an iterable holds the rows: its index or key, or a function that
         takes the item and returns them.
     skip_nonfinite : bool
-        Leave out rows that hold NaN or infinity; ``Spectrum.n_skipped`` tells how many. By default
-        such a row is an error.
+        Leave out rows that hold NaN or infinity, and those of Arrow and Parquet that are null;
+        ``Spectrum.n_skipped`` tells how many. By default such a row is an error.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def _certain_spectrum(
     require_budget()
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
-    rows = _opened(Z, column, select)
+    rows = _opened(Z, column, select, nulls=choices["skip_nonfinite"])
     if isinstance(rows, BlockStream):
         return spectrum_of_blocks(
             rows,
@@ -285,7 +285,7 @@ def _certain_spectrum(
     )
 
 
-def _opened(Z: object, column: str | None, select: Select) -> Any:  # noqa: N803
+def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
     """Find the rows of what the user gave: a source, blocks, or what may be an array."""
     blocks = is_blocks(Z) and not isinstance(Z, RowSource | os.PathLike)
     if select is not None and not blocks:
@@ -293,11 +293,11 @@ def _opened(Z: object, column: str | None, select: Select) -> Any:  # noqa: N803
             f"select= chooses from the items of an iterable of blocks, and Z is {type_name(Z)}"
         )
     if blocks:
-        return BlockStream(Z, column=column, select=select)
+        return BlockStream(Z, column=column, select=select, nulls=nulls)
     if isinstance(Z, str | os.PathLike):
         return open_source(Z, column=column)
     if isinstance(Z, RowSource):
         if column is not None:
             raise TypeError("Z is a source, which was opened with its column: leave out column=")
         return Z
-    return resolve(Z, column=column)
+    return resolve(Z, column=column, nulls=nulls)

@@ -106,6 +106,8 @@ def partial_of_range(source: RowSource, start: int, stop: int, settings: JobSett
     A BadDataError names an entry that is not finite, or a file that has changed.
     """
     shard = RowRange(source, start, stop).shard
+    if settings.skip_nonfinite:
+        source = source.with_nulls_as_nan()
     acc = settings.accumulator(source.n_cols)
     with closing(row_blocks([(source, start)], stop=stop)) as blocks:
         for _, first, rows in blocks:

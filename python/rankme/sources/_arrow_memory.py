@@ -46,7 +46,7 @@ def _is_list(kind: Any) -> bool:
     )
 
 
-def column_rows(column: Any, name: str) -> Any:
+def column_rows(column: Any, name: str, *, nulls: bool = False) -> Any:
     """Return the vectors of a column: an array that is one matrix, or a source of its chunks.
 
     Parameters
@@ -55,6 +55,8 @@ def column_rows(column: Any, name: str) -> Any:
         A ``pyarrow.Array`` or ``pyarrow.ChunkedArray``.
     name
         What it is called, in errors.
+    nulls
+        Whether rows and entries that are null are to come as NaN.
 
     Raises
     ------
@@ -72,6 +74,14 @@ def column_rows(column: Any, name: str) -> Any:
     if not filled:
         width = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
         return np.empty((0, width), kind.value_type.to_pandas_dtype() if _is_list(kind) else "f8")
+    if nulls and not _is_view(kind):
+        made = VectorColumn(name, pa.field(name, kind), _width_of(filled, kind))
+        if made.n_cols is None:
+            raise ValueError(
+                f"{name} has only rows that are null, and its type does not tell their length; "
+                f"leave it out, or cast it to fixed-size lists"
+            )
+        return ChunkRows(name, [made.matrix_with_nan(one, partial(_place, 0)) for one in filled])
     if pa.types.is_fixed_size_list(kind) and len(filled) == 1:
         return filled[0]  # which the compiled core reads where it lies
     vectors = VectorColumn(name, pa.field(name, _readable(kind)))
@@ -82,6 +92,14 @@ def column_rows(column: Any, name: str) -> Any:
         matrices.append(vectors.matrix(_in_order(chunk, place, name), place))
         row += len(chunk)
     return matrices[0] if len(matrices) == 1 else ChunkRows(name, matrices)
+
+
+def _width_of(chunks: list[Any], kind: Any) -> int | None:
+    """Return the length of the first row that is there, where the type does not tell it."""
+    if not hasattr(kind, "value_type") or hasattr(kind, "list_size"):
+        return None
+    lists = (chunk.drop_null() for chunk in chunks)
+    return next((len(there[0]) for there in lists if len(there)), None)
 
 
 def _place(first: int, row: int) -> str:
@@ -156,7 +174,7 @@ def _of_bytes(items: str) -> str:
     )
 
 
-def table_rows(table: Any, column: str | None, name: str) -> Any:
+def table_rows(table: Any, column: str | None, name: str, *, nulls: bool = False) -> Any:
     """Return the rows of a table: those of its column of vectors, or one entry from each column.
 
     Parameters
@@ -167,6 +185,8 @@ def table_rows(table: Any, column: str | None, name: str) -> Any:
         Which column holds the vectors.
     name
         What it is called, in errors.
+    nulls
+        As of `column_rows`.
 
     Raises
     ------
@@ -186,7 +206,7 @@ def table_rows(table: Any, column: str | None, name: str) -> Any:
     )
     found = choose(columns, column, name)
     if found is not None:
-        return column_rows(table.column(found), f"{name}[{found!r}]")
+        return column_rows(table.column(found), f"{name}[{found!r}]", nulls=nulls)
     batches = table.to_batches() if isinstance(table, pa.Table) else [table]
     matrices = [_dimensions(batch, name) for batch in batches if batch.num_rows]
     if not matrices:

@@ -46,6 +46,8 @@ class BlockStream:
         Which part of each item holds the rows: its index or key, or a function of the item.
     name
         What the error messages call it.
+    nulls
+        Whether rows of Arrow that are null are to come as NaN.
 
     Attributes
     ----------
@@ -60,12 +62,14 @@ class BlockStream:
         column: str | None = None,
         select: object = None,
         name: str = "Z",
+        nulls: bool = False,
     ) -> None:
         self.name = name
         self.once = is_one_shot_table(blocks) or isinstance(blocks, Iterator)
         self._blocks = blocks
         self._column = column
         self._select = select
+        self._nulls = nulls
 
     def __iter__(self) -> Iterator[_core.ArrayView]:
         """Yield matrices of at least one row; vectors are gathered first."""
@@ -108,7 +112,7 @@ class BlockStream:
         if getattr(part, "shape", (1,))[0:1] == (0,) or getattr(part, "num_rows", 1) == 0:
             return
         try:
-            rows = resolve(part, column=self._column, name="z")
+            rows = resolve(part, column=self._column, name="z", nulls=self._nulls)
         except (TypeError, ValueError) as error:
             raise self._blamed(error, number) from error
         if isinstance(rows, MemoryRows):

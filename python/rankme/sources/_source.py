@@ -166,6 +166,16 @@ class RowSource(ABC):
         """
         return not_finite(self.name, self.where(row), column, value)
 
+    def with_nulls_as_nan(self) -> RowSource:
+        """Return the source in which rows and entries that are null come as NaN.
+
+        Returns
+        -------
+        RowSource
+            The same where a format has no nulls, or does not tell them.
+        """
+        return self
+
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns, ``width`` at a time and in order.
 

@@ -142,7 +142,7 @@ class VectorColumn:
             self.n_cols = len(first)
         return self.n_cols
 
-    def values(self, array: Any, where: Callable[[int], str]) -> Any:
+    def values(self, array: Any, where: Callable[[int], str], *, nulls: bool = False) -> Any:
         """Return the entries of all rows as one Arrow array, and check that none is missing.
 
         Parameters
@@ -182,7 +182,7 @@ class VectorColumn:
                 f"{where(0)} and its next have {len(values)} entries in column "
                 f"{self._label!r}; wanted {len(array)} times {width}",
             )
-        if values.null_count:
+        if values.null_count and not nulls:
             row, column = divmod(_first_null(values), width)
             raise BadDataError(
                 self._name, f"{where(row)}, entry {column} is null in column {self._label!r}"
@@ -194,6 +194,16 @@ class VectorColumn:
         values = self.values(array, where)
         rows: NDArray[Any] = values.to_numpy(zero_copy_only=True)
         return rows.reshape(len(array), self.learn_width(array))
+
+    def matrix_with_nan(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
+        """Return the rows of a chunk as a matrix in which what is null is NaN: a copy."""
+        rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+        width = self.n_cols if self.n_cols is not None or not rows.size else len(array[rows[0]])
+        filled = np.full((len(array), width or 0), np.nan, dtype=self.dtype)
+        if rows.size:
+            there = self.values(array.drop_null(), lambda row: where(int(rows[row])), nulls=True)
+            filled[rows] = there.to_numpy(zero_copy_only=False).reshape(rows.size, -1)
+        return filled
 
     def _check_lengths(
         self, lengths: NDArray[Any], width: int, where: Callable[[int], str]

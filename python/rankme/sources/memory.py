@@ -56,15 +56,15 @@ def as_rows(
     return as_matrix(array_of(obj, name), name, expression, empty=empty)
 
 
-def array_of(obj: object, name: str = "Z") -> Any:
+def array_of(obj: object, name: str = "Z", *, nulls: bool = False) -> Any:
     """Return an array of the rows of an object; those in several pieces are put into one."""
     if type(obj) is np.ndarray and obj.dtype != object:  # most of all calls
         return obj
-    rows = resolve(obj, name=name)
+    rows = resolve(obj, name=name, nulls=nulls)
     return rows.matrix() if isinstance(rows, MemoryRows) else rows
 
 
-def resolve(obj: Any, *, column: str | None = None, name: str = "Z") -> Any:
+def resolve(obj: Any, *, column: str | None = None, name: str = "Z", nulls: bool = False) -> Any:
     """Find the rows of an object in memory.
 
     Parameters
@@ -76,6 +76,8 @@ def resolve(obj: Any, *, column: str | None = None, name: str = "Z") -> Any:
         Which column of a table holds the vectors.
     name
         What the error messages call it.
+    nulls
+        Whether rows of Arrow that are null are to come as NaN.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def resolve(obj: Any, *, column: str | None = None, name: str = "Z") -> Any:
     ValueError
         Nulls, rows of several lengths, no such column.
     """
-    found = _rows_of_table(obj, column, name)
+    found = _rows_of_table(obj, column, name, nulls)
     if found is not None:
         return found
     if column is not None:
@@ -98,7 +100,7 @@ def resolve(obj: Any, *, column: str | None = None, name: str = "Z") -> Any:
         )
     if isinstance(obj, _core.ArrayView) or is_tensor(obj):
         return obj
-    found = _rows_of_column(obj, name)
+    found = _rows_of_column(obj, name, nulls)
     return _rows_of_list(obj, name) if found is None else found
 
 
@@ -136,7 +138,7 @@ def _has_slices(obj: Any) -> bool:
     return True
 
 
-def _rows_of_table(obj: Any, column: str | None, name: str) -> Any:
+def _rows_of_table(obj: Any, column: str | None, name: str, nulls: bool) -> Any:
     """Return the rows of a table of any library; None of what is no table."""
     pandas, polars, arrow, datasets = map(sys.modules.get, _TABLE_LIBRARIES)
     if _is_a(obj, pandas, "DataFrame"):
@@ -145,11 +147,11 @@ def _rows_of_table(obj: Any, column: str | None, name: str) -> Any:
         raise TypeError(f"{name} is a polars.LazyFrame, not computed yet; pass {name}.collect()")
     if _is_a(obj, polars, "DataFrame"):
         pa = require("pyarrow", extra="arrow", what=f"{name}, a polars.DataFrame,")
-        return table_rows(pa.table(obj), column, name)
+        return table_rows(pa.table(obj), column, name, nulls=nulls)
     if _is_a(obj, arrow, "Table") or _is_a(obj, arrow, "RecordBatch"):
-        return table_rows(obj, column, name)
+        return table_rows(obj, column, name, nulls=nulls)
     if _is_a(obj, datasets, "Dataset"):
-        return table_rows(obj.with_format("arrow")[:], column, name)
+        return table_rows(obj.with_format("arrow")[:], column, name, nulls=nulls)
     return None
 
 
@@ -178,13 +180,13 @@ def _is_a(obj: object, module: ModuleType | None, name: str) -> bool:
     return isinstance(kind, type) and isinstance(obj, kind)
 
 
-def _rows_of_column(obj: Any, name: str) -> Any:
+def _rows_of_column(obj: Any, name: str, nulls: bool) -> Any:
     """Return the rows of a Series or of a column of Arrow's; None of what is none."""
     if _is_a(obj, sys.modules.get("pandas"), "Series"):
         return series_rows(obj, name)
     arrow = sys.modules.get("pyarrow")
     if _is_a(obj, arrow, "Array") or _is_a(obj, arrow, "ChunkedArray"):
-        return column_rows(obj, name)
+        return column_rows(obj, name, nulls=nulls)
     if type(obj).__module__.partition(".")[0] not in _ARROW_LIBRARIES:
         return None
     if is_one_shot_table(obj) or not hasattr(obj, "__arrow_c_stream__"):
@@ -193,7 +195,7 @@ def _rows_of_column(obj: Any, name: str) -> Any:
         pa = require("pyarrow", extra="arrow", what=name)
     except ImportError:
         return None  # the core reads fixed-size lists without it
-    return column_rows(pa.chunked_array(obj), name)
+    return column_rows(pa.chunked_array(obj), name, nulls=nulls)
 
 
 def is_one_shot_table(obj: object) -> bool:

@@ -138,3 +138,37 @@ def test_the_step_that_a_file_is_given(change, code, close, tmp_path):
     assert code in str(caught.value)
     found = rankme.score(eval(code, {"Z": np.load(tmp_path / "z.npy"), "np": np}))  # noqa: S307
     assert found == pytest.approx(rankme.score(z), rel=close)
+
+
+ROWS = [[1.0, 0.0], None, [float("nan"), 0.0], [0.0, None], [0.0, 1.0]]
+NULLS = {
+    "list": pa.list_(pa.float32()),
+    "large list": pa.large_list(pa.float64()),
+    "fixed": pa.list_(pa.float32(), 2),
+}
+
+
+@pytest.mark.parametrize("kind", NULLS.values(), ids=NULLS)
+def test_null_rows_and_entries_are_left_out_too(kind, tmp_path):
+    column = pa.array(ROWS, kind)
+    table = pa.table({"e": pa.chunked_array([column, column[1:2], column])})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=4)
+    batches = table.slice(0, 4).combine_chunks(), table.slice(4).combine_chunks()
+    for made in (table, table["e"], tmp_path / "t.parquet", iter(batches)):
+        found = rankme.spectrum(made, skip_nonfinite=True)
+        assert (found.n_rows, found.n_skipped) == (4, 7)
+        assert found.effective_rank() == pytest.approx(2)
+    with pytest.raises(ValueError, match="null"):
+        rankme.score(table)
+    acc = rankme.Accumulator(2, skip_nonfinite=True)
+    for part in (column, column[1:], column[:0]):
+        acc.update(part)
+    assert (acc.n_rows, acc.n_skipped) == (3, 6)
+    nothing = column[1:2]
+    if kind != NULLS["fixed"]:
+        with pytest.raises(ValueError, match=r"only rows that are null.*cast it to fixed-size"):
+            acc.update(nothing)
+    acc.update(nothing.cast(NULLS["fixed"]))
+    assert (acc.n_rows, acc.n_skipped) == (3, 7)
+    record = record_of(tmp_path / "t.parquet", "--skip-nonfinite", "--state", tmp_path / "s.rankme")
+    assert (record["n_rows"], record["n_skipped"]) == (4, 7)
