@@ -53,7 +53,8 @@ double two_sided_centering_error(std::int64_t dim, const GramAccuracy& accuracy)
 
 double solver_error(std::int64_t order) {
   // LAPACK promises p(n) u with a "modest" p. Matrices with a large mean on an identity show more
-  // than sqrt(n); this is three times the largest that was seen (docs/developers/decisions/005-probes.md).
+  // than sqrt(n); this is three times the largest that was seen
+  // (docs/developers/decisions/005-probes.md).
   return 4 * (10 + 0.25 * static_cast<double>(order)) * unit_roundoff;
 }
 
