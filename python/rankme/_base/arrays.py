@@ -62,7 +62,7 @@ def as_array(obj: object, name: str = "Z") -> _core.ArrayView:
 
 
 def as_matrix(
-    obj: object, name: str = "Z", expression: str | None = None, *, empty: bool = False
+    obj: object, name: str = "Z", *, of: object = None, empty: bool = False
 ) -> _core.ArrayView:
     """Check that an object is a matrix which the compiled core can read where it lies.
 
@@ -72,8 +72,8 @@ def as_matrix(
         Shape (N, K) with N, K >= 1; anything that `as_array` takes.
     name : str
         What the error messages call it.
-    expression : str, optional
-        The Python that gives it as an array that can be reshaped; by default that of `obj`.
+    of : object, optional
+        What the user gave, where that is not `obj` itself: what an error advises is done to it.
     empty : bool
         Whether N may be 0.
 
@@ -94,7 +94,7 @@ def as_matrix(
     if len(shape) != 2:  # noqa: PLR2004
         raise ValueError(
             f"{name} must be 2-D, a row per embedding; it is {len(shape)}-D with shape {shape}"
-            f"{shape_advice(shape, expression or expression_of(obj, name))}"
+            f"{shape_advice(shape, expression_of(obj if of is None else of, name))}"
         )
     if 0 in shape and not (empty and shape[0] == 0):
         raise ValueError(

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from rankme._base.arguments import as_eps, as_method, as_rtol, type_name
 from rankme._base.devices import as_precision, place_of
 from rankme._base.threads import require_budget
@@ -287,6 +289,8 @@ def _certain_spectrum(
 
 def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
     """Find the rows of what the user gave: a source, blocks, or what may be an array."""
+    if type(Z) is np.ndarray and Z.dtype != object and column is None and select is None:
+        return Z  # most of all calls
     blocks = is_blocks(Z) and not isinstance(Z, RowSource | os.PathLike)
     if select is not None and not blocks:
         raise TypeError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from rankme import _core
 from rankme._base.arguments import type_name
-from rankme._base.arrays import as_matrix, expression_of
+from rankme._base.arrays import as_matrix
 from rankme._base.optional import require
 from rankme.sources._in_memory import MemoryRows, stacked
 from rankme.sources._list_memory import depth_of, is_vector
@@ -149,7 +149,7 @@ class BlockStream:
     def _checked(self, array: Any, number: int) -> _core.ArrayView:
         """Check that an item is a matrix."""
         try:
-            return as_matrix(array, "z", expression_of(array, "z"))
+            return as_matrix(array, "z")
         except (TypeError, ValueError) as error:
             raise self._blamed(error, number) from error
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rankme import _core
 from rankme._base.arguments import type_name
-from rankme._base.arrays import as_matrix, expression_of, is_tensor
+from rankme._base.arrays import as_matrix, is_tensor
 from rankme._base.optional import require
 from rankme.sources._arrow_memory import column_rows, table_rows
 from rankme.sources._in_memory import MemoryRows
@@ -52,8 +52,7 @@ def as_rows(
     TypeError, ValueError, BufferError, ImportError
         As `rankme.Accumulator.update`.
     """
-    expression = expression_of(obj if of is None else of, name)
-    return as_matrix(array_of(obj, name), name, expression, empty=empty)
+    return as_matrix(array_of(obj, name), name, of=obj if of is None else of, empty=empty)
 
 
 def array_of(obj: object, name: str = "Z", *, nulls: bool = False) -> Any:
