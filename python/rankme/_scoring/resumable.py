@@ -28,6 +28,7 @@ from rankme.sources._source import check_count, not_finite_in
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rankme._accumulators.skipped import Skipped
     from rankme._scoring.meter import Meter
     from rankme._scoring.signals import Stops
     from rankme.sources import RowSource
@@ -44,6 +45,7 @@ def accumulate(
     device: str,
     every: float,
     meter: Meter,
+    skip_nonfinite: bool = False,
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -59,6 +61,8 @@ def accumulate(
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
         Told of the bytes that are in, those of earlier runs among them.
+    skip_nonfinite
+        As in `rankme.Accumulator`, of the rows from now on: a run that met a bad row may go on so.
 
     Returns
     -------
@@ -78,7 +82,10 @@ def accumulate(
         A shard cannot be read: the rows before are saved. Or the file cannot be written, and the
         error names it: the checkpoint before stands.
     """
+    if skip_nonfinite:
+        source = source.with_nulls_as_nan()
     run = _Run(source, path, normalize=normalize, method=method, device=device)
+    run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
         return run.accumulator
@@ -105,8 +112,16 @@ def load_finished(path: str) -> Accumulator:
     state = state_file.read(path)
     if state.run is not None:
         run = _parse_run(state.run, path)
-        _require_finished(run, state.shards, path)
+        _require_finished(run, _rows_seen(state.shards, state.skipped), path)
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+
+def _rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
+    """Count the rows of each shard that were read, those that were left out among them."""
+    seen = dict(shards)
+    for shard, rows in skipped.shards.items():
+        seen[shard] = seen.get(shard, 0) + rows
+    return seen
 
 
 def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
@@ -195,7 +210,7 @@ class _Run:
 
     def remaining(self, meter: Meter) -> Iterator[tuple[RowSource, int]]:
         """Yield the shards that are not complete, each with the row to resume at."""
-        done = self.accumulator.shards
+        done = self._seen()
         for name, shard in self._shards.items():
             first = done.get(name, 0)
             meter.advance(first * shard.n_cols * shard.dtype.itemsize)
@@ -209,7 +224,7 @@ class _Run:
 
     def finish(self) -> None:
         """Save for the last time; every shard has been read to its end and found unchanged."""
-        done = self.accumulator.shards
+        done = self._seen()
         for name, shard in self._shards.items():
             check_count(shard, done.get(name, 0))
         self.save(finished=True)
@@ -231,6 +246,10 @@ class _Run:
             self.failed = True
             raise
         self._header = header
+
+    def _seen(self) -> dict[str, int]:
+        """Count the rows of each shard that this run and those before it have read."""
+        return _rows_seen(self.accumulator.shards, self.accumulator._skipped.snapshot())  # noqa: SLF001
 
     def _facts(self) -> dict[str, tuple[int, str, int]]:
         """Return what the shards are now: size, version and number of rows."""
@@ -291,7 +310,7 @@ class _Run:
             )
         self._header = _parse_run(state.run, self._path)
         facts = self._facts()
-        for name, rows in state.shards.items():
+        for name, rows in _rows_seen(state.shards, state.skipped).items():
             if name not in facts:
                 raise BadDataError(
                     self._path,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from rankme.cli._text import one_line
@@ -25,7 +25,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     """Print a score as one JSON object on one line.
 
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
-    files. A metric that is not finite is null, which is all that JSON has for it.
+    files. A metric that is infinite or not defined is null.
     """
     paths = score.paths
     spectrum = score.spectrum
@@ -40,6 +40,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "n_cols": spectrum.n_cols,
         "n_files": None if score.files is None else len(score.files),
         "n_folders": None if score.files is None else len(_folders(score.files)),
+        "n_skipped": spectrum.n_skipped,
         "dtype": score.dtype,
         "eps": score.options.eps,
         "center": spectrum.center,
@@ -47,10 +48,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "method": spectrum.method,
     }
     if metrics:
-        record["metrics"] = {
-            name: value if math.isfinite(value) else None
-            for name, value in spectrum.metrics(eps=score.options.eps).items()
-        }
+        record["metrics"] = _metrics(score)
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
 
@@ -118,7 +116,7 @@ def print_text(score: Score, *, metrics: bool) -> None:
                 )
             )
         if metrics:
-            for line in _table(score.spectrum.metrics(eps=score.options.eps)):
+            for line in _table(_metrics(score)):
                 console.print(Text(line))
     sys.stdout.write(captured.get())
     sys.stdout.flush()
@@ -127,11 +125,14 @@ def print_text(score: Score, *, metrics: bool) -> None:
 def _lines(score: Score) -> dict[str, str]:
     """Name what is printed of a score, in order."""
     spectrum = score.spectrum
-    bound = min(spectrum.n_rows, spectrum.n_cols)
+    # Centred rows add up to zero: one of them says nothing new.
+    most, bound = ("min(N - 1, K)", 1) if spectrum.center else ("min(N, K)", 0)
+    bound = min(spectrum.n_rows - bound, spectrum.n_cols)
+    left_out = f" ({spectrum.n_skipped} more left out: NaN or infinity)"
     return {
-        "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of min(N, K) = {bound}",
+        "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most} = {bound}",
         **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
-        "rows N": f"{spectrum.n_rows}",
+        "rows N": f"{spectrum.n_rows}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
         "eps": f"{score.options.eps:g}",
@@ -156,10 +157,18 @@ def _counted(files: Collection[str]) -> str:
     return f"{len(files)} in {folders} folder{'s' if folders > 1 else ''}"
 
 
-def _table(metrics: Mapping[str, float]) -> list[str]:
+def _metrics(score: Score) -> dict[str, float | None]:
+    """Compute the metrics; what they would warn of was said of the score already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return score.spectrum.metrics(eps=score.options.eps)
+
+
+def _table(metrics: Mapping[str, float | None]) -> list[str]:
     """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
-    return ["  metrics", *(f"    {name:<{width}}  {value:.8g}" for name, value in metrics.items())]
+    words = {name: "none" if value is None else f"{value:.8g}" for name, value in metrics.items()}
+    return ["  metrics", *(f"    {name:<{width}}  {word}" for name, word in words.items())]
 
 
 def draw(score: Score, path: Path) -> None:

@@ -27,6 +27,7 @@ class ScoreOptions:
     method: str
     rtol: float
     device: str = "cpu"
+    skip_nonfinite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ def score_source(
         method=options.method,
         rtol=options.rtol,
         device=options.device,
+        skip_nonfinite=options.skip_nonfinite,
         meter=meter,
     )
     return score_spectrum(result, paths, options, source)

@@ -125,6 +125,7 @@ def score_resumed(
         normalize=options.normalize,
         method=options.method,
         device=options.device,
+        skip_nonfinite=options.skip_nonfinite,
         every=checkpoints.every,
         meter=meter,
     )

@@ -75,6 +75,12 @@ def score(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Divide each row by its Euclidean norm.")
     ] = False,
+    skip_nonfinite: Annotated[
+        bool,
+        typer.Option(
+            "--skip-nonfinite", help="Leave out rows with NaN or infinity, and say how many."
+        ),
+    ] = False,
     method: Annotated[
         Method,
         typer.Option(
@@ -135,6 +141,7 @@ def score(
         method=method.value,
         rtol=rtol,
         device=device,
+        skip_nonfinite=skip_nonfinite,
     )
     status = 0
     scores: list[Score] = []

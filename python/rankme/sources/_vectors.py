@@ -219,7 +219,9 @@ class VectorColumn:
             return  # told with its place when it is read
         check_told(self._name, self._label, rows, self.told)
 
-    def entries(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
+    def entries(
+        self, array: Any, where: Callable[[int], str], *, nulls: bool = False
+    ) -> NDArray[Any]:
         """Return the entries of all rows, 1-D over the memory of Arrow; none may be missing.
 
         Parameters
@@ -255,12 +257,13 @@ class VectorColumn:
                 f"{where(0)} and its next have {len(values)} entries in column "
                 f"{self._label!r}; wanted {len(array)} times {width}",
             )
-        if values.null_count:
+        if values.null_count and not nulls:
             row, column = divmod(_first_null(values), width)
             raise BadDataError(
                 self._name, f"{where(row)}, entry {column} is null in column {self._label!r}"
             )
-        found: NDArray[Any] = values.to_numpy(zero_copy_only=True)
+        # What is null becomes NaN, in a copy.
+        found: NDArray[Any] = values.to_numpy(zero_copy_only=not nulls)
         return found
 
     def matrix(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
@@ -283,6 +286,16 @@ class VectorColumn:
         if raw is None or first < 0 or raw.size < first + len(array) * row_bytes:
             raise BadDataError(self._name, f"{where(0)} and its next have fewer bytes than told")
         return np.frombuffer(raw, self._stored, len(array) * width, first)
+
+    def matrix_with_nan(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
+        """Return the rows of a chunk as a matrix in which what is null is NaN: a copy."""
+        rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+        width = self.n_cols if self.n_cols is not None or not rows.size else len(array[rows[0]])
+        filled = np.full((len(array), width or 0), np.nan, dtype=self.dtype)
+        if rows.size:
+            there = self.entries(array.drop_null(), lambda row: where(int(rows[row])), nulls=True)
+            filled[rows] = there.reshape(rows.size, -1)
+        return filled
 
     def _check_lengths(
         self, lengths: NDArray[Any], width: int, where: Callable[[int], str], noun: str = "entries"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ class ParquetSource(GroupedSource):
     firsts: tuple[int, ...]
     noun: str = "row group"
     told: str | None = None
+    nulls_as_nan: bool = False
 
     @classmethod
     def open(cls, file: DataFile, column: str | None, told: str | None = None) -> ParquetSource:
@@ -82,6 +83,10 @@ class ParquetSource(GroupedSource):
     def entries(self) -> tuple[int, ...]:
         """The first rows of the row groups."""
         return self.firsts[:-1]
+
+    def with_nulls_as_nan(self) -> ParquetSource:
+        """Return the source in which what is null is NaN."""
+        return replace(self, nulls_as_nan=True)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on; several row groups are decoded at a time."""
@@ -132,8 +137,9 @@ class ParquetSource(GroupedSource):
                 array = batch.column(self.column)
                 array = array.slice(min(max(start - first, 0), batch.num_rows))
                 end = first + batch.num_rows
+                read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
                 if len(array):
-                    yield vectors.matrix(array, partial(self._place, group, end - len(array)))
+                    yield read(array, partial(self._place, group, end - len(array)))
                 first = end
         if first != last:
             raise BadDataError(

@@ -108,7 +108,9 @@ def test_metrics_are_those_of_the_spectrum(options):
     assert list(record["metrics"]) == list(expected)
     for name, value in expected.items():
         # Whether the smallest value is 0 depends on the order of the additions.
-        if name != "condition_number":
+        if value is None:
+            assert record["metrics"][name] is None, name
+        elif name != "condition_number":
             assert record["metrics"][name] == pytest.approx(value, rel=1e-9), name
 
 
@@ -118,6 +120,9 @@ def test_metrics_as_text():
     shown = dict(line.split() for line in lines[start + 1 :])
     expected = rankme.spectrum(np.load(DOCSTRINGS)).metrics(eps=1e-3)
     assert list(shown) == list(expected)
+    assert {name for name, word in shown.items() if word == "none"} == {
+        name for name, value in expected.items() if value is None
+    }
     assert float(shown["stable_rank"]) == pytest.approx(expected["stable_rank"], rel=1e-6)
     assert float(shown["rankme"]) == pytest.approx(expected["rankme"], rel=1e-6)
 
@@ -218,3 +223,15 @@ def test_a_pool_of_wide_files_in_two_panels(tmp_path):
     rows = np.concatenate([part.astype("f8") for part in parts])
     assert record["rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     assert (record["n_rows"], record["n_cols"]) == (9, 300_000)
+
+
+def test_the_most_that_there_can_be_of_centred_rows(tmp_path):
+    z = np.zeros((4, 9))
+    z[:4, :4] = np.eye(4)
+    np.save(tmp_path / "z.npy", z)
+    assert "of min(N, K) = 4" in run("score", tmp_path / "z.npy").stdout
+    centred = run("score", "--center", "--metrics", tmp_path / "z.npy").stdout
+    assert "of min(N - 1, K) = 3" in centred
+    record = record_of(run("score", "--center", "--json", "--metrics", tmp_path / "z.npy"))
+    assert record["metrics"]["normalized_entropy"] == pytest.approx(1)
+    assert record["n_skipped"] == 0
