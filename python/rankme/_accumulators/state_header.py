@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankme._accumulators.shards import parse_table
+from rankme._accumulators.skipped import NOTHING, Skipped, parse_note
 from rankme._base.arguments import MAX_DIM, MAX_SEED
 
 __all__ = ["KINDS", "Section", "State", "kind_of", "parse_header", "write_header"]
@@ -24,8 +25,8 @@ class State(NamedTuple):
     """What an accumulator is, without the room it works in.
 
     ``numbers`` and ``arrays`` are those of the kind, in the order of `KINDS`. ``shards`` has the
-    rows of each shard, ``n_skipped`` counts rows that were left out; ``run`` belongs to the file
-    and not to the accumulator.
+    rows of each shard, ``skipped`` those that were left out; ``run`` belongs to the file and not to
+    the accumulator.
     """
 
     kind: str
@@ -36,7 +37,7 @@ class State(NamedTuple):
     arrays: tuple[NDArray[np.float64], ...]
     shards: Mapping[str, int] = _NO_SHARDS
     run: Mapping[str, Any] | None = None
-    n_skipped: int = 0
+    skipped: Skipped = NOTHING
 
     @property
     def method(self) -> str:
@@ -119,8 +120,10 @@ def write_header(state: State) -> bytes:
         **dict(zip(kind.numbers, state.numbers, strict=True)),
         "sections": [Section(name, size(state.dim), True) for name, size in kind.arrays.items()],
         "shards": dict(state.shards),
-        "n_skipped": state.n_skipped,
     }
+    note = state.skipped.note()
+    if note is not None:
+        fields["skipped"] = note
     if state.run is not None:
         fields["run"] = dict(state.run)
     return json.dumps(fields).encode("ascii")
@@ -153,7 +156,7 @@ def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
         _header_int(fields, key, *limits) for key, limits in KINDS[name].numbers.items()
     )
     shards = parse_table(fields.get("shards", {}), n_rows)
-    skipped = _header_int({"n_skipped": 0, **fields}, "n_skipped", 0, _MAX_COUNT)
+    skipped = parse_note(fields.get("skipped"))
     state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped)
     own = [Section(array, size(dim), True) for array, size in KINDS[name].arrays.items()]
     if version < _FIRST_WITH_SECTIONS:

@@ -18,6 +18,7 @@ K(K+1)/2 numbers takes, about ``8 * K**2`` bytes, however many ranks there are.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -65,9 +66,10 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     Returns
     -------
     rankme.Accumulator
-        All rows and shards of all ranks. With gloo and NCCL, the same bits on every rank. Sums of a
-        power-of-two scale are brought to the largest scale first, which is exact. A mean that is
-        much longer than the spread around it costs nothing, as in a merge.
+        All rows and shards of all ranks, and how many rows they left out. With gloo and NCCL, the
+        same bits on every rank. Sums of a power-of-two scale are brought to the largest scale
+        first, which is exact. A mean that is much longer than the spread around it costs nothing,
+        as in a merge.
 
     Raises
     ------
@@ -101,12 +103,12 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     # What is wrong with a rank's device has to be told the others as well.
     place = torch.device(usual if problem is not None or device is None else device)
     facts = _agree(offer, problem, group, place)
-    shards = _joined(offer, group, place)
+    tables = _joined(offer, group, place)
     arrays = _about_one_mean(offer, facts, group, place)
     for array in arrays[_PLACE:]:
         sum_in_place(torch.from_numpy(array), offer.staging, group)
     # A problem of this rank has raised above, so that acc is what it should be.
-    return _result(offer, arrays, facts, shards, acc.device)
+    return _result(offer, arrays, facts, tables, acc.device)
 
 
 class _Offer(NamedTuple):
@@ -124,6 +126,7 @@ class _Facts(NamedTuple):
     blocks: int
     longest_block: int
     first: int  # the lowest rank that has rows; negative where none has
+    skipped: int
 
 
 def _default_device(group: Any) -> Any:
@@ -163,7 +166,7 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
     rank = dist.get_rank(group)
     same = [0, 0, 0, 0]
     most = [_NOTHING, 0, _NOTHING]
-    sums = [0, 0, 0, 0]
+    sums = [0, 0, 0, 0, 0]
     if state is not None:
         exponent, seed, blocks, longest_block = state.numbers
         same = [state.dim, int(state.normalize), seed >> 32, seed & 0xFFFFFFFF]
@@ -172,18 +175,19 @@ def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> 
         # A share of the count for each rank: sums of saturated counts stay countable.
         share = _MOST_BLOCKS // dist.get_world_size(group)
         sums = [*divmod(state.n_rows, 2**32), min(blocks, share), int(blocks > 0)]
+        sums.append(min(state.skipped.rows, share))
     _, exponent, longest_block, first = all_well(problem, most, group, place)
     # A value and its negative: the largest and the smallest of all ranks in one exchange.
     extremes = exchange([*same, *(-value for value in same)], dist.ReduceOp.MAX, group, place)
     _require_same(extremes[:4], [-value for value in extremes[4:]])
-    upper, lower, blocks, ranks = exchange(sums, dist.ReduceOp.SUM, group, place)
+    upper, lower, blocks, ranks, skipped = exchange(sums, dist.ReduceOp.SUM, group, place)
     n_rows = upper * 2**32 + lower
     if n_rows > _MAX_COUNT:
         raise OverflowError("more than 2^63 - 1 rows on all ranks together")
     exponent = 0 if exponent == _NOTHING else exponent
     # Each sum of two sums that hold something rounds once more.
     first = -1 if first == _NOTHING else -first
-    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), longest_block, first)
+    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), longest_block, first, skipped)
 
 
 def _require_same(high: list[int], low: list[int]) -> None:
@@ -198,23 +202,25 @@ def _require_same(high: list[int], low: list[int]) -> None:
             raise ValueError(f"{name} of the accumulators differs among the ranks{extremes}")
 
 
-def _joined(offer: _Offer, group: Any, place: Any) -> dict[str, int]:
+def _joined(offer: _Offer, group: Any, place: Any) -> tuple[dict[str, int], dict[str, int]]:
     """Gather the tables of shards, which are small, and refuse a shard that is in two of them."""
     assert offer.state is not None  # noqa: S101
-    own = json.dumps(dict(offer.state.shards)).encode("ascii")
+    own = json.dumps([offer.state.shards, offer.state.skipped.shards], default=dict).encode()
     (size,) = exchange([len(own)], dist.ReduceOp.MAX, group, place)
-    if size == len(b"{}"):
-        return {}
+    if size == len(b"[{}, {}]"):
+        return {}, {}
     padded = torch.frombuffer(bytearray(own.ljust(size)), dtype=torch.uint8).to(place)
     tables = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
     dist.all_gather(tables, padded, group=group)
     total: dict[str, int] = {}
+    skipped: Counter[str] = Counter()
     for table in tables:
-        shards = json.loads(table.cpu().numpy().tobytes())
+        shards, left_out = json.loads(table.cpu().numpy().tobytes())
+        skipped.update(left_out)
         for shard in sorted(total.keys() & shards.keys()):
             raise ValueError(duplicate_shard(encoded(shard), total[shard], shards[shard]))
         total.update(shards)
-    return total
+    return total, dict(skipped)
 
 
 def _about_one_mean(
@@ -248,7 +254,7 @@ def _result(
     offer: _Offer,
     arrays: tuple[NDArray[np.float64], ...],
     facts: _Facts,
-    shards: dict[str, int],
+    tables: tuple[dict[str, int], dict[str, int]],
     device: str,
 ) -> Accumulator:
     """Return the accumulator of the sums."""
@@ -258,7 +264,8 @@ def _result(
         n_rows=facts.n_rows,
         numbers=(facts.exponent, state.numbers[1], facts.blocks, facts.longest_block),
         arrays=arrays,
-        shards=shards,
+        shards=tables[0],
+        skipped=state.skipped._replace(rows=facts.skipped, shards=tables[1]),
     )
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 

@@ -1,11 +1,16 @@
 """A stack of layers against one accumulator a layer, and against a float64 SVD."""
 
 import copy
+import operator
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 
 import rankme
 from helpers import bits, contents, output_of
@@ -67,8 +72,64 @@ def test_a_layer_is_a_copy():
     layer = acc[1]
     acc.update(stack())
     assert (layer.n_rows, acc.n_rows) == (N, 2 * N)
-    layer.update(moderate(9, 3, K))
-    assert acc.n_rows == 2 * N
+    assert layer.score() == pytest.approx(rankme.score(stack()[1]), rel=1e-12)
+
+
+@pytest.mark.parametrize("what", ["update", "merge", "reset", "+="])
+def test_a_layer_is_read_only_and_says_what_to_do(what):
+    acc = filled(stack())
+    more = moderate(9, 3, K)
+    other = rankme.Accumulator(K)
+    other.update(more)
+    given = {"update": (more,), "merge": (other,), "reset": ()}
+    name = "merge" if what == "+=" else what
+    message = rf"cannot {name} a layer.*stack\.{name}\(\.\.\.\) changes all.*stack\[i\]\.copy\(\)"
+    change = operator.iadd if what == "+=" else getattr(type(acc[1]), what)
+    with pytest.raises(TypeError, match=message):
+        change(acc[1], *given[name])
+    assert acc.n_rows == acc[1].n_rows == N
+    # What it says: a copy takes all of it, and is a plain accumulator.
+    alone = acc[1].copy()
+    assert type(alone) is rankme.Accumulator
+    getattr(alone, name)(*given[name])
+    expected = rankme.Accumulator(K)
+    expected.update(stack()[1])
+    getattr(expected, name)(*given[name])
+    assert alone.n_rows == expected.n_rows
+    if expected.n_rows:
+        assert alone.score() == pytest.approx(expected.score(), rel=1e-12)
+
+
+def test_a_layer_serves_where_an_accumulator_does(tmp_path):
+    acc = filled(stack())
+    assert isinstance(acc[0], rankme.Accumulator)
+    total = sum(acc)
+    assert (type(total), total.n_rows) == (rankme.Accumulator, L * N)
+    assert (acc[0] + acc[1]).n_rows == 2 * N
+    for again in (pickle.loads(pickle.dumps(acc[2])), copy.copy(acc[2]), copy.deepcopy(acc[2])):
+        assert type(again) is rankme.Accumulator
+        again.update(stack()[2])
+        assert again.n_rows == 2 * N
+    acc[3].save(tmp_path / "layer.rankme")
+    again = rankme.Accumulator.load(tmp_path / "layer.rankme")
+    assert again.score() == acc[3].score()
+
+
+def test_no_rows_change_nothing():
+    acc = filled(stack())
+    before = bits_of(acc)
+    none = np.ones((0, K))
+    for zs in (np.ones((L, 0, K)), [none] * L, [torch.ones(0, K)] * L):
+        acc.update(zs)
+    assert bits_of(acc) == before
+
+
+def test_layers_of_lists_and_columns():
+    zs = stack()
+    acc, expected = rankme.LayerAccumulator(L, K), rankme.LayerAccumulator(L, K)
+    acc.update([zs[0].tolist(), list(zs[1]), pa.array(list(zs[2])), pd.Series(list(zs[3])), zs[4]])
+    expected.update(zs)
+    assert acc.score() == pytest.approx(expected.score(), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -48,15 +48,15 @@ def strict(text):
 @pytest.mark.parametrize(
     ("score", "low", "high", "text"),
     [
-        (293.16866, 293.168656, 293.1686601, "293.168660 (within 5e-06)"),
-        (293.16866, 293.16866 - 4e-6, 293.16866 + 1e-6, "293.168660 (within 5e-06)"),
-        (2.5, 2.5 - 2**-30, 2.5, "2.5000000000 (within 1e-09)"),
-        (2.5, 2.5, 2.8125, "2.500000 (within 0.4)"),
-        (7.0, 1.0, 7.5, "7.000000 (within 6)"),
-        (7.0, 1.0, 40.0, "7.000000 (within 40)"),
-        (0.0, 0.0, 0.0, "0.000000 (within 0)"),
+        (293.16866, 293.168656, 293.1686601, "293.168660 (rounding: within 5e-06)"),
+        (293.16866, 293.16866 - 4e-6, 293.16866 + 1e-6, "293.168660 (rounding: within 5e-06)"),
+        (2.5, 2.5 - 2**-30, 2.5, "2.5000000000 (rounding: within 1e-09)"),
+        (2.5, 2.5, 2.8125, "2.500000 (rounding: within 0.4)"),
+        (7.0, 1.0, 7.5, "7.000000 (rounding: within 6)"),
+        (7.0, 1.0, 40.0, "7.000000 (rounding: within 40)"),
+        (0.0, 0.0, 0.0, "0.000000 (rounding: within 0)"),
         # The half-width counts from the digits that are written.
-        (1 / 3, 1 / 3, 1 / 3, "0.333333 (within 4e-07)"),
+        (1 / 3, 1 / 3, 1 / 3, "0.333333 (rounding: within 4e-07)"),
     ],
 )
 def test_the_half_width_is_rounded_up(score, low, high, text):
@@ -66,7 +66,7 @@ def test_the_half_width_is_rounded_up(score, low, high, text):
 def test_the_text_tells_the_interval():
     line = run("score", WORDNET).stdout.splitlines()[1]
     low, high = rankme.spectrum(np.load(WORDNET)).rankme_bounds()
-    found = re.fullmatch(r"  RankMe +(\S+) \(within (\S+)\) of min\(N, K\) = 384", line)
+    found = re.fullmatch(r"  RankMe +(\S+) \(rounding: within (\S+)\) of min\(N, K\) = 384", line)
     score, half = map(Decimal, found.groups())
     assert score - half <= Decimal(low)
     assert Decimal(high) <= score + half
@@ -130,7 +130,9 @@ def test_metrics_are_those_of_the_spectrum(options):
     assert list(record["metrics"]) == list(expected)
     for name, value in expected.items():
         # Whether the smallest value is 0 depends on the order of the additions.
-        if name != "condition_number":
+        if value is None:
+            assert record["metrics"][name] is None, name
+        elif name != "condition_number":
             assert record["metrics"][name] == pytest.approx(value, rel=1e-9), name
 
 
@@ -140,6 +142,9 @@ def test_metrics_as_text():
     shown = dict(line.split() for line in lines[start + 1 :])
     expected = rankme.spectrum(np.load(DOCSTRINGS)).metrics(eps=1e-3)
     assert list(shown) == list(expected)
+    assert {name for name, word in shown.items() if word == "none"} == {
+        name for name, value in expected.items() if value is None
+    }
     assert float(shown["stable_rank"]) == pytest.approx(expected["stable_rank"], rel=1e-6)
     assert float(shown["rankme"]) == pytest.approx(expected["rankme"], rel=1e-6)
 
@@ -240,3 +245,15 @@ def test_a_pool_of_wide_files_in_two_panels(tmp_path):
     rows = np.concatenate([part.astype("f8") for part in parts])
     assert record["rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     assert (record["n_rows"], record["n_cols"]) == (9, 300_000)
+
+
+def test_the_most_that_there_can_be_of_centred_rows(tmp_path):
+    z = np.zeros((4, 9))
+    z[:4, :4] = np.eye(4)
+    np.save(tmp_path / "z.npy", z)
+    assert "of min(N, K) = 4" in run("score", tmp_path / "z.npy").stdout
+    centred = run("score", "--center", "--metrics", tmp_path / "z.npy").stdout
+    assert "of min(N - 1, K) = 3" in centred
+    record = record_of(run("score", "--center", "--json", "--metrics", tmp_path / "z.npy"))
+    assert record["metrics"]["normalized_entropy"] == pytest.approx(1)
+    assert record["n_skipped"] == 0

@@ -190,6 +190,20 @@ def test_a_shard_on_two_ranks_is_an_error_on_every_rank():
         assert "both hold rows of shard 'b' (3 and 3)" in str(error)
 
 
+def with_bad_rows(rank):
+    acc = rankme.Accumulator(3, skip_nonfinite=True)
+    z = np.eye(3)[np.arange(9) % 3]
+    z[: rank + 1] = np.nan
+    acc.update(z, shard=f"part-{rank}")
+    total = rankme_torch.all_reduce(acc)
+    return total.n_rows, total.n_skipped, total.shards, total._state().skipped.shards
+
+
+def test_rows_that_were_left_out_are_counted_over_all_ranks():
+    kept, skipped = {"part-0": 8, "part-1": 7}, {"part-0": 1, "part-1": 2}
+    assert on_ranks(2, with_bad_rows) == [(15, 3, kept, skipped)] * 2
+
+
 def no_rows(_rank):
     return rankme_torch.all_reduce(rankme.Accumulator(3))
 
