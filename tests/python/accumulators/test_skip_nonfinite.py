@@ -152,10 +152,10 @@ def test_a_note_that_cannot_be(note):
     acc = skipping()
     acc.update(spoiled())
     fields = json.loads(write_header(acc._state()))
-    assert parse_header(json.dumps(fields).encode()).skipped.rows == 5
+    assert parse_header(json.dumps(fields).encode(), 3)[0].skipped.rows == 5
     fields["skipped"] = note
     with pytest.raises(ValueError, match="a note of skipped rows of another form"):
-        parse_header(json.dumps(fields).encode())
+        parse_header(json.dumps(fields).encode(), 3)
 
 
 def test_an_error_counts_nothing():

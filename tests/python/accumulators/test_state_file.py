@@ -13,6 +13,7 @@ import rankme
 from helpers import accumulated, bits, contents
 from oracles import moderate
 from rankme._accumulators import state_file
+from rankme._accumulators.skipped import Skipped
 from rankme._accumulators.state_header import State
 from saved_states import STATES, old_bytes, uncentred
 from state_reader import probes as probe_matrix
@@ -77,7 +78,6 @@ def test_the_layout_of_scatter_is_the_documented_one(tmp_path):
         "kind": "scatter",
         "longest_block": 40,
         "n_rows": 40,
-        "n_skipped": 0,
         "normalize": False,
         "sections": [
             ["origin", 5, True],
@@ -118,7 +118,6 @@ def test_the_layout_of_qr_is_the_documented_one(tmp_path):
         "dim": 5,
         "kind": "qr",
         "n_rows": 40,
-        "n_skipped": 0,
         "normalize": False,
         "sections": [["triangle", 21, True]],
         "shards": {},
@@ -197,8 +196,9 @@ def test_a_state_of_a_gpu_is_read(tmp_path):
 
 def test_rows_that_were_left_out_are_in_the_header(tmp_path):
     state = STATES["plain"]._state()
-    state_file.write(tmp_path / "a", state._replace(n_skipped=7))
-    assert state_file.read(tmp_path / "a").n_skipped == 7
+    left_out = Skipped(7, {"part": 3}, allowed=True)
+    state_file.write(tmp_path / "a", state._replace(skipped=left_out))
+    assert state_file.read(tmp_path / "a").skipped == left_out
 
 
 def test_a_state_takes_half_of_a_square(tmp_path):

@@ -143,8 +143,10 @@ OUT_OF_RANGE = {
     "method of a kind": ({"method": "scatter", "version": 2}, "method 'scatter', and this rankme"),
     "method absent": ({"method": "absent", "version": 2}, "method None"),
     "the other method": ({"method": "qr", "version": 2}, "followed by bytes"),
-    "n_skipped negative": ({"n_skipped": -1}, "n_skipped -1, outside 0 to"),
-    "n_skipped no integer": ({"n_skipped": 1.0}, "n_skipped 1.0"),
+    "skipped negative": (
+        {"skipped": {"rows": -1, "shards": {}, "allowed": True}},
+        "a note of skipped rows of another form",
+    ),
     "sections absent": ({"sections": "absent"}, "sections that are no list"),
     "sections no list": ({"sections": {"column_sums": 5}}, "sections that are no list"),
     "a section of two": ({"sections": [["triangle", 15]]}, "sections that are no list"),

@@ -68,7 +68,7 @@ def test_the_header_says_what_was_accumulated(case, tmp_path):
     for key in ("dim", "normalize", "n_rows", "shards"):
         assert header[key] == getattr(acc, key)
     assert header["kind"] == {"gram": "scatter", "qr": "qr"}[acc.method]
-    assert header["n_skipped"] == 0
+    assert "skipped" not in header
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.startswith("gram")])
@@ -289,7 +289,7 @@ REFUSED = {
     "version 4": lambda data: rewritten(data, {}, version=4),
     "a method for a kind": lambda data: rewritten(data, {"method": "gram"}, version=2),
     "no kind": lambda data: rewritten(data, {"kind": "absent"}),
-    "rows left out that are no count": lambda data: rewritten(data, {"n_skipped": -1}),
+    "rows left out that are no count": lambda data: rewritten(data, {"skipped": {"rows": -1}}),
     "no sections": lambda data: rewritten(data, {"sections": "absent"}),
     "a section missing": lambda data: with_sections(data, lambda known: known[1:]),
     "a section twice": lambda data: with_sections(data, lambda known: [*known, known[0]]),

@@ -16,13 +16,12 @@ COUNT = 2**63 - 1
 LIMITS = {
     "dim": (1, 2**31 - 1),
     "n_rows": (0, COUNT),
-    "n_skipped": (0, COUNT),
     "blocks": (0, COUNT),
     "exponent": (-1000, 1000),
     "seed": (0, 2**64 - 1),
     "longest_block": (0, COUNT),
 }
-OF_ALL = ("dim", "n_rows", "n_skipped", "blocks")
+OF_ALL = ("dim", "n_rows", "blocks")
 OF_SQUARES = (*OF_ALL, "exponent", "seed", "longest_block")
 KEYS = {"scatter": OF_SQUARES, "gram": OF_SQUARES, "qr": OF_ALL}
 
@@ -59,6 +58,14 @@ def is_integer(value, low, high):
     return type(value) is int and low <= value <= high
 
 
+def check_skipped(note):
+    require(isinstance(note, dict) and isinstance(note.get("shards"), dict))
+    for count in (note.get("rows"), *note["shards"].values()):
+        require(is_integer(count, 0, COUNT))
+    require(sum(note["shards"].values()) <= note["rows"])
+    require(isinstance(note.get("allowed"), bool))
+
+
 def read_header(raw, version):
     try:
         header = json.loads(raw)
@@ -68,10 +75,9 @@ def read_header(raw, version):
     if version < 3:
         require(header.get("method") in ("gram", "qr"))
         header["kind"] = header["method"]
-        header["n_skipped"] = 0
         if version == 1:
             header["shards"] = {}
-    header.setdefault("n_skipped", 0)
+    check_skipped(header.get("skipped", {"rows": 0, "shards": {}, "allowed": False}))
     require(header.get("kind") in ("scatter", "gram", "qr"))
     require(isinstance(header.get("normalize"), bool))
     for key in KEYS[header["kind"]]:
