@@ -84,15 +84,23 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
     return false;
   }
   const double weight = m / (n + m);
+  const double weight_low = std::fma(-weight, n + m, m) / (n + m);
   const double root = std::sqrt(n * weight);
   bool moved = false;
   for (std::size_t j = 0; j < offset.high.size(); ++j) {
-    double error = 0;
-    const double high = two_difference(their_mean.high[j], offset.high[j], &error);
-    const double difference = high + (error + (their_mean.low[j] - offset.low[j]));
+    double low = 0;
+    double difference = two_difference(their_mean.high[j], offset.high[j], &low);
+    const double rest = low + (their_mean.low[j] - offset.low[j]);
+    low = 0;
+    add_two_sum(difference, low, rest);
     row[j] = root * difference;
     moved = moved || difference != 0;
-    add_two_sum(offset.high[j], offset.low[j], weight * difference);
+    // The step in two parts as well: n rows lie about a mean that has moved by all of it, and what
+    // it is off by counts for each of them when the next rows come.
+    const double step = weight * difference;
+    const double step_low = std::fma(weight, difference, -step) + weight_low * difference;
+    add_two_sum(offset.high[j], offset.low[j], step);
+    offset.low[j] += step_low + weight * low;
   }
   return moved;
 }

@@ -10,6 +10,7 @@
 
 #include "blas.hpp"
 #include "rankme/accuracy.hpp"
+#include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/threads.hpp"
 
@@ -74,9 +75,23 @@ std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
 
 namespace {
 
+// To a few roundings, however long the vector is: what the norm of the mean is off by counts for
+// the largest singular value, and the reflection is orthogonal only as far as its vector is known.
+double accurate_norm(const std::vector<double>& x) {
+  double largest = 0;
+  for (const double value : x) largest = std::max(largest, std::abs(value));
+  if (largest == 0) return 0;
+  CompensatedSum squares;
+  for (const double value : x) {
+    const double part = value / largest;
+    squares.add(part * part);
+  }
+  return largest * std::sqrt(squares.value());
+}
+
 // H S H with H = I - 2 v v^T / |v|^2 that turns the vector onto an axis; returns the vector's norm.
 double reflect(double* matrix, std::int64_t n, std::vector<double>& vector, std::int64_t axis) {
-  const double norm = euclidean_norm(vector);
+  const double norm = accurate_norm(vector);
   if (norm == 0) return 0;
   for (double& x : vector) x /= norm;
   double& pivot = vector[static_cast<std::size_t>(axis)];

@@ -88,7 +88,11 @@ SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, con
   double perturbation = 0;
   const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
   accuracy.scatter.delta += perturbation;
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy.scatter, absolute,
+  // The solver's error relative to the scatter leaves out what is off by a factor: the length of the
+  // mean, since S + n m m^T grows by no more than it does, and the steps of dqds.
+  Extent with_mean = extent;
+  with_mean.normalization += solver_error(static_cast<std::int64_t>(ascending.size()));
+  return from_eigenvalues(ascending, sum.exponent, with_mean, accuracy.scatter, absolute,
                           accuracy.scatter.frobenius);
 }
 
