@@ -39,7 +39,7 @@ struct PackedSum {
                 sum.probe_products,
                 sum.probe_products_low,
                 sum.mean_products,
-                {sum.mean_residual, sum.unseen},
+                {sum.mean_residual, sum.unseen, sum.squares.high, sum.squares.low},
                 sum.packed()} {}
 
   // (exponent, seed, blocks, longest_block)
@@ -47,8 +47,8 @@ struct PackedSum {
     return py::make_tuple(exponent, seed, blocks, longest_block);
   }
   // Of Z^T Z (column sums, probe products, triangle). Of a scatter (origin, the mean less the
-  // origin in two parts, probe products in two parts, products of the mean, its residual and the
-  // unseen error, triangle).
+  // origin in two parts, probe products in two parts, products of the mean, its residual, the
+  // unseen error and the squares in two parts, triangle).
   py::tuple arrays() && {
     py::tuple all(arrays_.size());
     for (std::size_t i = 0; i < arrays_.size(); ++i) all[i] = to_numpy(std::move(arrays_[i]));
@@ -112,9 +112,10 @@ inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tu
   sum.probe_products = read(3, dim * probe_count, "probe_products");
   sum.probe_products_low = read(4, dim * probe_count, "probe_products_low");
   sum.mean_products = read(5, probe_count, "mean_products");
-  const std::vector<double> errors = read(6, 2, "errors");
+  const std::vector<double> errors = read(6, 4, "errors");
   sum.mean_residual = errors[0];
   sum.unseen = errors[1];
+  sum.squares = {errors[2], errors[3]};
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;

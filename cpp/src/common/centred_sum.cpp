@@ -46,6 +46,7 @@ void CentredSum::clear() {
   exponent = 0;
   rows = blocks = longest_block = 0;
   unseen = mean_residual = 0;
+  squares = {};
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
                                       &probe_products_low, &mean_products}) {
     std::fill(values->begin(), values->end(), 0.0);
@@ -56,6 +57,7 @@ void CentredSum::rescale(int new_exponent) {
   const int shift = exponent - new_exponent;
   for (auto* values : {&origin, &offset.high, &offset.low, &mean_products}) scale(*values, shift);
   for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
+  squares = squares.scaled(2 * shift);
   unseen = std::ldexp(unseen, 2 * shift);
   mean_residual = std::ldexp(mean_residual, 2 * shift);
   exponent = new_exponent;
@@ -152,6 +154,8 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   }
   move_mean(other.rows, theirs, row.data());
   if (probes != nullptr) add_products(other, row.data(), shift.data(), probes, by);
+  squares.add(other.squares.scaled(2 * by));
+  for (const double r : row) squares.add(r * r);
   unseen += std::ldexp(other.unseen, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
 
@@ -222,6 +226,9 @@ CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const do
       const auto at = static_cast<std::size_t>(i * probe_count + c);
       centred.probe_products[at] = sum.probe_products[at] - mean * along[c];
     }
+  }
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    centred.squares.add(centred.scatter[static_cast<std::size_t>(i * sum.dim + i)]);
   }
   for (int c = 0; c < probe_count; ++c) centred.mean_products[static_cast<std::size_t>(c)] = along[c];
   return centred;

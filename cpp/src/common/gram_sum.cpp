@@ -57,6 +57,7 @@ bool GramSum::is_zero() const {
 void GramSum::clear() {
   exponent = 0;
   blocks = longest_block = 0;
+  squares = {};
   std::fill(gram.begin(), gram.end(), 0.0);
   std::fill(column_sums.begin(), column_sums.end(), 0.0);
   std::fill(probe_products.begin(), probe_products.end(), 0.0);
@@ -69,6 +70,7 @@ void GramSum::rescale(int new_exponent) {
   for (double& s : column_sums) s = std::ldexp(s, shift);
   for (double& y : probe_products) y = std::ldexp(y, 2 * shift);
   for (double& y : probe_products_low) y = std::ldexp(y, 2 * shift);
+  squares = squares.scaled(2 * shift);
   exponent = new_exponent;
 }
 
@@ -103,6 +105,7 @@ void GramSum::add(const GramSum& other) {
   const int shift = other.exponent - exponent;
   add_scaled(gram, other.gram, 2 * shift);
   add_scaled(column_sums, other.column_sums, shift);
+  squares.add(other.squares.scaled(2 * shift));
   for (std::size_t i = 0; i < probe_products.size(); ++i) {
     add_two_sum(probe_products[i], probe_products_low[i],
                 std::ldexp(other.probe_products[i], 2 * shift));

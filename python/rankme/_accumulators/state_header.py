@@ -80,7 +80,7 @@ KINDS = {
             "probe_products": lambda dim: 8 * dim,
             "probe_products_low": lambda dim: 8 * dim,
             "mean_products": lambda _: 8,
-            "errors": lambda _: 2,
+            "errors": lambda _: 4,
             "triangle": _triangle,
         },
     ),
