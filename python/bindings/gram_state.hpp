@@ -126,16 +126,17 @@ inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py
                                  const py::tuple& arrays) {
   if (is_scatter(arrays)) return scatter_of(dim, n_rows, numbers, arrays);
   GramSum sum = gram_of(dim, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);  // while Python may be asked
   const Unlocked unlocked;
-  return CentredSum::from_uncentred(std::move(sum), n_rows,
-                                    gaussian_probes(dim, seed_of(numbers)).data());
+  return CentredSum::from_uncentred(std::move(sum), n_rows, gaussian_probes(dim, seed).data());
 }
 inline GramSum gram_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
                            const py::tuple& arrays) {
   if (!is_scatter(arrays)) return gram_of(dim, numbers, arrays);
   const CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return sum.uncentred(gaussian_probes(dim, seed_of(numbers)).data());
+  return sum.uncentred(gaussian_probes(dim, seed).data());
 }
 
 }  // namespace rankme::bindings
