@@ -1,6 +1,6 @@
-// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter about
-// the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and saved files
-// of formats 1 and 2 hold. Each is taken for the other.
+// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter
+// about the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and
+// saved files of formats 1 and 2 hold. Each is taken for the other.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -39,7 +39,7 @@ struct PackedSum {
                 sum.probe_products,
                 sum.probe_products_low,
                 sum.mean_products,
-                {sum.mean_residual, sum.unseen, sum.squares.high, sum.squares.low},
+                {sum.mean_residual, sum.unseen, sum.cancelled, sum.squares.high, sum.squares.low},
                 sum.packed()} {}
 
   // (exponent, seed, blocks, longest_block)
@@ -47,8 +47,8 @@ struct PackedSum {
     return py::make_tuple(exponent, seed, blocks, longest_block);
   }
   // Of Z^T Z (column sums, probe products, triangle). Of a scatter (origin, the mean less the
-  // origin in two parts, probe products in two parts, products of the mean, its residual, the
-  // unseen error and the squares in two parts, triangle).
+  // origin in two parts, probe products in two parts, products of the mean, its residual with the
+  // unseen error, what has cancelled and the squares in two parts, triangle).
   py::tuple arrays() && {
     py::tuple all(arrays_.size());
     for (std::size_t i = 0; i < arrays_.size(); ++i) all[i] = to_numpy(std::move(arrays_[i]));
@@ -91,8 +91,7 @@ inline GramSum gram_of(std::int64_t dim, const py::tuple& numbers, const py::tup
   GramSum sum(dim);
   set_numbers(sum, numbers);
   sum.column_sums = to_vector(arrays[0].cast<Doubles>(), dim, "column_sums");
-  sum.probe_products =
-      to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
+  sum.probe_products = to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;
@@ -112,10 +111,11 @@ inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tu
   sum.probe_products = read(3, dim * probe_count, "probe_products");
   sum.probe_products_low = read(4, dim * probe_count, "probe_products_low");
   sum.mean_products = read(5, probe_count, "mean_products");
-  const std::vector<double> errors = read(6, 4, "errors");
+  const std::vector<double> errors = read(6, 5, "errors");
   sum.mean_residual = errors[0];
   sum.unseen = errors[1];
-  sum.squares = {errors[2], errors[3]};
+  sum.cancelled = errors[2];
+  sum.squares = {errors[3], errors[4]};
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;

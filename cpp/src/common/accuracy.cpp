@@ -26,13 +26,14 @@ double addition_depth(std::int64_t blocks, std::int64_t longest_block) {
 
 GramAccuracy judge(const Measured& measured) {
   const double dim = static_cast<double>(measured.dim);
-  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff * measured.trace *
-                         measured.probes_norm;
+  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff *
+                         (measured.trace + measured.cancelled) * measured.probes_norm;
   // A NaN compares as nothing, and an infinite trace would allow everything.
   if (!(measured.residual <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.residual, allowed);
   }
-  const double allowed_loss = 2 * (measured.depth + dim + 32) * unit_roundoff * measured.trace;
+  const double allowed_loss =
+      2 * (measured.depth + dim + 32) * unit_roundoff * (measured.trace + measured.cancelled);
   if (!(std::abs(measured.lost) <= allowed_loss)) {
     throw IntegrityError(std::abs(measured.lost), allowed_loss);
   }
@@ -43,18 +44,15 @@ GramAccuracy judge(const Measured& measured) {
 }
 
 double judge(const MeasuredMean& measured) {
-  const double sum = std::sqrt(measured.n_rows * (measured.trace + measured.n_rows *
-                                                                       measured.offset *
-                                                                       measured.offset));
-  const double allowed =
-      2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) * unit_roundoff * sum *
-      measured.probes_norm;
+  const double sum = std::sqrt(
+      measured.n_rows * (measured.trace + measured.n_rows * measured.offset * measured.offset));
+  const double allowed = 2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) *
+                         unit_roundoff * sum * measured.probes_norm;
   if (!(measured.difference <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.difference, allowed);
   }
-  const double error = probe_safety * measured.difference /
-                       std::sqrt(static_cast<double>(probe_count) * measured.n_rows);
-  return error;
+  return probe_safety * measured.difference /
+         std::sqrt(static_cast<double>(probe_count) * measured.n_rows);
 }
 
 double scatter_rounding(double trace, double mean_residual) {

@@ -29,7 +29,10 @@ CentredSum::CentredSum(std::int64_t dim_)
              std::vector<double>(static_cast<std::size_t>(dim_))},
       probe_products(static_cast<std::size_t>(dim_ * probe_count)),
       probe_products_low(static_cast<std::size_t>(dim_ * probe_count)),
-      mean_products(probe_count) {}
+      mean_products(probe_count),
+      theirs_(offset),
+      shift_(origin),
+      row_(origin) {}
 
 bool CentredSum::is_zero() const {
   for (std::int64_t i = 0; i < dim; ++i) {
@@ -45,7 +48,7 @@ bool CentredSum::is_zero() const {
 void CentredSum::clear() {
   exponent = 0;
   rows = blocks = longest_block = 0;
-  unseen = mean_residual = 0;
+  unseen = cancelled = mean_residual = 0;
   squares = {};
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
                                       &probe_products_low, &mean_products}) {
@@ -59,6 +62,7 @@ void CentredSum::rescale(int new_exponent) {
   for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
   squares = squares.scaled(2 * shift);
   unseen = std::ldexp(unseen, 2 * shift);
+  cancelled = std::ldexp(cancelled, 2 * shift);
   mean_residual = std::ldexp(mean_residual, 2 * shift);
   exponent = new_exponent;
 }
@@ -107,10 +111,9 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
   return moved;
 }
 
-void CentredSum::add_products(const CentredSum& other, const double* row, const double* shift,
-                              const double* probes, int exponent_shift) {
+void CentredSum::add_products(const CentredSum& other, const double* probes, int exponent_shift) {
   double along[probe_count];
-  project(row, dim, probes, along);
+  project(row_.data(), dim, probes, along);
   for (std::int64_t j = 0; j < dim; ++j) {
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(j * probe_count + c);
@@ -118,10 +121,10 @@ void CentredSum::add_products(const CentredSum& other, const double* row, const 
       double& low = probe_products_low[at];
       add_two_sum(high, low, std::ldexp(other.probe_products[at], 2 * exponent_shift));
       low += std::ldexp(other.probe_products_low[at], 2 * exponent_shift);
-      add_two_sum(high, low, row[j] * along[c]);
+      add_two_sum(high, low, row_[static_cast<std::size_t>(j)] * along[c]);
     }
   }
-  project(shift, dim, probes, along);
+  project(shift_.data(), dim, probes, along);
   for (std::size_t c = 0; c < mean_products.size(); ++c) {
     mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift) +
                         static_cast<double>(other.rows) * along[c];
@@ -141,31 +144,29 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   const int by = other.exponent - exponent;
 
   // Their mean as seen from our origin.
-  std::vector<double> row(static_cast<std::size_t>(dim));
-  std::vector<double> shift(static_cast<std::size_t>(dim));
-  Offset theirs{std::vector<double>(static_cast<std::size_t>(dim)),
-                std::vector<double>(static_cast<std::size_t>(dim))};
-  for (std::size_t j = 0; j < shift.size(); ++j) {
-    double& low = theirs.low[j];
-    shift[j] = two_difference(std::ldexp(other.origin[j], by), origin[j], &low);
-    theirs.high[j] = shift[j];
+  for (std::size_t j = 0; j < shift_.size(); ++j) {
+    double& low = theirs_.low[j];
+    shift_[j] = two_difference(std::ldexp(other.origin[j], by), origin[j], &low);
+    theirs_.high[j] = shift_[j];
     low += std::ldexp(other.offset.low[j], by);
-    add_two_sum(theirs.high[j], low, std::ldexp(other.offset.high[j], by));
+    add_two_sum(theirs_.high[j], low, std::ldexp(other.offset.high[j], by));
   }
-  move_mean(other.rows, theirs, row.data());
-  if (probes != nullptr) add_products(other, row.data(), shift.data(), probes, by);
+  const bool moved = move_mean(other.rows, theirs_, row_.data());
+  if (!moved) std::fill(row_.begin(), row_.end(), 0.0);
+  if (probes != nullptr) add_products(other, probes, by);
   squares.add(other.squares.scaled(2 * by));
-  for (const double r : row) squares.add(r * r);
+  for (const double r : row_) squares.add(r * r);
   unseen += std::ldexp(other.unseen, 2 * by);
+  cancelled += std::ldexp(other.cancelled, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
 
   const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most
   for_each_row(dim, workers, [&](std::int64_t i) {
     double* to = scatter.data() + i * dim;
     const double* from = other.scatter.data() + i * dim;
-    const double r = row[static_cast<std::size_t>(i)];
+    const double r = row_[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
-      to[j] += from[j] * factor + r * row[static_cast<std::size_t>(j)];
+      to[j] += from[j] * factor + r * row_[static_cast<std::size_t>(j)];
     }
   });
 }
@@ -201,7 +202,8 @@ GramSum CentredSum::uncentred(const double* probes) const {
   return sum;
 }
 
-CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const double* probes) {
+CentredSum CentredSum::from_uncentred(const GramSum& sum, std::int64_t n_rows,
+                                      const double* probes) {
   CentredSum centred(sum.dim);
   centred.exponent = sum.exponent;
   centred.blocks = sum.blocks;
@@ -210,7 +212,10 @@ CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const do
   if (n_rows == 0) return centred;
   const double n = static_cast<double>(n_rows);
   double trace = 0;
-  for (std::int64_t i = 0; i < sum.dim; ++i) trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  }
+  centred.cancelled = trace;
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   centred.unseen = column_centering_error(depth, sum.column_sums, trace, n);
   double along[probe_count] = {};
@@ -224,13 +229,15 @@ CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const do
     }
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(i * probe_count + c);
-      centred.probe_products[at] = sum.probe_products[at] - mean * along[c];
+      centred.probe_products[at] =
+          (sum.probe_products[at] - mean * along[c]) + sum.probe_products_low[at];
     }
   }
   for (std::int64_t i = 0; i < sum.dim; ++i) {
     centred.squares.add(centred.scatter[static_cast<std::size_t>(i * sum.dim + i)]);
   }
-  for (int c = 0; c < probe_count; ++c) centred.mean_products[static_cast<std::size_t>(c)] = along[c];
+  for (int c = 0; c < probe_count; ++c)
+    centred.mean_products[static_cast<std::size_t>(c)] = along[c];
   return centred;
 }
 

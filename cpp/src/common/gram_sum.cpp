@@ -54,16 +54,6 @@ bool GramSum::is_zero() const {
   return true;
 }
 
-void GramSum::clear() {
-  exponent = 0;
-  blocks = longest_block = 0;
-  squares = {};
-  std::fill(gram.begin(), gram.end(), 0.0);
-  std::fill(column_sums.begin(), column_sums.end(), 0.0);
-  std::fill(probe_products.begin(), probe_products.end(), 0.0);
-  std::fill(probe_products_low.begin(), probe_products_low.end(), 0.0);
-}
-
 void GramSum::rescale(int new_exponent) {
   const int shift = exponent - new_exponent;
   for (double& g : gram) g = std::ldexp(g, 2 * shift);
@@ -100,12 +90,17 @@ void GramSum::add(const GramSum& other) {
   blocks = std::min(blocks, most) + std::min(other.blocks, most) + once_more;
   longest_block = std::max(longest_block, other.longest_block);
   if (other.is_zero()) return;
+  const bool known = (squares.high > 0 || is_zero()) && other.squares.high > 0;
   if (is_zero()) exponent = other.exponent;
   if (other.exponent > exponent) rescale(other.exponent);
   const int shift = other.exponent - exponent;
   add_scaled(gram, other.gram, 2 * shift);
   add_scaled(column_sums, other.column_sums, shift);
-  squares.add(other.squares.scaled(2 * shift));
+  if (known) {
+    squares.add(other.squares.scaled(2 * shift));
+  } else {
+    squares = {};
+  }
   for (std::size_t i = 0; i < probe_products.size(); ++i) {
     add_two_sum(probe_products[i], probe_products_low[i],
                 std::ldexp(other.probe_products[i], 2 * shift));

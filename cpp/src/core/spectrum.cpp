@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "nearly_dead.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
@@ -62,28 +63,30 @@ void keep_dimensions(std::vector<double>& matrix, std::int64_t dim,
 
 // `order` is that of the matrix in sum.gram.
 SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
-                         const GramAccuracy& accuracy, bool center) {
+                         const GramAccuracy& accuracy, bool center,
+                         const SmallColumns& columns = {}) {
   const std::vector<double> ascending =
       order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
   return from_eigenvalues(ascending, sum.exponent, extent, accuracy,
-                          center ? subtraction_error(accuracy) : 0);
+                          center ? subtraction_error(accuracy) : 0, columns);
 }
 
-// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
-// the rest in its rounding.
+// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
+// drown the rest in its rounding.
 constexpr double dominating_mean = 4;
 
 // The values of the rows as they are, from those of the rows less their mean: the mean is one more
 // direction, along which they have moved together.
 SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, const Extent& extent,
-                                CentredAccuracy accuracy, double absolute) {
+                                CentredAccuracy accuracy, double absolute,
+                                const SmallColumns& columns) {
   const double n = static_cast<double>(sum.rows);
   absolute += accuracy.mean + 3 * unit_roundoff * std::sqrt(n) * t.along;
   if (n * t.along * t.along <= dominating_mean * accuracy.scatter.trace) {
     Tridiagonal with_mean = t;
     with_mean.diagonal.front() += n * t.along * t.along;
     return from_eigenvalues(eigenvalues(std::move(with_mean)), sum.exponent, extent,
-                            accuracy.scatter, absolute);
+                            accuracy.scatter, absolute, columns);
   }
   double perturbation = 0;
   const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
@@ -92,7 +95,7 @@ SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, con
   // mean, since S + n m m^T grows by no more than it does, and the steps of dqds.
   Extent with_mean = extent;
   with_mean.normalization += solver_error(static_cast<std::int64_t>(ascending.size()));
-  return from_eigenvalues(ascending, sum.exponent, with_mean, accuracy.scatter, absolute,
+  return from_eigenvalues(ascending, sum.exponent, with_mean, accuracy.scatter, absolute, {},
                           accuracy.scatter.frobenius);
 }
 
@@ -141,8 +144,17 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   }
   const std::vector<std::int64_t> live =
       live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  std::vector<double> squares;
+  for (const std::int64_t i : live) {
+    squares.push_back(
+        largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
+  }
   keep_dimensions(sum.gram, sum.dim, live);
-  return from_gram(std::move(sum), static_cast<std::int64_t>(live.size()), extent, accuracy, false);
+  const auto order = static_cast<std::int64_t>(live.size());
+  const SmallColumns columns =
+      small_columns({sum.gram.data(), order}, squares, depth, accuracy);
+  return from_gram(std::move(sum), order, extent, accuracy, false, columns);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
@@ -175,7 +187,8 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
   const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
   std::vector<double> mean(static_cast<std::size_t>(sum.dim));
-  if (!center) {
+  // A column that has cancelled to nothing is none of zeros.
+  if (!center || sum.cancelled > 0) {
     for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
   }
   const std::vector<std::int64_t> live =
@@ -185,10 +198,22 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   mean.resize(live.size());
   const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
-  const Tridiagonal t = tridiagonal(sum.scatter.data(), static_cast<std::int64_t>(live.size()),
-                                    std::move(mean));
-  if (!center) return from_tridiagonal(t, sum, extent, accuracy, absolute);
-  return from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute);
+  const auto order = static_cast<std::int64_t>(live.size());
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  const double weight = center ? 0 : static_cast<double>(sum.rows);
+  std::vector<double> squares;
+  for (std::int64_t i = 0; i < order; ++i) {
+    const double along = mean[static_cast<std::size_t>(i)];
+    const double entry = sum.scatter[static_cast<std::size_t>(i * (order + 1))];
+    squares.push_back(largest_square(entry + sum.unseen + weight * along * along, depth));
+  }
+  const SmallColumns columns =
+      small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);
+  const Tridiagonal t =
+      tridiagonal(sum.scatter.data(), order, center ? std::vector<double>(mean.size()) : mean);
+  if (!center) return from_tridiagonal(t, sum, extent, accuracy, absolute, columns);
+  return from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute,
+                          columns);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,

@@ -26,16 +26,19 @@ struct Measured {
   double residual;     // ||G X - Y||_F
   double lost;         // what the trace is off by, if that is known
   double probes_norm;  // ||X||_F
+  // The trace of what G was before most of it cancelled, if it did: what has rounded until then is
+  // relative to that.
+  double cancelled = 0;
 };
 
 // Throws IntegrityError where the residual is more than twice what rounding can explain in the
 // worst case:
 //
-//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u trace(G) ||X||_F.
+//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u (trace(G) + cancelled) ||X||_F.
 //
-// or where |lost| is more than twice (depth + dim + 32) u trace(G). The first goes into delta with its
-// safety factor; the second as it is, since what sums lose because it is small beside the rest has
-// one sign, and then its trace is at least its Frobenius norm.
+// or where |lost| is more than twice (depth + dim + 32) u (trace(G) + cancelled). The residual goes
+// into delta with its safety factor; the loss as it is, since what sums lose because it is small
+// beside the rest has one sign, and then its trace is at least its Frobenius norm.
 //
 // Rounding alone can never cause it. An error f in one entry is caught with a probability above
 // 1 - 1e-6 where |f| is more than 9 times the right side.
@@ -43,7 +46,7 @@ GramAccuracy judge(const Measured& measured);
 
 // What is known of a scatter matrix and of the mean beside it.
 struct CentredAccuracy {
-  GramAccuracy scatter;
+  GramAccuracy scatter;  // its trace is no less than the exact one
   // Bounds sqrt(n) times the norm of the mean's error, which is how far it moves a singular value
   // of the rows; with the same probability.
   double mean;
@@ -54,7 +57,7 @@ struct CentredAccuracy {
 struct MeasuredMean {
   double n_rows;
   double depth;
-  double trace;   // of the scatter
+  double trace;   // of the scatter, and of what has cancelled to it
   double offset;  // ||mean - origin||
   double difference;
   double probes_norm;
