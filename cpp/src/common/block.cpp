@@ -172,12 +172,8 @@ double largest_magnitude(const Block& block) {
 void add_squares(const Block& block, TwoParts& sum) {
   constexpr std::int64_t piece = 128;
   const std::int64_t entries = block.rows * block.cols;
-  // A piece is of one line, so that rows far apart in size do not meet in it.
-  const std::int64_t line = block.layout == Layout::row_major ? block.cols : block.rows;
-  for (std::int64_t first = 0; first < entries; first += line) {
-    for (std::int64_t i = first; i < first + line; i += piece) {
-      sum.add(sum_of_squares(block.data + i, std::min(piece, first + line - i)));
-    }
+  for (std::int64_t i = 0; i < entries; i += piece) {
+    sum.add(sum_of_squares(block.data + i, std::min(piece, entries - i)));
   }
 }
 

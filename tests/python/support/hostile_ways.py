@@ -1,7 +1,9 @@
 """Every way that rows take to a spectrum, and what is wrong with what comes out."""
 
+import functools
 import pickle
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +30,7 @@ class Found(NamedTuple):
     scaled: np.ndarray
     high: np.ndarray
     exponent: int
+    bounds: Callable[[float], tuple[float, float]]  # of RankMe, by eps
     accumulator: Any = None
 
 
@@ -42,7 +45,7 @@ class Verdict(NamedTuple):
 def _of(way, spectrum, accumulator=None):
     """Take a Spectrum apart."""
     parts = spectrum._low, spectrum._scaled, spectrum._high, spectrum._exponent
-    return Found(way, *parts, accumulator)
+    return Found(way, *parts, lambda eps: spectrum.rankme_bounds(eps=eps), accumulator)
 
 
 # ---- ways --------------------------------------------------------------------------------------
@@ -174,7 +177,9 @@ def batch(hostile, rng, options):
     )
     own = slice(*spectra.offsets[-2:])
     ends = spectra.low[own], spectra.scaled[own], spectra.high[own]
-    yield Found("batch", *ends, int(spectra.exponents[-1]))
+    last = len(others)
+    bounds = functools.partial(spectra.bounds, last)
+    yield Found("batch", *ends, int(spectra.exponents[last]), bounds)
 
 
 WAYS = (one_shot, stream, stream_by_qr, layers, batch)
@@ -199,7 +204,7 @@ def check(found, truth):
     slack = float(extended.rankme_error(sigma, error))
     for eps in EPS if np.isfinite(slack) else ():
         wanted = extended.rankme(sigma, eps)
-        low, high = rankme._core.rankme_bounds(found.low, found.high, eps)
+        low, high = found.bounds(eps)
         value = rankme._core.rankme(found.scaled, eps)
         if not low * (1 - slack) <= wanted <= high * (1 + slack):
             missed.append(f"RankMe(eps={eps:g}) {wanted:.17g} not in [{low:.17g}, {high:.17g}]")
@@ -241,12 +246,12 @@ def alarms(acc):
     scatter = np.zeros((k, k))
     scatter[np.tril_indices(k)] = packed
     scatter += np.tril(scatter, -1).T
-    trace = scatter.trace()
+    trace = scatter.trace() + errors[2]
     depth = 2 * k + 2.0 * (blocks + longest) + 8
     residual = scatter @ x - products.reshape(k, COUNT) - products_low.reshape(k, COUNT)
     difference = mean_products - n_rows * (offset + offset_low) @ x
     size = np.sqrt(n_rows * (trace + n_rows * offset @ offset))
-    lost = float(scatter.diagonal().astype(LONG).sum() - errors[2] - errors[3])
+    lost = float(scatter.diagonal().astype(LONG).sum() - errors[3] - errors[4])
     norm = np.linalg.norm(x)
     with np.errstate(invalid="ignore"):
         return np.nan_to_num([
