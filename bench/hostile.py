@@ -10,6 +10,7 @@ import argparse
 import collections
 import contextlib
 import itertools
+import signal
 import sys
 import time
 import warnings
@@ -75,6 +76,7 @@ def main() -> int:
     families = options.family or list(FAMILIES)
     numbers = itertools.count() if options.matrix is None else [options.matrix]
     warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the table comes all the same
     tallies: dict[str, Tally] = collections.defaultdict(Tally)
     end = time.monotonic() + 60 * options.minutes
     with contextlib.suppress(KeyboardInterrupt):

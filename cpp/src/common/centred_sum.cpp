@@ -78,7 +78,11 @@ bool CentredSum::fit_scale(double largest) {
 
 double CentredSum::mean(std::int64_t j) const {
   const auto i = static_cast<std::size_t>(j);
-  return origin[i] + (offset.high[i] + offset.low[i]);
+  // A mean may be much shorter than the origin, and is then what those two leave.
+  double mean = origin[i];
+  double low = offset.low[i];
+  add_two_sum(mean, low, offset.high[i]);
+  return mean + low;
 }
 
 bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* row) {

@@ -147,14 +147,21 @@ void reduce_in_two_stages(double* a, int order, Tridiagonal& t) {
   check("dsytrd_2stage", info);
 }
 
-// The least raise of pivots with which all of them are positive: T + diag(raises) = U U^T. Returns
-// the largest raise; u and g get the diagonal of U and what stands above it.
-double factor(const Tridiagonal& t, double least, std::vector<double>& u, std::vector<double>& g) {
-  double raised = 0;
+// How much pivots were raised: the most, and the Euclidean norm of all raises.
+struct Raised {
+  double most = 0;
+  double norm = 0;
+};
+
+// The least raise of pivots with which all of them are positive: T + diag(raises) = U U^T. u and g
+// get the diagonal of U and what stands above it.
+Raised factor(const Tridiagonal& t, double least, std::vector<double>& u, std::vector<double>& g) {
+  Raised raised;
   double pivot = t.diagonal.back();
   for (std::size_t i = t.diagonal.size(); i-- > 0;) {
     if (pivot < least) {
-      raised = std::max(raised, least - pivot);
+      raised.most = std::max(raised.most, least - pivot);
+      raised.norm = std::hypot(raised.norm, least - pivot);
       pivot = least;
     }
     u[i] = std::sqrt(pivot);
@@ -207,11 +214,12 @@ std::vector<double> bordered_eigenvalues(const Tridiagonal& t, double weight,
   std::vector<double> g(std::max<std::size_t>(1, n - 1));
   // Too small a pivot makes the next one negative by more than it was raised itself.
   double least = 4 * unit_roundoff * norm;
-  *perturbation = factor(t, least, u, g);
-  while (*perturbation > 2 * least && least < norm) {
+  Raised raised = factor(t, least, u, g);
+  while (raised.most > 2 * least && least < norm) {
     least *= 4;
-    *perturbation = factor(t, least, u, g);
+    raised = factor(t, least, u, g);
   }
+  *perturbation = raised.norm;
   u[0] = std::hypot(u[0], std::sqrt(weight) * t.along);
   const int order = static_cast<int>(n);
   int info = 0;

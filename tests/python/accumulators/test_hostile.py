@@ -86,6 +86,34 @@ def test_the_mean_of_millions_of_rows_does_not_round_as_it_moves(seed):
     assert spectrum.singular_values[0] == pytest.approx(float(sigma[0]), rel=1e-14)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_mean_that_is_short_beside_the_origin(seed):
+    # The first row is the origin, and far from the mean of all: what is left of it is not rounded.
+    first = np.random.default_rng(seed).uniform(-1, 1, (1, 1))
+    step = np.abs(first) / 100
+    acc = rankme.Accumulator(1)
+    acc.update(first)
+    acc.merge(doubled(np.zeros((1, 1)), 17))
+    acc.merge(doubled(step, 17))
+    rows = Hostile([(first, 1), (np.zeros((1, 1)), 2**17), (step, 2**17)])
+    spectrum = acc.spectrum()
+    sigma = exact(rows, center=False, normalize=False).sigma
+    assert holds(spectrum, sigma)
+    assert spectrum.singular_values[0] == pytest.approx(float(sigma[0]), rel=1e-15)
+
+
+def test_pivots_that_are_raised_together_count_together():
+    # Equal rows but for float32: three values of the scatter are zero to rounding.
+    rng = np.random.default_rng([11, 5, 54])
+    hostile = case("nearly_equal_rows", rng)
+    truth = exact(hostile, center=False, normalize=True)
+    spectrum = rankme.spectrum(np.asfortranarray(hostile.whole()), normalize=True)
+    for eps in (0, 1e-7, 1e-2):
+        low, high = spectrum.rankme_bounds(eps=eps)
+        assert low <= extended.rankme(truth.sigma, eps) <= high
+        assert high - low < 1e-9
+
+
 @pytest.mark.parametrize("noise", [1e-4, 1e-6, 1e-9])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_largest_value_of_long_rows_with_a_long_mean(noise, seed):
