@@ -26,7 +26,7 @@ inline std::vector<std::vector<double>> without_triangle(const CentredSum& sum) 
           sum.probe_products,
           sum.probe_products_low,
           sum.mean_products,
-          {sum.mean_residual, sum.unseen, sum.cancelled}};
+          {sum.mean_residual, sum.unseen, sum.cancelled, sum.squares.high, sum.squares.low}};
 }
 
 // What a state holds beside the number of rows; made without the GIL.
@@ -54,7 +54,7 @@ struct PackedSum {
   }
   // Of Z^T Z (column sums, probe products, triangle). Of a scatter (origin, the mean less the
   // origin in two parts, probe products in two parts, products of the mean, its residual with the
-  // unseen error and what has cancelled, triangle).
+  // unseen error, what has cancelled and the squares in two parts, triangle).
   py::tuple arrays() && {
     py::tuple all(arrays_.size());
     for (std::size_t i = 0; i < arrays_.size(); ++i) all[i] = to_numpy(std::move(arrays_[i]));
@@ -117,10 +117,11 @@ inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tu
   sum.probe_products = read(3, dim * probe_count, "probe_products");
   sum.probe_products_low = read(4, dim * probe_count, "probe_products_low");
   sum.mean_products = read(5, probe_count, "mean_products");
-  const std::vector<double> errors = read(6, 3, "errors");
+  const std::vector<double> errors = read(6, 5, "errors");
   sum.mean_residual = errors[0];
   sum.unseen = errors[1];
   sum.cancelled = errors[2];
+  sum.squares = {errors[3], errors[4]};
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;
@@ -131,7 +132,7 @@ inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py
                                  const py::tuple& arrays) {
   if (is_scatter(arrays)) return scatter_of(dim, n_rows, numbers, arrays);
   GramSum sum = gram_of(dim, numbers, arrays);
-  const std::uint64_t seed = seed_of(numbers);
+  const std::uint64_t seed = seed_of(numbers);  // while Python may be asked
   const Unlocked unlocked;
   return CentredSum::from_uncentred(std::move(sum), n_rows, gaussian_probes(dim, seed).data());
 }

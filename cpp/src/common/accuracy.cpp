@@ -32,8 +32,14 @@ GramAccuracy judge(const Measured& measured) {
   if (!(measured.residual <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.residual, allowed);
   }
+  const double allowed_loss =
+      2 * (measured.depth + dim + 32) * unit_roundoff * (measured.trace + measured.cancelled);
+  if (!(std::abs(measured.lost) <= allowed_loss)) {
+    throw IntegrityError(std::abs(measured.lost), allowed_loss);
+  }
   const double delta =
-      probe_safety * measured.residual / std::sqrt(static_cast<double>(probe_count));
+      probe_safety * measured.residual / std::sqrt(static_cast<double>(probe_count)) +
+      std::abs(measured.lost);
   return {measured.trace, measured.frobenius, delta};
 }
 

@@ -169,6 +169,14 @@ double largest_magnitude(const Block& block) {
   return largest;
 }
 
+void add_squares(const Block& block, TwoParts& sum) {
+  constexpr std::int64_t piece = 128;
+  const std::int64_t entries = block.rows * block.cols;
+  for (std::int64_t i = 0; i < entries; i += piece) {
+    sum.add(sum_of_squares(block.data + i, std::min(piece, entries - i)));
+  }
+}
+
 void sum_columns(const Block& block, double* sums) {
   if (block.layout == Layout::column_major) {
     for (std::int64_t j = 0; j < block.cols; ++j) {

@@ -49,6 +49,7 @@ void CentredSum::clear() {
   exponent = 0;
   rows = blocks = longest_block = 0;
   unseen = cancelled = mean_residual = 0;
+  squares = {};
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
                                       &probe_products_low, &mean_products}) {
     std::fill(values->begin(), values->end(), 0.0);
@@ -59,6 +60,7 @@ void CentredSum::rescale(int new_exponent) {
   const int shift = exponent - new_exponent;
   for (auto* values : {&origin, &offset.high, &offset.low, &mean_products}) scale(*values, shift);
   for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
+  squares = squares.scaled(2 * shift);
   unseen = std::ldexp(unseen, 2 * shift);
   cancelled = std::ldexp(cancelled, 2 * shift);
   mean_residual = std::ldexp(mean_residual, 2 * shift);
@@ -76,7 +78,11 @@ bool CentredSum::fit_scale(double largest) {
 
 double CentredSum::mean(std::int64_t j) const {
   const auto i = static_cast<std::size_t>(j);
-  return origin[i] + (offset.high[i] + offset.low[i]);
+  // A mean may be much shorter than the origin, and is then what those two leave.
+  double mean = origin[i];
+  double low = offset.low[i];
+  add_two_sum(mean, low, offset.high[i]);
+  return mean + low;
 }
 
 bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* row) {
@@ -88,15 +94,23 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
     return false;
   }
   const double weight = m / (n + m);
+  const double weight_low = std::fma(-weight, n + m, m) / (n + m);
   const double root = std::sqrt(n * weight);
   bool moved = false;
   for (std::size_t j = 0; j < offset.high.size(); ++j) {
-    double error = 0;
-    const double high = two_difference(their_mean.high[j], offset.high[j], &error);
-    const double difference = high + (error + (their_mean.low[j] - offset.low[j]));
+    double low = 0;
+    double difference = two_difference(their_mean.high[j], offset.high[j], &low);
+    const double rest = low + (their_mean.low[j] - offset.low[j]);
+    low = 0;
+    add_two_sum(difference, low, rest);
     row[j] = root * difference;
     moved = moved || difference != 0;
-    add_two_sum(offset.high[j], offset.low[j], weight * difference);
+    // The step in two parts as well: n rows lie about a mean that has moved by all of it, and what
+    // it is off by counts for each of them when the next rows come.
+    const double step = weight * difference;
+    const double step_low = std::fma(weight, difference, -step) + weight_low * difference;
+    add_two_sum(offset.high[j], offset.low[j], step);
+    offset.low[j] += step_low + weight * low;
   }
   return moved;
 }
@@ -158,6 +172,8 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   const bool moved = move_mean(other.rows, theirs_, row_.data());
   if (!moved) std::fill(row_.begin(), row_.end(), 0.0);
   if (probes != nullptr) add_products(other, probes, by);
+  squares.add(other.squares.scaled(2 * by));
+  for (const double r : row_) squares.add(r * r);
   unseen += std::ldexp(other.unseen, 2 * by);
   cancelled += std::ldexp(other.cancelled, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
@@ -187,6 +203,7 @@ void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin
     row_[j] = root * (high + (error + (theirs_.low[j] - point.low[j])));
   }
   if (probes != nullptr) add_moved(rows, probes);
+  for (const double r : row_) squares.add(r * r);
   for_each_row(dim, workers, [&](std::int64_t i) {
     double* to = scatter.data() + i * dim;
     const double r = row_[static_cast<std::size_t>(i)];
@@ -255,6 +272,9 @@ CentredSum CentredSum::from_uncentred(const GramSum& sum, std::int64_t n_rows,
       centred.probe_products[at] =
           (sum.probe_products[at] - mean * along[c]) + sum.probe_products_low[at];
     }
+  }
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    centred.squares.add(centred.scatter[static_cast<std::size_t>(i * sum.dim + i)]);
   }
   for (int c = 0; c < probe_count; ++c)
     centred.mean_products[static_cast<std::size_t>(c)] = along[c];

@@ -60,6 +60,7 @@ void GramSum::rescale(int new_exponent) {
   for (double& s : column_sums) s = std::ldexp(s, shift);
   for (double& y : probe_products) y = std::ldexp(y, 2 * shift);
   for (double& y : probe_products_low) y = std::ldexp(y, 2 * shift);
+  squares = squares.scaled(2 * shift);
   exponent = new_exponent;
 }
 
@@ -89,11 +90,17 @@ void GramSum::add(const GramSum& other) {
   blocks = std::min(blocks, most) + std::min(other.blocks, most) + once_more;
   longest_block = std::max(longest_block, other.longest_block);
   if (other.is_zero()) return;
+  const bool known = (squares.high > 0 || is_zero()) && other.squares.high > 0;
   if (is_zero()) exponent = other.exponent;
   if (other.exponent > exponent) rescale(other.exponent);
   const int shift = other.exponent - exponent;
   add_scaled(gram, other.gram, 2 * shift);
   add_scaled(column_sums, other.column_sums, shift);
+  if (known) {
+    squares.add(other.squares.scaled(2 * shift));
+  } else {
+    squares = {};
+  }
   for (std::size_t i = 0; i < probe_products.size(); ++i) {
     add_two_sum(probe_products[i], probe_products_low[i],
                 std::ldexp(other.probe_products[i], 2 * shift));

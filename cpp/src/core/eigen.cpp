@@ -10,6 +10,7 @@
 
 #include "blas.hpp"
 #include "rankme/accuracy.hpp"
+#include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/threads.hpp"
 
@@ -74,9 +75,23 @@ std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
 
 namespace {
 
+// To a few roundings, however long the vector is: what the norm of the mean is off by counts for
+// the largest singular value, and the reflection is orthogonal only as far as its vector is known.
+double accurate_norm(const std::vector<double>& x) {
+  double largest = 0;
+  for (const double value : x) largest = std::max(largest, std::abs(value));
+  if (largest == 0) return 0;
+  CompensatedSum squares;
+  for (const double value : x) {
+    const double part = value / largest;
+    squares.add(part * part);
+  }
+  return largest * std::sqrt(squares.value());
+}
+
 // H S H with H = I - 2 v v^T / |v|^2 that turns the vector onto an axis; returns the vector's norm.
 double reflect(double* matrix, std::int64_t n, std::vector<double>& vector, std::int64_t axis) {
-  const double norm = euclidean_norm(vector);
+  const double norm = accurate_norm(vector);
   if (norm == 0) return 0;
   for (double& x : vector) x /= norm;
   double& pivot = vector[static_cast<std::size_t>(axis)];
@@ -132,14 +147,21 @@ void reduce_in_two_stages(double* a, int order, Tridiagonal& t) {
   check("dsytrd_2stage", info);
 }
 
-// The least raise of pivots with which all of them are positive: T + diag(raises) = U U^T. Returns
-// the largest raise; u and g get the diagonal of U and what stands above it.
-double factor(const Tridiagonal& t, double least, std::vector<double>& u, std::vector<double>& g) {
-  double raised = 0;
+// How much pivots were raised: the most, and the Euclidean norm of all raises.
+struct Raised {
+  double most = 0;
+  double norm = 0;
+};
+
+// The least raise of pivots with which all of them are positive: T + diag(raises) = U U^T. u and g
+// get the diagonal of U and what stands above it.
+Raised factor(const Tridiagonal& t, double least, std::vector<double>& u, std::vector<double>& g) {
+  Raised raised;
   double pivot = t.diagonal.back();
   for (std::size_t i = t.diagonal.size(); i-- > 0;) {
     if (pivot < least) {
-      raised = std::max(raised, least - pivot);
+      raised.most = std::max(raised.most, least - pivot);
+      raised.norm = std::hypot(raised.norm, least - pivot);
       pivot = least;
     }
     u[i] = std::sqrt(pivot);
@@ -192,11 +214,12 @@ std::vector<double> bordered_eigenvalues(const Tridiagonal& t, double weight,
   std::vector<double> g(std::max<std::size_t>(1, n - 1));
   // Too small a pivot makes the next one negative by more than it was raised itself.
   double least = 4 * unit_roundoff * norm;
-  *perturbation = factor(t, least, u, g);
-  while (*perturbation > 2 * least && least < norm) {
+  Raised raised = factor(t, least, u, g);
+  while (raised.most > 2 * least && least < norm) {
     least *= 4;
-    *perturbation = factor(t, least, u, g);
+    raised = factor(t, least, u, g);
   }
+  *perturbation = raised.norm;
   u[0] = std::hypot(u[0], std::sqrt(weight) * t.along);
   const int order = static_cast<int>(n);
   int info = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "blas.hpp"
+#include "rankme/entropy.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 
@@ -38,11 +39,18 @@ GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix, double c
   measured.dim = sum.dim;
   measured.depth = addition_depth(sum.blocks, sum.longest_block);
   double squares = 0;
+  CompensatedSum lost;
   for (std::int64_t i = 0; i < sum.dim; ++i) {
     const double* row = matrix.data() + i * sum.dim;
     for (std::int64_t j = 0; j < i; ++j) squares += 2 * row[j] * row[j];
     squares += row[i] * row[i];
     measured.trace += row[i];
+    lost.add(row[i]);
+  }
+  if (sum.squares.high > 0) {
+    lost.add(-sum.squares.high);
+    lost.add(-sum.squares.low);
+    measured.lost = lost.value();
   }
   measured.frobenius = std::sqrt(squares);
   measured.residual = residual(sum, matrix, probes);

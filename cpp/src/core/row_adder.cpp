@@ -103,6 +103,7 @@ bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
     add_probe_products(block, probes, probe_scratch_.data(), products_.data());
     add_products(products_, sum.probe_products, sum.probe_products_low);
   }
+  add_squares(block, sum.squares);
   syrk(block, sum.gram);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, block.rows);
@@ -185,6 +186,7 @@ bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, cons
   }
   centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data());
   if (probes != nullptr) add_probe_products_to(sum, block, probes);
+  add_squares(block, sum.squares);
   syrk(block, sum.scatter);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, rows.rows);

@@ -92,7 +92,11 @@ SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, con
   double perturbation = 0;
   const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
   accuracy.scatter.delta += perturbation;
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy.scatter, absolute, {},
+  // The solver's error relative to the scatter leaves out what is off by a factor: the length of
+  // the mean, since S + n m m^T grows by no more than it does, and the steps of dqds.
+  Extent with_mean = extent;
+  with_mean.normalization += solver_error(static_cast<std::int64_t>(ascending.size()));
+  return from_eigenvalues(ascending, sum.exponent, with_mean, accuracy.scatter, absolute, {},
                           accuracy.scatter.frobenius);
 }
 
@@ -144,13 +148,11 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   std::vector<double> squares;
   for (const std::int64_t i : live) {
-    squares.push_back(
-        largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
+    squares.push_back(largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
   }
   keep_dimensions(sum.gram, sum.dim, live);
   const auto order = static_cast<std::int64_t>(live.size());
-  const SmallColumns columns =
-      small_columns({sum.gram.data(), order}, squares, depth, accuracy);
+  const SmallColumns columns = small_columns({sum.gram.data(), order}, squares, depth, accuracy);
   return from_gram(std::move(sum), order, extent, accuracy, false, columns);
 }
 

@@ -83,7 +83,7 @@ KINDS = {
             "probe_products": lambda dim: 8 * dim,
             "probe_products_low": lambda dim: 8 * dim,
             "mean_products": lambda _: 8,
-            "errors": lambda _: 3,
+            "errors": lambda _: 5,
             "triangle": _triangle,
         },
     ),

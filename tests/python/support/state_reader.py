@@ -37,7 +37,7 @@ def counts_of(kind, k):
             "probe_products": 8 * k,
             "probe_products_low": 8 * k,
             "mean_products": 8,
-            "errors": 3,
+            "errors": 5,
             "triangle": triangle,
         },
         "gram": {"column_sums": k, "probe_products": 8 * k, "triangle": triangle},

@@ -24,6 +24,7 @@ struct Measured {
   double trace;
   double frobenius;    // ||G||_F
   double residual;     // ||G X - Y||_F
+  double lost;         // what the trace is off by, if that is known
   double probes_norm;  // ||X||_F
   // The trace of what G was before most of it cancelled, if it did: what has rounded until then is
   // relative to that.
@@ -34,6 +35,10 @@ struct Measured {
 // worst case:
 //
 //   ||G X - Y||_F <= (2 dim + 2 depth + 8) u (trace(G) + cancelled) ||X||_F.
+//
+// or where |lost| is more than twice (depth + dim + 32) u (trace(G) + cancelled). The residual goes
+// into delta with its safety factor; the loss as it is, since what sums lose because it is small
+// beside the rest has one sign, and then its trace is at least its Frobenius norm.
 //
 // Rounding alone can never cause it. An error f in one entry is caught with a probability above
 // 1 - 1e-6 where |f| is more than 9 times the right side.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "rankme/two_sum.hpp"
 #include "rankme/widen.hpp"
 
 namespace rankme {
@@ -32,6 +33,9 @@ void subtract_row(const Block& block, const double* row);
 // block(i, j) -= block(i, 0)
 void subtract_first_column(const Block& block);
 double largest_magnitude(const Block& block);
+// sum += the squares of all entries, a short piece at a time: a long chain of additions would lose
+// what is small beside what is large, as the matrix does that it is compared with.
+void add_squares(const Block& block, TwoParts& sum);
 // sums[j] = sum_i block(i, j)
 void sum_columns(const Block& block, double* sums);
 

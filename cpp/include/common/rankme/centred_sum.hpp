@@ -37,6 +37,10 @@ struct CentredSum {
   // scatter X for the probes X of probe.hpp, (dim, 8) row-major, in two parts.
   std::vector<double> probe_products, probe_products_low;
   std::vector<double> mean_products;  // (8,) sum (z - origin) X over all rows z
+  // The squares that have gone into the scatter, summed apart: the trace that it should have. The
+  // probes are known to all, and see nothing of a loss across all of them; but what is lost because
+  // it is small beside the rest is missing in the trace as well.
+  TwoParts squares;
   // What the probes have seen of the rounding of block means: an estimate of sum n' |error|^2 over
   // the blocks of n' rows.
   double mean_residual = 0;

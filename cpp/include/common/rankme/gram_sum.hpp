@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "rankme/two_sum.hpp"
+
 namespace rankme {
 
 // A Gram matrix and its column sums on a power-of-two scale: the rows that entered were Z * 2^-e.
@@ -21,6 +23,9 @@ struct GramSum {
   // Z^T (Z X) for the probes X of probe.hpp, (dim, 8) row-major, on the scale of gram, in two parts
   // (two_sum.hpp): what the matrix loses where a little is added to a lot, they keep.
   std::vector<double> probe_products, probe_products_low;
+  // The squares of all entries, summed apart: the trace that the matrix should have. Zero where
+  // that is not known, as of sums that a GPU or a file has given.
+  TwoParts squares;
   // What bounds the rounding: how many blocks were added, and the rows of the longest.
   std::int64_t blocks = 0;
   std::int64_t longest_block = 0;

@@ -1,7 +1,7 @@
 // Sums in two parts that lose nothing: what rounding takes from the first stays in the second.
 #pragma once
 
-#include <cstddef>
+#include <cmath>
 
 namespace rankme {
 
@@ -12,6 +12,19 @@ inline void add_two_sum(double& high, double& low, double x) {
   low += (high - (sum - back)) + (x - back);
   high = sum;
 }
+
+// A number in two parts.
+struct TwoParts {
+  double high = 0, low = 0;
+  void add(double x) { add_two_sum(high, low, x); }
+  void add(const TwoParts& x) {
+    add(x.high);
+    low += x.low;
+  }
+  TwoParts scaled(int exponent) const {
+    return {std::ldexp(high, exponent), std::ldexp(low, exponent)};
+  }
+};
 
 // a - b as the double nearest to it; what it is off by goes to *error.
 inline double two_difference(double a, double b, double* error) {
