@@ -35,18 +35,15 @@ struct PackedSum {
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
-        arrays_{sum.column_sums, sum.probe_products, sum.packed()} {
+        arrays_{sum.column_sums, sum.probe_products} {
+    arrays_.push_back(sum.packed());
     for (std::size_t i = 0; i < sum.probe_products_low.size(); ++i) {
       arrays_[1][i] += sum.probe_products_low[i];
     }
   }
-  explicit PackedSum(const CentredSum& sum)
-      : exponent(sum.exponent),
-        blocks(sum.blocks),
-        longest_block(sum.longest_block),
-        arrays_(without_triangle(sum)) {
-    arrays_.push_back(sum.packed());
-  }
+  explicit PackedSum(const CentredSum& sum) : PackedSum(sum, sum.packed()) {}
+  // In the memory of the sum.
+  explicit PackedSum(CentredSum&& sum) : PackedSum(sum, std::move(sum).packed()) {}
 
   // (exponent, seed, blocks, longest_block)
   py::tuple numbers(std::uint64_t seed) const {
@@ -66,6 +63,14 @@ struct PackedSum {
   std::int64_t longest_block;
 
 private:
+  PackedSum(const CentredSum& sum, std::vector<double> triangle)
+      : exponent(sum.exponent),
+        blocks(sum.blocks),
+        longest_block(sum.longest_block),
+        arrays_(without_triangle(sum)) {
+    arrays_.push_back(std::move(triangle));  // a list of them would copy it
+  }
+
   std::vector<std::vector<double>> arrays_;
 };
 

@@ -211,12 +211,18 @@ void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin
   });
 }
 
-std::vector<double> CentredSum::packed() const { return packed_triangle(scatter, dim); }
+std::vector<double> CentredSum::packed() const& { return packed_triangle(scatter, dim); }
+
+std::vector<double> CentredSum::packed() && { return packed_triangle(std::move(scatter), dim); }
 
 void CentredSum::unpack(const double* packed) { unpack_triangle(packed, dim, scatter); }
 
-GramSum CentredSum::uncentred(const double* probes) const {
-  GramSum sum(dim);
+GramSum CentredSum::uncentred(const double* probes) const& {
+  return CentredSum(*this).uncentred(probes);
+}
+
+GramSum CentredSum::uncentred(const double* probes) && {
+  GramSum sum(dim, std::move(scatter));
   sum.exponent = exponent;
   sum.blocks = blocks;
   sum.longest_block = longest_block;
@@ -232,7 +238,7 @@ GramSum CentredSum::uncentred(const double* probes) const {
     const double scaled = n * means[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
       const auto at = static_cast<std::size_t>(i * dim + j);
-      sum.gram[at] = scatter[at] + scaled * means[static_cast<std::size_t>(j)];
+      sum.gram[at] += scaled * means[static_cast<std::size_t>(j)];
     }
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(i * probe_count + c);

@@ -76,10 +76,12 @@ struct CentredSum {
 
   // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
   // `unseen` says how much at most.
-  GramSum uncentred(const double* probes) const;
+  GramSum uncentred(const double* probes) const&;
+  GramSum uncentred(const double* probes) &&;  // in the same matrix
   static CentredSum from_uncentred(const GramSum& sum, std::int64_t n_rows, const double* probes);
 
-  std::vector<double> packed() const;
+  std::vector<double> packed() const&;
+  std::vector<double> packed() &&;  // in the same memory
   void unpack(const double* packed);
 
 private:

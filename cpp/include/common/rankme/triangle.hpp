@@ -41,6 +41,17 @@ inline std::vector<double> packed_triangle(const std::vector<double>& matrix, st
   return packed;
 }
 
+// In the memory of the matrix.
+inline std::vector<double> packed_triangle(std::vector<double>&& matrix, std::int64_t dim) {
+  double* to = matrix.data();
+  for (std::int64_t i = 0; i < dim; ++i) {
+    const double* row = matrix.data() + i * dim;
+    to = std::copy(row, row + i + 1, to);
+  }
+  matrix.resize(static_cast<std::size_t>(dim * (dim + 1) / 2));
+  return std::move(matrix);
+}
+
 inline void unpack_triangle(const double* packed, std::int64_t dim, std::vector<double>& matrix) {
   for (std::int64_t i = 0; i < dim; ++i) {
     std::copy(packed, packed + i + 1, matrix.data() + i * dim);
