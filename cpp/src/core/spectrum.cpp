@@ -1,6 +1,7 @@
 #include "rankme/spectrum.hpp"
 
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "rankme/one_shot.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/widen.hpp"
+#include "tails.hpp"
 
 namespace rankme {
 
@@ -60,13 +62,25 @@ void keep_dimensions(std::vector<double>& matrix, std::int64_t dim,
   }
 }
 
-// `order` is that of the matrix in sum.gram.
-SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
-                         const GramAccuracy& accuracy, bool center) {
-  const std::vector<double> ascending =
-      order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy,
-                          center ? subtraction_error(accuracy) : 0);
+// Of the dimensions that are live; `lines` are those of the larger side.
+SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Extent& extent,
+                         const GramAccuracy& accuracy, bool center, TailLines lines) {
+  keep_dimensions(sum.gram, sum.dim, live);
+  const double absolute = center ? subtraction_error(accuracy) : 0;
+  const auto order = static_cast<std::int64_t>(live.size());
+  if (order == 0) return from_eigenvalues({}, sum.exponent, extent, accuracy, absolute);
+  TwoTriangles kept(sum.gram.data(), order);
+  SingularValues values = from_eigenvalues(symmetric_eigenvalues(sum.gram.data(), order),
+                                           sum.exponent, extent, accuracy, absolute);
+  const double scale = values.scaled.front() * values.scaled.front();
+  if (has_tail(values, extent, scale)) {
+    kept.restore();
+    lines.exponent = sum.exponent;
+    lines.less_first_and_mean = center;
+    improve_tail(values, extent, scale,
+                 {std::move(sum.gram), std::move(live), accuracy, absolute}, lines);
+  }
+  return values;
 }
 
 // Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
@@ -110,16 +124,22 @@ std::vector<UnitScale> row_scales(const MatrixView& z) {
   return scales;
 }
 
+// Of a sum of the rows of z, or of any rows that are not at hand.
+SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
+                            bool normalize, const MatrixView* z);
+
 SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const Extent extent = extent_of(z.rows, z.cols, center, normalize);
   const bool wide = z.rows < z.cols;
   const std::vector<UnitScale> scales =
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
   if (!wide) {
-    GramAccumulator accumulator(z.cols, normalize, 0);
-    if (!accumulator.consume(z)) throw_first_nonfinite(z);
-    const std::vector<double> probes = accumulator.probes();
-    return singular_values(std::move(accumulator).take(), probes, center, normalize);
+    std::optional<GramAccumulator> accumulator(std::in_place, z.cols, normalize, 0);
+    if (!accumulator->consume(z)) throw_first_nonfinite(z);
+    const std::vector<double> probes = accumulator->probes();
+    CentredSum sum = std::move(*accumulator).take();
+    accumulator.reset();  // what its threads needed
+    return from_centred(std::move(sum), probes, center, normalize, &z);
   }
   Preparation preparation;
   if (!scales.empty()) preparation.column_scales = scales.data();
@@ -128,17 +148,19 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   std::optional<GramSum> found = gram_sum(z.transposed(), probes, preparation);
   if (!found) throw_first_nonfinite(z);
   GramSum sum = std::move(*found);
+  const TailLines lines{.lines = z.transposed(), .column_scales = preparation.column_scales};
   GramAccuracy accuracy = measure_accuracy(sum, probes);
   if (center) {
     // Rows of Z: the mean is taken over all of them, those of zeros as well.
     accuracy.delta += two_sided_centering_error(sum.dim, accuracy);
     center_both_sides(sum);
-    return from_gram(std::move(sum), z.rows, extent, accuracy, center);
+    std::vector<std::int64_t> all(static_cast<std::size_t>(sum.dim));
+    std::iota(all.begin(), all.end(), 0);
+    return from_gram(std::move(sum), std::move(all), extent, accuracy, true, lines);
   }
-  const std::vector<std::int64_t> live =
+  std::vector<std::int64_t> live =
       live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
-  keep_dimensions(sum.gram, sum.dim, live);
-  return from_gram(std::move(sum), static_cast<std::int64_t>(live.size()), extent, accuracy, false);
+  return from_gram(std::move(sum), std::move(live), extent, accuracy, false, lines);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
@@ -157,16 +179,20 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
   return from_factor(std::move(factor), extent, error, center && !wide);
 }
 
-}  // namespace
-
-SingularValues singular_values(const GramAccumulator& accumulator, bool center,
-                               std::int64_t* n_rows) {
-  CentredSum sum = accumulator.total(n_rows);
-  return singular_values(std::move(sum), accumulator.probes(), center, accumulator.normalize());
+// The Gram matrix of the rows of a sum that is solved, and what is known of it: S + n m m^T, m = 0
+// where they are centred.
+TailGram tail_gram(std::vector<double> matrix, std::vector<std::int64_t> live, double n,
+                   const std::vector<double>& mean, const CentredAccuracy& accuracy,
+                   double absolute) {
+  const double along = std::sqrt(n) * euclidean_norm(mean);
+  GramAccuracy known = accuracy.scatter;
+  known.trace += along * along;
+  known.delta += accuracy.mean * (2 * along + accuracy.mean) + 8 * unit_roundoff * known.trace;
+  return {std::move(matrix), std::move(live), known, absolute + accuracy.mean};
 }
 
-SingularValues singular_values(CentredSum sum, const std::vector<double>& probes, bool center,
-                               bool normalize) {
+SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
+                            bool normalize, const MatrixView* z) {
   require_rows(sum.rows);
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
   const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
@@ -181,10 +207,41 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   mean.resize(live.size());
   const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
-  const Tridiagonal t = tridiagonal(sum.scatter.data(), static_cast<std::int64_t>(live.size()),
-                                    std::move(mean));
-  if (!center) return from_tridiagonal(t, sum, extent, accuracy, absolute);
-  return from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute);
+  const auto order = static_cast<std::int64_t>(live.size());
+  std::optional<TwoTriangles> kept;
+  if (z != nullptr) kept.emplace(sum.scatter.data(), order);
+  const Tridiagonal t = tridiagonal(sum.scatter.data(), order, mean);
+  SingularValues values =
+      center ? from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute)
+             : from_tridiagonal(t, sum, extent, accuracy, absolute);
+  // What the mean adds is known to be there: only the scatter hides anything.
+  const double largest = values.scaled.front() * values.scaled.front();
+  const double scale = std::min(largest, accuracy.scatter.trace);
+  if (z == nullptr || !has_tail(values, extent, scale)) return values;
+  const double n = static_cast<double>(sum.rows);
+  kept->restore(n, center ? nullptr : mean.data());
+  TailLines lines{.lines = *z, .normalize = normalize, .exponent = sum.exponent};
+  for (std::size_t j = 0; j < sum.offset.high.size(); ++j) sum.offset.high[j] += sum.offset.low[j];
+  if (center) {
+    lines.origin = sum.origin.data();
+    lines.offset = sum.offset.high.data();
+  }
+  improve_tail(values, extent, scale,
+               tail_gram(std::move(sum.scatter), live, n, mean, accuracy, absolute), lines);
+  return values;
+}
+
+}  // namespace
+
+SingularValues singular_values(const GramAccumulator& accumulator, bool center,
+                               std::int64_t* n_rows) {
+  CentredSum sum = accumulator.total(n_rows);
+  return singular_values(std::move(sum), accumulator.probes(), center, accumulator.normalize());
+}
+
+SingularValues singular_values(CentredSum sum, const std::vector<double>& probes, bool center,
+                               bool normalize) {
+  return from_centred(std::move(sum), probes, center, normalize, nullptr);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,
