@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "rankme/error.hpp"
 
@@ -107,10 +108,17 @@ void LaneWorker::finish(int at) {
   if (smallest < -16 * delta) throw IntegrityError(-smallest, delta);
   set_ends(eigenvalues_.data(), std::min(lane.order, lane.extent.rank), delta, lane.values);
   inflate_ends(lane.values, 2 * unit_roundoff + lane.extent.normalization, lane.absolute);
-  const auto begin = tail_begin(lane.values, std::min(lane.order, lane.extent.rank), largest);
+  const auto begin = tail_begin(lane.values, std::min(lane.order, lane.extent.rank), largest,
+                                std::numeric_limits<double>::infinity());
   if (!begin) return;
+  // Beside a smaller one the directions before the tail are not known well enough for its values.
+  if (lane.values.scaled[*begin - 1] < 1e-3 * lane.values.scaled[0]) {
+    unsettled_.push_back(at);
+    return;
+  }
   Tail& tail = tails_[static_cast<std::size_t>(tailed_)];
   tail.lane = &lane;
+  tail.at = at;
   tail.begin = *begin;
   if (prepare(tail)) {
     ++tailed_;
@@ -127,10 +135,11 @@ bool LaneWorker::prepare(Tail& tail) {
   const double b = static_cast<double>(tail.begin);
   const double enough = 4 * n * unit_roundoff * lane.trace;
   top_.find(lane.triangle.data(), lane.order, tail.begin, enough);
-  if (!(top_.residual() <= 16 * enough) || !(top_.skewness() <= enough)) return false;
+  if (!(top_.residual() <= 16 * enough)) return false;
+  if (!(top_.skewness() <= 8 * n * b * unit_roundoff)) return false;
   if (!gram_.compute(lane.z, SmallGram::Rest{&top_, &lane.live})) throw TornError();
 
-  const auto scaled = [&](double x) { return std::ldexp(x, -2 * lane.half); };
+  tail.half = half_exponent(gram_.trace());
   const double norm = std::sqrt(lane.trace);
   const double largest = lane.values.high[0];
   const double off = lane.absolute + lane.extent.normalization * largest;
@@ -139,7 +148,7 @@ bool LaneWorker::prepare(Tail& tail) {
   const double chain = (n + b + 2) * std::sqrt(b) + 4;
   errors.products = 1.01 * (chain * unit_roundoff + top_.skewness()) * norm;
   errors.skewness = 0;
-  errors.gram = scaled(gram_.delta());
+  tail.delta = std::ldexp(gram_.delta(), -2 * tail.half);
   errors.above = lane.values.low[tail.begin - 1];
   errors.relative = lane.extent.normalization;
   errors.absolute = lane.absolute;
@@ -147,7 +156,6 @@ bool LaneWorker::prepare(Tail& tail) {
                     (top_.residual() + (4 * n + 8) * unit_roundoff * lane.trace * std::sqrt(b) +
                      lane.delta + 2 * off * largest + off * off + largest * errors.products);
 
-  tail.half = half_exponent(gram_.trace());
   const double factor = std::ldexp(1.0, -2 * tail.half);
   tail.triangle.resize(static_cast<std::size_t>(packed_size(lane.order)));
   double* to = tail.triangle.data();
@@ -164,11 +172,18 @@ void LaneWorker::finish_tail(int at) {
   Tail& tail = tails_[static_cast<std::size_t>(at)];
   const Lane& lane = *tail.lane;
   sort_eigenvalues(at, lane.order);
-  for (double& x : eigenvalues_) x = std::ldexp(x, 2 * (tail.half - lane.half));
   const double top = std::max(std::abs(eigenvalues_.front()), std::abs(eigenvalues_.back()));
-  tail.errors.gram += solver_error(lane.order) * top;
-  eigenvalues_.resize(static_cast<std::size_t>(lane.order - tail.begin));
-  cut_with_tail(eigenvalues_, tail.begin, tail.errors, lane.values);
+  const std::int64_t count = lane.order - tail.begin;
+  ends_.assign(static_cast<std::size_t>(3 * count), 0.0);
+  const Ends ends{ends_.data(), ends_.data() + count, ends_.data() + 2 * count, count};
+  set_ends(eigenvalues_.data(), count, tail.delta + solver_error(lane.order) * top, ends);
+  inflate_ends(ends, 2 * unit_roundoff, 0);
+  const double least = std::ldexp(tail.errors.products, lane.half - tail.half);
+  const bool hides =
+      tail_begin(ends, count, top, 1).has_value() && std::sqrt(least_resolved * top) > least;
+  for (double& x : ends_) x = std::ldexp(x, tail.half - lane.half);
+  cut_with_tail(ends, tail.begin, tail.errors, lane.values);
+  if (hides) unsettled_.push_back(tail.at);
 }
 
 }  // namespace rankme

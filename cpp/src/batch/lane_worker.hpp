@@ -46,9 +46,11 @@ private:
   // A matrix whose last values are looked at once more (tail_ends.hpp).
   struct Tail {
     Lane* lane;
+    int at;  // the number of the lane
     std::int64_t begin;
     TailErrors errors;
-    int half;  // its triangle is the second Gram matrix times 4^-half
+    int half;      // its triangle is the second Gram matrix times 4^-half
+    double delta;  // of the triangle's eigenvalues
     std::vector<double> triangle;
   };
   void load(int at, std::int64_t order, const std::vector<double>& triangle);
@@ -65,6 +67,7 @@ private:
   LaneSolver solver_;
   std::vector<double> eigenvalues_;
   TopSpace top_;
+  std::vector<double> ends_;
   int tailed_ = 0;
   std::array<Tail, lanes> tails_;
   std::vector<int> unsettled_;

@@ -23,6 +23,9 @@
 //
 // Where W is A less its part along b orthonormal columns P instead, W V has the values of the tail,
 // is W but for eta, and all else holds as well with omega = 0: what P lacks belongs to eta.
+//
+// The values of W may have a tail of their own that is too small beside the first of them: then all
+// of this is done once more, with W for A, before it is said what they tell of A.
 #pragma once
 
 #include <cstdint>
@@ -38,14 +41,14 @@ namespace rankme {
 constexpr double least_resolved = 1e4 * unit_roundoff;
 
 // Where the tail of descending singular values should begin, if one of them is too small beside
-// sqrt(scale) to be known and is no exact zero: at the widest gap below 3e-4 sigma_1, which a second
-// Gram matrix reaches from.
-std::optional<std::int64_t> tail_begin(const Ends& values, std::int64_t rank, double scale);
+// sqrt(scale) to be known and is no exact zero: at the first gap of that ratio below 3e-4 sigma_1,
+// which a second Gram matrix reaches from, or else at the widest.
+std::optional<std::int64_t> tail_begin(const Ends& values, std::int64_t rank, double scale,
+                                       double wide_gap);
 
 struct TailErrors {
   double products = 0;  // eta
   double skewness = 0;  // omega
-  double gram = 0;      // of the eigenvalues of W^T W
   double coupling = 0;  // a bound of ||F||
   double above = 0;     // the low end of the singular value of A before the tail
   // What every singular value of A may be off by.
@@ -53,9 +56,9 @@ struct TailErrors {
   double absolute = 0;
 };
 
-// Cuts the intervals of the values from `first` on with what eigenvalues of W^T W, descending, say
-// of them, and takes their roots where they are known better. All on one scale.
-void cut_with_tail(std::span<const double> eigenvalues, std::int64_t first,
-                   const TailErrors& errors, const Ends& values);
+// Cuts the intervals of the values from `first` on with what the singular values of W say of them,
+// and takes those where they are known better. All on one scale.
+void cut_with_tail(const Ends& tail, std::int64_t first, const TailErrors& errors,
+                   const Ends& values);
 
 }  // namespace rankme

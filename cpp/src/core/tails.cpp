@@ -150,22 +150,37 @@ private:
   double squares_ = 0;
 };
 
-// W^T W for W = A V, over threads.
+// to (rows, count) = from (rows, length) V, both column-major unless `from` is by lines.
+void multiply(const double* from, std::int64_t rows, bool by_lines, const Basis& basis,
+              double* to) {
+  const int m = static_cast<int>(rows);
+  const int k = static_cast<int>(basis.length);
+  const int n = static_cast<int>(basis.count);
+  const double one = 1;
+  const double nothing = 0;
+  const BlasCall call;
+  RANKME_BLAS(dgemm_)(by_lines ? "T" : "N", "N", &m, &n, &k, &one, from, by_lines ? &k : &m,
+                      basis.entries.data(), &k, &nothing, to, &m);
+}
+
+// W^T W for W = A V_1 V_2 .., over threads.
 struct SecondGram {
   std::vector<double> matrix;  // (count, count)
   double depth;                // of its sums
   double squares;              // as LineReader's
 };
 
-SecondGram second_gram(const TailLines& source, const Basis& basis, std::vector<double> room) {
+SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
+                       std::vector<double> room) {
   const MatrixView& lines = source.lines;
+  const std::int64_t count = bases.back().count;
   const SumPlan plan = plan_sums(lines.cols, lines.rows);
   const auto workers = static_cast<std::size_t>(plan.workers);
   std::fill(room.begin(), room.end(), 0.0);
   std::vector<std::vector<double>> sums(workers);
   sums.front() = std::move(room);
   for (std::size_t i = 1; i < workers; ++i) {
-    sums[i] = zeros(basis.count, basis.count, "the tail's Gram matrix");
+    sums[i] = zeros(count, count, "the tail's Gram matrix");
   }
   std::vector<LineReader> readers;
   for (std::size_t i = 0; i < workers; ++i) readers.emplace_back(source, plan.block_rows);
@@ -173,22 +188,22 @@ SecondGram second_gram(const TailLines& source, const Basis& basis, std::vector<
   if (!plan.blas_threads) single.emplace();
   parallel_ranges(lines.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     const auto own = static_cast<std::size_t>(worker);
-    std::vector<double> product(static_cast<std::size_t>(plan.block_rows * basis.count));
+    // Two of them, in turn.
+    std::vector<double> products[2];
+    for (std::vector<double>& product : products) {
+      product.resize(static_cast<std::size_t>(plan.block_rows * bases.front().count));
+    }
     for (std::int64_t row = begin; row < end; row += plan.block_rows) {
       const Block block = readers[own].read(row, std::min(end, row + plan.block_rows));
-      const int m = static_cast<int>(block.rows);
-      const int k = static_cast<int>(block.cols);
-      const int n = static_cast<int>(basis.count);
-      const double one = 1;
-      const double nothing = 0;
-      const bool by_lines = block.layout == Layout::row_major;
-      {
-        const BlasCall call;
-        RANKME_BLAS(dgemm_)(by_lines ? "T" : "N", "N", &m, &n, &k, &one, block.data,
-                            by_lines ? &k : &m, basis.entries.data(), &k, &nothing, product.data(),
-                            &m);
+      const double* from = block.data;
+      bool by_lines = block.layout == Layout::row_major;
+      for (std::size_t i = 0; i < bases.size(); ++i) {
+        double* to = products[i % 2].data();
+        multiply(from, block.rows, by_lines, bases[i], to);
+        from = to;
+        by_lines = false;
       }
-      add_products(product.data(), block.rows, basis.count, sums[own]);
+      add_products(from, block.rows, count, sums[own]);
     }
   });
   SecondGram second{std::move(sums.front()), 0, readers.front().squares()};
@@ -202,10 +217,11 @@ SecondGram second_gram(const TailLines& source, const Basis& basis, std::vector<
 }
 
 // The basis for all columns, those that are dead among them, on the scale 2^-exponent.
-Basis spread(Basis basis, const std::vector<std::int64_t>& live, std::int64_t cols, int exponent) {
+Basis spread(Basis basis, const std::vector<std::int64_t>& live, std::int64_t cols, int exponent,
+             bool of_lines) {
   const double factor = std::ldexp(1.0, -exponent);
   for (double& x : basis.entries) x *= factor;
-  if (static_cast<std::int64_t>(live.size()) == cols) return basis;
+  if (!of_lines || static_cast<std::int64_t>(live.size()) == cols) return basis;
   Basis all{cols, basis.count, zeros(basis.count, cols, "eigenvectors")};
   for (std::int64_t j = 0; j < basis.count; ++j) {
     for (std::size_t i = 0; i < live.size(); ++i) {
@@ -224,6 +240,114 @@ double frobenius_norm(const std::vector<double>& lower, std::int64_t order) {
   }
   return euclidean_norm(norms);
 }
+
+// Enough for a gap between the tail and the rest that the bounds can use.
+constexpr double wide_gap = 4;
+// Each reaches four decades or more.
+constexpr int most_levels = 4;
+
+// The Gram matrix of A or of one of the products W, which takes A's place.
+struct KnownGram {
+  std::vector<double> matrix;
+  double trace;
+  double delta;  // bounds what it is off by
+};
+
+class Improvement {
+public:
+  Improvement(const TailLines& source, std::vector<std::int64_t> live)
+      : source_(source), live_(std::move(live)) {}
+
+  // beside: with the errors that every value has beside those that are found here.
+  void improve(const Ends& values, std::int64_t rank, double scale, KnownGram gram,
+               TailErrors beside) {
+    const std::optional<std::int64_t> begin = tail_begin(values, rank, scale, wide_gap);
+    if (!begin) return;
+    TailErrors errors = beside;
+    find_basis(values, *begin, std::move(gram), errors);
+    const std::int64_t count = bases_.back().count;
+    SecondGram second = second_gram(source_, bases_, std::move(room_));
+    if (bases_.size() == 1) {
+      // Of a mean over so many entries, two subtractions, and what they were done to.
+      const double width = static_cast<double>(source_.lines.cols);
+      const double off = 1.01 * (width + 8) * unit_roundoff * std::sqrt(second.squares);
+      errors.absolute += off;
+      errors.coupling += 2 * off * (values.high[0] + off);
+    }
+    SingularValues tail = solve(second, count);
+    const Ends ends = ends_of(tail);
+    const double largest = tail.scaled[0] * tail.scaled[0];
+    // Below what the products are off by there is nothing to be found.
+    const double noise = std::ldexp(errors.products, -exponent_);
+    if (std::sqrt(least_resolved * largest) > noise && bases_.size() < most_levels) {
+      const int exponent = exponent_;
+      improve(ends, count, largest, std::move(found_), {});
+      exponent_ = exponent;
+    }
+    for (std::vector<double>* end : {&tail.scaled, &tail.low, &tail.high}) {
+      for (double& x : *end) x = std::ldexp(x, exponent_);
+    }
+    cut_with_tail(ends, *begin, errors, values);
+  }
+
+private:
+  void find_basis(const Ends& values, std::int64_t begin, KnownGram gram, TailErrors& errors) {
+    const std::int64_t order =
+        bases_.empty() ? static_cast<std::int64_t>(live_.size()) : bases_.back().count;
+    const std::int64_t count = order - begin;
+    const double n = static_cast<double>(order);
+    const double root = std::sqrt(static_cast<double>(count));
+    const double norm = frobenius_norm(gram.matrix, order);
+    TwoTriangles kept(gram.matrix.data(), order);
+    std::vector<double> eigenvalues;
+    Basis basis{order, count,
+                smallest_eigenvectors(gram.matrix.data(), order, count, &eigenvalues)};
+    kept.restore();
+    const double rest = residual(gram.matrix, basis, eigenvalues);
+    std::vector<double>().swap(gram.matrix);
+    room_ = zeros(count, count, "the tail's Gram matrix");
+    errors.skewness = skewness(basis, room_);
+    errors.above = values.low[begin - 1];
+    const double largest = values.high[0];
+    const double stretch = 1 + errors.skewness;
+    errors.products = 1.01 * n * unit_roundoff * std::sqrt(gram.trace) * root * stretch;
+    const double off = errors.absolute + errors.relative * largest;
+    errors.coupling = stretch * (rest + (n + 4) * unit_roundoff * norm * root + gram.delta +
+                                 2 * off * largest + off * off + largest * errors.products);
+    // On a scale on which sigma_1 is about 1, since squares of the tail's last digits may vanish.
+    exponent_ = std::ilogb(largest);
+    const bool first = bases_.empty();
+    bases_.push_back(spread(std::move(basis), live_, first ? source_.lines.cols : order, exponent_,
+                            first));
+  }
+
+  // The singular values of W on the scale of its basis. Its Gram matrix is kept where it has a tail.
+  SingularValues solve(SecondGram& second, std::int64_t count) {
+    found_.trace = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      found_.trace += second.matrix[static_cast<std::size_t>(i * (count + 1))];
+    }
+    found_.delta = 1.01 * second.depth * unit_roundoff * found_.trace;
+    TwoTriangles kept(second.matrix.data(), count);
+    const std::vector<double> ascending = symmetric_eigenvalues(second.matrix.data(), count);
+    const std::vector<double> descending(ascending.rbegin(), ascending.rend());
+    kept.restore();
+    found_.matrix = std::move(second.matrix);
+    const double top = std::max(std::abs(descending.front()), std::abs(descending.back()));
+    const std::vector<double> none(static_cast<std::size_t>(count));
+    SingularValues values{none, none, none, 0};
+    set_ends(descending.data(), count, found_.delta + solver_error(count) * top, ends_of(values));
+    inflate_ends(ends_of(values), 2 * unit_roundoff, 0);
+    return values;
+  }
+
+  const TailLines& source_;
+  std::vector<std::int64_t> live_;
+  std::vector<Basis> bases_;
+  int exponent_ = 0;  // of the last of them
+  std::vector<double> room_;
+  KnownGram found_{};  // of the last W
+};
 
 }  // namespace
 
@@ -247,58 +371,17 @@ void TwoTriangles::restore(double weight, const double* vector) {
 }
 
 bool has_tail(SingularValues& values, const Extent& extent, double scale) {
-  return tail_begin(ends_of(values), extent.rank, scale).has_value();
+  return tail_begin(ends_of(values), extent.rank, scale, wide_gap).has_value();
 }
 
 void improve_tail(SingularValues& values, const Extent& extent, double scale, TailGram found,
                   const TailLines& source) {
-  const std::optional<std::int64_t> begin = tail_begin(ends_of(values), extent.rank, scale);
-  if (!begin) return;
-  const auto order = static_cast<std::int64_t>(found.live.size());
-  const std::int64_t count = order - *begin;
-  const double n = static_cast<double>(order);
-  const double root = std::sqrt(static_cast<double>(count));
-  const double norm = frobenius_norm(found.gram, order);
-
-  TwoTriangles kept(found.gram.data(), order);
-  std::vector<double> eigenvalues;
-  Basis basis{order, count,
-              smallest_eigenvectors(found.gram.data(), order, count, &eigenvalues)};
-  kept.restore();
-  const double rest = residual(found.gram, basis, eigenvalues);
-  std::vector<double>().swap(found.gram);
-  std::vector<double> room = zeros(count, count, "the tail's Gram matrix");
-
-  TailErrors errors;
-  errors.skewness = skewness(basis, room);
-  errors.above = values.low[static_cast<std::size_t>(*begin - 1)];
-  // On a scale on which sigma_1 is about 1, since squares of the tail's last digits may vanish.
-  const double largest = values.high.front();
-  const int exponent = std::ilogb(largest);
-  basis = spread(std::move(basis), found.live, source.lines.cols, exponent);
-  SecondGram second = second_gram(source, basis, std::move(room));
-
-  double trace = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    trace += second.matrix[static_cast<std::size_t>(i * (count + 1))];
-  }
-  std::vector<double> descending = symmetric_eigenvalues(second.matrix.data(), count);
-  std::reverse(descending.begin(), descending.end());
-  for (double& x : descending) x = std::ldexp(x, 2 * exponent);
-  const double top = std::max(std::abs(descending.front()), std::abs(descending.back()));
-  errors.gram = 1.01 * second.depth * unit_roundoff * std::ldexp(trace, 2 * exponent) +
-                solver_error(count) * top;
-  const double stretch = 1 + errors.skewness;
-  errors.products = 1.01 * n * unit_roundoff * std::sqrt(found.accuracy.trace) * root * stretch;
-  // Of a mean over so many entries, two subtractions, and what they were done to.
-  const double centring = 1.01 * (n + 8) * unit_roundoff * std::sqrt(second.squares);
-  errors.relative = extent.normalization;
-  errors.absolute = extent.rounding + found.absolute + centring;
-  const double off = errors.absolute + errors.relative * largest;
-  errors.coupling = stretch * (rest + (n + 4) * unit_roundoff * norm * root +
-                               found.accuracy.delta + 2 * off * largest + off * off +
-                               largest * errors.products);
-  cut_with_tail(descending, *begin, errors, ends_of(values));
+  TailErrors beside;
+  beside.relative = extent.normalization;
+  beside.absolute = extent.rounding + found.absolute;
+  Improvement(source, std::move(found.live))
+      .improve(ends_of(values), extent.rank, scale,
+               {std::move(found.gram), found.accuracy.trace, found.accuracy.delta}, beside);
 }
 
 }  // namespace rankme
