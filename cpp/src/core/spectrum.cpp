@@ -170,7 +170,8 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
   QrAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize,
                             wide ? Means::none : Means::kept);
-  if (!accumulator.consume(wide ? z.transposed() : z, scales.empty() ? nullptr : scales.data())) {
+  if (!accumulator.consume(wide ? z.transposed() : z, scales.empty() ? nullptr : scales.data(),
+                           center)) {
     throw_first_nonfinite(z);
   }
   QrFactor factor = std::move(accumulator).take();
@@ -249,6 +250,7 @@ SingularValues singular_values(const QrAccumulator& accumulator, bool center,
   QrFactor factor = accumulator.total(n_rows);
   require_rows(*n_rows);
   const Extent extent = extent_of(*n_rows, accumulator.dim(), center, accumulator.normalize());
+  if (!center) factor.move_origin(std::vector<double>(factor.origin.size()));
   const double error = factor.error();
   return from_factor(std::move(factor), extent, error, center);
 }

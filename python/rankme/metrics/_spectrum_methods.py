@@ -43,7 +43,7 @@ class SpectrumMetrics:
         float
             From 0 to ``log min(N, K)``, or to 1 if `normalized`; ``-inf`` of the zero matrix.
         """
-        return metrics.entropy(self._scaled, normalized=normalized)
+        return metrics.entropy(self._decided, normalized=normalized)
 
     def matrix_entropy_rank(self) -> float:
         """Exponential of the von Neumann entropy: ``exp H(lambda / sum(lambda))``.
@@ -57,7 +57,7 @@ class SpectrumMetrics:
         float
             0.0 for the zero matrix, otherwise from 1 to min(N, K).
         """
-        return metrics.matrix_entropy_rank(self._scaled)
+        return metrics.matrix_entropy_rank(self._decided)
 
     def renyi_rank(self, order: float) -> float:
         """Exponential of the Renyi entropy of ``p_k = sigma_k / sum(sigma)``.
@@ -83,7 +83,7 @@ class SpectrumMetrics:
         ValueError
             If `order` is negative or NaN.
         """
-        return metrics.renyi_rank(self._scaled, order=order)
+        return metrics.renyi_rank(self._decided, order=order)
 
     def participation_ratio(self) -> float:
         """Participation ratio: ``(sum lambda)^2 / sum lambda^2``.
@@ -97,7 +97,7 @@ class SpectrumMetrics:
         float
             0.0 for the zero matrix, otherwise from 1 to min(N, K).
         """
-        return metrics.participation_ratio(self._scaled)
+        return metrics.participation_ratio(self._decided)
 
     def stable_rank(self) -> float:
         """Stable rank: ``sum lambda / lambda_1 = ||Z||_F^2 / ||Z||_2^2``.
@@ -110,7 +110,7 @@ class SpectrumMetrics:
         float
             0.0 for the zero matrix, otherwise from 1 to min(N, K).
         """
-        return metrics.stable_rank(self._scaled)
+        return metrics.stable_rank(self._decided)
 
     def nesum(self) -> float:
         """NESum: ``sum lambda / lambda_1`` of the covariance.
@@ -123,7 +123,7 @@ class SpectrumMetrics:
         float
             0.0 for the zero matrix, otherwise from 1 to min(N, K).
         """
-        return metrics.nesum(self._scaled)
+        return metrics.nesum(self._decided)
 
     def numerical_rank(self, *, rtol: float | None = None) -> int:
         """Numerical rank: the number of ``sigma_k > rtol * sigma_1``.
@@ -151,7 +151,7 @@ class SpectrumMetrics:
             If `rtol` is negative or NaN.
         """
         tolerance = self._floor() if rtol is None else rtol
-        return metrics.numerical_rank(self._scaled, rtol=tolerance)
+        return metrics.numerical_rank(self._decided, rtol=tolerance)
 
     def condition_number(self) -> float:
         """Condition number: ``sigma_1 / sigma_m``, large over small, ``m = min(N, K)``.
@@ -165,7 +165,7 @@ class SpectrumMetrics:
         float
             From 1 to ``inf``, which it is where ``sigma_m = 0``, that of the zero matrix too.
         """
-        return metrics.condition_number(self._scaled)
+        return metrics.condition_number(self._decided)
 
     def alpha_req(
         self,
@@ -203,7 +203,7 @@ class SpectrumMetrics:
             is less than 1.
         """
         return metrics.alpha_req(
-            self._scaled, fit=fit, k_min=k_min, k_max=k_max, rtol=self._floor()
+            self._decided, fit=fit, k_min=k_min, k_max=k_max, rtol=self._floor()
         )
 
     def self_clustering(self) -> float:
@@ -231,7 +231,7 @@ class SpectrumMetrics:
                 f"one has normalize={self.normalize}, center={self.center}"
             )
         # Rows of unit length have no scale to lose: sigma_1 is at most sqrt(N).
-        values = np.ldexp(self._scaled, self._exponent)
+        values = np.ldexp(self._decided, self._exponent)
         return metrics.self_clustering(values, n_rows=self.n_rows, n_cols=self.n_cols)
 
     def metrics(self, *, eps: float = 1e-7) -> dict[str, float]:
@@ -264,8 +264,8 @@ class SpectrumMetrics:
             If `eps` is not from 0 to 1.
         """
         found: dict[str, float] = {
-            "rankme": metrics.rankme(self._scaled, eps=eps),
-            "effective_rank": metrics.effective_rank(self._scaled),
+            "rankme": metrics.rankme(self._decided, eps=eps),
+            "effective_rank": metrics.effective_rank(self._decided),
             "entropy": self.entropy(),
             "normalized_entropy": self.entropy(normalized=True),
             "matrix_entropy_rank": self.matrix_entropy_rank(),
@@ -281,6 +281,11 @@ class SpectrumMetrics:
         if self.normalize and not self.center and min(self.n_rows, self.n_cols) > 1:
             found["self_clustering"] = self.self_clustering()
         return found
+
+    @property
+    def _decided(self) -> NDArray[np.float64]:
+        """The values that metrics go by: zeros where none of them can be told from zero."""
+        return self._scaled if self._low[0] > 0 else np.zeros_like(self._scaled)
 
     def _floor(self) -> float:
         """Return which part of the largest singular value may be zero for all that is known."""
