@@ -92,8 +92,8 @@ GramAccuracy accuracy_of(const batch::Facts& facts, const MatrixView& z, int war
   if (by_rows) {
     accuracy.delta += two_sided_centering_error(z.rows, accuracy);
   } else {
-    accuracy.delta +=
-        column_centering_error(depth, {&facts.sums_norm, 1}, accuracy, static_cast<double>(z.rows));
+    accuracy.delta += column_centering_error(depth, {&facts.sums_norm, 1}, facts.trace,
+                                             static_cast<double>(z.rows));
   }
   return accuracy;
 }
@@ -243,9 +243,9 @@ private:
     const MatrixView& z = view(matrix);
     const Extent extent = extent_of(z.rows, z.cols, options_.center, options_.normalize);
     const std::span<const double> ascending(values, static_cast<std::size_t>(facts.order));
-    put(from_eigenvalues(ascending, facts.exponent, extent, accuracy_of(facts, z, warps, options_),
-                         options_.center),
-        matrix, all_);
+    const GramAccuracy accuracy = accuracy_of(facts, z, warps, options_);
+    const double absolute = options_.center ? subtraction_error(accuracy) : 0;
+    put(from_eigenvalues(ascending, facts.exponent, extent, accuracy, absolute), matrix, all_);
   }
 
   // Over the members of a chunk, by all workers where there are many.

@@ -10,9 +10,11 @@
 #include "feed.hpp"
 #include "kernels/kernels.hpp"
 #include "rankme/accuracy.hpp"
+#include "rankme/block.hpp"
 #include "rankme/cuda/check.hpp"
 #include "rankme/cuda/qr.hpp"
 #include "rankme/probe.hpp"
+#include "rankme/widen.hpp"
 #include "staging.hpp"
 
 namespace rankme::cuda {
@@ -141,7 +143,7 @@ std::vector<double> fetch(Resources& resources, const MatrixView& part) {
   return numbers;
 }
 
-// As rankme::mean_dominates and rankme::first_row, wherever the rows are.
+// As rankme::mean_dominates, wherever the rows are.
 bool mean_dominates(Resources& resources, const Source& source, bool normalize) {
   const MatrixView sample = sample_of(source.view);
   if (!source.on_device) return rankme::mean_dominates(sample, normalize);
@@ -149,10 +151,18 @@ bool mean_dominates(Resources& resources, const Source& source, bool normalize) 
   return rankme::mean_dominates(view_of(numbers.data(), sample.rows, sample.cols), normalize);
 }
 
+// The first row as it enters the sum. Throws where it is not finite.
 std::vector<double> first_row(Resources& resources, const Source& source, bool normalize) {
-  if (!source.on_device) return rankme::first_row(source.view, normalize);
-  const std::vector<double> numbers = fetch(resources, source.view.row_range(0, 1));
-  return rankme::first_row(view_of(numbers.data(), 1, source.view.cols), normalize);
+  MatrixView first = source.view.row_range(0, 1);
+  std::vector<double> fetched;
+  if (source.on_device) {
+    fetched = fetch(resources, first);
+    first = view_of(fetched.data(), 1, first.cols);
+  }
+  std::vector<double> row(static_cast<std::size_t>(first.cols));
+  if (!rankme::widen(first, Layout::row_major, row.data()).finite) throw_first_nonfinite(first);
+  if (normalize) normalize_rows({row.data(), 1, first.cols, Layout::row_major});
+  return row;
 }
 
 // What is done to the rows of a whole matrix, and the device memory that it takes.
@@ -208,7 +218,7 @@ SingularValues by_gram(Resources& resources, const Source& source, bool center, 
   center_both_sides(resources, sum);
   const std::vector<double> ascending = symmetric_eigenvalues(resources, sum.gram.data(), order);
   return from_eigenvalues(ascending, sum.exponent, extent_of(z.rows, z.cols, center, normalize),
-                          accuracy, center);
+                          accuracy, subtraction_error(accuracy));
 }
 
 SingularValues by_qr(Resources& resources, const Source& source, bool center, bool normalize) {
@@ -235,14 +245,15 @@ SingularValues spectrum_of(Resources& resources, const DeviceSum& sum, const Dev
   const double n = static_cast<double>(n_rows);
   if (center) {
     accuracy.delta += column_centering_error(addition_depth(sum.blocks, sum.longest_block),
-                                             measurement.column_sums, accuracy, n);
+                                             measurement.column_sums, accuracy.trace, n);
   }
   const Extent extent = extent_of(n_rows, sum.dim, center, normalize);
   // Asked before centring: a diagonal entry that centring has cancelled is rounding, and no exact
   // zero.
   const std::vector<std::int64_t> live =
       live_dimensions(measurement.diagonal.data(), 1, measurement.column_sums.data(), sum.dim);
-  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, center);
+  const double absolute = center ? subtraction_error(accuracy) : 0;
+  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy, absolute);
   const auto order = static_cast<std::int64_t>(live.size());
   // The row blocks have gone by: their memory holds the copy that the solver destroys.
   resources.blocks[0].reserve(order * order, "a copy of the Gram matrix");
@@ -252,7 +263,7 @@ SingularValues spectrum_of(Resources& resources, const DeviceSum& sum, const Dev
   RANKME_CUDA(keep_dimensions(matrix, order, sum.gram.data(), sum.dim, kept.data(),
                               center ? sum.column_sums.data() : nullptr, n, resources.work));
   const std::vector<double> ascending = symmetric_eigenvalues(resources, matrix, order);
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, center);
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy, absolute);
 }
 
 SingularValues singular_values(const Source& source, bool center, bool normalize, Method method,

@@ -10,7 +10,7 @@ RankMe is defined: the point that all rows are near to is then the one large sin
 
 Needs Matplotlib beside rankme, no network, and some seconds: python docs/figures/spectra.py
 """
-# ruff: noqa: INP001, T201
+# ruff: noqa: T201
 
 import sys
 from pathlib import Path

@@ -55,8 +55,8 @@ py::class_<Accumulator> register_kind(py::module_& m, const char* name, RowsOf r
 }
 
 // What the kinds that add up squares have beside that. load(dim, n_rows, numbers, arrays): the sum;
-// make(sum, n_rows, normalize, seed, shards, place...): an accumulator. Place: what says where it is
-// to live, named by `place`.
+// make(sum, n_rows, normalize, seed, shards, place...): an accumulator. Place: what says where it
+// is to live, named by `place`.
 template <class... Place, class Accumulator, class Load, class Make, class... Names>
 void register_gram_state(py::class_<Accumulator>& kind, Load load, Make make,
                          const Names&... place) {
@@ -71,9 +71,8 @@ void register_gram_state(py::class_<Accumulator>& kind, Load load, Make make,
   kind.def_property_readonly("seed", &Accumulator::seed)
       .def("gram", &dense_gram<Accumulator>)
       .def("state", &gram_state<Accumulator>)
-      .def_static("from_state", from_state, py::arg("dim"), py::arg("normalize"),
-                  py::arg("n_rows"), py::arg("numbers"), py::arg("arrays"),
-                  py::arg("shards") = ShardRows(), place...);
+      .def_static("from_state", from_state, py::arg("dim"), py::arg("normalize"), py::arg("n_rows"),
+                  py::arg("numbers"), py::arg("arrays"), py::arg("shards") = ShardRows(), place...);
 }
 
 // The same of those that keep a triangular factor: make(factor, n_rows, normalize, shards,

@@ -1,6 +1,6 @@
-// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter about
-// the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and saved files
-// of formats 1 and 2 hold. Each is taken for the other.
+// Sums of squares as the tuples that `state()` gives, and back. There are two kinds: a scatter
+// about the mean, which the processor keeps, and Z^T Z with column sums, which a GPU keeps and
+// saved files of formats 1 and 2 hold. Each is taken for the other.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -18,6 +18,17 @@
 
 namespace rankme::bindings {
 
+// The arrays of a scatter but for the last.
+inline std::vector<std::vector<double>> without_triangle(const CentredSum& sum) {
+  return {sum.origin,
+          sum.offset.high,
+          sum.offset.low,
+          sum.probe_products,
+          sum.probe_products_low,
+          sum.mean_products,
+          {sum.mean_residual, sum.unseen, sum.cancelled}};
+}
+
 // What a state holds beside the number of rows; made without the GIL.
 struct PackedSum {
   explicit PackedSum(const GramSum& sum)
@@ -33,22 +44,17 @@ struct PackedSum {
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
-        arrays_{sum.origin,
-                sum.offset.high,
-                sum.offset.low,
-                sum.probe_products,
-                sum.probe_products_low,
-                sum.mean_products,
-                {sum.mean_residual, sum.unseen},
-                sum.packed()} {}
+        arrays_(without_triangle(sum)) {
+    arrays_.push_back(sum.packed());
+  }
 
   // (exponent, seed, blocks, longest_block)
   py::tuple numbers(std::uint64_t seed) const {
     return py::make_tuple(exponent, seed, blocks, longest_block);
   }
   // Of Z^T Z (column sums, probe products, triangle). Of a scatter (origin, the mean less the
-  // origin in two parts, probe products in two parts, products of the mean, its residual and the
-  // unseen error, triangle).
+  // origin in two parts, probe products in two parts, products of the mean, its residual with the
+  // unseen error and what has cancelled, triangle).
   py::tuple arrays() && {
     py::tuple all(arrays_.size());
     for (std::size_t i = 0; i < arrays_.size(); ++i) all[i] = to_numpy(std::move(arrays_[i]));
@@ -91,8 +97,7 @@ inline GramSum gram_of(std::int64_t dim, const py::tuple& numbers, const py::tup
   GramSum sum(dim);
   set_numbers(sum, numbers);
   sum.column_sums = to_vector(arrays[0].cast<Doubles>(), dim, "column_sums");
-  sum.probe_products =
-      to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
+  sum.probe_products = to_vector(arrays[1].cast<Doubles>(), dim * probe_count, "probe_products");
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;
@@ -112,9 +117,10 @@ inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tu
   sum.probe_products = read(3, dim * probe_count, "probe_products");
   sum.probe_products_low = read(4, dim * probe_count, "probe_products_low");
   sum.mean_products = read(5, probe_count, "mean_products");
-  const std::vector<double> errors = read(6, 2, "errors");
+  const std::vector<double> errors = read(6, 3, "errors");
   sum.mean_residual = errors[0];
   sum.unseen = errors[1];
+  sum.cancelled = errors[2];
   const Unlocked unlocked;
   sum.unpack(triangle.data());
   return sum;
@@ -125,16 +131,17 @@ inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py
                                  const py::tuple& arrays) {
   if (is_scatter(arrays)) return scatter_of(dim, n_rows, numbers, arrays);
   GramSum sum = gram_of(dim, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return CentredSum::from_uncentred(std::move(sum), n_rows,
-                                    gaussian_probes(dim, seed_of(numbers)).data());
+  return CentredSum::from_uncentred(std::move(sum), n_rows, gaussian_probes(dim, seed).data());
 }
 inline GramSum gram_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
                            const py::tuple& arrays) {
   if (!is_scatter(arrays)) return gram_of(dim, numbers, arrays);
   const CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return sum.uncentred(gaussian_probes(dim, seed_of(numbers)).data());
+  return sum.uncentred(gaussian_probes(dim, seed).data());
 }
 
 }  // namespace rankme::bindings

@@ -52,6 +52,22 @@ void register_spectrum(py::module_& m) {
         return py::make_tuple(bounds.low, bounds.high);
       },
       py::arg("low").noconvert(), py::arg("high").noconvert(), py::arg("eps"));
+
+  m.def(
+      "spectrum_bounds",
+      [](const Doubles& scaled, const Doubles& low, const Doubles& high,
+         const UncertaintyTuple& uncertainty, double eps) {
+        Interval bounds{};
+        {
+          // The arguments keep the arrays alive, and nobody writes to them.
+          const Unlocked unlocked;
+          bounds = rankme_bounds(span_of(scaled), span_of(low), span_of(high),
+                                 uncertainty_of(uncertainty), eps);
+        }
+        return py::make_tuple(bounds.low, bounds.high);
+      },
+      py::arg("scaled").noconvert(), py::arg("low").noconvert(), py::arg("high").noconvert(),
+      py::arg("uncertainty"), py::arg("eps"));
 }
 
 }  // namespace rankme::bindings

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <cstdint>
+#include <tuple>
 #include <utility>
 
 #include "numpy_vectors.hpp"
@@ -10,10 +13,22 @@
 
 namespace rankme::bindings {
 
-// (scaled, low, high, exponent)
+// What is known of singular values together, as plain numbers: a spectrum is pickled.
+using UncertaintyTuple = std::tuple<double, double, double, double, double, bool, std::int64_t>;
+
+inline UncertaintyTuple to_tuple(const Uncertainty& u) {
+  return {u.ball, u.free, u.solver_frobenius, u.relative, u.absolute, u.of_squares, u.solved};
+}
+
+inline Uncertainty uncertainty_of(const UncertaintyTuple& numbers) {
+  return std::make_from_tuple<Uncertainty>(numbers);
+}
+
+// (scaled, low, high, exponent, uncertainty)
 inline py::tuple to_tuple(SingularValues values) {
+  const UncertaintyTuple uncertainty = to_tuple(values.uncertainty);
   return py::make_tuple(to_numpy(std::move(values.scaled)), to_numpy(std::move(values.low)),
-                        to_numpy(std::move(values.high)), values.exponent);
+                        to_numpy(std::move(values.high)), values.exponent, uncertainty);
 }
 
 }  // namespace rankme::bindings

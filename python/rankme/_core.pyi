@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 __version__: str
 
 _Doubles: TypeAlias = NDArray[np.float64]
-# scaled (m,), low (m,), high (m,), exponent: sigma = scaled * 2**exponent, between the other two
-_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int]
+# ball, free, solver_frobenius, relative, absolute, of_squares, solved: as in wielandt.hpp
+_Uncertainty: TypeAlias = tuple[float, float, float, float, float, bool, int]
+# scaled (m,), low (m,), high (m,), exponent: sigma = scaled * 2**exponent, between the other two;
+# and what is known of them together
+_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int, _Uncertainty]
 # the same of a batch: scaled, low, high, offsets, exponents
 _Batch: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, NDArray[np.int64], NDArray[np.int32]]
 
@@ -86,6 +89,19 @@ class GramAccumulator(_Accumulator):
         shards: dict[bytes, int] = ...,
     ) -> GramAccumulator: ...
 
+# The arrays of a scatter moved to another scale and about another point, origin + offset: those of
+# disjoint rows then add up. The triangle given is written over, and comes back.
+def scatter_about(
+    dim: int,
+    n_rows: int,
+    numbers: tuple[int, ...],
+    arrays: tuple[_Doubles, ...],
+    exponent: int,
+    origin: _Doubles,
+    offset: _Doubles,
+    offset_low: _Doubles,
+) -> tuple[_Doubles, ...]: ...
+
 class QrAccumulator(_Accumulator):
     def __init__(self, dim: int, normalize: bool) -> None: ...
     def merge(self, other: QrAccumulator) -> None: ...
@@ -153,6 +169,9 @@ def rankme_bounds_batch(
 ) -> tuple[_Doubles, _Doubles]: ...
 def rankme(singular_values: _Doubles, eps: float) -> float: ...
 def rankme_bounds(low: _Doubles, high: _Doubles, eps: float) -> tuple[float, float]: ...
+def spectrum_bounds(
+    scaled: _Doubles, low: _Doubles, high: _Doubles, uncertainty: _Uncertainty, eps: float
+) -> tuple[float, float]: ...
 def num_threads() -> int: ...
 def set_num_threads(count: int) -> None: ...
 def blas_config() -> BlasConfig: ...

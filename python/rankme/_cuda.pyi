@@ -13,7 +13,8 @@ from rankme._core import ArrayView
 __version__: str
 
 _Doubles: TypeAlias = NDArray[np.float64]
-_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int]
+_Uncertainty: TypeAlias = tuple[float, float, float, float, float, bool, int]
+_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int, _Uncertainty]
 
 def device_count() -> int: ...
 def devices() -> list[dict[str, Any]]: ...

@@ -43,8 +43,8 @@ void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); 
 namespace {
 
 using oracle::Matrix;
+using rankme::CentredSum;
 using rankme::GramAccumulator;
-using rankme::GramSum;
 using rankme::LayerAccumulator;
 using rankme::MatrixView;
 using rankme::QrAccumulator;
@@ -65,11 +65,18 @@ struct Content {
   void append(const std::vector<double>& values) {
     numbers.insert(numbers.end(), values.begin(), values.end());
   }
-  void append(const GramSum& sum) {
-    append(sum.packed());
-    append(sum.column_sums);
-    append(sum.probe_products);
-    counts.insert(counts.end(), {sum.exponent, sum.blocks, sum.longest_block});
+  void append(const CentredSum& sum) {
+    for (const auto& values : {sum.packed(),
+                               sum.origin,
+                               sum.offset.high,
+                               sum.offset.low,
+                               sum.probe_products,
+                               sum.probe_products_low,
+                               sum.mean_products,
+                               {sum.mean_residual, sum.unseen, sum.cancelled}}) {
+      append(values);
+    }
+    counts.insert(counts.end(), {sum.exponent, sum.rows, sum.blocks, sum.longest_block});
   }
 };
 
@@ -89,7 +96,7 @@ Content content(const QrAccumulator& accumulator) {
 
 Content content(const LayerAccumulator& accumulator) {
   Content all;
-  accumulator.for_each(&all.n_rows, [&](const GramSum& sum) { all.append(sum); });
+  accumulator.for_each(&all.n_rows, [&](const CentredSum& sum) { all.append(sum); });
   return all;
 }
 
@@ -143,6 +150,18 @@ void gram_accumulators() {
         z == &wide ? "gram" : "gram, aside", start,
         [&](GramAccumulator& accumulator) { accumulator.update(view(*z), &two); }, 90, false, 0);
   }
+  // The old sum takes in a young one that has grown.
+  const auto fill = [&](GramAccumulator& accumulator) {
+    for (std::int64_t row = 0; row < 127; ++row) {
+      accumulator.update(view(small).row_range(row, row + 1), &one);
+    }
+  };
+  changes_all_or_nothing<GramAccumulator>(
+      "gram, settling", fill,
+      [&](GramAccumulator& accumulator) {
+        accumulator.update(view(small).row_range(127, 128), &two);
+      },
+      90, false, 0);
   GramAccumulator other(90, false, 0);
   other.update(view(tall), &two);
   changes_all_or_nothing<GramAccumulator>(
@@ -163,12 +182,13 @@ void qr_accumulators() {
       with_means);
 }
 
-// Layers fewer than threads, so that some begin in the middle of one, and more.
+// Layers fewer than threads, so that some begin in the middle of one, and more. With rows enough
+// for young sums.
 void stacks(std::int64_t layers) {
   std::vector<Matrix> zs;
   std::vector<MatrixView> few, many;
   for (std::int64_t layer = 0; layer < layers; ++layer) {
-    zs.push_back(oracle::random_matrix(1500, 90, static_cast<unsigned>(layer)));
+    zs.push_back(oracle::random_matrix(1600, 90, static_cast<unsigned>(layer)));
   }
   for (const Matrix& z : zs) {
     few.push_back(view(z).row_range(0, 40));

@@ -8,19 +8,20 @@
 #include "rankme/gram.hpp"
 #include "rankme/measure.hpp"
 #include "rankme/threads.hpp"
+#include "sums.hpp"
 
 namespace {
 
 using oracle::Matrix;
+using rankme::CentredSum;
 using rankme::GramAccumulator;
-using rankme::GramSum;
 using rankme::MatrixView;
 
 MatrixView view(const Matrix& z) { return rankme::view_of(z.entries.data(), z.rows, z.cols); }
 
 std::vector<double> gram_of(const GramAccumulator& accumulator) {
   std::int64_t n_rows = 0;
-  return accumulator.total(&n_rows).dense();
+  return sums::dense(accumulator.total(&n_rows));
 }
 
 // Entries against the sum of products, relative to what Cauchy and Schwarz allow.
@@ -56,17 +57,31 @@ void sums_products() {
   }
 }
 
-void column_sums_are_kept() {
+void means_are_kept() {
   const Matrix z = oracle::random_matrix(1000, 20, 4);
   GramAccumulator accumulator(20, false, 0);
   accumulator.update(view(z));
   std::int64_t n_rows = 0;
-  const GramSum sum = accumulator.total(&n_rows);
+  const CentredSum sum = accumulator.total(&n_rows);
   for (std::int64_t j = 0; j < 20; ++j) {
     double wanted = 0;
     for (std::int64_t i = 0; i < 1000; ++i) wanted += z(i, j);
-    CHECK(std::abs(sum.column_sums[static_cast<std::size_t>(j)] - wanted) < 1e-11);
+    CHECK(std::abs(1000 * sum.mean(j) - wanted) < 1e-11);
   }
+}
+
+// Whoever looks at a stream, and when, leaves no trace in it.
+void a_look_changes_nothing() {
+  const Matrix z = oracle::random_matrix(9000, 90, 13);
+  GramAccumulator seen(90, false, 0), alone(90, false, 0);
+  rankme::set_num_threads(3);
+  for (std::int64_t row = 0; row < 9000; row += 3000) {
+    for (GramAccumulator* each : {&seen, &alone}) each->update(view(z).row_range(row, row + 3000));
+    (void)gram_of(seen);
+  }
+  rankme::set_num_threads(2);
+  std::int64_t n_rows = 0;
+  CHECK(sums::same_bits(seen.total(&n_rows), alone.total(&n_rows)));
 }
 
 void rows_are_normalized() {
@@ -168,21 +183,29 @@ void squares_never_leave_the_range() {
       accumulator.update(view(scaled));
     }
   };
+  // The furthest from Z^T Z * 2^(2 exponent), on the scale of the former.
+  const auto distance = [&](const CentredSum& sum, const std::vector<double>& wanted,
+                            int exponent) {
+    const rankme::GramSum gram = sum.uncentred(nullptr);
+    const int shift = 2 * (gram.exponent - exponent);
+    double worst = 0;
+    for (std::int64_t i = 0; i < 9; ++i) {
+      for (std::int64_t j = 0; j <= i; ++j) {
+        const auto at = static_cast<std::size_t>(i * 9 + j);
+        worst = std::max(worst, std::abs(std::ldexp(gram.gram[at], shift) - wanted[at]));
+      }
+    }
+    return worst;
+  };
   GramAccumulator plain(9, false, 0);
   fill(plain, {0});
   std::int64_t n_rows = 0;
-  const GramSum wanted = plain.total(&n_rows);
+  const std::vector<double> wanted = gram_of(plain);
   for (const int exponent : {-1000, -700, 700, 1000}) {
     GramAccumulator accumulator(9, false, 0);
     fill(accumulator, {exponent});
-    const GramSum sum = accumulator.total(&n_rows);
-    const int shift = 2 * (sum.exponent - exponent);
-    bool same = true;
-    for (std::size_t i = 0; i < sum.gram.size(); ++i) {
-      same &= std::ldexp(sum.gram[i], shift) == wanted.gram[i];
-    }
-    CHECK(same);
-    // What is 2^700 times smaller does not show, whichever comes first.
+    CHECK(distance(accumulator.total(&n_rows), wanted, exponent) == 0);
+    // What is 2^700 times smaller does not show but in the mean, whichever comes first.
     for (const auto& order :
          {std::vector<int>{exponent, exponent - 700}, std::vector<int>{exponent - 700, exponent}}) {
       if (exponent - 700 < -1000) continue;
@@ -192,13 +215,9 @@ void squares_never_leave_the_range() {
       fill(second, {order[1]});
       first.merge(second);
       for (const GramAccumulator* each : {&mixed, &first}) {
-        const GramSum both = each->total(&n_rows);
-        const int back = 2 * (both.exponent - exponent);
-        double worst = 0;
-        for (std::size_t i = 0; i < sum.gram.size(); ++i) {
-          worst = std::max(worst, std::abs(std::ldexp(both.gram[i], back) - wanted.gram[i]));
-        }
-        CHECK(worst == 0);
+        const CentredSum both = each->total(&n_rows);
+        CHECK(n_rows == 800);
+        CHECK(distance(both, wanted, exponent) <= 1e-13 * wanted[0]);
         // The probes kept pace with every change of scale.
         (void)rankme::measure_accuracy(both, each->probes());
       }
@@ -214,13 +233,15 @@ void packing_keeps_every_bit() {
   GramAccumulator accumulator(6, false, 0);
   accumulator.update(view(z));
   std::int64_t n_rows = 0;
-  const GramSum sum = accumulator.total(&n_rows);
+  const CentredSum sum = accumulator.total(&n_rows);
   const std::vector<double> packed = sum.packed();
   CHECK(packed.size() == 21);
-  GramSum copy(6);
-  copy.column_sums = sum.column_sums;
+  CentredSum copy(6);
+  copy.rows = n_rows;
+  copy.origin = sum.origin;
+  copy.offset = sum.offset;
   copy.unpack(packed.data());
-  const GramAccumulator back(std::move(copy), n_rows, false, 0);
+  const GramAccumulator back(std::move(copy), false, 0);
   CHECK(gram_of(back) == gram_of(accumulator));
   CHECK(back.n_rows() == 50);
 }
@@ -247,7 +268,8 @@ void threads_share_one_accumulator() {
 
 int main() {
   sums_products();
-  column_sums_are_kept();
+  means_are_kept();
+  a_look_changes_nothing();
   rows_are_normalized();
   both_ways_to_use_threads_agree();
   bad_input_changes_nothing();

@@ -15,14 +15,16 @@
 #include "rankme/error.hpp"
 #include "rankme/gram.hpp"
 #include "rankme/threads.hpp"
+#include "sums.hpp"
 
 namespace {
 
 using oracle::Matrix;
+using rankme::CentredSum;
 using rankme::GramAccumulator;
-using rankme::GramSum;
 using rankme::MatrixView;
 using rankme::pieces_aside;
+using sums::same_bits;
 
 MatrixView view(const Matrix& z) { return rankme::view_of(z.entries.data(), z.rows, z.cols); }
 
@@ -70,22 +72,17 @@ void start_late() {
   std::this_thread::sleep_for(std::chrono::microseconds(started++ % 7 * 300));
 }
 
-GramSum sum_of(const Matrix& z, bool normalize) {
+CentredSum sum_of(const Matrix& z, bool normalize) {
   GramAccumulator accumulator(z.cols, normalize, 0);
   accumulator.update(view(z));
   std::int64_t n_rows = 0;
-  GramSum sum = accumulator.total(&n_rows);
+  CentredSum sum = accumulator.total(&n_rows);
   CHECK(n_rows == z.rows);
   return sum;
 }
 
-bool same_bits(const GramSum& a, const GramSum& b) {
-  return a.exponent == b.exponent && a.blocks == b.blocks && a.longest_block == b.longest_block &&
-         a.packed() == b.packed() && a.column_sums == b.column_sums &&
-         a.probe_products == b.probe_products;
-}
-
-void check_products(const GramSum& sum, const Matrix& z) {
+void check_products(const CentredSum& sum, const Matrix& z) {
+  const std::vector<double> got = sums::dense(sum);
   std::vector<long double> wanted(static_cast<std::size_t>(z.cols * z.cols));
   const auto at = [&](std::int64_t i, std::int64_t j) {
     return static_cast<std::size_t>(i * z.cols + j);
@@ -101,7 +98,7 @@ void check_products(const GramSum& sum, const Matrix& z) {
   for (std::int64_t i = 0; i < z.cols; ++i) {
     for (std::int64_t j = 0; j <= i; ++j) {
       const long double allowed = std::sqrt(wanted[at(i, i)] * wanted[at(j, j)]);
-      worst = std::max(worst, std::abs(sum.gram[at(i, j)] - wanted[at(i, j)]) / allowed);
+      worst = std::max(worst, std::abs(got[at(i, j)] - wanted[at(i, j)]) / allowed);
     }
   }
   CHECK(worst <= 1e-14L);
@@ -114,7 +111,7 @@ void sums_repeat_to_the_last_bit(std::int64_t rows, std::int64_t cols, std::int6
   const std::int64_t blocks = sum_of(z, false).blocks;
   rankme::set_num_threads(5);
   for (const bool normalize : {false, true}) {
-    const GramSum first = sum_of(z, normalize);
+    const CentredSum first = sum_of(z, normalize);
     if (!normalize) check_products(first, z);
     // Each sum that is added to another counts as one block more.
     CHECK(first.blocks >= blocks + pieces - 1);
@@ -129,7 +126,7 @@ void a_bad_row_changes_nothing() {
   GramAccumulator accumulator(40, false, 0);
   accumulator.update(view(z));
   std::int64_t n_rows = 0;
-  const GramSum before = accumulator.total(&n_rows);
+  const CentredSum before = accumulator.total(&n_rows);
   for (std::int64_t row = 7; row < z.rows; row += 1777) {
     const double good = z(row, 3);
     z(row, 3) = std::nan("");

@@ -14,8 +14,8 @@ namespace {
 
 using oracle::Matrix;
 using rankme::Block;
+using rankme::CentredSum;
 using rankme::GramAccumulator;
-using rankme::GramSum;
 using rankme::Layout;
 using rankme::probe_count;
 
@@ -100,39 +100,83 @@ void small_residuals_are_as_rare_as_stated() {
   }
 }
 
-GramSum sum_of(const GramAccumulator& accumulator) {
+CentredSum sum_of(const GramAccumulator& accumulator) {
   std::int64_t n_rows = 0;
   return accumulator.total(&n_rows);
+}
+
+double flipped(double x, int bit) {
+  std::uint64_t bits;
+  std::memcpy(&bits, &x, 8);
+  bits ^= std::uint64_t{1} << bit;
+  std::memcpy(&x, &bits, 8);
+  return x;
 }
 
 void a_flipped_bit_is_noticed() {
   const Matrix z = oracle::random_matrix(2000, 40, 32);
   GramAccumulator accumulator(40, false, 3);
   accumulator.update(rankme::view_of(z.entries.data(), 2000, 40));
-  const GramSum good = sum_of(accumulator);
+  const CentredSum good = sum_of(accumulator);
+  const auto before = rankme::measure_accuracy(good, accumulator.probes());
+  CHECK(before.scatter.delta < 1e-12 * before.scatter.trace);
+  const auto refused = [&](auto part, std::size_t at, int bit) {
+    CentredSum bad = good;
+    std::vector<double>& numbers = part(bad);
+    numbers[at] = flipped(numbers[at], bit);
+    CHECK_THROWS(rankme::measure_accuracy(bad, accumulator.probes()), rankme::IntegrityError,
+                 "disagrees with its probes");
+  };
+  for (const int bit : {40, 45, 51, 52, 55, 61}) {
+    for (const auto& [i, j] : {std::pair{0, 0}, {7, 7}, {20, 3}, {39, 38}}) {
+      const auto at = static_cast<std::size_t>(i * 40 + j);
+      refused([](CentredSum& sum) -> auto& { return sum.scatter; }, at, bit);
+    }
+    for (const std::size_t at : {0, 17, 39}) {
+      refused([](CentredSum& sum) -> auto& { return sum.offset.high; }, at, bit);
+      refused([](CentredSum& sum) -> auto& { return sum.probe_products; }, 8 * at + 5, bit);
+    }
+    for (const std::size_t at : {0, 7}) {
+      refused([](CentredSum& sum) -> auto& { return sum.mean_products; }, at, bit);
+    }
+  }
+  // What is too small for that is in delta all the same.
+  CentredSum slightly = good;
+  const double moved = 1e-11 * slightly.scatter[41];
+  slightly.scatter[41] += moved;
+  CHECK(rankme::measure_accuracy(slightly, accumulator.probes()).scatter.delta > moved);
+  CentredSum off = good;
+  const double by = 1e-13 * off.offset.high[3];
+  off.offset.high[3] += by;
+  CHECK(rankme::measure_accuracy(off, accumulator.probes()).mean >
+        std::sqrt(2000.0) * std::abs(by));
+  CentredSum not_a_number = good;
+  not_a_number.scatter[0] = std::nan("");
+  CHECK_THROWS(rankme::measure_accuracy(not_a_number, accumulator.probes()), rankme::IntegrityError,
+               "disagrees");
+  not_a_number = good;
+  not_a_number.offset.high[0] = std::nan("");
+  CHECK_THROWS(rankme::measure_accuracy(not_a_number, accumulator.probes()), rankme::IntegrityError,
+               "disagrees");
+}
+
+// The same of Z^T Z, which wide matrices and GPUs keep.
+void a_flipped_bit_of_products_is_noticed() {
+  const Matrix z = oracle::random_matrix(2000, 40, 33);
+  GramAccumulator accumulator(40, false, 3);
+  accumulator.update(rankme::view_of(z.entries.data(), 2000, 40));
+  const rankme::GramSum good = sum_of(accumulator).uncentred(accumulator.probes().data());
   const auto before = rankme::measure_accuracy(good, accumulator.probes());
   CHECK(before.delta < 1e-12 * before.trace);
   for (const int bit : {40, 45, 51, 52, 55, 61}) {
     for (const auto& [i, j] : {std::pair{0, 0}, {7, 7}, {20, 3}, {39, 38}}) {
-      GramSum bad = good;
+      rankme::GramSum bad = good;
       double& entry = bad.gram[static_cast<std::size_t>(i * 40 + j)];
-      std::uint64_t bits;
-      std::memcpy(&bits, &entry, 8);
-      bits ^= std::uint64_t{1} << bit;
-      std::memcpy(&entry, &bits, 8);
+      entry = flipped(entry, bit);
       CHECK_THROWS(rankme::measure_accuracy(bad, accumulator.probes()), rankme::IntegrityError,
                    "disagrees with its probes");
     }
   }
-  // What is too small for that is in delta all the same.
-  GramSum slightly = good;
-  const double moved = 1e-11 * slightly.gram[41];
-  slightly.gram[41] += moved;
-  CHECK(rankme::measure_accuracy(slightly, accumulator.probes()).delta > moved);
-  GramSum not_a_number = good;
-  not_a_number.gram[0] = std::nan("");
-  CHECK_THROWS(rankme::measure_accuracy(not_a_number, accumulator.probes()), rankme::IntegrityError,
-               "disagrees");
 }
 
 // Sums of the same number round the same way every time: the drift that a bound by the square root
@@ -153,6 +197,7 @@ int main() {
   probes_are_normal();
   small_residuals_are_as_rare_as_stated();
   a_flipped_bit_is_noticed();
+  a_flipped_bit_of_products_is_noticed();
   steady_rounding_is_no_fault();
   return check::finish("probe");
 }

@@ -26,8 +26,8 @@ double addition_depth(std::int64_t blocks, std::int64_t longest_block) {
 
 GramAccuracy judge(const Measured& measured) {
   const double dim = static_cast<double>(measured.dim);
-  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff * measured.trace *
-                         measured.probes_norm;
+  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff *
+                         (measured.trace + measured.cancelled) * measured.probes_norm;
   // A NaN compares as nothing, and an infinite trace would allow everything.
   if (!(measured.residual <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.residual, allowed);
@@ -38,18 +38,15 @@ GramAccuracy judge(const Measured& measured) {
 }
 
 double judge(const MeasuredMean& measured) {
-  const double sum = std::sqrt(measured.n_rows * (measured.trace + measured.n_rows *
-                                                                       measured.offset *
-                                                                       measured.offset));
-  const double allowed =
-      2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) * unit_roundoff * sum *
-      measured.probes_norm;
+  const double sum = std::sqrt(
+      measured.n_rows * (measured.trace + measured.n_rows * measured.offset * measured.offset));
+  const double allowed = 2 * (2 * static_cast<double>(measured.dim) + 2 * measured.depth + 8) *
+                         unit_roundoff * sum * measured.probes_norm;
   if (!(measured.difference <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.difference, allowed);
   }
-  const double error = probe_safety * measured.difference /
-                       std::sqrt(static_cast<double>(probe_count) * measured.n_rows);
-  return error;
+  return probe_safety * measured.difference /
+         std::sqrt(static_cast<double>(probe_count) * measured.n_rows);
 }
 
 double scatter_rounding(double trace, double mean_residual) {
@@ -81,7 +78,8 @@ double block_centring_error(const GramAccuracy& accuracy, std::int64_t longest_b
 
 double solver_error(std::int64_t order) {
   // LAPACK promises p(n) u with a "modest" p. Matrices with a large mean on an identity show more
-  // than sqrt(n); this is three times the largest that was seen (docs/developers/decisions/005-probes.md).
+  // than sqrt(n); this is three times the largest that was seen
+  // (docs/developers/decisions/005-probes.md).
   return 4 * (10 + 0.25 * static_cast<double>(order)) * unit_roundoff;
 }
 

@@ -3,11 +3,11 @@
 #include <stdexcept>
 #include <vector>
 
+#include "entropy_terms.hpp"
+
 namespace rankme {
 
 namespace {
-
-double x_log_x(double x) { return x > 0 ? x * std::log(x) : 0; }
 
 // sigma_k of a corner or a face of the box, as a function of k.
 template <class Entry>
@@ -102,13 +102,6 @@ double smallest_rankme(std::span<const double> low, std::span<const double> high
     if (value > 0) smallest = std::min(smallest, value);
   }
   return smallest;
-}
-
-// Every q = p + eps is off by a few units in the last place, and so is its term of the entropy:
-// sum q (1 + |log q|) <= (1 + m eps) (2 + log m) of them in all.
-double evaluation_error(std::size_t count, double eps) {
-  const double m = static_cast<double>(count);
-  return 16 * std::numeric_limits<double>::epsilon() * (1 + (1 + m * eps) * (2 + std::log(m)));
 }
 
 }  // namespace

@@ -29,7 +29,10 @@ CentredSum::CentredSum(std::int64_t dim_)
              std::vector<double>(static_cast<std::size_t>(dim_))},
       probe_products(static_cast<std::size_t>(dim_ * probe_count)),
       probe_products_low(static_cast<std::size_t>(dim_ * probe_count)),
-      mean_products(probe_count) {}
+      mean_products(probe_count),
+      theirs_(offset),
+      shift_(origin),
+      row_(origin) {}
 
 bool CentredSum::is_zero() const {
   for (std::int64_t i = 0; i < dim; ++i) {
@@ -45,7 +48,7 @@ bool CentredSum::is_zero() const {
 void CentredSum::clear() {
   exponent = 0;
   rows = blocks = longest_block = 0;
-  unseen = mean_residual = 0;
+  unseen = cancelled = mean_residual = 0;
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
                                       &probe_products_low, &mean_products}) {
     std::fill(values->begin(), values->end(), 0.0);
@@ -57,6 +60,7 @@ void CentredSum::rescale(int new_exponent) {
   for (auto* values : {&origin, &offset.high, &offset.low, &mean_products}) scale(*values, shift);
   for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
   unseen = std::ldexp(unseen, 2 * shift);
+  cancelled = std::ldexp(cancelled, 2 * shift);
   mean_residual = std::ldexp(mean_residual, 2 * shift);
   exponent = new_exponent;
 }
@@ -97,25 +101,45 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
   return moved;
 }
 
-void CentredSum::add_products(const CentredSum& other, const double* row, const double* shift,
-                              const double* probes, int exponent_shift) {
+// The mean of a sum and its origin, as seen from an origin of ours: theirs_ and shift_.
+void CentredSum::look_at(const CentredSum& other, int exponent_shift,
+                         const std::vector<double>& from) {
+  for (std::size_t j = 0; j < shift_.size(); ++j) {
+    double& low = theirs_.low[j];
+    shift_[j] = two_difference(std::ldexp(other.origin[j], exponent_shift), from[j], &low);
+    theirs_.high[j] = shift_[j];
+    low += std::ldexp(other.offset.low[j], exponent_shift);
+    add_two_sum(theirs_.high[j], low, std::ldexp(other.offset.high[j], exponent_shift));
+  }
+}
+
+// What row_ adds to the scatter and shift_ to the sum of the rows, as the probes see it.
+void CentredSum::add_moved(std::int64_t their_rows, const double* probes) {
   double along[probe_count];
-  project(row, dim, probes, along);
+  project(row_.data(), dim, probes, along);
   for (std::int64_t j = 0; j < dim; ++j) {
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(j * probe_count + c);
-      double& high = probe_products[at];
-      double& low = probe_products_low[at];
-      add_two_sum(high, low, std::ldexp(other.probe_products[at], 2 * exponent_shift));
-      low += std::ldexp(other.probe_products_low[at], 2 * exponent_shift);
-      add_two_sum(high, low, row[j] * along[c]);
+      add_two_sum(probe_products[at], probe_products_low[at],
+                  row_[static_cast<std::size_t>(j)] * along[c]);
     }
   }
-  project(shift, dim, probes, along);
+  project(shift_.data(), dim, probes, along);
   for (std::size_t c = 0; c < mean_products.size(); ++c) {
-    mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift) +
-                        static_cast<double>(other.rows) * along[c];
+    mean_products[c] += static_cast<double>(their_rows) * along[c];
   }
+}
+
+void CentredSum::add_products(const CentredSum& other, const double* probes, int exponent_shift) {
+  for (std::size_t i = 0; i < probe_products.size(); ++i) {
+    add_two_sum(probe_products[i], probe_products_low[i],
+                std::ldexp(other.probe_products[i], 2 * exponent_shift));
+    probe_products_low[i] += std::ldexp(other.probe_products_low[i], 2 * exponent_shift);
+  }
+  for (std::size_t c = 0; c < mean_products.size(); ++c) {
+    mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift);
+  }
+  add_moved(other.rows, probes);
 }
 
 void CentredSum::add(const CentredSum& other, const double* probes, int workers) {
@@ -130,31 +154,43 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   if (other.exponent > exponent && !other.is_zero()) rescale(other.exponent);
   const int by = other.exponent - exponent;
 
-  // Their mean as seen from our origin.
-  std::vector<double> row(static_cast<std::size_t>(dim));
-  std::vector<double> shift(static_cast<std::size_t>(dim));
-  Offset theirs{std::vector<double>(static_cast<std::size_t>(dim)),
-                std::vector<double>(static_cast<std::size_t>(dim))};
-  for (std::size_t j = 0; j < shift.size(); ++j) {
-    double& low = theirs.low[j];
-    shift[j] = two_difference(std::ldexp(other.origin[j], by), origin[j], &low);
-    theirs.high[j] = shift[j];
-    low += std::ldexp(other.offset.low[j], by);
-    add_two_sum(theirs.high[j], low, std::ldexp(other.offset.high[j], by));
-  }
-  move_mean(other.rows, theirs, row.data());
-  if (probes != nullptr) add_products(other, row.data(), shift.data(), probes, by);
+  look_at(other, by, origin);
+  const bool moved = move_mean(other.rows, theirs_, row_.data());
+  if (!moved) std::fill(row_.begin(), row_.end(), 0.0);
+  if (probes != nullptr) add_products(other, probes, by);
   unseen += std::ldexp(other.unseen, 2 * by);
+  cancelled += std::ldexp(other.cancelled, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
 
   const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most
   for_each_row(dim, workers, [&](std::int64_t i) {
     double* to = scatter.data() + i * dim;
     const double* from = other.scatter.data() + i * dim;
-    const double r = row[static_cast<std::size_t>(i)];
+    const double r = row_[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
-      to[j] += from[j] * factor + r * row[static_cast<std::size_t>(j)];
+      to[j] += from[j] * factor + r * row_[static_cast<std::size_t>(j)];
     }
+  });
+}
+
+void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin,
+                         const Offset& point, const double* probes, int workers) {
+  rescale(new_exponent);
+  look_at(*this, 0, new_origin);
+  origin = new_origin;
+  offset = point;
+  if (rows == 0) return;
+  const double root = std::sqrt(static_cast<double>(rows));
+  for (std::size_t j = 0; j < row_.size(); ++j) {
+    double error = 0;
+    const double high = two_difference(theirs_.high[j], point.high[j], &error);
+    row_[j] = root * (high + (error + (theirs_.low[j] - point.low[j])));
+  }
+  if (probes != nullptr) add_moved(rows, probes);
+  for_each_row(dim, workers, [&](std::int64_t i) {
+    double* to = scatter.data() + i * dim;
+    const double r = row_[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j <= i; ++j) to[j] += r * row_[static_cast<std::size_t>(j)];
   });
 }
 
@@ -189,7 +225,8 @@ GramSum CentredSum::uncentred(const double* probes) const {
   return sum;
 }
 
-CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const double* probes) {
+CentredSum CentredSum::from_uncentred(const GramSum& sum, std::int64_t n_rows,
+                                      const double* probes) {
   CentredSum centred(sum.dim);
   centred.exponent = sum.exponent;
   centred.blocks = sum.blocks;
@@ -198,7 +235,10 @@ CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const do
   if (n_rows == 0) return centred;
   const double n = static_cast<double>(n_rows);
   double trace = 0;
-  for (std::int64_t i = 0; i < sum.dim; ++i) trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    trace += sum.gram[static_cast<std::size_t>(i * sum.dim + i)];
+  }
+  centred.cancelled = trace;
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   centred.unseen = column_centering_error(depth, sum.column_sums, trace, n);
   double along[probe_count] = {};
@@ -212,10 +252,12 @@ CentredSum CentredSum::from_uncentred(GramSum sum, std::int64_t n_rows, const do
     }
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(i * probe_count + c);
-      centred.probe_products[at] = sum.probe_products[at] - mean * along[c];
+      centred.probe_products[at] =
+          (sum.probe_products[at] - mean * along[c]) + sum.probe_products_low[at];
     }
   }
-  for (int c = 0; c < probe_count; ++c) centred.mean_products[static_cast<std::size_t>(c)] = along[c];
+  for (int c = 0; c < probe_count; ++c)
+    centred.mean_products[static_cast<std::size_t>(c)] = along[c];
   return centred;
 }
 

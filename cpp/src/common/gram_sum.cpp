@@ -54,15 +54,6 @@ bool GramSum::is_zero() const {
   return true;
 }
 
-void GramSum::clear() {
-  exponent = 0;
-  blocks = longest_block = 0;
-  std::fill(gram.begin(), gram.end(), 0.0);
-  std::fill(column_sums.begin(), column_sums.end(), 0.0);
-  std::fill(probe_products.begin(), probe_products.end(), 0.0);
-  std::fill(probe_products_low.begin(), probe_products_low.end(), 0.0);
-}
-
 void GramSum::rescale(int new_exponent) {
   const int shift = exponent - new_exponent;
   for (double& g : gram) g = std::ldexp(g, 2 * shift);

@@ -13,8 +13,13 @@ std::optional<std::int64_t> tail_begin(const Ends& values, std::int64_t rank, do
   const double least = std::sqrt(least_resolved * scale);
   std::int64_t resolved = 0;
   while (resolved < count && values.scaled[resolved] >= least) ++resolved;
-  // Exact zeros are known.
-  if (resolved == 0 || resolved == count || values.high[resolved] == 0) return std::nullopt;
+  // Zeros may be exact, and the ends of some others known by their columns.
+  const auto is_known = [&](std::int64_t k) {
+    return values.high[k] - values.low[k] <= 1e-12 * values.scaled[0];
+  };
+  std::int64_t unknown = resolved;
+  while (unknown < count && is_known(unknown)) ++unknown;
+  if (resolved == 0 || unknown == count) return std::nullopt;
   const double reach = 3e-4 * values.scaled[0];
   const double noise = std::sqrt(unit_roundoff * scale);
   std::int64_t first = resolved;

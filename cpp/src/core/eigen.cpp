@@ -124,16 +124,14 @@ void reduce_in_two_stages(double* a, int order, Tridiagonal& t) {
   double best_reflectors = 0;
   std::vector<double> tau(t.diagonal.size());
   const BlasCall call;
-  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(),
-                              t.off_diagonal.data(), tau.data(), &best_reflectors, &query,
-                              &best_work, &query, &info);
+  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(),
+                              tau.data(), &best_reflectors, &query, &best_work, &query, &info);
   const int lwork = std::max(1, static_cast<int>(best_work));
   const int lhous = std::max(1, static_cast<int>(best_reflectors));
   std::vector<double> work(static_cast<std::size_t>(lwork));
   std::vector<double> reflectors(static_cast<std::size_t>(lhous));
-  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(),
-                              t.off_diagonal.data(), tau.data(), reflectors.data(), &lhous,
-                              work.data(), &lwork, &info);
+  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(),
+                              tau.data(), reflectors.data(), &lhous, work.data(), &lwork, &info);
   check("dsytrd_2stage", info);
 }
 

@@ -72,14 +72,14 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
     const std::int64_t last = std::min(z.rows, first + round);
     parallel_ranges(last - first, plan.workers,
                     [&](int worker, std::int64_t begin, std::int64_t end) {
-      CentredSum& sum = young_[static_cast<std::size_t>(worker)];
-      RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
-      for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
-        const MatrixView rows =
-            z.row_range(first + row, first + std::min(end, row + plan.block_rows));
-        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
-      }
-    });
+                      CentredSum& sum = young_[static_cast<std::size_t>(worker)];
+                      RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
+                      for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
+                        const MatrixView rows =
+                            z.row_range(first + row, first + std::min(end, row + plan.block_rows));
+                        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
+                      }
+                    });
     const auto grown = [](const CentredSum& sum) { return sum.blocks >= young_blocks; };
     if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.workers);
   }
@@ -123,7 +123,7 @@ bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
 
 void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z, dim_);
-  const SumPlan plan = plan_sums(dim_, z.rows);
+  const SumPlan plan = plan_sums(dim_, z.rows, 1);
   const std::vector<std::int64_t> ends =
       pieces_aside(z.rows, dim_, plan.workers, plan.block_rows, plan.most_asides);
   if (ends.empty()) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
@@ -142,7 +142,7 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
 
 bool GramAccumulator::consume(const MatrixView& z) {
   require_width(z, dim_);
-  const SumPlan plan = plan_sums(dim_, z.rows);
+  const SumPlan plan = plan_sums(dim_, z.rows, 2);
   const std::lock_guard lock(mutex_);
   prepare(plan, 0);
   return accumulate(z, plan);
@@ -184,22 +184,9 @@ CentredSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const
   require_whole();
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
-  // The young sums meet in the first, and the copy takes the room of another.
-  while (young_.size() > 2) {
-    young_.front().add(young_.back(), probes_if_any());
-    young_.pop_back();
-  }
-  if (young_.size() < 2) {
-    CentredSum sum(dim_);
-    sum = old_;
-    if (!young_.empty()) sum.add(young_.front(), probes_if_any());
-    return sum;
-  }
-  young_.front().add(young_.back(), probes_if_any());
-  CentredSum sum = std::move(young_.back());
-  young_.pop_back();
+  CentredSum sum(dim_);
   sum = old_;
-  sum.add(young_.front(), probes_if_any());
+  for (const CentredSum& young : young_) sum.add(young, probes_if_any());
   return sum;
 }
 

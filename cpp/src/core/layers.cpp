@@ -43,14 +43,20 @@ CentredSum copy_of(const CentredSum& sum) {
 // A layer that takes fewer blocks at a time gains nothing from a sum aside, which costs a matrix.
 constexpr std::int64_t least_young_blocks = 8;
 
-// What adding to a sum may take from what is added, unseen by the probes: a rounding of each entry.
+// What adding to a sum may have taken from what was added, unseen by the probes: a rounding of each
+// entry.
 void note_loss(CentredSum& sum) {
-  if (sum.rows == 0) return;
   double trace = 0;
   for (std::int64_t i = 0; i < sum.dim; ++i) {
     trace += sum.scatter[static_cast<std::size_t>(i * (sum.dim + 1))];
   }
-  sum.unseen += unit_roundoff * trace;
+  sum.unseen += unit_roundoff * std::max(trace, 0.0);
+}
+
+void add_with_loss(CentredSum& sum, const CentredSum& other, const std::vector<double>& probes) {
+  const bool rounds = sum.rows > 0;
+  sum.add(other, probes.data());
+  if (rounds) note_loss(sum);
 }
 
 std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }
@@ -82,8 +88,8 @@ LayerAccumulator::LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool
                                    std::uint64_t seed)
     : LayerAccumulator(empty_sums(n_layers, dim), 0, normalize, seed) {}
 
-LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_rows, bool normalize,
-                                   std::uint64_t seed)
+LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_rows,
+                                   bool normalize, std::uint64_t seed)
     : dim_(sums.front().dim),
       normalize_(normalize),
       seed_(seed),
@@ -123,13 +129,17 @@ LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
   const bool whole_layers = wanted <= layers;
 
   // Where threads are more than layers, all but the first may begin inside a layer and then need a
-  // sum more. Those may take as much again as the layers do, or what is to spare.
-  const double affordable = 1 + std::max(layers, std::floor(spare_bytes / matrix));
+  // sum more. Those may take as much again as the layers do, or what is to spare; and so may the
+  // young ones, with them.
+  const double spare = std::max(layers, std::floor(spare_bytes / matrix));
+  const double affordable = 1 + spare;
   const bool blas_threads = wanted >= 2 * affordable;
   const double workers = blas_threads ? 1 : std::min(wanted, affordable);
   const std::int64_t block_rows = std::min(rows_a_block(dim_, blas_threads) - 1, rows);
+  const double beginnings = whole_layers ? 0 : workers - 1;
+  const double young = std::min(workers, layers);
   return {static_cast<int>(workers), whole_layers, blas_threads, block_rows,
-          rows >= least_young_blocks * block_rows};
+          rows >= least_young_blocks * block_rows && beginnings + young <= spare};
 }
 
 void LayerAccumulator::prepare(const Plan& plan) {
@@ -139,8 +149,9 @@ void LayerAccumulator::prepare(const Plan& plan) {
     adders_[worker].reserve(plan.block_rows, dim_);
   }
   if (plan.young) {
-    young_.reserve(workers);
-    while (young_.size() < workers) young_.emplace_back(dim_);
+    const std::size_t count = std::min(workers, sums_.size());
+    young_.reserve(count);
+    while (young_.size() < count) young_.emplace_back(dim_);
   }
   if (plan.whole_layers) return;
   beginnings_.reserve(workers);
@@ -158,13 +169,14 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
     const MatrixView range = zs[layer].row_range(first, last);
     // What stands before `first` is another worker's, and so is the layer's own sum.
     CentredSum& own = sums_[layer];
-    CentredSum& sum = first > 0   ? beginnings_[static_cast<std::size_t>(worker - 1)]
-                      : plan.young ? young_[static_cast<std::size_t>(worker)]
+    // With more workers than layers each of them begins one layer at most.
+    const auto turn = plan.workers > n_layers() ? layer : static_cast<std::size_t>(worker);
+    CentredSum& sum = first > 0    ? beginnings_[static_cast<std::size_t>(worker - 1)]
+                      : plan.young ? young_[turn]
                                    : own;
     if (!add_blocks(sum, range, worker, plan.block_rows)) return false;
     if (first == 0 && plan.young) {
-      note_loss(own);
-      own.add(sum, probes_.data());
+      add_with_loss(own, sum, probes_);
       sum.clear();
     }
     begin += last - first;
@@ -176,9 +188,10 @@ bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int w
                                   std::int64_t block_rows) {
   RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
   for (std::int64_t row = 0; row < rows.rows; row += block_rows) {
-    note_loss(sum);
+    const bool rounds = sum.rows > 0;
     const MatrixView block = rows.row_range(row, std::min(rows.rows, row + block_rows));
     if (!adder.add(sum, block, normalize_, probes_.data())) return false;
+    if (rounds) note_loss(sum);
   }
   return true;
 }
@@ -214,8 +227,7 @@ void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of,
       const std::int64_t layer = layer_of[worker];
       if (layer < begin || layer >= end) continue;
       CentredSum& sum = sums_[static_cast<std::size_t>(layer)];
-      note_loss(sum);
-      sum.add(beginnings_[worker - 1], probes_.data());
+      add_with_loss(sum, beginnings_[worker - 1], probes_);
       beginnings_[worker - 1].clear();
     }
   });
@@ -262,8 +274,7 @@ void LayerAccumulator::merge(const LayerAccumulator& other) {
   other.require_whole();
   require_countable(n_rows_, other.n_rows_);
   for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
-    note_loss(sums_[layer]);
-    sums_[layer].add(other.sums_[layer], probes_.data());
+    add_with_loss(sums_[layer], other.sums_[layer], probes_);
   }
   n_rows_ += other.n_rows_;
 }
@@ -272,6 +283,7 @@ void LayerAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   for (CentredSum& sum : sums_) sum.clear();
   for (CentredSum& sum : beginnings_) sum.clear();
+  for (CentredSum& sum : young_) sum.clear();
   n_rows_ = 0;
   torn_ = false;
 }

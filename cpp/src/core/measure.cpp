@@ -1,5 +1,6 @@
 #include "rankme/measure.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "blas.hpp"
@@ -30,9 +31,10 @@ double residual(const Sum& sum, const std::vector<double>& matrix,
 }
 
 template <class Sum>
-GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix,
+GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix, double cancelled,
                      const std::vector<double>& probes) {
   Measured measured{};
+  measured.cancelled = cancelled;
   measured.dim = sum.dim;
   measured.depth = addition_depth(sum.blocks, sum.longest_block);
   double squares = 0;
@@ -66,21 +68,23 @@ double mean_difference(const CentredSum& sum, const std::vector<double>& probes)
 }  // namespace
 
 GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes) {
-  return measure(sum, sum.gram, probes);
+  return measure(sum, sum.gram, 0, probes);
 }
 
 CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
-  CentredAccuracy accuracy{measure(sum, sum.scatter, probes), 0};
+  CentredAccuracy accuracy{measure(sum, sum.scatter, sum.cancelled, probes), 0};
+  // Where most has cancelled, what is left of the trace may be below zero; the exact one is not.
+  double& trace = accuracy.scatter.trace;
+  trace = std::max(trace, 0.0) + std::sqrt(static_cast<double>(sum.dim)) * sum.unseen;
   const MeasuredMean mean{static_cast<double>(sum.rows),
                           addition_depth(sum.blocks, sum.longest_block),
-                          accuracy.scatter.trace,
+                          trace + sum.cancelled,
                           euclidean_norm(sum.offset.high),
                           mean_difference(sum, probes),
                           euclidean_norm(probes),
                           sum.dim};
   accuracy.mean = judge(mean);
-  accuracy.scatter.delta +=
-      sum.unseen + scatter_rounding(accuracy.scatter.trace, sum.mean_residual);
+  accuracy.scatter.delta += sum.unseen + scatter_rounding(trace, sum.mean_residual);
   return accuracy;
 }
 

@@ -10,7 +10,7 @@ namespace rankme {
 
 std::optional<GramSum> gram_sum(const MatrixView& z, const std::vector<double>& probes,
                                 const Preparation& preparation) {
-  const SumPlan plan = plan_sums(z.cols, z.rows);
+  const SumPlan plan = plan_sums(z.cols, z.rows, 2);
   const auto workers = static_cast<std::size_t>(plan.workers);
   std::vector<GramSum> sums;
   sums.reserve(workers);
@@ -26,7 +26,7 @@ std::optional<GramSum> gram_sum(const MatrixView& z, const std::vector<double>& 
     const auto own = static_cast<std::size_t>(worker);
     for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
       const MatrixView rows = z.row_range(row, std::min(end, row + plan.block_rows));
-      if (!adders[own].add(sums[own], rows, false, probes.data(), preparation)) finite = false;
+      if (!adders[own].add(sums[own], rows, probes.data(), preparation)) finite = false;
     }
   });
   if (!finite) return std::nullopt;

@@ -46,14 +46,13 @@ std::int64_t rows_a_block(std::int64_t dim, bool blas_threads) {
   return std::min(rows, std::max<std::int64_t>(64, (4 << 20) / row_bytes));
 }
 
-SumPlan plan_sums(std::int64_t dim, std::int64_t rows) {
+SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
   const int threads = num_threads();
   const double work = static_cast<double>(rows) * static_cast<double>(dim * dim);
   const double by_work = std::min<double>(work / least_work, static_cast<double>(rows));
 
-  // Memory: one matrix more than one thread would need, and what else is to spare.
   const double matrix = 8.0 * static_cast<double>(dim * dim);
-  const double affordable = 2 + std::floor(spare_bytes / matrix);
+  const double affordable = static_cast<double>(matrices) + std::floor(spare_bytes / matrix);
   const bool blas_threads = threads > affordable && by_work > affordable;
 
   // What of it the sums of all threads leave, whether they are there yet or not: the cut of rows
@@ -79,21 +78,21 @@ void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim) {
   }
 }
 
-bool RowAdder::add(GramSum& sum, const MatrixView& rows, bool normalize, const double* probes,
+bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
                    const Preparation& preparation) {
   const Block block{block_.data(), rows.rows, rows.cols, natural_layout(rows)};
   const BlockFacts facts = widen(rows, block.layout, block.data);
   if (!facts.finite) return false;
 
   double largest = facts.largest;
-  if (normalize || preparation.column_scales != nullptr) {
-    if (normalize) normalize_rows(block);
-    if (preparation.column_scales != nullptr) scale_columns(block, preparation.column_scales);
+  if (preparation.column_scales != nullptr) {
+    scale_columns(block, preparation.column_scales);
     largest = largest > 0 ? 1 : 0;  // the entries of a unit vector are at most 1
   }
-  if (preparation.subtract_row != nullptr) subtract_row(block, preparation.subtract_row);
-  if (preparation.subtract_first_column) subtract_first_column(block);
-  if (preparation.shifts()) largest = largest_magnitude(block);
+  if (preparation.subtract_first_column) {
+    subtract_first_column(block);
+    largest = largest_magnitude(block);
+  }
   sum.fit_scale(largest);
   if (sum.exponent != 0) scale_all(block, std::ldexp(1.0, -sum.exponent));
 

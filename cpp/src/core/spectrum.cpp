@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "nearly_dead.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/block.hpp"
 #include "rankme/eigen.hpp"
@@ -65,13 +66,22 @@ void keep_dimensions(std::vector<double>& matrix, std::int64_t dim,
 // Of the dimensions that are live; `lines` are those of the larger side.
 SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Extent& extent,
                          const GramAccuracy& accuracy, bool center, TailLines lines) {
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  std::vector<double> squares;
+  for (const std::int64_t i : live) {
+    squares.push_back(
+        largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
+  }
   keep_dimensions(sum.gram, sum.dim, live);
   const double absolute = center ? subtraction_error(accuracy) : 0;
   const auto order = static_cast<std::int64_t>(live.size());
   if (order == 0) return from_eigenvalues({}, sum.exponent, extent, accuracy, absolute);
+  // Of entries that both means have been taken from, the diagonal knows no more than the rest.
+  const SmallColumns columns =
+      center ? SmallColumns{} : small_columns({sum.gram.data(), order}, squares, depth, accuracy);
   TwoTriangles kept(sum.gram.data(), order);
   SingularValues values = from_eigenvalues(symmetric_eigenvalues(sum.gram.data(), order),
-                                           sum.exponent, extent, accuracy, absolute);
+                                           sum.exponent, extent, accuracy, absolute, columns);
   const double scale = values.scaled.front() * values.scaled.front();
   if (has_tail(values, extent, scale)) {
     kept.restore();
@@ -83,26 +93,27 @@ SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Exte
   return values;
 }
 
-// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would drown
-// the rest in its rounding.
+// Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
+// drown the rest in its rounding.
 constexpr double dominating_mean = 4;
 
 // The values of the rows as they are, from those of the rows less their mean: the mean is one more
 // direction, along which they have moved together.
 SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, const Extent& extent,
-                                CentredAccuracy accuracy, double absolute) {
+                                CentredAccuracy accuracy, double absolute,
+                                const SmallColumns& columns) {
   const double n = static_cast<double>(sum.rows);
   absolute += accuracy.mean + 3 * unit_roundoff * std::sqrt(n) * t.along;
   if (n * t.along * t.along <= dominating_mean * accuracy.scatter.trace) {
     Tridiagonal with_mean = t;
     with_mean.diagonal.front() += n * t.along * t.along;
     return from_eigenvalues(eigenvalues(std::move(with_mean)), sum.exponent, extent,
-                            accuracy.scatter, absolute);
+                            accuracy.scatter, absolute, columns);
   }
   double perturbation = 0;
   const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
   accuracy.scatter.delta += perturbation;
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy.scatter, absolute,
+  return from_eigenvalues(ascending, sum.exponent, extent, accuracy.scatter, absolute, {},
                           accuracy.scatter.frobenius);
 }
 
@@ -180,16 +191,39 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
   return from_factor(std::move(factor), extent, error, center && !wide);
 }
 
-// The Gram matrix of the rows of a sum that is solved, and what is known of it: S + n m m^T, m = 0
-// where they are centred.
-TailGram tail_gram(std::vector<double> matrix, std::vector<std::int64_t> live, double n,
-                   const std::vector<double>& mean, const CentredAccuracy& accuracy,
-                   double absolute) {
-  const double along = std::sqrt(n) * euclidean_norm(mean);
-  GramAccuracy known = accuracy.scatter;
-  known.trace += along * along;
-  known.delta += accuracy.mean * (2 * along + accuracy.mean) + 8 * unit_roundoff * known.trace;
-  return {std::move(matrix), std::move(live), known, absolute + accuracy.mean};
+// What is to be known of the rows of a sum to look at their tail.
+struct SolvedSum {
+  CentredSum sum;  // with the triangles of the matrix that was solved
+  std::vector<std::int64_t> live;
+  std::vector<double> mean;  // of the live columns, zeros where they are centred
+  CentredAccuracy accuracy;
+  double absolute;
+};
+
+// Looks at the tail of the rows of z, which are those of the sum.
+void improve(SingularValues& values, const Extent& extent, TwoTriangles& kept, SolvedSum solved,
+             const MatrixView& z, bool center, bool normalize) {
+  GramAccuracy accuracy = solved.accuracy.scatter;
+  // What the mean adds is known to be there: only the scatter hides anything.
+  const double scale = std::min(values.scaled.front() * values.scaled.front(), accuracy.trace);
+  if (!has_tail(values, extent, scale)) return;
+  CentredSum& sum = solved.sum;
+  const double n = static_cast<double>(sum.rows);
+  kept.restore(n, center ? nullptr : solved.mean.data());
+  TailLines lines{.lines = z, .normalize = normalize, .exponent = sum.exponent};
+  for (std::size_t j = 0; j < sum.offset.high.size(); ++j) sum.offset.high[j] += sum.offset.low[j];
+  if (center) {
+    lines.origin = sum.origin.data();
+    lines.offset = sum.offset.high.data();
+  }
+  // The matrix is S + n m m^T, m = 0 where rows are centred.
+  const double along = std::sqrt(n) * euclidean_norm(solved.mean);
+  const double moved = solved.accuracy.mean;
+  accuracy.trace += along * along;
+  accuracy.delta += moved * (2 * along + moved) + 8 * unit_roundoff * accuracy.trace;
+  improve_tail(values, extent, scale,
+               {std::move(sum.scatter), std::move(solved.live), accuracy, solved.absolute + moved},
+               lines);
 }
 
 SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
@@ -198,7 +232,8 @@ SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, b
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
   const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
   std::vector<double> mean(static_cast<std::size_t>(sum.dim));
-  if (!center) {
+  // A column that has cancelled to nothing is none of zeros.
+  if (!center || sum.cancelled > 0) {
     for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
   }
   const std::vector<std::int64_t> live =
@@ -209,26 +244,27 @@ SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, b
   const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
   const auto order = static_cast<std::int64_t>(live.size());
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  const double weight = center ? 0 : static_cast<double>(sum.rows);
+  std::vector<double> squares;
+  for (std::int64_t i = 0; i < order; ++i) {
+    const double along = mean[static_cast<std::size_t>(i)];
+    const double entry = sum.scatter[static_cast<std::size_t>(i * (order + 1))];
+    squares.push_back(largest_square(entry + sum.unseen + weight * along * along, depth));
+  }
+  const SmallColumns columns =
+      small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);
   std::optional<TwoTriangles> kept;
   if (z != nullptr) kept.emplace(sum.scatter.data(), order);
+  if (center) std::fill(mean.begin(), mean.end(), 0.0);
   const Tridiagonal t = tridiagonal(sum.scatter.data(), order, mean);
-  SingularValues values =
-      center ? from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute)
-             : from_tridiagonal(t, sum, extent, accuracy, absolute);
-  // What the mean adds is known to be there: only the scatter hides anything.
-  const double largest = values.scaled.front() * values.scaled.front();
-  const double scale = std::min(largest, accuracy.scatter.trace);
-  if (z == nullptr || !has_tail(values, extent, scale)) return values;
-  const double n = static_cast<double>(sum.rows);
-  kept->restore(n, center ? nullptr : mean.data());
-  TailLines lines{.lines = *z, .normalize = normalize, .exponent = sum.exponent};
-  for (std::size_t j = 0; j < sum.offset.high.size(); ++j) sum.offset.high[j] += sum.offset.low[j];
-  if (center) {
-    lines.origin = sum.origin.data();
-    lines.offset = sum.offset.high.data();
+  SingularValues values = center ? from_eigenvalues(eigenvalues(t), sum.exponent, extent,
+                                                    accuracy.scatter, absolute, columns)
+                                 : from_tridiagonal(t, sum, extent, accuracy, absolute, columns);
+  if (z != nullptr) {
+    improve(values, extent, *kept, {std::move(sum), live, mean, accuracy, absolute}, *z, center,
+            normalize);
   }
-  improve_tail(values, extent, scale,
-               tail_gram(std::move(sum.scatter), live, n, mean, accuracy, absolute), lines);
   return values;
 }
 

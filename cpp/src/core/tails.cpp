@@ -174,7 +174,7 @@ SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
                        std::vector<double> room) {
   const MatrixView& lines = source.lines;
   const std::int64_t count = bases.back().count;
-  const SumPlan plan = plan_sums(lines.cols, lines.rows);
+  const SumPlan plan = plan_sums(lines.cols, lines.rows, 1);
   const auto workers = static_cast<std::size_t>(plan.workers);
   std::fill(room.begin(), room.end(), 0.0);
   std::vector<std::vector<double>> sums(workers);
@@ -335,7 +335,7 @@ private:
     found_.matrix = std::move(second.matrix);
     const double top = std::max(std::abs(descending.front()), std::abs(descending.back()));
     const std::vector<double> none(static_cast<std::size_t>(count));
-    SingularValues values{none, none, none, 0};
+    SingularValues values{none, none, none, 0, {}};
     set_ends(descending.data(), count, found_.delta + solver_error(count) * top, ends_of(values));
     inflate_ends(ends_of(values), 2 * unit_roundoff, 0);
     return values;
@@ -376,6 +376,10 @@ bool has_tail(SingularValues& values, const Extent& extent, double scale) {
 
 void improve_tail(SingularValues& values, const Extent& extent, double scale, TailGram found,
                   const TailLines& source) {
+  const std::optional<std::int64_t> begin = tail_begin(ends_of(values), extent.rank, scale, wide_gap);
+  if (!begin) return;
+  // Values from elsewhere are not in the solver's ball (wielandt.hpp).
+  values.uncertainty.solved = std::min(values.uncertainty.solved, *begin);
   TailErrors beside;
   beside.relative = extent.normalization;
   beside.absolute = extent.rounding + found.absolute;

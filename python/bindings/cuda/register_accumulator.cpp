@@ -61,7 +61,8 @@ void register_accumulator(py::module_& m) {
                            py::is_method(py::none()), unlock()))
       .def("set_products", &GramAccumulator::set_products, py::arg("tile"), py::arg("splits"),
            py::arg("block_bytes"), unlock());
-  register_gram_state<int, std::string>(gram, &gram_sum_of, &make_gram, py::arg("device"), py::arg("precision"));
+  register_gram_state<int, std::string>(gram, &gram_sum_of, &make_gram, py::arg("device"),
+                                        py::arg("precision"));
 
   auto qr = register_cuda_kind<QrAccumulator>(m, "QrAccumulator");
   qr.def(py::init([](std::int64_t dim, bool normalize, int device) {

@@ -22,6 +22,7 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.atomic_file import remove_strays
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
+from rankme.sources._grouped import TOLD
 from rankme.sources._source import check_count, not_finite_in
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class _Run:
             return
         except ValueError as error:
             raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error
+        self._require_types(state)
         self._require_settings(
             state, {"columns": source.n_cols, "normalize": normalize, "method": method}
         )
@@ -262,6 +264,23 @@ class _Run:
                     self._path, f"the run in it has {name} {then[name]}; wanted {value}"
                 )
 
+    def _require_types(self, state: state_file.State) -> None:
+        """Refuse bytes that the run took for another type; then their width says little."""
+        header = None if state.run is None else _parse_run(state.run, self._path)
+        for name, facts in self._facts().items():
+            then = None if header is None else header.shards.get(name)
+            if then is None or then == facts or not state.shards.get(name):
+                continue
+            (old, _, was), (new, _, now) = (one[1].partition(TOLD) for one in (then, facts))
+            if was != now and (then[0], old) == (facts[0], new):
+                began = was or "float32 without being told so, as before version 0.2"
+                way = f"go on with --dtype {was}, or start" if was else "start"
+                raise BadDataError(
+                    self._shards[name].name,
+                    f"the run in {self._path} took its bytes for {began}, and they are {now} now; "
+                    f"{way} again with another file",
+                )
+
     def _require_shards(self, state: state_file.State) -> None:
         """Refuse a file that is of no run, or of other shards."""
         if state.run is None or sum(state.shards.values()) != state.n_rows:
@@ -275,7 +294,10 @@ class _Run:
         for name, rows in state.shards.items():
             if name not in facts:
                 raise BadDataError(
-                    self._path, f"holds {rows} rows of {name}, which is not among the files now"
+                    self._path,
+                    f"holds {rows} rows of {name}, which is not among the files now; start again "
+                    f"with another file (before version 0.2 a folder was all files in it, the dead "
+                    f"ones of a table among them)",
                 )
             then = self._header.shards.get(name)
             if then != facts[name]:

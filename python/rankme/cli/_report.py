@@ -11,12 +11,12 @@ from rankme.cli._text import one_line
 from rankme.metrics._interval_text import with_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from rankme.cli._result import Score
 
-__all__ = ["draw", "print_json", "print_text"]
+__all__ = ["draw", "print_json", "print_json_error", "print_text", "unequal_rows"]
 
 SCHEMA = "rankme.score/1"
 
@@ -38,6 +38,8 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "high": score.high,
         "n_rows": spectrum.n_rows,
         "n_cols": spectrum.n_cols,
+        "n_files": None if score.files is None else len(score.files),
+        "n_folders": None if score.files is None else len(_folders(score.files)),
         "dtype": score.dtype,
         "eps": score.options.eps,
         "center": spectrum.center,
@@ -51,6 +53,53 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         }
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def print_json_error(path: str, text: str) -> None:
+    """Print as one JSON object on one line that a path was not scored, and why."""
+    sys.stdout.write(json.dumps({"path": path, "error": text}) + "\n")
+    sys.stdout.flush()
+
+
+def _folders(files: Collection[str]) -> set[str]:
+    """Return the folders that files lie in."""
+    return {file.rpartition("/")[0] for file in files}
+
+
+def unequal_rows(scores: Sequence[Score], column: str | None, dtype: str | None) -> str | None:
+    """Say that scores of sets of different size must not be compared, and what can be."""
+    by_rows = {score.spectrum.n_rows: score for score in scores}
+    if len(by_rows) <= 1:
+        return None
+    few, many = min(by_rows), max(by_rows)
+    told = {"column": column, "dtype": dtype}
+    opened = "".join(f", {name}={value!r}" for name, value in told.items() if value is not None)
+    chosen = by_rows[many].options
+    plain = {
+        "eps": 1e-7,
+        "center": False,
+        "normalize": False,
+        "method": "gram",
+        "rtol": 1e-4,
+        "device": "cpu",
+    }
+    options = "".join(
+        f", {name}={getattr(chosen, name)!r}"
+        for name, value in plain.items()
+        if getattr(chosen, name) != value
+    )
+    return (
+        f"these scores must not be compared: N differs, {few} rows in "
+        f"{' + '.join(by_rows[few].paths)} and {many} in {' + '.join(by_rows[many].paths)}, and "
+        f"RankMe depends on N; take the first {few} rows of each, in Python: "
+        f"rankme.score(rankme.open_source({_as_argument(by_rows[many].paths)}{opened})"
+        f".matrix()[:{few}]{options})"
+    )
+
+
+def _as_argument(paths: Sequence[str]) -> str:
+    """Write paths as the argument of `open_source`."""
+    return repr(paths[0]) if len(paths) == 1 else repr(list(paths))
 
 
 def print_text(score: Score, *, metrics: bool) -> None:
@@ -81,6 +130,7 @@ def _lines(score: Score) -> dict[str, str]:
     bound = min(spectrum.n_rows, spectrum.n_cols)
     return {
         "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of min(N, K) = {bound}",
+        **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
         "rows N": f"{spectrum.n_rows}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
@@ -89,6 +139,21 @@ def _lines(score: Score) -> dict[str, str]:
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
     }
+
+
+def _is_named(score: Score) -> bool:
+    """Whether a set is the one file that the user named."""
+    return {path.rpartition("/")[2] for path in score.paths} == {
+        file.rpartition("/")[2] for file in score.files or ()
+    } and len(score.paths) == 1
+
+
+def _counted(files: Collection[str]) -> str:
+    """Write how many files and folders there are: nothing was pooled that nobody sees."""
+    folders = len(_folders(files))
+    if len(files) == 1:
+        return "1"
+    return f"{len(files)} in {folders} folder{'s' if folders > 1 else ''}"
 
 
 def _table(metrics: Mapping[str, float]) -> list[str]:

@@ -121,11 +121,14 @@ def warn_uncertain(text: str, stacklevel: int) -> None:
 def _flat(
     spectra: Sequence[Spectrum], eps: float, rtol: float = WARNING_WIDTH
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Lay spectra one behind the other and score them."""
+    """Lay spectra one behind the other, score them and tell which are not certain enough."""
     columns = zip(*((s._scaled, s._low, s._high) for s in spectra), strict=True)  # noqa: SLF001
     scaled, low, high = (np.concatenate(column) for column in columns)
     sizes = [s._scaled.size for s in spectra]  # noqa: SLF001
-    return flat_scores((scaled, low, high), np.cumsum([0, *sizes]), eps, rtol)
+    scores, wide = flat_scores((scaled, low, high), np.cumsum([0, *sizes]), eps, rtol)
+    # By their boxes. What is known of all values together may tell more.
+    widths = [np.subtract(*spectra[i].rankme_bounds(eps=eps)[::-1]) for i in wide]
+    return scores, wide[np.asarray(widths, dtype=float) > rtol * scores[wide]]
 
 
 def _remedy(spectrum: Spectrum) -> str:

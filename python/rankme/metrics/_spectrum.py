@@ -49,6 +49,9 @@ class Spectrum(SpectrumMetrics):
     _low: NDArray[np.float64]
     _high: NDArray[np.float64]
     _exponent: int
+    # What is known of the values together, as in `_core.spectrum_bounds`. None, as in what older
+    # releases pickled: nothing.
+    _uncertainty: tuple[float, float, float, float, float, bool, int] | None = None
     precision: str = field(default="float64", kw_only=True)
 
     @property
@@ -77,8 +80,11 @@ class Spectrum(SpectrumMetrics):
         (Weyl's theorem): what the probes X measure of the sum's rounding, with a safety factor
         that fails with a probability below 1e-6, and the backward error of LAPACK's solver, with
         u = 2**-53. Centring and normalisation add the bounds of their own rounding. The ends are
-        ``sqrt(max(lambda_k -/+ delta, 0))``. With ``method="qr"`` every singular value is known to
-        within ``(4 (10 + sqrt(K)) sqrt(blocks + 1) + rows / 16 + 2 blocks) u ||Z||_F`` for blocks
+        ``sqrt(max(lambda_k -/+ delta, 0))``. Short columns (rows, where N < K) tell more of the
+        last ones: the smallest eigenvalues add up to no more than as many smallest squared norms,
+        and a few columns whose squares are below delta have those of a Schur complement. With
+        ``method="qr"`` every singular value is known to within
+        ``(4 (10 + sqrt(K)) sqrt(blocks + 1) + rows / 16 + 2 blocks) u ||Z||_F`` for blocks
         of that many rows, an absolute bound that reaches far below the 1e-8 sigma_1 at which a
         Gram matrix ends. Columns whose squares vanish beside the
         largest entry (a ratio of 1e-120 or so) count as zeros.
@@ -137,11 +143,13 @@ class Spectrum(SpectrumMetrics):
         return _core.rankme(self._decided, as_eps(eps))
 
     def rankme_bounds(self, *, eps: float = 1e-7) -> tuple[float, float]:
-        """Smallest and largest RankMe over the box of `singular_value_bounds`.
+        """Bounds of RankMe over all that the exact singular values may be.
 
-        The exact RankMe of the matrix lies between them, with the probability named there. RankMe
-        is quasi-concave in the singular values: over a box it is largest where every value is
-        clipped to one common level, and smallest at one of min(N, K) + 1 corners.
+        The exact RankMe of the matrix lies between them, with the probability that
+        `singular_value_bounds` names. The singular values lie in the box of that method, and the
+        squares of their errors add up to no more than what was measured of the sum's rounding
+        (Hoffman & Wielandt 1953; Mirsky 1960), which is much less than all of them at an end of
+        the box. A spectrum that an older release pickled has the box only.
 
         Parameters
         ----------
@@ -159,16 +167,16 @@ class Spectrum(SpectrumMetrics):
         ValueError
             If `eps` is outside 0 to 1.
         """
-        return _core.rankme_bounds(self._low, self._high, as_eps(eps))
+        return self._interval(as_eps(eps))
 
     def effective_rank_bounds(self) -> tuple[float, float]:
-        """Smallest and largest effective rank over the box of `singular_value_bounds`.
+        """Bounds of the effective rank: `rankme_bounds` with ``eps = 0``.
 
         Returns
         -------
         low, high : float
         """
-        return _core.rankme_bounds(self._low, self._high, 0.0)
+        return self._interval(0.0)
 
     def effective_rank(self) -> float:
         """Effective rank: RankMe with ``eps = 0`` and ``0 log 0 = 0``.
@@ -216,6 +224,12 @@ class Spectrum(SpectrumMetrics):
         from rankme.metrics._plot import draw  # noqa: PLC0415
 
         return draw(self, ax, eps)
+
+    def _interval(self, eps: float) -> tuple[float, float]:
+        """Find the interval of RankMe over the box and, where it is known, the ball."""
+        if self._uncertainty is None:
+            return _core.rankme_bounds(self._low, self._high, eps)
+        return _core.spectrum_bounds(self._scaled, self._low, self._high, self._uncertainty, eps)
 
     def _unscaled(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values in the unit of the entries, read-only."""

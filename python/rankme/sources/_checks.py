@@ -55,6 +55,8 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, int]:
         )
     if min(shape) < 0 or math.prod(shape) > np.iinfo(np.int64).max:
         raise BadDataError(name, f"impossible shape {shape}")
+    if shape[0] == 0 and shape[1] > 0:
+        raise NoRowsError(name, f"empty, shape {shape}; wanted at least one row")
     if math.prod(shape) == 0:
         raise BadDataError(name, f"empty, shape {shape}; wanted at least one row and one column")
     return shape[0], shape[1]

@@ -142,6 +142,26 @@ def folders(folder):
     np.save(unlike / "b.npy", np.ones((3, 5)))
     yield "...: holds files of several", {"path": mixed}, "rankme.open_source(path)"
     yield "...: has 5 columns", {"path": unlike}, "rankme.open_source(path)"
+    pair, hudi = folder / "pair", folder / "hudi"
+    for name in ("img_emb", "text_emb"):
+        (pair / name).mkdir(parents=True)
+        np.save(pair / name / "0.npy", PLAIN)
+    yield "...: holds files that may", {"path": pair}, "rankme.open_source(path)"
+    (hudi / ".hoodie").mkdir(parents=True)
+    for number in range(3):
+        pq.write_table(pa.table({"e": PLAIN.tolist()}), hudi / f"part-{number}.parquet")
+    yield "...: is a table of Hudi", {"path": hudi}, "rankme.open_source(path)"
+
+
+def told(path):
+    opened = "rankme.open_source(path)"
+    data = [row.tobytes() for row in np.eye(8, dtype="f2")]
+    pq.write_table(pa.table({"e": pa.array(data, pa.binary(16))}), path)
+    yield "...: column 'e' holds bytes", {"path": path}, opened
+    yield "...: row 0, entry 0", {"path": path}, 'rankme.open_source(path, dtype="float32")'
+    path = path.with_name("told.npy")
+    np.save(path, PLAIN)
+    yield "...: its entries", {"path": path}, 'rankme.open_source(path, dtype="float16")'
 
 
 def columns(path):
@@ -173,6 +193,7 @@ def tries(folder, monkeypatch):
     yield from files(folder)
     yield from folders(folder)
     yield from columns(folder / "rows.parquet")
+    yield from told(folder / "bytes.parquet")
     yield from others(folder, monkeypatch)
 
 

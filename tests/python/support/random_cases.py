@@ -19,7 +19,13 @@ SPECTRA = {
     "clustered": lambda m, rng: 10.0 ** -rng.integers(0, 9, m) * (1 + 1e-9 * rng.random(m)),
     "random": lambda m, rng: rng.random(m),
 }
-SHAPES_OF_ROWS = ["as they are", "mean-dominated", "identical but for rounding", "duplicated"]
+SHAPES_OF_ROWS = [
+    "as they are",
+    "mean-dominated",
+    "identical but for rounding",
+    "duplicated",
+    "short columns",
+]
 # Decimal exponents of the scale that the dtype can hold beside a spectrum.
 SCALES = {
     np.dtype("f2"): st.integers(-4, 3),
@@ -63,4 +69,6 @@ def with_rows(z, name, rng):
         return rng.standard_normal(z.shape[1]) * (1 + 1e-16 * rng.standard_normal(z.shape))
     if name == "duplicated":
         return z[rng.integers(0, rng.integers(1, len(z) + 1), len(z))]
+    if name == "short columns":
+        return z * 10.0 ** -(rng.uniform(4, 14) * (rng.random(z.shape[1]) < 0.2))
     return z

@@ -25,12 +25,15 @@ struct Measured {
   double frobenius;    // ||G||_F
   double residual;     // ||G X - Y||_F
   double probes_norm;  // ||X||_F
+  // The trace of what G was before most of it cancelled, if it did: what has rounded until then is
+  // relative to that.
+  double cancelled = 0;
 };
 
 // Throws IntegrityError where the residual is more than twice what rounding can explain in the
 // worst case:
 //
-//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u trace(G) ||X||_F.
+//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u (trace(G) + cancelled) ||X||_F.
 //
 // Rounding alone can never cause it. An error f in one entry is caught with a probability above
 // 1 - 1e-6 where |f| is more than 9 times the right side.
@@ -38,7 +41,7 @@ GramAccuracy judge(const Measured& measured);
 
 // What is known of a scatter matrix and of the mean beside it.
 struct CentredAccuracy {
-  GramAccuracy scatter;
+  GramAccuracy scatter;  // its trace is no less than the exact one
   // Bounds sqrt(n) times the norm of the mean's error, which is how far it moves a singular value
   // of the rows; with the same probability.
   double mean;
@@ -49,7 +52,7 @@ struct CentredAccuracy {
 struct MeasuredMean {
   double n_rows;
   double depth;
-  double trace;   // of the scatter
+  double trace;   // of the scatter, and of what has cancelled to it
   double offset;  // ||mean - origin||
   double difference;
   double probes_norm;

@@ -2,7 +2,8 @@
 // spectrum, centred or not.
 //
 // Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
-// variances", COMPSTAT 1982): with n rows of mean m and scatter S, and n' of mean m' and scatter S',
+// variances", COMPSTAT 1982): with n rows of mean m and scatter S, and n' of mean m' and scatter
+// S',
 //
 //   scatter = S + S' + n n' / (n + n') (m' - m)(m' - m)^T,   mean = m + n' / (n + n') (m' - m).
 //
@@ -29,9 +30,10 @@ struct CentredSum {
   std::int64_t dim;
   int exponent = 0;       // everything here is of Z * 2^-exponent, as in a GramSum
   std::int64_t rows = 0;  // n
-  std::vector<double> scatter;  // (dim, dim) row-major, lower triangle; the upper one is not defined
-  std::vector<double> origin;   // (dim,)
-  Offset offset;                // (dim,) the mean less the origin
+  std::vector<double>
+      scatter;                 // (dim, dim) row-major, lower triangle; the upper one is not defined
+  std::vector<double> origin;  // (dim,)
+  Offset offset;               // (dim,) the mean less the origin
   // scatter X for the probes X of probe.hpp, (dim, 8) row-major, in two parts.
   std::vector<double> probe_products, probe_products_low;
   std::vector<double> mean_products;  // (8,) sum (z - origin) X over all rows z
@@ -41,6 +43,9 @@ struct CentredSum {
   // A bound of the Frobenius norm of what the scatter is off by that no probe has seen: from sums
   // that were not centred, and from adding a little to a lot.
   double unseen = 0;
+  // The trace of Z^T Z of sums that were not centred: what they and their probes have rounded is
+  // relative to that and not to the scatter, which has cancelled.
+  double cancelled = 0;
   std::int64_t blocks = 0;  // as in a GramSum
   std::int64_t longest_block = 0;
 
@@ -56,21 +61,32 @@ struct CentredSum {
   // false where that is zero.
   bool move_mean(std::int64_t more, const Offset& their_mean, double* row);
 
-  // probes: (dim, 8), or none. workers: threads that share the matrix.
+  // probes: (dim, 8), or none. workers: threads that share the matrix. Asks for no memory.
   void add(const CentredSum& other, const double* probes, int workers = 1);
+
+  // Sums over other rows each that are about one point, on one scale, add up entry by entry, to the
+  // sum about that point; where it is the mean of all rows, that is their scatter. Makes this sum
+  // one of those: about new_origin + point, on the scale of new_exponent.
+  void move_to(int new_exponent, const std::vector<double>& new_origin, const Offset& point,
+               const double* probes, int workers = 1);
 
   // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
   // `unseen` says how much at most.
   GramSum uncentred(const double* probes) const;
-  static CentredSum from_uncentred(GramSum sum, std::int64_t n_rows, const double* probes);
+  static CentredSum from_uncentred(const GramSum& sum, std::int64_t n_rows, const double* probes);
 
   std::vector<double> packed() const;
   void unpack(const double* packed);
 
 private:
   void rescale(int new_exponent);
-  void add_products(const CentredSum& other, const double* row, const double* shift,
-                    const double* probes, int exponent_shift);
+  void look_at(const CentredSum& other, int exponent_shift, const std::vector<double>& from);
+  void add_products(const CentredSum& other, const double* probes, int exponent_shift);
+  void add_moved(std::int64_t their_rows, const double* probes);
+
+  // Room for both: a mean and an origin as seen from another origin, and the row of move_mean.
+  Offset theirs_;
+  std::vector<double> shift_, row_;
 };
 
 }  // namespace rankme

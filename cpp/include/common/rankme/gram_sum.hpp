@@ -26,7 +26,6 @@ struct GramSum {
   std::int64_t longest_block = 0;
 
   bool is_zero() const;
-  void clear();
   // Makes room for rows whose largest magnitude is given, before their squares are added.
   void fit_scale(double largest);
   void add(const GramSum& other);

@@ -7,6 +7,7 @@
 
 #include "rankme/accuracy.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/wielandt.hpp"
 
 namespace rankme {
 
@@ -14,13 +15,18 @@ enum class Method { gram, qr };
 
 // sigma_k = scaled[k] * 2^exponent, descending, exactly min(N, K) of them. Every functional of the
 // spectrum that ignores scale can use `scaled`, which cannot overflow. The exact value lies between
-// low[k] and high[k], on the same scale and descending as well.
+// low[k] and high[k], on the same scale and descending as well; and all of them together are where
+// the uncertainty says.
 struct SingularValues {
   std::vector<double> scaled;
   std::vector<double> low;
   std::vector<double> high;
   int exponent = 0;
+  Uncertainty uncertainty;
 };
+
+// Over the box of the ends and what the uncertainty leaves of it.
+Interval rankme_bounds(const SingularValues& values, double eps);
 
 // What a factor can have and what may be off in it.
 struct Extent {
@@ -39,17 +45,39 @@ Extent extent_of(std::int64_t n_rows, std::int64_t n_cols, bool center, bool nor
 std::vector<std::int64_t> live_dimensions(const double* diagonal, std::int64_t stride,
                                           const double* column_sums, std::int64_t dim);
 
+// What short columns say of the smallest eigenvalues, which rounding beside the largest would hide.
+struct SmallColumns {
+  std::vector<double> squares;  // bounds of the squared norms of all columns, ascending
+  // Of `beside` longer columns B (0: nothing is known) and the shorter ones T: the eigenvalues of
+  // X^T G X with X = [-C; I], descending, each off by schur_error at most; the norms of C and of
+  // G_BT - G_BB C; and what the squared norms of all columns that are not in B add up to, and of
+  // those that are in neither.
+  std::int64_t beside = 0;
+  std::vector<double> schur;
+  double schur_error = 0;
+  double coupling = 0;
+  double rest = 0;
+  double not_beside = 0;
+  double left_out = 0;
+};
+
+// A bound of the squared norm of a column, by its entry on the diagonal of a Gram matrix. depth:
+// the longest chain of additions behind it.
+double largest_square(double entry, double depth);
+
 // From the ascending eigenvalues of a Gram matrix on the scale 2^exponent; perhaps none. Every one
 // lies within delta of the exact one (Weyl 1912), and within the solver's own error of the one that
 // it should have found. absolute: what every singular value is off by beside that, as from a vector
-// that was subtracted from all rows (subtraction_error). solver_scale: the norm of the matrix that
-// the solver saw, if that is not the largest eigenvalue. Throws IntegrityError where one is too far
-// below zero to be rounding.
+// that was subtracted from all rows (subtraction_error). The last ones are cut with what the columns
+// say of them. solver_scale: the Frobenius norm of the matrix that the solver saw, where that is not
+// the one with these eigenvalues. Throws IntegrityError where one is too far below zero to be
+// rounding.
 SingularValues from_eigenvalues(std::span<const double> ascending, int exponent,
                                 const Extent& extent, const GramAccuracy& accuracy, double absolute,
-                                double solver_scale = 0);
+                                const SmallColumns& columns = {}, double solver_scale = 0);
 
-// From the descending singular values of a triangular factor, each off by `error` at most.
+// From the descending singular values of a triangular factor that is off by `error` at most, in the
+// Frobenius norm (Mirsky 1960).
 SingularValues from_factor_values(std::span<const double> descending, const Extent& extent,
                                   double error);
 
@@ -58,8 +86,5 @@ SingularValues from_factor_values(std::span<const double> descending, const Exte
 // the part of z that is looked at.
 MatrixView sample_of(const MatrixView& z);
 bool mean_dominates(const MatrixView& sample, bool normalize);
-
-// The first row of z as it enters the sum. Throws where it is not finite.
-std::vector<double> first_row(const MatrixView& z, bool normalize);
 
 }  // namespace rankme

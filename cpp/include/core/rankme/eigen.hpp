@@ -38,11 +38,11 @@ Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vect
 // The eigenvalues in ascending order; LAPACK dsterf.
 std::vector<double> eigenvalues(Tridiagonal t);
 
-// Those of T + weight * along^2 e1 e1^T, each with an error that is relative to T and not to what is
-// added, which may be much larger; `perturbation` gets how far T was moved for it. T = U U^T with U
-// upper bidiagonal, from the last row up: only the first entry of U knows of what is added, and
-// dqds (Fernando and Parlett 1994; LAPACK dlasq1) finds all singular values of U to full relative
-// accuracy. A pivot that rounding has made too small is raised.
+// Those of T + weight * along^2 e1 e1^T, each with an error that is relative to T and not to what
+// is added, which may be much larger; `perturbation` gets how far T was moved for it. T = U U^T
+// with U upper bidiagonal, from the last row up: only the first entry of U knows of what is added,
+// and dqds (Fernando and Parlett 1994; LAPACK dlasq1) finds all singular values of U to full
+// relative accuracy. A pivot that rounding has made too small is raised.
 std::vector<double> bordered_eigenvalues(const Tridiagonal& t, double weight, double* perturbation);
 
 }  // namespace rankme

@@ -66,8 +66,8 @@ private:
   bool torn_ = false;
   // Two levels, so that what has come in does not swallow what comes next: each worker has a young
   // sum, and the old one takes them in when they have grown. Threads meet only then.
-  mutable CentredSum old_;
-  mutable std::vector<CentredSum> young_;
+  CentredSum old_;
+  std::vector<CentredSum> young_;
   std::vector<RowAdder> adders_;
   std::vector<CentredSum> asides_;  // see add_aside
   mutable std::mutex mutex_;

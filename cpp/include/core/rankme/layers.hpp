@@ -58,7 +58,7 @@ private:
     bool whole_layers;        // no range ends inside a layer
     bool blas_threads;        // one range, and BLAS splits the matrix
     std::int64_t block_rows;  // rows a dsyrk
-    bool young;               // the rows of a layer are summed aside first
+    bool young;               // what a layer takes in is summed aside first
   };
 
   std::int64_t rows_of(const std::vector<MatrixView>& zs) const;
@@ -83,7 +83,7 @@ private:
   // A worker's own: room to work in, and a sum for the layer in the middle of which it begins.
   std::vector<RowAdder> adders_;
   std::vector<CentredSum> beginnings_;
-  std::vector<CentredSum> young_;  // a worker's, for the layer at hand
+  std::vector<CentredSum> young_;  // for the layers at hand
   mutable std::shared_mutex mutex_;
 };
 

@@ -1,5 +1,5 @@
-// How rows enter a sum: a cache-sized block at a time, converted, prepared, and added with its probe
-// products.
+// How rows enter a sum: a cache-sized block at a time, converted, prepared, and added with its
+// probe products.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +12,12 @@
 
 namespace rankme {
 
-// What is done to rows on their way. Subtracting one vector from all rows, or each row's own first
-// entry from all columns, changes nothing that is centred later along that axis, and keeps a mean
-// that is much longer than the spread around it from drowning the latter.
+// What is done to rows on their way into Z^T Z. Subtracting each row's own first entry from all
+// columns changes nothing that is centred later along that axis, and keeps a mean that is much
+// longer than the spread around it from drowning the latter.
 struct Preparation {
   const UnitScale* column_scales = nullptr;  // dim factors for the columns, or none
-  const double* subtract_row = nullptr;      // dim numbers, or none
   bool subtract_first_column = false;
-  bool shifts() const { return subtract_row != nullptr || subtract_first_column; }
 };
 
 // Rows a dsyrk that suit the second-level cache, or BLAS's own threads where those share a block.
@@ -32,7 +30,9 @@ struct SumPlan {
   std::int64_t block_rows;   // rows a dsyrk
   std::int64_t most_asides;  // further sums that memory allows
 };
-SumPlan plan_sums(std::int64_t dim, std::int64_t rows);
+// matrices: sums that may be taken beside those that there is room to spare for. Of three in all,
+// the old sum is one, and in a stream the copy that a score is taken from another.
+SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices);
 
 // One thread's room to work in; it serves any number of sums of one dim, in turn.
 class RowAdder {
@@ -41,8 +41,8 @@ public:
   void reserve(std::int64_t block_rows, std::int64_t dim);
 
   // Adds rows that `reserve` made room for. probes: (dim, 8), or none. False where an entry is not
-  // finite; the sum is then as it was.
-  [[nodiscard]] bool add(GramSum& sum, const MatrixView& rows, bool normalize, const double* probes,
+  // finite; the sum is then as it was. Neither asks for memory.
+  [[nodiscard]] bool add(GramSum& sum, const MatrixView& rows, const double* probes,
                          const Preparation& preparation);
   // The same; the first row of an empty sum becomes its origin.
   [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
