@@ -37,10 +37,10 @@ private:
     Extent extent;
     MatrixView z;
     std::vector<std::int64_t> live;  // the lines that the triangle is of
-    int half;         // the triangle is the Gram matrix times 4^-half
-    double trace;     // of the triangle
-    double delta;     // of its eigenvalues
-    double absolute;  // of its singular values
+    int half;                        // the triangle is the Gram matrix times 4^-half
+    double trace;                    // of the triangle
+    double delta;                    // of its eigenvalues
+    double absolute;                 // of its singular values
     Ends values;
   };
   // A matrix whose last values are looked at once more (tail_ends.hpp).

@@ -23,8 +23,8 @@ public:
     TopSpace* top;
     const std::vector<std::int64_t>* live;
   };
-  // Of the lines, or of that rest of them. False where an entry is not finite; what is below is then
-  // not defined.
+  // Of the lines, or of that rest of them. False where an entry is not finite; what is below is
+  // then not defined.
   [[nodiscard]] bool compute(const MatrixView& z, std::optional<Rest> rest = std::nullopt);
 
   // Of the matrix, on the scale of Z * 2^-exponent. j <= i.

@@ -63,8 +63,7 @@ void TopSpace::remove_from(double* panel, std::int64_t length,
   }
   for (std::int64_t i = 0; i < order_; ++i) {
     add_all(
-        line(i), count_, length,
-        [&](std::int64_t m) { return along_.data() + m * length; },
+        line(i), count_, length, [&](std::int64_t m) { return along_.data() + m * length; },
         [&](std::int64_t m) { return -vector(m)[i]; });
   }
 }

@@ -10,7 +10,8 @@
 // 2. sigma_{b+j}(A) <= sigma_j(A Q) for every orthonormal Q (Courant and Fischer), and Q =
 //    V (V^T V)^-1/2 changes sigma_j(A V) by a factor from sqrt(1 - omega) to sqrt(1 + omega)
 //    (Ostrowski). That is the upper end, whatever V is.
-// 3. A' = A + dW V^+ has A' V = W exactly, and singular values within eta / sqrt(1 - omega) of those
+// 3. A' = A + dW V^+ has A' V = W exactly, and singular values within eta / sqrt(1 - omega) of
+// those
 //    of A. In the basis [P, Q], P the complement of Q, its Gram matrix is [B, F; F^T, H] with
 //    H of W alone, B = P^T G P as of A, and F = P^T A^T W (V^T V)^-1/2, since P^T V^+T = 0:
 //
@@ -18,8 +19,8 @@
 //
 //    where G V - V D is the computed one plus what G is off by.
 // 4. By the inertia of [B - x, F; F^T, H - x] (Haynsworth), b + j eigenvalues are above x where b
-//    of B are and j of H - F^T (B - x)^-1 F. So lambda_{b+j} >= lambda_j(H) - ||F||^2 / gap with gap
-//    = lambda_b(B) - lambda_1(H), and lambda_b(B) >= lambda_b(A'^T A') - lambda_1(H).
+//    of B are and j of H - F^T (B - x)^-1 F. So lambda_{b+j} >= lambda_j(H) - ||F||^2 / gap with
+//    gap = lambda_b(B) - lambda_1(H), and lambda_b(B) >= lambda_b(A'^T A') - lambda_1(H).
 //
 // Where W is A less its part along b orthonormal columns P instead, W V has the values of the tail,
 // is W but for eta, and all else holds as well with omega = 0: what P lacks belongs to eta.
@@ -36,8 +37,8 @@
 
 namespace rankme {
 
-// Below this part of the scale eigenvalues of a Gram matrix have lost digits that are worth a second
-// one.
+// Below this part of the scale eigenvalues of a Gram matrix have lost digits that are worth a
+// second one.
 constexpr double least_resolved = 1e4 * unit_roundoff;
 
 // Where the tail of descending singular values should begin, if one of them is too small beside

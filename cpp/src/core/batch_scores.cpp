@@ -40,8 +40,7 @@ BatchScores rankme(std::span<const double> scaled, std::span<const double> low,
       result.scores[i] = may_be_zero(ends) ? 0 : rankme(sigma, eps);
       double sum = 0;
       for (const double s : sigma) sum += s;
-      wide[i] = is_wider(ends, high.subspan(first, length), sum,
-                         result.scores[i], eps, tolerance);
+      wide[i] = is_wider(ends, high.subspan(first, length), sum, result.scores[i], eps, tolerance);
     }
   });
   for (std::int64_t i = 0; i < count; ++i) {

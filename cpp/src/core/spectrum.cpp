@@ -69,8 +69,7 @@ SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Exte
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   std::vector<double> squares;
   for (const std::int64_t i : live) {
-    squares.push_back(
-        largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
+    squares.push_back(largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
   }
   keep_dimensions(sum.gram, sum.dim, live);
   const double absolute = center ? subtraction_error(accuracy) : 0;
@@ -87,8 +86,8 @@ SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Exte
     kept.restore();
     lines.exponent = sum.exponent;
     lines.less_first_and_mean = center;
-    improve_tail(values, extent, scale,
-                 {std::move(sum.gram), std::move(live), accuracy, absolute}, lines);
+    improve_tail(values, extent, scale, {std::move(sum.gram), std::move(live), accuracy, absolute},
+                 lines);
   }
   return values;
 }

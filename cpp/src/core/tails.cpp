@@ -317,11 +317,12 @@ private:
     // On a scale on which sigma_1 is about 1, since squares of the tail's last digits may vanish.
     exponent_ = std::ilogb(largest);
     const bool first = bases_.empty();
-    bases_.push_back(spread(std::move(basis), live_, first ? source_.lines.cols : order, exponent_,
-                            first));
+    bases_.push_back(
+        spread(std::move(basis), live_, first ? source_.lines.cols : order, exponent_, first));
   }
 
-  // The singular values of W on the scale of its basis. Its Gram matrix is kept where it has a tail.
+  // The singular values of W on the scale of its basis. Its Gram matrix is kept where it has a
+  // tail.
   SingularValues solve(SecondGram& second, std::int64_t count) {
     found_.trace = 0;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -376,7 +377,8 @@ bool has_tail(SingularValues& values, const Extent& extent, double scale) {
 
 void improve_tail(SingularValues& values, const Extent& extent, double scale, TailGram found,
                   const TailLines& source) {
-  const std::optional<std::int64_t> begin = tail_begin(ends_of(values), extent.rank, scale, wide_gap);
+  const std::optional<std::int64_t> begin =
+      tail_begin(ends_of(values), extent.rank, scale, wide_gap);
   if (!begin) return;
   // Values from elsewhere are not in the solver's ball (wielandt.hpp).
   values.uncertainty.solved = std::min(values.uncertainty.solved, *begin);

@@ -38,8 +38,9 @@ private:
 };
 
 // Improves the values of the tail and their intervals where rounding has left them unknown beside
-// sqrt(scale), and scale is that of the matrix whose eigenvalues were found. gram: that of the lines'
-// `live` columns, restored. accuracy: of that matrix. absolute: what every value is off by beside it.
+// sqrt(scale), and scale is that of the matrix whose eigenvalues were found. gram: that of the
+// lines' `live` columns, restored. accuracy: of that matrix. absolute: what every value is off by
+// beside it.
 struct TailGram {
   std::vector<double> gram;
   std::vector<std::int64_t> live;

@@ -35,7 +35,8 @@ def exact_rank(z, rank=None, **options):
 
 def test_200_rank_one_matrices_score_1():
     rng = np.random.default_rng(0)
-    lefts, rights = rng.integers(-2000, 2000, (200, 10, 1)), rng.integers(-2000, 2000, (200, 1, 640))
+    lefts = rng.integers(-2000, 2000, (200, 10, 1))
+    rights = rng.integers(-2000, 2000, (200, 1, 640))
     zs = (lefts * rights).astype(np.float32)
     assert (zs == lefts * rights).all()
     np.testing.assert_allclose(rankme.score_batch(zs, eps=0), 1, rtol=0, atol=1e-12)

@@ -24,7 +24,8 @@ struct QrFactor {
   double norm() const;
   // The same rows less another origin. Needs the ones, unless the two are the same.
   void move_origin(const std::vector<double>& to);
-  // What a factored block with an entry other than zero leaves of itself even where it has vanished.
+  // What a factored block with an entry other than zero leaves of itself even where it has
+  // vanished.
   void note_entry();
   // Bounds the error of every singular value: Householder's backward error, once a block.
   double error() const;

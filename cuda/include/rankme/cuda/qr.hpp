@@ -51,7 +51,7 @@ private:
   int device_;
   Ledger ledger_;
   std::int64_t blocks_ = 0;
-  double beside_ = 0;  // as in QrFactor
+  double beside_ = 0;            // as in QrFactor
   DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
   mutable std::mutex mutex_;
 };
