@@ -230,16 +230,24 @@ void improve(SingularValues& values, const Extent& extent, TwoTriangles& kept, S
                lines);
 }
 
+// How many of the columns are all of one value, so that nothing of them is left when their mean is
+// taken off. A column that has cancelled to nothing is no such one.
+std::int64_t constant_columns(const CentredSum& sum, std::int64_t order) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < order && sum.cancelled == 0; ++i) {
+    if (sum.scatter[static_cast<std::size_t>(i * (order + 1))] == 0) ++count;
+  }
+  return count;
+}
+
 SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
                             bool normalize, const MatrixView* z) {
   require_rows(sum.rows);
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
-  const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
+  Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
+  Extent other_extent = extent_of(sum.rows, sum.dim, !center, normalize);
   std::vector<double> mean(static_cast<std::size_t>(sum.dim));
-  // A column that has cancelled to nothing is none of zeros.
-  if (!center || sum.cancelled > 0) {
-    for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
-  }
+  for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
   const std::vector<std::int64_t> live =
       live_dimensions(sum.scatter.data(), sum.dim + 1, mean.data(), sum.dim);
   keep_dimensions(sum.scatter, sum.dim, live);
@@ -250,6 +258,8 @@ SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, b
   const auto order = static_cast<std::int64_t>(live.size());
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   const double weight = center ? 0 : static_cast<double>(sum.rows);
+  Extent& centred_extent = center ? extent : other_extent;
+  centred_extent.rank = std::min(centred_extent.rank, order - constant_columns(sum, order));
   // Of a sum that has cancelled, an entry may be off by more than a part of itself.
   const double lost = sum.unseen + 2 * (depth + 8) * unit_roundoff * sum.cancelled;
   std::vector<double> squares;
@@ -262,11 +272,15 @@ SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, b
       small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);
   std::optional<TwoTriangles> kept;
   if (z != nullptr) kept.emplace(sum.scatter.data(), order);
-  if (center) std::fill(mean.begin(), mean.end(), 0.0);
   const Tridiagonal t = tridiagonal(sum.scatter.data(), order, mean);
-  SingularValues values = center ? from_eigenvalues(eigenvalues(t), sum.exponent, extent,
-                                                    accuracy.scatter, absolute, columns)
-                                 : from_tridiagonal(t, sum, extent, accuracy, absolute, columns);
+  const auto answer = [&](bool centred, const Extent& of, const SmallColumns& with) {
+    return centred ? from_eigenvalues(eigenvalues(t), sum.exponent, of, accuracy.scatter, absolute,
+                                      with)
+                   : from_tridiagonal(t, sum, of, accuracy, absolute, with);
+  };
+  SingularValues values = answer(center, extent, columns);
+  values.other = std::make_shared<SingularValues>(answer(!center, other_extent, {}));
+  if (center) std::fill(mean.begin(), mean.end(), 0.0);
   if (z != nullptr) {
     improve(values, extent, *kept, {std::move(sum), live, mean, accuracy, absolute}, *z, center,
             normalize);

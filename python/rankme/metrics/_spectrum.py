@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from rankme import _core
 from rankme._base.arguments import as_eps
 from rankme.metrics._spectrum_methods import SpectrumMetrics
-from rankme.metrics._values import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,10 +55,10 @@ class Spectrum(SpectrumMetrics):
     # What is known of the values together, as in `_core.spectrum_bounds`. None, as in what older
     # releases pickled: nothing.
     _uncertainty: tuple[float, float, float, float, float, bool, int] | None = None
+    # The `Values` of the other choice of `center`, where the same sum gave both.
+    _other: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None = None
     precision: str = field(default="float64", kw_only=True)
     n_skipped: int = field(default=0, kw_only=True)
-    # The values of the other choice of `center`, where the same sum gave both.
-    _other: Values | None = field(default=None, kw_only=True)
 
     @property
     def singular_values(self) -> NDArray[np.float64]:

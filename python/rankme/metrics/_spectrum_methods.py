@@ -33,7 +33,7 @@ class SpectrumMetrics:
     _low: NDArray[np.float64]
     _high: NDArray[np.float64]
     _exponent: int
-    _other: Values | None
+    _other: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None
 
     @property
     def _most(self) -> int:
@@ -332,7 +332,7 @@ class SpectrumMetrics:
         if wanted == self.center:
             return self._own()
         if self._other is not None:
-            return self._other
+            return Values(*self._other)
         if self.center:
             raise ValueError(
                 f"this spectrum is of centred rows only: make it with center=False for "
