@@ -84,8 +84,8 @@ def metrics():
     yield "self_clustering", {"Z": PLAIN}, "rankme.spectrum(Z).self_clustering()"
     yield "alpha_req", {"Z": PLAIN}, "rankme.spectrum(Z, center=True).alpha_req()"
     yield "participation_ratio", {"Z": PLAIN}, "rankme.spectrum(Z).participation_ratio()"
-    line = RNG.standard_normal((1000, 1)) * RNG.standard_normal((1, 768))
-    collapsed = line + 1e-9 * RNG.standard_normal((1000, 768))
+    line = RNG.standard_normal((1600, 1)) * RNG.standard_normal((1, 1500))
+    collapsed = line + 1e-9 * RNG.standard_normal(line.shape)
     yield "RankMe ...", {"Z": collapsed}, "rankme.score(Z)"
 
 
