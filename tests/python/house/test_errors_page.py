@@ -109,7 +109,7 @@ def saved_files(folder):
         "...: not a saved": path.read_bytes(),
         "...: the checksum": data[:-40] + bytes([data[-40] ^ 1]) + data[-39:],
         "...: the saved state is truncated": data[:-50],
-        "...: format version 3": data[:8] + struct.pack("<I", 3) + data[12:],
+        "...: format version 4": data[:8] + struct.pack("<I", 4) + data[12:],
         "the Gram matrix disagrees": faulty + sha256(faulty).digest(),
     }.items():
         path.write_bytes(contents)
