@@ -26,8 +26,10 @@ double addition_depth(std::int64_t blocks, std::int64_t longest_block) {
 
 GramAccuracy judge(const Measured& measured) {
   const double dim = static_cast<double>(measured.dim);
-  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff *
-                         (measured.trace + measured.cancelled) * measured.probes_norm;
+  const double of_chains =
+      (2 * dim + 2 * measured.depth + 8) * (measured.trace + measured.cancelled) +
+      measured.rows * measured.cancelled;
+  const double allowed = 2 * of_chains * unit_roundoff * measured.probes_norm;
   // A NaN compares as nothing, and an infinite trace would allow everything.
   if (!(measured.residual <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.residual, allowed);

@@ -27,14 +27,16 @@ struct Measured {
   double lost;         // what the trace is off by, if that is known
   double probes_norm;  // ||X||_F
   // The trace of what G was before most of it cancelled, if it did: what has rounded until then is
-  // relative to that.
+  // relative to that. Its probe products may have been summed row after row, as they were before
+  // there was a scatter.
   double cancelled = 0;
+  double rows = 0;
 };
 
 // Throws IntegrityError where the residual is more than twice what rounding can explain in the
 // worst case:
 //
-//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u (trace(G) + cancelled) ||X||_F.
+//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u (trace(G) + cancelled) ||X||_F + rows u cancelled ||X||_F,
 //
 // or where |lost| is more than twice (depth + dim + 32) u (trace(G) + cancelled). The residual goes
 // into delta with its safety factor; the loss as it is, since what sums lose because it is small
