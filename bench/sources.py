@@ -75,7 +75,9 @@ def tables(n_rows: int, n_cols: int, *, binary: bool = False) -> Iterator[Any]:
             column = pa.Array.from_buffers(kind, len(part), [None, pa.py_buffer(part)])
         else:
             column = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), n_cols)
-        yield pa.table({"rows": column})
+        told = {"dtype": "float32"} if binary else None
+        field = pa.field("rows", column.type, metadata=told)
+        yield pa.table([column], schema=pa.schema([field]))
 
 
 def write_arrow(path: Path, n_rows: int, n_cols: int) -> None:

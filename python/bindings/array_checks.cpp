@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "python_names.hpp"
+
 namespace rankme::bindings {
 
 namespace {
@@ -85,8 +87,9 @@ ArrayView checked(ArrayView view, const std::string& name) {
 }
 
 void refuse_dtype(const std::string& name, const std::string& dtype) {
-  throw py::type_error(name + " has dtype " + dtype +
-                       "; accepted are float16, bfloat16, float32 or float64 in native byte order");
+  // Python has the words: they are those of files too.
+  const py::object text = import_object(dtype_refusal)(name, dtype);
+  throw py::type_error(text.cast<std::string>());
 }
 
 std::string type_name(py::handle object) {

@@ -34,9 +34,8 @@ Offer offer_of(const py::object& object) {
 
 [[noreturn]] void refuse_kind(const py::object& object, const std::string& name) {
   std::string advice = "numpy.asarray(...) converts what NumPy understands";
-  for (const char* method : {"to_numpy", "toarray"}) {
-    if (attribute(object, method)) advice = name + "." + method + "() gives one";
-  }
+  // Not to_numpy(): of a table that takes its ids for numbers of the embeddings.
+  if (attribute(object, "toarray")) advice = name + ".toarray() gives one";
   throw py::type_error(name +
                        " must be an array, NumPy's or one that offers DLPack, the CUDA array, the "
                        "Arrow, the buffer or NumPy's array interface, not " +

@@ -36,7 +36,7 @@ T& in_capsule(py::handle capsule, const char* kind, const std::string& name) {
 // Arrow's words for what is refused, from the first letters of its format strings.
 std::string kind_of(std::string_view format) {
   if (format.starts_with("+s")) {
-    return "a table or struct: pass one column of it, or what to_numpy() gives";
+    return "a table or struct: pass the one column of it that holds vectors";
   }
   if (format.starts_with("+l") || format.starts_with("+L") || format.starts_with("+v")) {
     return "lists of varying length";

@@ -18,29 +18,32 @@
 
 namespace rankme::bindings {
 
+// The arrays of a scatter but for the last.
+inline std::vector<std::vector<double>> without_triangle(const CentredSum& sum) {
+  return {sum.origin,
+          sum.offset.high,
+          sum.offset.low,
+          sum.probe_products,
+          sum.probe_products_low,
+          sum.mean_products,
+          {sum.mean_residual, sum.unseen, sum.cancelled, sum.squares.high, sum.squares.low}};
+}
+
 // What a state holds beside the number of rows; made without the GIL.
 struct PackedSum {
   explicit PackedSum(const GramSum& sum)
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
-        arrays_{sum.column_sums, sum.probe_products, sum.packed()} {
+        arrays_{sum.column_sums, sum.probe_products} {
+    arrays_.push_back(sum.packed());
     for (std::size_t i = 0; i < sum.probe_products_low.size(); ++i) {
       arrays_[1][i] += sum.probe_products_low[i];
     }
   }
-  explicit PackedSum(const CentredSum& sum)
-      : exponent(sum.exponent),
-        blocks(sum.blocks),
-        longest_block(sum.longest_block),
-        arrays_{sum.origin,
-                sum.offset.high,
-                sum.offset.low,
-                sum.probe_products,
-                sum.probe_products_low,
-                sum.mean_products,
-                {sum.mean_residual, sum.unseen, sum.cancelled, sum.squares.high, sum.squares.low},
-                sum.packed()} {}
+  explicit PackedSum(const CentredSum& sum) : PackedSum(sum, sum.packed()) {}
+  // In the memory of the sum.
+  explicit PackedSum(CentredSum&& sum) : PackedSum(sum, std::move(sum).packed()) {}
 
   // (exponent, seed, blocks, longest_block)
   py::tuple numbers(std::uint64_t seed) const {
@@ -60,6 +63,14 @@ struct PackedSum {
   std::int64_t longest_block;
 
 private:
+  PackedSum(const CentredSum& sum, std::vector<double> triangle)
+      : exponent(sum.exponent),
+        blocks(sum.blocks),
+        longest_block(sum.longest_block),
+        arrays_(without_triangle(sum)) {
+    arrays_.push_back(std::move(triangle));  // a list of them would copy it
+  }
+
   std::vector<std::vector<double>> arrays_;
 };
 

@@ -42,7 +42,7 @@ void add_item(const py::object& item, MatrixList& list) {
     const auto array = py::reinterpret_borrow<py::array>(item);
     if (array.ndim() == 2 && array.size() > 0) return add(view_numpy(item, name), list);
   }
-  const py::object check = import_object(as_matrix);
+  const py::object check = import_object(as_rows);
   const py::object checked = check(item, name);
   add(checked.cast<const ArrayView&>(), list);
 }

@@ -17,7 +17,7 @@ struct MatrixList {
 };
 
 // zs: an ArrayView of 3 dimensions, or a sequence of matrices, each an ArrayView or what
-// as_matrix (python_names.hpp) takes, in the processor's memory.
+// as_rows (python_names.hpp) takes, in the processor's memory.
 MatrixList matrices_of(const py::object& zs);
 
 }  // namespace rankme::bindings

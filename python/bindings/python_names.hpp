@@ -13,7 +13,8 @@ struct PythonName {
   const char* attribute;
 };
 
-inline constexpr PythonName as_matrix{"rankme._base.arrays", "as_matrix"};
+inline constexpr PythonName as_rows{"rankme.sources.memory", "as_rows"};
+inline constexpr PythonName dtype_refusal{"rankme._base.dtypes", "dtype_refusal"};
 inline constexpr PythonName duplicate_shard{"rankme._accumulators.shards", "duplicate_shard"};
 inline constexpr PythonName integrity_error{"rankme._base.errors", "IntegrityError"};
 inline constexpr PythonName non_finite_error{"rankme._base.errors", "NonFiniteError"};

@@ -11,6 +11,7 @@ void register_batch(pybind11::module_& m);
 void register_config(pybind11::module_& m);
 void register_errors(pybind11::module_& m);
 void register_layers(pybind11::module_& m);
+void register_scatter(pybind11::module_& m);
 void register_spectrum(pybind11::module_& m);
 
 }  // namespace rankme::bindings

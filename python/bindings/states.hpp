@@ -81,7 +81,7 @@ inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const 
 }
 
 inline GramSum as_gram_sum(GramSum sum) { return sum; }
-inline GramSum as_gram_sum(const CentredSum& sum) { return sum.uncentred(nullptr); }
+inline GramSum as_gram_sum(CentredSum sum) { return std::move(sum).uncentred(nullptr); }
 
 // The whole Gram matrix of an accumulator.
 template <class Accumulator>

@@ -89,6 +89,19 @@ class GramAccumulator(_Accumulator):
         shards: dict[bytes, int] = ...,
     ) -> GramAccumulator: ...
 
+# The arrays of a scatter moved to another scale and about another point, origin + offset: those of
+# disjoint rows then add up. The triangle given is written over, and comes back.
+def scatter_about(
+    dim: int,
+    n_rows: int,
+    numbers: tuple[int, ...],
+    arrays: tuple[_Doubles, ...],
+    exponent: int,
+    origin: _Doubles,
+    offset: _Doubles,
+    offset_low: _Doubles,
+) -> tuple[_Doubles, ...]: ...
+
 class QrAccumulator(_Accumulator):
     def __init__(self, dim: int, normalize: bool) -> None: ...
     def merge(self, other: QrAccumulator) -> None: ...

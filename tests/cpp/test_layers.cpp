@@ -114,7 +114,8 @@ void large_updates_lose_little() {
         trace += sum.scatter[static_cast<std::size_t>(i * 41)];
       }
       CHECK(sum.unseen > 10 * rankme::unit_roundoff * trace);
-      CHECK(sum.unseen < 40 * rankme::unit_roundoff * trace);
+      // The middle one of three layers may be shared by three of five threads.
+      CHECK(sum.unseen < 60 * rankme::unit_roundoff * trace);
       stack.spectrum(layer, true, &n_rows);
     }
     stack.reset();

@@ -198,7 +198,11 @@ void lapack_failures_are_told() {
   // NaN off the diagonal makes the QL iteration give up: the one failure that can be provoked from
   // outside.
   std::vector<double> a = {1, 0, 0, std::nan(""), 1, 0, 0, std::nan(""), 1};
+  const std::vector<double> again = a;
   CHECK_THROWS(rankme::symmetric_eigenvalues(a.data(), 3), rankme::LapackError, "dsyevd");
+  a = again;
+  const rankme::Tridiagonal t = rankme::tridiagonal(a.data(), 3, {0, 0, 0});
+  CHECK_THROWS(rankme::eigenvalues(t), rankme::LapackError, "dsterf");
 }
 
 }  // namespace

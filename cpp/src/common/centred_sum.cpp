@@ -115,24 +115,45 @@ bool CentredSum::move_mean(std::int64_t more, const Offset& their_mean, double* 
   return moved;
 }
 
-void CentredSum::add_products(const CentredSum& other, const double* probes, int exponent_shift) {
+// The mean of a sum and its origin, as seen from an origin of ours: theirs_ and shift_.
+void CentredSum::look_at(const CentredSum& other, int exponent_shift,
+                         const std::vector<double>& from) {
+  for (std::size_t j = 0; j < shift_.size(); ++j) {
+    double& low = theirs_.low[j];
+    shift_[j] = two_difference(std::ldexp(other.origin[j], exponent_shift), from[j], &low);
+    theirs_.high[j] = shift_[j];
+    low += std::ldexp(other.offset.low[j], exponent_shift);
+    add_two_sum(theirs_.high[j], low, std::ldexp(other.offset.high[j], exponent_shift));
+  }
+}
+
+// What row_ adds to the scatter and shift_ to the sum of the rows, as the probes see it.
+void CentredSum::add_moved(std::int64_t their_rows, const double* probes) {
   double along[probe_count];
   project(row_.data(), dim, probes, along);
   for (std::int64_t j = 0; j < dim; ++j) {
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(j * probe_count + c);
-      double& high = probe_products[at];
-      double& low = probe_products_low[at];
-      add_two_sum(high, low, std::ldexp(other.probe_products[at], 2 * exponent_shift));
-      low += std::ldexp(other.probe_products_low[at], 2 * exponent_shift);
-      add_two_sum(high, low, row_[static_cast<std::size_t>(j)] * along[c]);
+      add_two_sum(probe_products[at], probe_products_low[at],
+                  row_[static_cast<std::size_t>(j)] * along[c]);
     }
   }
   project(shift_.data(), dim, probes, along);
   for (std::size_t c = 0; c < mean_products.size(); ++c) {
-    mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift) +
-                        static_cast<double>(other.rows) * along[c];
+    mean_products[c] += static_cast<double>(their_rows) * along[c];
   }
+}
+
+void CentredSum::add_products(const CentredSum& other, const double* probes, int exponent_shift) {
+  for (std::size_t i = 0; i < probe_products.size(); ++i) {
+    add_two_sum(probe_products[i], probe_products_low[i],
+                std::ldexp(other.probe_products[i], 2 * exponent_shift));
+    probe_products_low[i] += std::ldexp(other.probe_products_low[i], 2 * exponent_shift);
+  }
+  for (std::size_t c = 0; c < mean_products.size(); ++c) {
+    mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift);
+  }
+  add_moved(other.rows, probes);
 }
 
 void CentredSum::add(const CentredSum& other, const double* probes, int workers) {
@@ -147,14 +168,7 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   if (other.exponent > exponent && !other.is_zero()) rescale(other.exponent);
   const int by = other.exponent - exponent;
 
-  // Their mean as seen from our origin.
-  for (std::size_t j = 0; j < shift_.size(); ++j) {
-    double& low = theirs_.low[j];
-    shift_[j] = two_difference(std::ldexp(other.origin[j], by), origin[j], &low);
-    theirs_.high[j] = shift_[j];
-    low += std::ldexp(other.offset.low[j], by);
-    add_two_sum(theirs_.high[j], low, std::ldexp(other.offset.high[j], by));
-  }
+  look_at(other, by, origin);
   const bool moved = move_mean(other.rows, theirs_, row_.data());
   if (!moved) std::fill(row_.begin(), row_.end(), 0.0);
   if (probes != nullptr) add_products(other, probes, by);
@@ -175,12 +189,40 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   });
 }
 
-std::vector<double> CentredSum::packed() const { return packed_triangle(scatter, dim); }
+void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin,
+                         const Offset& point, const double* probes, int workers) {
+  rescale(new_exponent);
+  look_at(*this, 0, new_origin);
+  origin = new_origin;
+  offset = point;
+  if (rows == 0) return;
+  const double root = std::sqrt(static_cast<double>(rows));
+  for (std::size_t j = 0; j < row_.size(); ++j) {
+    double error = 0;
+    const double high = two_difference(theirs_.high[j], point.high[j], &error);
+    row_[j] = root * (high + (error + (theirs_.low[j] - point.low[j])));
+  }
+  if (probes != nullptr) add_moved(rows, probes);
+  for (const double r : row_) squares.add(r * r);
+  for_each_row(dim, workers, [&](std::int64_t i) {
+    double* to = scatter.data() + i * dim;
+    const double r = row_[static_cast<std::size_t>(i)];
+    for (std::int64_t j = 0; j <= i; ++j) to[j] += r * row_[static_cast<std::size_t>(j)];
+  });
+}
+
+std::vector<double> CentredSum::packed() const& { return packed_triangle(scatter, dim); }
+
+std::vector<double> CentredSum::packed() && { return packed_triangle(std::move(scatter), dim); }
 
 void CentredSum::unpack(const double* packed) { unpack_triangle(packed, dim, scatter); }
 
-GramSum CentredSum::uncentred(const double* probes) const {
-  GramSum sum(dim);
+GramSum CentredSum::uncentred(const double* probes) const& {
+  return CentredSum(*this).uncentred(probes);
+}
+
+GramSum CentredSum::uncentred(const double* probes) && {
+  GramSum sum(dim, std::move(scatter));
   sum.exponent = exponent;
   sum.blocks = blocks;
   sum.longest_block = longest_block;
@@ -196,7 +238,7 @@ GramSum CentredSum::uncentred(const double* probes) const {
     const double scaled = n * means[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
       const auto at = static_cast<std::size_t>(i * dim + j);
-      sum.gram[at] = scatter[at] + scaled * means[static_cast<std::size_t>(j)];
+      sum.gram[at] += scaled * means[static_cast<std::size_t>(j)];
     }
     for (int c = 0; c < probe_count; ++c) {
       const auto at = static_cast<std::size_t>(i * probe_count + c);

@@ -41,8 +41,11 @@ std::string gram_purpose(std::int64_t dim) {
 }
 
 GramSum::GramSum(std::int64_t dim_)
-    : dim(valid_dim(dim_)),
-      gram(zeros(dim_, dim_, gram_purpose(dim_))),
+    : GramSum(valid_dim(dim_), zeros(dim_, dim_, gram_purpose(dim_))) {}
+
+GramSum::GramSum(std::int64_t dim_, std::vector<double> gram_)
+    : dim(dim_),
+      gram(std::move(gram_)),
       column_sums(static_cast<std::size_t>(dim_)),
       probe_products(static_cast<std::size_t>(dim_ * probe_count)),
       probe_products_low(static_cast<std::size_t>(dim_ * probe_count)) {}

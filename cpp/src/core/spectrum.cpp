@@ -1,5 +1,6 @@
 #include "rankme/spectrum.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <stdexcept>
@@ -199,11 +200,13 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
   const auto order = static_cast<std::int64_t>(live.size());
   const double depth = addition_depth(sum.blocks, sum.longest_block);
   const double weight = center ? 0 : static_cast<double>(sum.rows);
+  // Of a sum that has cancelled, an entry may be off by more than a part of itself.
+  const double lost = sum.unseen + 2 * (depth + 8) * unit_roundoff * sum.cancelled;
   std::vector<double> squares;
   for (std::int64_t i = 0; i < order; ++i) {
     const double along = mean[static_cast<std::size_t>(i)];
-    const double entry = sum.scatter[static_cast<std::size_t>(i * (order + 1))];
-    squares.push_back(largest_square(entry + sum.unseen + weight * along * along, depth));
+    const double entry = std::max(0.0, sum.scatter[static_cast<std::size_t>(i * (order + 1))]);
+    squares.push_back(largest_square(entry + weight * along * along + lost, depth));
   }
   const SmallColumns columns =
       small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);

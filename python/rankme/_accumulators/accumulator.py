@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsIndex
 
+import numpy as np
+
 from rankme._accumulators.held import KINDS, HeldSum
-from rankme._accumulators.shards import encoded
+from rankme._accumulators.shards import decoded, encoded
+from rankme._accumulators.skipped import NOTHING, SkippedCounter, finite_rows
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, as_method, type_name
-from rankme._base.arrays import as_matrix
+from rankme._base.arrays import is_tensor
 from rankme._base.devices import as_device, as_precision, place_of
+from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import score_of
 from rankme.metrics._spectrum import Spectrum
+from rankme.sources.memory import array_of, as_rows
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Self
+
+    from rankme import _core
 
 __all__ = ["Accumulator"]
 
@@ -58,6 +64,9 @@ class Accumulator(HeldSum):
         The probes, in float64 as ever, measure what that costs, and the interval of the result says
         it. Everything else (other dtypes, `normalize`, entries that need a scale) is computed in
         float64 all the same.
+    skip_nonfinite : bool
+        Leave out rows that hold NaN or infinity, and count them in `n_skipped`, which is merged and
+        saved with the sums. By default such a row is an error.
 
     Raises
     ------
@@ -98,6 +107,7 @@ class Accumulator(HeldSum):
         seed: SupportsIndex = 0,
         device: str = "cpu",
         precision: str = "float64",
+        skip_nonfinite: bool = False,
     ) -> None:
         require_budget()
         as_method(method, tuple(KINDS))
@@ -106,6 +116,7 @@ class Accumulator(HeldSum):
         self._method = method
         self._device = as_device(device)
         self._precision = as_precision(precision, self._device, method)
+        self._skipped = SkippedCounter(NOTHING._replace(allowed=bool(skip_nonfinite)))
         seeds = (number,) if method == "gram" else ()
         kind, options = self._kind()
         self._core = kind(size, bool(normalize), *seeds, **options)
@@ -115,9 +126,10 @@ class Accumulator(HeldSum):
 
         Parameters
         ----------
-        Z : array
-            Shape (n, dim) with n >= 1; float16, bfloat16, float32 or float64; any strides; whatever
-            `rankme.score` takes. It is read where it lies and never copied as a whole.
+        Z : array, list, Series, table or column
+            Shape (n, dim); float16, bfloat16, float32 or float64; any strides; whatever in memory
+            `rankme.score` takes as one set. An array is read where it lies and never copied as a
+            whole; what lies in several pieces is put into one. No rows change nothing.
         shard : str, optional
             The id of the shard that the rows belong to: any text that names the shard wherever it
             is read. The rows and their entry in `shards` come together or not at all.
@@ -131,10 +143,11 @@ class Accumulator(HeldSum):
             If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
             no CUDA module here.
         ValueError
-            If `Z` is not 2-D, is empty, contradicts itself, has another width or lies on another
-            GPU than the sums.
+            If `Z` is not 2-D, contradicts itself, has another width or lies on another GPU than the
+            sums.
         NonFiniteError
-            If an entry is NaN or infinite: a ValueError that names the first one.
+            If an entry is NaN or infinite: a ValueError that names the first one. Not with
+            `skip_nonfinite`.
 
         Notes
         -----
@@ -143,9 +156,34 @@ class Accumulator(HeldSum):
         RuntimeError says so, and `reset` is then all that the accumulator can do. On a GPU `Z` is
         read after what was queued on its own stream, and when the call returns it has been read.
         """
-        matrix = as_matrix(Z)
+        of = None if shard is None else encoded(shard)
+        rows = array_of(Z, nulls=self.skip_nonfinite)
+        matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, self._device, "Z")
-        self._core.update(matrix, None if shard is None else encoded(shard))
+        if matrix.shape[0] == 0:
+            self._check_width(matrix.shape[1], Z)
+            return
+        try:
+            self._core.update(matrix, of)
+        except NonFiniteError:
+            if not self.skip_nonfinite:
+                raise
+            self._update_finite(rows, matrix, of)
+
+    def _check_width(self, width: int, of: object) -> None:
+        """Refuse an array without rows whose columns would not do; an empty list has no width."""
+        unknown = width == 0 and not isinstance(of, np.ndarray) and not is_tensor(of)
+        if width != self.dim and not unknown:
+            raise ValueError(f"Z has {width} columns, the accumulator has dim {self.dim}")
+
+    def _update_finite(self, rows: object, matrix: _core.ArrayView, shard: bytes | None) -> None:
+        """Take in the finite rows, and count the others, as one step."""
+        kept, skipped = finite_rows(rows, matrix)
+        shards = {} if shard is None else decoded({shard: skipped})
+        with self._skipped.lock:
+            if kept.shape[0]:
+                self._core.update(kept, shard)
+            self._skipped.add(skipped, shards)
 
     def merge(self, other: Accumulator) -> None:
         """Take in the rows of another accumulator, which stays as it is; also ``self += other``.
@@ -171,11 +209,17 @@ class Accumulator(HeldSum):
             )
         if other.device != self.device:
             other = other.copy(device=self.device)
-        self._core.merge(other._core)  # noqa: SLF001
+        with other._skipped.lock:  # noqa: SLF001
+            theirs = other._skipped.snapshot()  # noqa: SLF001
+        with self._skipped.lock:
+            self._core.merge(other._core)  # noqa: SLF001
+            self._skipped.add(theirs.rows, theirs.shards)
 
     def reset(self) -> None:
         """Forget all rows; what the accumulator was made with stays."""
-        self._core.reset()
+        with self._skipped.lock:
+            self._core.reset()
+            self._skipped.reset()
 
     def copy(self, *, device: str | None = None) -> Self:
         """Return an independent accumulator in the same state, bit for bit.
@@ -237,13 +281,18 @@ class Accumulator(HeldSum):
         Raises
         ------
         ValueError
-            If there are no rows yet.
+            If there are no rows yet, or all were left out.
         IntegrityError
             If the Gram matrix disagrees with its probes.
         RuntimeError
             If LAPACK fails; the text names the routine.
         """
         center = bool(center)
+        if self.n_skipped and not self.n_rows:
+            raise ValueError(
+                f"there are no rows yet: all {self.n_skipped} were left out, for each holds NaN or "
+                f"infinity"
+            )
         # The number of rows comes with the values: another thread may be adding some right now.
         values, n_rows = self._core.spectrum(center)
         return Spectrum(
@@ -254,6 +303,7 @@ class Accumulator(HeldSum):
             self.method,
             *values,
             precision=self._precision,
+            n_skipped=self.n_skipped,
         )
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> float:

@@ -8,6 +8,7 @@ from rankme import _core
 from rankme._accumulators import state_file
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.shards import decoded, encoded
+from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import kind_of
 from rankme._base.devices import as_device, module_of
 from rankme._base.threads import require_budget
@@ -25,11 +26,12 @@ KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _c
 class HeldSum(Monoid):
     """The sum in the compiled core, and the bytes that it is saved and sent as."""
 
-    __slots__ = ("_core", "_device", "_method", "_precision")
+    __slots__ = ("_core", "_device", "_method", "_precision", "_skipped")
     _core: Any  # of KINDS
     _device: str
     _method: str
     _precision: str
+    _skipped: SkippedCounter
 
     @property
     def dim(self) -> int:
@@ -60,6 +62,16 @@ class HeldSum(Monoid):
     def n_rows(self) -> int:
         """How many rows were taken in, over all updates and merges."""
         return int(self._core.n_rows)
+
+    @property
+    def n_skipped(self) -> int:
+        """How many rows were left out by ``skip_nonfinite``, over all updates and merges."""
+        return self._skipped.rows
+
+    @property
+    def skip_nonfinite(self) -> bool:
+        """Whether rows with NaN or infinity are left out; else they are an error."""
+        return self._skipped.allowed
 
     @property
     def shards(self) -> dict[str, int]:
@@ -139,7 +151,9 @@ class HeldSum(Monoid):
     def _state(self) -> state_file.State:
         """Return all that is held, of one instant."""
         # One call of the core, so that rows and shards are those of one instant.
-        n_rows, numbers, arrays, shards = self._core.state()
+        with self._skipped.lock:
+            n_rows, numbers, arrays, shards = self._core.state()
+            skipped = self._skipped.snapshot()
         return state_file.State(
             kind_of(self.method, arrays),
             self.dim,
@@ -148,6 +162,7 @@ class HeldSum(Monoid):
             numbers,
             arrays,
             decoded(shards),
+            skipped=skipped,
         )
 
     @classmethod
@@ -163,6 +178,7 @@ class HeldSum(Monoid):
         self._method = state.method
         self._device = device
         self._precision = precision
+        self._skipped = SkippedCounter(state.skipped)
         kind, options = self._kind()
         self._core = kind.from_state(
             state.dim,

@@ -6,8 +6,8 @@ import operator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rankme import _core
-from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.held_layers import METHOD, HeldStack
+from rankme._accumulators.layer import StackLayer
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_name
 from rankme._base.arrays import as_matrices
 from rankme._base.threads import require_budget
@@ -38,8 +38,8 @@ class LayerAccumulator(HeldStack):
     One stack may be updated from several threads; every method is safe to call meanwhile. What
     looks at all layers sees them at one instant: updates wait for it.
 
-    ``len(acc)`` is L, and ``acc[l]`` is layer l as a `rankme.Accumulator` of its own: a copy, which
-    later updates of the stack do not reach.
+    ``len(acc)`` is L, and ``acc[l]`` is layer l as a `rankme.Accumulator` to look at: a copy, which
+    later updates of the stack do not reach and which takes in no rows; ``acc[l].copy()`` does.
 
     Parameters
     ----------
@@ -99,8 +99,9 @@ class LayerAccumulator(HeldStack):
         Parameters
         ----------
         Zs : array or sequence of array
-            Shape (n_layers, n, dim), or n_layers arrays of shape (n, dim), with n >= 1; any array
-            that `rankme.score` takes. They are read block by block and never copied as a whole.
+            Shape (n_layers, n, dim), or n_layers arrays of shape (n, dim); any that
+            `rankme.Accumulator.update` takes. Arrays are read block by block and never copied as a
+            whole. No rows (n = 0) change nothing.
 
         Raises
         ------
@@ -119,7 +120,10 @@ class LayerAccumulator(HeldStack):
         that of `rankme.Accumulator.update`: another thread that writes NaN or infinity into `Zs`
         while it is being read.
         """
-        self._core.update(as_matrices(Zs, "(L, n, K)", "(n, K)"))
+        layers = as_matrices(Zs, "(L, n, K)", "(n, K)", empty=True)
+        shapes = _shapes_of(layers)
+        if any(shape != (0, self.dim) for shape in shapes) or len(shapes) != self.n_layers:
+            self._core.update(layers)
 
     def merge(self, other: LayerAccumulator) -> None:
         """Take in the rows of another stack, which stays as it is; also ``self += other``.
@@ -241,10 +245,10 @@ class LayerAccumulator(HeldStack):
     def __len__(self) -> int:
         return self.n_layers
 
-    def __getitem__(self, layer: SupportsIndex) -> Accumulator:
+    def __getitem__(self, layer: SupportsIndex) -> StackLayer:
         number = self._index(layer)
         state = self._state_of(self._core.state(number))
-        return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+        return StackLayer._from_state(state, "cpu", "float64")  # noqa: SLF001
 
     def __repr__(self) -> str:
         return (
@@ -265,3 +269,10 @@ class LayerAccumulator(HeldStack):
     def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
         """Return the spectrum of a layer from its singular values."""
         return Spectrum(n_rows, self.dim, center, self.normalize, METHOD, *values)
+
+
+def _shapes_of(layers: Any) -> list[tuple[int, ...] | None]:
+    """List the shapes of layers, or None where one does not tell its own."""
+    if isinstance(layers, tuple):
+        return [getattr(layer, "shape", None) for layer in layers]
+    return [layers.shape[1:]] * layers.shape[0]

@@ -11,8 +11,10 @@ The layout, in this order; integers and floats are little-endian::
 
 The header holds ``kind``, ``dim`` (K), ``normalize``, ``n_rows``, the numbers of the kind,
 ``sections`` (of each array its name, its size and whether a reader must know it, in their order),
-``shards`` (an object: how many of the rows came from the shard of each id) and perhaps ``run``
-(what a run has to know to be resumed). `state_header.KINDS` has the numbers and arrays of each kind:
+``shards`` (an object: how many of the rows came from the shard of each id), perhaps ``skipped``
+(``rows`` that were left out since they held NaN or infinity, how many of them came from each of
+``shards``, and whether more are ``allowed`` to be) and perhaps ``run`` (what a run has to know to
+be resumed). `state_header.KINDS` has the numbers and arrays of each kind:
 
 ``scatter``
     Squares about the mean, of ``Z * 2**-exponent``, with the mean as a row (``origin``) and what it

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankme._accumulators.shards import parse_table
+from rankme._accumulators.skipped import NOTHING, Skipped, parse_note
 from rankme._base.arguments import MAX_DIM, MAX_SEED
 
 __all__ = ["KINDS", "Section", "State", "kind_of", "parse_header", "write_header"]
@@ -24,7 +25,8 @@ class State(NamedTuple):
     """What an accumulator is, without the room it works in.
 
     ``numbers`` and ``arrays`` are those of the kind, in the order of `KINDS`. ``shards`` has the
-    rows of each shard; ``run`` belongs to the file and not to the accumulator.
+    rows of each shard, ``skipped`` those that were left out; ``run`` belongs to the file and not to
+    the accumulator.
     """
 
     kind: str
@@ -35,6 +37,7 @@ class State(NamedTuple):
     arrays: tuple[NDArray[np.float64], ...]
     shards: Mapping[str, int] = _NO_SHARDS
     run: Mapping[str, Any] | None = None
+    skipped: Skipped = NOTHING
 
     @property
     def method(self) -> str:
@@ -118,6 +121,9 @@ def write_header(state: State) -> bytes:
         "sections": [Section(name, size(state.dim), True) for name, size in kind.arrays.items()],
         "shards": dict(state.shards),
     }
+    note = state.skipped.note()
+    if note is not None:
+        fields["skipped"] = note
     if state.run is not None:
         fields["run"] = dict(state.run)
     return json.dumps(fields).encode("ascii")
@@ -150,7 +156,8 @@ def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
         _header_int(fields, key, *limits) for key, limits in KINDS[name].numbers.items()
     )
     shards = parse_table(fields.get("shards", {}), n_rows)
-    state = State(name, dim, normalize, n_rows, numbers, (), shards, run)
+    skipped = parse_note(fields.get("skipped"))
+    state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped)
     own = [Section(array, size(dim), True) for array, size in KINDS[name].arrays.items()]
     if version < _FIRST_WITH_SECTIONS:
         return state, own
@@ -159,12 +166,9 @@ def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
 
 def _sections(value: object, own: list[Section], kind: str) -> list[Section]:
     """Return the sections of a file, all that the kind has and others that may be passed over."""
-    try:
-        sections = [Section(str(name), int(count), bool(need)) for name, count, need in value]  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        raise ValueError(
-            "the header has sections that are no list of name, count, required"
-        ) from None
+    if not isinstance(value, list) or not all(map(_is_section, value)):
+        raise ValueError("the header has sections that are no list of name, count, required")
+    sections = [Section(*entry) for entry in value]
     sizes = {section.name: section.size for section in own}
     for section in sections:
         if section.name not in sizes and section.required:
@@ -172,13 +176,24 @@ def _sections(value: object, own: list[Section], kind: str) -> list[Section]:
                 f"the file has a section {section.name!r}, which this rankme does not know and "
                 f"which its numbers depend on; a newer rankme reads it"
             )
-        if section.size < 0 or section.size != sizes.get(section.name, section.size):
-            raise ValueError(f"section {section.name!r} has {section.size} numbers")
+        if section.size != sizes.get(section.name, section.size):
+            raise ValueError(
+                f"section {section.name!r} has {section.size} numbers; wanted {sizes[section.name]}"
+            )
     names = [section.name for section in sections]
     for name in sizes:
         if names.count(name) != 1:
             raise ValueError(f"a {kind} has one section {name!r}, and the file {names.count(name)}")
     return sections
+
+
+def _is_section(entry: object) -> bool:
+    """Whether an entry of the list has a name, a count and whether it is required."""
+    return (
+        isinstance(entry, list)
+        and list(map(type, entry)) == [str, int, bool]
+        and 0 <= entry[1] <= _MAX_COUNT
+    )
 
 
 def _header_int(fields: dict[str, Any], key: str, low: int, high: int) -> int:

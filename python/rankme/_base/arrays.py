@@ -9,8 +9,9 @@ import numpy as np
 from rankme import _core
 from rankme._base.arguments import type_name
 from rankme._base.cuda_loader import cuda_module
+from rankme._base.shapes import shape_advice
 
-__all__ = ["as_array", "as_matrices", "as_matrix"]
+__all__ = ["as_array", "as_matrices", "as_matrix", "expression_of", "is_tensor"]
 
 
 def as_array(obj: object, name: str = "Z") -> _core.ArrayView:
@@ -60,7 +61,9 @@ def as_array(obj: object, name: str = "Z") -> _core.ArrayView:
     return view
 
 
-def as_matrix(obj: object, name: str = "Z") -> _core.ArrayView:
+def as_matrix(
+    obj: object, name: str = "Z", *, of: object = None, empty: bool = False
+) -> _core.ArrayView:
     """Check that an object is a matrix which the compiled core can read where it lies.
 
     Parameters
@@ -69,6 +72,10 @@ def as_matrix(obj: object, name: str = "Z") -> _core.ArrayView:
         Shape (N, K) with N, K >= 1; anything that `as_array` takes.
     name : str
         What the error messages call it.
+    of : object, optional
+        What the user gave, where that is not `obj` itself: what an error advises is done to it.
+    empty : bool
+        Whether N may be 0.
 
     Returns
     -------
@@ -87,8 +94,9 @@ def as_matrix(obj: object, name: str = "Z") -> _core.ArrayView:
     if len(shape) != 2:  # noqa: PLR2004
         raise ValueError(
             f"{name} must be 2-D, a row per embedding; it is {len(shape)}-D with shape {shape}"
+            f"{shape_advice(shape, expression_of(obj if of is None else of, name))}"
         )
-    if 0 in shape:
+    if 0 in shape and not (empty and shape[0] == 0):
         raise ValueError(
             f"{name} is empty: it has shape {shape}, and at least one row and one column are needed"
         )
@@ -96,14 +104,15 @@ def as_matrix(obj: object, name: str = "Z") -> _core.ArrayView:
 
 
 def as_matrices(
-    zs: object, shape: str, each: str, name: str = "Zs"
+    zs: object, shape: str, each: str, name: str = "Zs", *, empty: bool = False
 ) -> _core.ArrayView | tuple[Any, ...]:
     """Check that an object is several matrices in one place.
 
     Parameters
     ----------
     zs : array or sequence
-        3-D, as `as_array` takes it, with no axis of length 0; or a sequence that is not empty.
+        3-D, as `as_array` takes it, with no axis of length 0 unless it may be `empty`, with no
+        rows; or a sequence that is not empty.
     shape, each : str
         What the error messages say is wanted: the shape of the one array, and those of the items.
     name : str
@@ -133,7 +142,7 @@ def as_matrices(
             raise ValueError(
                 f"{name} must be {wanted}; it is {len(view.shape)}-D with shape {view.shape}{hint}"
             )
-        if 0 in view.shape:
+        if 0 in view.shape and not (empty and view.shape[1] == 0):
             raise ValueError(
                 f"{name} is empty: it has shape {view.shape}, and at least one matrix with a row "
                 f"and a column is needed"
@@ -147,13 +156,25 @@ def as_matrices(
     return items
 
 
-def _refuse_lazy_tensor(obj: object, name: str) -> None:
-    """Refuse a tensor of PyTorch whose entries are not what they will be."""
-    # PyTorch refuses to export two of these, without saying what to do, and exports the third
-    # with the wrong sign. A tensor exists only where torch was imported, so rankme need not.
+def expression_of(obj: object, name: str) -> str:
+    """Return the Python expression of an array that can be indexed and reshaped as NumPy's."""
+    plain = isinstance(obj, np.ndarray) or is_tensor(obj) or hasattr(obj, "__array_namespace__")
+    return name if plain else f"np.asarray({name})"
+
+
+def is_tensor(obj: object) -> bool:
+    """Tell whether something is a tensor of PyTorch, which exists only where that was imported."""
     torch = sys.modules.get("torch")
-    if torch is None or not isinstance(obj, torch.Tensor):
+    return torch is not None and isinstance(obj, torch.Tensor)
+
+
+def _refuse_lazy_tensor(obj: Any, name: str) -> None:
+    """Refuse a tensor whose numbers do not lie there as they are."""
+    # PyTorch refuses to export two of these, without a word on what to do, and exports the third
+    # with the wrong sign.
+    if not is_tensor(obj):
         return
+    torch = sys.modules["torch"]
     if obj.requires_grad:
         raise TypeError(f"{name} is a tensor that requires a gradient; pass {name}.detach()")
     if obj.layout != torch.strided:

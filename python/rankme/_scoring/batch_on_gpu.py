@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rankme import _core
-from rankme._base.arrays import as_matrix
 from rankme._base.devices import module_of, place_of
+from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def gpu_spectra(
     module, index = module_of(place)
     views = zs
     if not isinstance(zs, _core.ArrayView):
-        views = [as_matrix(z, f"Zs[{i}]") for i, z in enumerate(zs)]
+        views = [as_rows(z, f"Zs[{i}]") for i, z in enumerate(zs)]
     values: tuple[Any, ...] = module.spectrum_batch(
         views, center, normalize, method, "float64", index
     )

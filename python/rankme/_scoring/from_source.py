@@ -11,19 +11,21 @@ import numpy as np
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arrays import as_matrix
 from rankme._base.errors import NonFiniteError
-from rankme._scoring.matrix import spectrum_by
+from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import check_count, not_finite, not_finite_in, source_bytes
+from rankme.sources._source import check_count, not_finite_in, source_bytes
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from rankme._scoring.meter import Meter
-    from rankme._scoring.passes import Pass
+    from rankme._scoring.passes import Choices, Pass
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources import RowSource
 
-__all__ = ["spectrum_of_source"]
+__all__ = ["Plan", "spectrum_of_source"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
@@ -33,13 +35,14 @@ MIN_READ_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plan:
+class Plan:
     """What one pass over the rows computes, how and where."""
 
     by: Pass
     device: str
     center: bool
     normalize: bool
+    skip_nonfinite: bool
 
     def accumulator(self, dim: int, *, normalize: bool) -> Accumulator:
         """Make the empty sum that the rows go to."""
@@ -49,6 +52,7 @@ class _Plan:
             method=self.by.method,
             device=self.device,
             precision=self.by.precision,
+            skip_nonfinite=self.skip_nonfinite,
         )
 
 
@@ -56,13 +60,12 @@ def spectrum_of_source(
     source: RowSource,
     *,
     eps: float,
-    center: bool,
-    normalize: bool,
     method: str,
     rtol: float,
     device: str = "cpu",
     precision: str = "float64",
     meter: Meter | None = None,
+    **choices: Unpack[Choices],
 ) -> Spectrum:
     """Find the spectrum of the rows of a source, each taken once.
 
@@ -72,10 +75,12 @@ def spectrum_of_source(
         Where the rows come from.
     eps
         The eps of the RankMe that has to be certain, where there are several passes.
-    center, normalize, method, rtol, device, precision
+    method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
         Told of the bytes that were taken in.
+    center, normalize, skip_nonfinite
+        As in `rankme.spectrum`.
 
     Raises
     ------
@@ -86,30 +91,34 @@ def spectrum_of_source(
         disagrees with its probes.
     """
     meter = NoMeter() if meter is None else meter
+    if choices["skip_nonfinite"]:
+        source = source.with_nulls_as_nan()
+
+    def find(one: Pass) -> Spectrum:
+        return _by_pass(source, Plan(by=one, device=device, **choices), meter)
+
     return first_certain(
         passes_of(method, precision),
-        lambda one: _by_pass(
-            source, _Plan(by=one, device=device, center=center, normalize=normalize), meter
-        ),
+        find,
         eps=eps,
         rtol=rtol,
         restart=meter.restart,
     )
 
 
-def _by_pass(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _by_pass(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     """Return the spectrum of a source by one pass over its rows."""
     # With fewer rows than columns an accumulator of rows would hold a K x K matrix that is larger
     # than all rows together; Z Z^T is the smaller one. Its accumulator takes columns, which cannot
     # tell the norm of a row and whose own means are not those of the columns.
     if source.n_rows >= source.n_cols:
         return _sum_rows(source, plan, meter)
-    if plan.center or plan.normalize:
+    if plan.center or plan.normalize or plan.skip_nonfinite:
         return _spectrum_of_matrix(source, plan, meter)
     return _sum_columns(source, plan, meter)
 
 
-def _sum_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _sum_rows(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     """Return the spectrum from the Gram matrix of the rows, K x K."""
     accumulator = plan.accumulator(source.n_cols, normalize=plan.normalize)
     with closing(row_blocks((shard, 0) for shard in source.shards)) as blocks:
@@ -117,12 +126,12 @@ def _sum_rows(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
             with not_finite_in(shard, first):
                 accumulator.update(rows)
             meter.advance(rows.nbytes)
-    check_count(source, accumulator.n_rows)
+    check_count(source, accumulator.n_rows + accumulator.n_skipped)
     meter.stage("eigenvalues")
     return accumulator.spectrum(center=plan.center)
 
 
-def _sum_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _sum_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     """Return the spectrum from the Gram matrix of the columns, N x N."""
     accumulator = plan.accumulator(source.n_rows, normalize=False)
     size = max(shard.dtype.itemsize for shard in source.shards)
@@ -139,27 +148,24 @@ def _sum_columns(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
     return replace(result, n_rows=result.n_cols, n_cols=result.n_rows)
 
 
-def _spectrum_of_matrix(source: RowSource, plan: _Plan, meter: Meter) -> Spectrum:
+def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     """Return the spectrum of all rows at once, mapped or in memory."""
     rows = source.matrix()
     meter.stage("spectrum")
     try:
-        result = spectrum_by(
-            as_matrix(rows), plan.device, plan.by, center=plan.center, normalize=plan.normalize
-        )
+        result = spectrum_of_matrix(as_matrix(rows), plan)
     except NonFiniteError as error:
         row = error.row
         for shard in source.shards:
             if row < shard.n_rows:
-                where = shard.where(row)
-                raise not_finite(shard.name, where, error.column, error.value) from error
+                raise shard.bad_entry(row, error.column, error.value) from error
             row -= shard.n_rows
         raise
     source.check_unchanged()  # its rows may have been mapped
     return result
 
 
-def _first_not_finite(source: RowSource) -> BadDataError:
+def _first_not_finite(source: RowSource) -> ValueError:
     """Look for the first bad entry by rows, where the columns have shown that there is one."""
     for shard in source.shards:
         first = 0
@@ -167,7 +173,6 @@ def _first_not_finite(source: RowSource) -> BadDataError:
             finite = np.isfinite(block)
             if not finite.all():
                 row, column = (int(index) for index in np.argwhere(~finite)[0])
-                value = float(block[row, column])
-                return not_finite(shard.name, shard.where(first + row), column, value)
+                return shard.bad_entry(first + row, column, float(block[row, column]))
             first += len(block)
     return BadDataError(source.name, "changed while it was read")

@@ -1,11 +1,21 @@
 """One matrix, one pass, one spectrum."""
 
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from rankme import _core
+from rankme._accumulators.skipped import finite_rows
 from rankme._base.devices import module_of
-from rankme._scoring.passes import Pass
+from rankme._base.errors import NonFiniteError
 from rankme.metrics._spectrum import Spectrum
 
-__all__ = ["spectrum_by"]
+if TYPE_CHECKING:
+    from rankme._scoring.from_source import Plan
+    from rankme._scoring.passes import Pass
+
+__all__ = ["spectrum_by", "spectrum_of_matrix"]
 
 
 def spectrum_by(
@@ -19,3 +29,28 @@ def spectrum_by(
         module, index = module_of(device)
         values = module.spectrum(matrix, center, normalize, *one, index)
     return Spectrum(n_rows, n_cols, center, normalize, one.method, *values, precision=one.precision)
+
+
+def spectrum_of_matrix(matrix: _core.ArrayView, plan: Plan, rows: object = None) -> Spectrum:
+    """Find the singular values of a matrix as planned, without the rows that it leaves out.
+
+    Parameters
+    ----------
+    matrix
+        The matrix.
+    plan
+        How, where, and whether rows that hold NaN or infinity are left out.
+    rows
+        The matrix as the user gave it.
+    """
+    options = {"center": plan.center, "normalize": plan.normalize}
+    try:
+        return spectrum_by(matrix, plan.device, plan.by, **options)
+    except NonFiniteError:
+        if not plan.skip_nonfinite:
+            raise
+    kept, skipped = finite_rows(rows, matrix)
+    if kept.shape[0] == 0:
+        raise ValueError(f"there are no rows to score: each of the {skipped} holds NaN or infinity")
+    result = spectrum_by(kept, plan.device, plan.by, **options)
+    return replace(result, n_skipped=skipped)

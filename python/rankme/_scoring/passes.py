@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from rankme.metrics._certainty import is_certain
 
@@ -12,10 +12,18 @@ if TYPE_CHECKING:
 
     from rankme.metrics._spectrum import Spectrum
 
-__all__ = ["DEFAULT_EPS", "Pass", "first_certain", "passes_of"]
+__all__ = ["DEFAULT_EPS", "Choices", "Pass", "first_certain", "passes_of"]
 
 # Whose RankMe has to be certain where a caller asks for the spectrum and names no eps.
 DEFAULT_EPS = 1e-7
+
+
+class Choices(TypedDict):
+    """What is done to the rows before they count, as in `rankme.spectrum`."""
+
+    center: bool
+    normalize: bool
+    skip_nonfinite: bool
 
 
 class Pass(NamedTuple):

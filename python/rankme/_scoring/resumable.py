@@ -22,11 +22,13 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.atomic_file import remove_strays
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
+from rankme.sources._grouped import TOLD
 from rankme.sources._source import check_count, not_finite_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rankme._accumulators.skipped import Skipped
     from rankme._scoring.meter import Meter
     from rankme._scoring.signals import Stops
     from rankme.sources import RowSource
@@ -43,6 +45,7 @@ def accumulate(
     device: str,
     every: float,
     meter: Meter,
+    skip_nonfinite: bool = False,
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -58,6 +61,8 @@ def accumulate(
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
         Told of the bytes that are in, those of earlier runs among them.
+    skip_nonfinite
+        As in `rankme.Accumulator`, of the rows from now on: a run that met a bad row may go on so.
 
     Returns
     -------
@@ -77,7 +82,10 @@ def accumulate(
         A shard cannot be read: the rows before are saved. Or the file cannot be written, and the
         error names it: the checkpoint before stands.
     """
+    if skip_nonfinite:
+        source = source.with_nulls_as_nan()
     run = _Run(source, path, normalize=normalize, method=method, device=device)
+    run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
         return run.accumulator
@@ -104,8 +112,16 @@ def load_finished(path: str) -> Accumulator:
     state = state_file.read(path)
     if state.run is not None:
         run = _parse_run(state.run, path)
-        _require_finished(run, state.shards, path)
+        _require_finished(run, _rows_seen(state.shards, state.skipped), path)
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+
+def _rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
+    """Count the rows of each shard that were read, those that were left out among them."""
+    seen = dict(shards)
+    for shard, rows in skipped.shards.items():
+        seen[shard] = seen.get(shard, 0) + rows
+    return seen
 
 
 def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
@@ -179,6 +195,7 @@ class _Run:
             return
         except ValueError as error:
             raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error
+        self._require_types(state)
         self._require_settings(
             state, {"columns": source.n_cols, "normalize": normalize, "method": method}
         )
@@ -193,7 +210,7 @@ class _Run:
 
     def remaining(self, meter: Meter) -> Iterator[tuple[RowSource, int]]:
         """Yield the shards that are not complete, each with the row to resume at."""
-        done = self.accumulator.shards
+        done = self._seen()
         for name, shard in self._shards.items():
             first = done.get(name, 0)
             meter.advance(first * shard.n_cols * shard.dtype.itemsize)
@@ -207,7 +224,7 @@ class _Run:
 
     def finish(self) -> None:
         """Save for the last time; every shard has been read to its end and found unchanged."""
-        done = self.accumulator.shards
+        done = self._seen()
         for name, shard in self._shards.items():
             check_count(shard, done.get(name, 0))
         self.save(finished=True)
@@ -229,6 +246,10 @@ class _Run:
             self.failed = True
             raise
         self._header = header
+
+    def _seen(self) -> dict[str, int]:
+        """Count the rows of each shard that this run and those before it have read."""
+        return _rows_seen(self.accumulator.shards, self.accumulator._skipped.snapshot())  # noqa: SLF001
 
     def _facts(self) -> dict[str, tuple[int, str, int]]:
         """Return what the shards are now: size, version and number of rows."""
@@ -262,6 +283,23 @@ class _Run:
                     self._path, f"the run in it has {name} {then[name]}; wanted {value}"
                 )
 
+    def _require_types(self, state: state_file.State) -> None:
+        """Refuse bytes that the run took for another type; then their width says little."""
+        header = None if state.run is None else _parse_run(state.run, self._path)
+        for name, facts in self._facts().items():
+            then = None if header is None else header.shards.get(name)
+            if then is None or then == facts or not state.shards.get(name):
+                continue
+            (old, _, was), (new, _, now) = (one[1].partition(TOLD) for one in (then, facts))
+            if was != now and (then[0], old) == (facts[0], new):
+                began = was or "float32 without being told so, as before version 0.2"
+                way = f"go on with --dtype {was}, or start" if was else "start"
+                raise BadDataError(
+                    self._shards[name].name,
+                    f"the run in {self._path} took its bytes for {began}, and they are {now} now; "
+                    f"{way} again with another file",
+                )
+
     def _require_shards(self, state: state_file.State) -> None:
         """Refuse a file that is of no run, or of other shards."""
         if state.run is None or sum(state.shards.values()) != state.n_rows:
@@ -272,10 +310,13 @@ class _Run:
             )
         self._header = _parse_run(state.run, self._path)
         facts = self._facts()
-        for name, rows in state.shards.items():
+        for name, rows in _rows_seen(state.shards, state.skipped).items():
             if name not in facts:
                 raise BadDataError(
-                    self._path, f"holds {rows} rows of {name}, which is not among the files now"
+                    self._path,
+                    f"holds {rows} rows of {name}, which is not among the files now; start again "
+                    f"with another file (before version 0.2 a folder was all files in it, the dead "
+                    f"ones of a table among them)",
                 )
             then = self._header.shards.get(name)
             if then != facts[name]:

@@ -1,19 +1,35 @@
 """One matrix in, one score or one spectrum out."""
 
-import os
+from __future__ import annotations
 
-from rankme._base.arguments import as_eps, as_method, as_rtol
-from rankme._base.arrays import as_matrix
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from rankme._base.arguments import as_eps, as_method, as_rtol, type_name
 from rankme._base.devices import as_precision, place_of
 from rankme._base.threads import require_budget
-from rankme._scoring.from_source import spectrum_of_source
-from rankme._scoring.matrix import spectrum_by
+from rankme._scoring.from_blocks import spectrum_of_blocks
+from rankme._scoring.from_source import Plan, spectrum_of_source
+from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.passes import DEFAULT_EPS, first_certain, passes_of
 from rankme.metrics._certainty import score_of
-from rankme.metrics._spectrum import Spectrum
 from rankme.sources import RowSource, open_source
+from rankme.sources._block_stream import BlockStream, is_blocks
+from rankme.sources.memory import as_rows, resolve
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rankme._scoring.passes import Choices
+    from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["score", "spectrum"]
+
+# Which part of an item of an iterable holds the rows.
+Select: TypeAlias = int | str | Callable[[Any], Any] | None
 
 
 def score(
@@ -26,6 +42,9 @@ def score(
     rtol: float = 1e-4,
     device: str | None = None,
     precision: str = "float64",
+    column: str | None = None,
+    select: Select = None,
+    skip_nonfinite: bool = False,
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -34,12 +53,18 @@ def score(
 
     Parameters
     ----------
-    Z : array, RowSource, str or os.PathLike
-        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
-        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
-        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
-        is read where it lies, block by block, and never copied as a whole. A path, pattern or URL
-        is opened as `rankme.open_source` does, and read as a stream in constant memory.
+    Z : array, list, table, iterable, RowSource, str or os.PathLike
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides.
+        An array of NumPy, PyTorch, JAX, Arrow and others: whatever offers DLPack, the CUDA array
+        interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It is read
+        where it lies, block by block, and never copied as a whole.
+        A list of vectors, a Series or a column of lists: a row each. A DataFrame, table or
+        ``datasets.Dataset``: its column of vectors, or all of its columns if each has single
+        floating-point numbers.
+        Another iterable, as a generator, a ``DataLoader`` or a reader of record batches: blocks of
+        rows, of which each is taken as above. A list of matrices is for `rankme.score_batch`.
+        A path, pattern or URL: opened as `rankme.open_source` does, and read as a stream in
+        constant memory.
     eps : float
         Added to each ``p_k`` after the division; from 0 to 1. With 0 the result is the
         effective rank of Roy and Vetterli.
@@ -55,6 +80,8 @@ def score(
     device : str, optional
         As in `spectrum`.
     precision : {"float64", "fast"}
+        As in `spectrum`.
+    column, select, skip_nonfinite
         As in `spectrum`.
 
     Returns
@@ -96,6 +123,9 @@ def score(
         rtol=rtol,
         device=device,
         precision=precision,
+        column=column,
+        select=select,
+        skip_nonfinite=bool(skip_nonfinite),
     )
     return score_of(result, checked_eps, stacklevel=2)
 
@@ -109,17 +139,26 @@ def spectrum(
     rtol: float = 1e-4,
     device: str | None = None,
     precision: str = "float64",
+    column: str | None = None,
+    select: Select = None,
+    skip_nonfinite: bool = False,
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
     Parameters
     ----------
-    Z : array, RowSource, str or os.PathLike
-        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides. Of
-        NumPy, PyTorch, JAX, Arrow (fixed-size lists) and others: whatever offers DLPack, the CUDA
-        array interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It
-        is read where it lies, block by block, and never copied as a whole. A path, pattern or URL
-        is opened as `rankme.open_source` does, and read as a stream in constant memory.
+    Z : array, list, table, iterable, RowSource, str or os.PathLike
+        Shape (N, K), a row per embedding; float16, bfloat16, float32 or float64; any strides.
+        An array of NumPy, PyTorch, JAX, Arrow and others: whatever offers DLPack, the CUDA array
+        interface, the Arrow C interface, the buffer protocol or NumPy's array interface. It is read
+        where it lies, block by block, and never copied as a whole.
+        A list of vectors, a Series or a column of lists: a row each. A DataFrame, table or
+        ``datasets.Dataset``: its column of vectors, or all of its columns if each has single
+        floating-point numbers.
+        Another iterable, as a generator, a ``DataLoader`` or a reader of record batches: blocks of
+        rows, of which each is taken as above. A list of matrices is for `rankme.score_batch`.
+        A path, pattern or URL: opened as `rankme.open_source` does, and read as a stream in
+        constant memory.
     center : bool
         Subtract the column means first.
     normalize : bool
@@ -141,6 +180,14 @@ def spectrum(
         On a GPU ``"fast"`` multiplies float16 and bfloat16 rows on the tensor cores, as in
         `rankme.Accumulator`, and computes again in float64 where that leaves RankMe (eps = 1e-7)
         less certain than `rtol`; ``Spectrum.precision`` tells which it was.
+    column : str, optional
+        Which column of a file or table holds the vectors, where several could be meant.
+    select : int, str or callable, optional
+        Which part of each item of an iterable holds the rows: its index or key, or a function that
+        takes the item and returns them.
+    skip_nonfinite : bool
+        Leave out rows that hold NaN or infinity, and those of Arrow and Parquet that are null;
+        ``Spectrum.n_skipped`` tells how many. By default such a row is an error.
 
     Returns
     -------
@@ -150,7 +197,8 @@ def spectrum(
     Raises
     ------
     TypeError
-        If `Z` is no array, path or source, is masked, requires a gradient or has another dtype.
+        If `Z` is nothing of all this, is masked, requires a gradient or has another dtype; the
+        text says what to do.
     BufferError, ImportError
         If the producer of `Z` cannot export it, or if the work is for a GPU and rankme has no
         CUDA module here, or not its libraries.
@@ -183,6 +231,9 @@ def spectrum(
         rtol=rtol,
         device=device,
         precision=precision,
+        column=column,
+        select=select,
+        skip_nonfinite=bool(skip_nonfinite),
     )
 
 
@@ -190,38 +241,67 @@ def _certain_spectrum(
     Z: object,  # noqa: N803
     eps: float,
     *,
-    center: bool,
-    normalize: bool,
     method: str,
     rtol: float,
     device: str | None,
     precision: str,
+    column: str | None,
+    select: Select,
+    **choices: Unpack[Choices],
 ) -> Spectrum:
     """Find the spectrum by the first pass that leaves RankMe with `eps` certain enough."""
     require_budget()
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
-    if isinstance(Z, (str, os.PathLike)):
-        Z = open_source(Z)  # noqa: N806
-    if isinstance(Z, RowSource):
+    rows = _opened(Z, column, select, nulls=choices["skip_nonfinite"])
+    if isinstance(rows, BlockStream):
+        return spectrum_of_blocks(
+            rows,
+            eps=eps,
+            method=method,
+            rtol=tolerance,
+            device=device,
+            precision=precision,
+            **choices,
+        )
+    if isinstance(rows, RowSource):
         place = place_of("cpu", device, "Z")
         as_precision(precision, place, method)
         return spectrum_of_source(
-            Z,
+            rows,
             eps=eps,
-            center=center,
-            normalize=normalize,
             method=method,
             rtol=tolerance,
             device=place,
             precision=precision,
+            **choices,
         )
-    matrix = as_matrix(Z)
+    matrix = as_rows(rows, of=Z)
     place = place_of(matrix.device, device, "Z")
     as_precision(precision, place, method)
     return first_certain(
         passes_of(method, precision),
-        lambda one: spectrum_by(matrix, place, one, center=center, normalize=normalize),
+        lambda one: spectrum_of_matrix(matrix, Plan(by=one, device=place, **choices), rows),
         eps=eps,
         rtol=tolerance,
     )
+
+
+def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
+    """Find the rows of what the user gave: a source, blocks, or what may be an array."""
+    if type(Z) is np.ndarray and Z.dtype != object and column is None and select is None:
+        return Z  # most of all calls
+    blocks = is_blocks(Z) and not isinstance(Z, RowSource | os.PathLike)
+    if select is not None and not blocks:
+        raise TypeError(
+            f"select= chooses from the items of an iterable of blocks, and Z is {type_name(Z)}"
+        )
+    if blocks:
+        return BlockStream(Z, column=column, select=select, nulls=nulls)
+    if isinstance(Z, str | os.PathLike):
+        return open_source(Z, column=column)
+    if isinstance(Z, RowSource):
+        if column is not None:
+            raise TypeError("Z is a source, which was opened with its column: leave out column=")
+        return Z
+    return resolve(Z, column=column, nulls=nulls)

@@ -139,4 +139,8 @@ def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bo
         spectrum = total.spectrum(center=center)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"{' + '.join(paths)}: {error}") from error
-    return score_spectrum(spectrum, paths, options, dtype=None)
+    shards = total.shards
+    known = sum(shards.values()) == total.n_rows
+    # Behind the # is the name of a column.
+    files = frozenset(shard.partition("#")[0] for shard in shards) if known else None
+    return score_spectrum(spectrum, paths, options, files=files)

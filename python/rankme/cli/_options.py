@@ -20,6 +20,7 @@ __all__ = [
     "Method",
     "MetricsOption",
     "check_device",
+    "check_dtype",
     "check_folder",
     "check_plot",
     "check_rtol",
@@ -52,6 +53,14 @@ def check_rtol(rtol: float) -> float:
 
     with _wrong_usage():
         return as_rtol(rtol)
+
+
+def check_dtype(dtype: str | None) -> str | None:
+    """Take a dtype that bytes cannot have for wrong usage."""
+    from rankme.sources._told import as_told  # noqa: PLC0415
+
+    with _wrong_usage():
+        return as_told(dtype)
 
 
 def check_device(device: str) -> str:

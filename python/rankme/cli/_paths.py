@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from rankme.cli._text import print_error, text_of
+from rankme.cli._text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rankme.sources import RowSource
 
-__all__ = ["check_paths", "open_paths"]
+__all__ = ["PathsError", "check_paths", "describe", "open_paths"]
 
 
 # Any and not list[str]: typer asks of a callback's annotations whether they are subclasses, and
 # Python 3.10 fails on that.
 def check_paths(paths: Any) -> list[str]:
-    """Take a path that is not there for wrong usage, before any work; URLs are found out later."""
+    """Take the only path for wrong usage if it is not there, before any work.
+
+    One of several does not stop the others, and what is behind a URL is found out later.
+    """
     checked: list[str] = paths
-    for path in checked:
-        if "://" not in path:
-            _check_local(path)
+    if len(checked) == 1 and "://" not in checked[0]:
+        _check_local(checked[0])
     return checked
 
 
@@ -58,35 +60,73 @@ def _refuse_duplicates(source: RowSource) -> None:
         )
 
 
-def open_paths(paths: Sequence[str], column: str | None) -> RowSource | None:
-    """Open paths as one source; print what is wrong with each and return None where that fails."""
-    from rankme.sources import BadDataError, ShardedSource  # noqa: PLC0415
+class PathsError(Exception):
+    """Paths that cannot be scored.
 
-    opened = [_open(path, column) for path in paths]
-    sources = tuple(source for source in opened if source is not None)
-    if len(sources) < len(paths):
-        return None
-    if len(sources) == 1:
+    Attributes
+    ----------
+    failures : list of (str, str, Exception)
+        Each path, what is wrong with it in one line, and the error.
+    """
+
+    def __init__(self, failures: list[tuple[str, str, Exception]]) -> None:
+        super().__init__(failures)
+        self.failures = failures
+
+
+def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> RowSource:
+    """Open paths as one source.
+
+    Raises
+    ------
+    PathsError
+        Of each path that cannot be opened, or of a pool that is no set.
+    """
+    from rankme.sources import BadDataError, ShardedSource  # noqa: PLC0415
+    from rankme.sources._errors import NoRowsError  # noqa: PLC0415
+
+    sources: list[RowSource] = []
+    failures: list[tuple[str, str, Exception]] = []
+    empty = 0
+    for path in paths:
+        opened = _open(path, column, dtype)
+        if not isinstance(opened, Exception):
+            sources.append(opened)
+            continue
+        empty += isinstance(opened, NoRowsError)
+        failures.append((path, describe(opened, [path]), opened))
+    # In a pool as in a folder, what has no rows is no part of it.
+    if len(failures) > empty or not sources:
+        raise PathsError(failures)
+    if len(paths) == 1:
         return sources[0]
     try:
-        pool = ShardedSource(" + ".join(paths), sources)
+        pool = ShardedSource(" + ".join(paths), tuple(sources))
     except BadDataError as error:
-        print_error(error)
-        return None
+        raise PathsError([(error.name, str(error), error)]) from error
     _refuse_duplicates(pool)
     return pool
 
 
-def _open(path: str, column: str | None) -> RowSource | None:
-    """Open one path; print what is wrong with it and return None where that fails."""
-    from rankme.sources import BadDataError, open_source  # noqa: PLC0415
+def _open(path: str, column: str | None, dtype: str | None) -> RowSource | Exception:
+    """Open a path, or return what is wrong with it."""
+    from rankme.sources import open_source  # noqa: PLC0415
 
     try:
-        return open_source(path, column=column)
-    except (BadDataError, ImportError) as error:
-        print_error(error)
-    except OSError as error:
-        print_error(f"{error.filename or path}: {error.strerror or error}")
+        return open_source(path, column=column, dtype=dtype)
+    except (ValueError, ImportError, OSError) as error:
+        return error
     except MemoryError as error:  # a damaged file may ask for any number of bytes
-        print_error(f"{path}: {text_of(error)}")
-    return None
+        return error
+
+
+def describe(error: Exception, paths: Sequence[str]) -> str:
+    """Say in one line what is wrong with paths, or with a file of them."""
+    from rankme.sources import BadDataError, MissingLibraryError  # noqa: PLC0415
+
+    names = " + ".join(paths)
+    if isinstance(error, (BadDataError, MissingLibraryError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or names}: {error.strerror or error}"
+    return f"{names}: {text_of(error)}"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from rankme.cli._text import one_line
 from rankme.metrics._interval_text import with_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from rankme.cli._result import Score
 
-__all__ = ["draw", "print_json", "print_text"]
+__all__ = ["draw", "print_json", "print_json_error", "print_text", "unequal_rows"]
 
 SCHEMA = "rankme.score/1"
 
@@ -25,7 +25,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
     """Print a score as one JSON object on one line.
 
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
-    files. A metric that is not finite is null, which is all that JSON has for it.
+    files. A metric that is infinite or not defined is null.
     """
     paths = score.paths
     spectrum = score.spectrum
@@ -38,6 +38,9 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "high": score.high,
         "n_rows": spectrum.n_rows,
         "n_cols": spectrum.n_cols,
+        "n_files": None if score.files is None else len(score.files),
+        "n_folders": None if score.files is None else len(_folders(score.files)),
+        "n_skipped": spectrum.n_skipped,
         "dtype": score.dtype,
         "eps": score.options.eps,
         "center": spectrum.center,
@@ -45,12 +48,56 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "method": spectrum.method,
     }
     if metrics:
-        record["metrics"] = {
-            name: value if math.isfinite(value) else None
-            for name, value in spectrum.metrics(eps=score.options.eps).items()
-        }
+        record["metrics"] = _metrics(score)
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def print_json_error(path: str, text: str) -> None:
+    """Print as one JSON object on one line that a path was not scored, and why."""
+    sys.stdout.write(json.dumps({"path": path, "error": text}) + "\n")
+    sys.stdout.flush()
+
+
+def _folders(files: Collection[str]) -> set[str]:
+    """Return the folders that files lie in."""
+    return {file.rpartition("/")[0] for file in files}
+
+
+def unequal_rows(scores: Sequence[Score], column: str | None, dtype: str | None) -> str | None:
+    """Say that scores of sets of different size must not be compared, and what can be."""
+    by_rows = {score.spectrum.n_rows: score for score in scores}
+    if len(by_rows) <= 1:
+        return None
+    few, many = min(by_rows), max(by_rows)
+    told = {"column": column, "dtype": dtype}
+    opened = "".join(f", {name}={value!r}" for name, value in told.items() if value is not None)
+    chosen = by_rows[many].options
+    plain = {
+        "eps": 1e-7,
+        "center": False,
+        "normalize": False,
+        "method": "gram",
+        "rtol": 1e-4,
+        "device": "cpu",
+    }
+    options = "".join(
+        f", {name}={getattr(chosen, name)!r}"
+        for name, value in plain.items()
+        if getattr(chosen, name) != value
+    )
+    return (
+        f"these scores must not be compared: N differs, {few} rows in "
+        f"{' + '.join(by_rows[few].paths)} and {many} in {' + '.join(by_rows[many].paths)}, and "
+        f"RankMe depends on N; take the first {few} rows of each, in Python: "
+        f"rankme.score(rankme.open_source({_as_argument(by_rows[many].paths)}{opened})"
+        f".matrix()[:{few}]{options})"
+    )
+
+
+def _as_argument(paths: Sequence[str]) -> str:
+    """Write paths as the argument of `open_source`."""
+    return repr(paths[0]) if len(paths) == 1 else repr(list(paths))
 
 
 def print_text(score: Score, *, metrics: bool) -> None:
@@ -69,7 +116,7 @@ def print_text(score: Score, *, metrics: bool) -> None:
                 )
             )
         if metrics:
-            for line in _table(score.spectrum.metrics(eps=score.options.eps)):
+            for line in _table(_metrics(score)):
                 console.print(Text(line))
     sys.stdout.write(captured.get())
     sys.stdout.flush()
@@ -78,10 +125,14 @@ def print_text(score: Score, *, metrics: bool) -> None:
 def _lines(score: Score) -> dict[str, str]:
     """Name what is printed of a score, in order."""
     spectrum = score.spectrum
-    bound = min(spectrum.n_rows, spectrum.n_cols)
+    # Centred rows add up to zero: one of them says nothing new.
+    most, bound = ("min(N - 1, K)", 1) if spectrum.center else ("min(N, K)", 0)
+    bound = min(spectrum.n_rows - bound, spectrum.n_cols)
+    left_out = f" ({spectrum.n_skipped} more left out: NaN or infinity)"
     return {
-        "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of min(N, K) = {bound}",
-        "rows N": f"{spectrum.n_rows}",
+        "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most} = {bound}",
+        **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
+        "rows N": f"{spectrum.n_rows}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
         "eps": f"{score.options.eps:g}",
@@ -91,10 +142,33 @@ def _lines(score: Score) -> dict[str, str]:
     }
 
 
-def _table(metrics: Mapping[str, float]) -> list[str]:
+def _is_named(score: Score) -> bool:
+    """Whether a set is the one file that the user named."""
+    return {path.rpartition("/")[2] for path in score.paths} == {
+        file.rpartition("/")[2] for file in score.files or ()
+    } and len(score.paths) == 1
+
+
+def _counted(files: Collection[str]) -> str:
+    """Write how many files and folders there are: nothing was pooled that nobody sees."""
+    folders = len(_folders(files))
+    if len(files) == 1:
+        return "1"
+    return f"{len(files)} in {folders} folder{'s' if folders > 1 else ''}"
+
+
+def _metrics(score: Score) -> dict[str, float | None]:
+    """Compute the metrics; what they would warn of was said of the score already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return score.spectrum.metrics(eps=score.options.eps)
+
+
+def _table(metrics: Mapping[str, float | None]) -> list[str]:
     """Write the metrics in aligned lines."""
     width = max(map(len, metrics))
-    return ["  metrics", *(f"    {name:<{width}}  {value:.8g}" for name, value in metrics.items())]
+    words = {name: "none" if value is None else f"{value:.8g}" for name, value in metrics.items()}
+    return ["  metrics", *(f"    {name:<{width}}  {word}" for name, word in words.items())]
 
 
 def draw(score: Score, path: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "ScoreOptions", "dtypes_of", "score_source", "score_spectrum"]
+__all__ = ["Score", "ScoreOptions", "score_source", "score_spectrum"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +27,20 @@ class ScoreOptions:
     method: str
     rtol: float
     device: str = "cpu"
+    skip_nonfinite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """RankMe of one set of rows, the ends of its interval, and what was assumed for it.
 
-    ``paths`` are as the user gave them. ``warnings`` holds the text of every PrecisionWarning.
+    ``paths`` are as the user gave them. ``files`` are those that made up the set, by their full
+    names, or None where nobody knows them any more. ``warnings`` holds the text of every
+    PrecisionWarning.
     """
 
     paths: tuple[str, ...]
+    files: frozenset[str] | None
     dtype: str | None
     options: ScoreOptions
     spectrum: Spectrum
@@ -58,26 +62,31 @@ def score_source(
         method=options.method,
         rtol=options.rtol,
         device=options.device,
+        skip_nonfinite=options.skip_nonfinite,
         meter=meter,
     )
-    return score_spectrum(result, paths, options, dtypes_of(source))
-
-
-def dtypes_of(source: RowSource) -> str:
-    """Name the dtypes of all shards."""
-    return ",".join(sorted({shard.dtype.name for shard in source.shards}))
+    return score_spectrum(result, paths, options, source)
 
 
 def score_spectrum(
-    result: Spectrum, paths: tuple[str, ...], options: ScoreOptions, dtype: str | None
+    result: Spectrum,
+    paths: tuple[str, ...],
+    options: ScoreOptions,
+    source: RowSource | None = None,
+    files: frozenset[str] | None = None,
 ) -> Score:
-    """Score a spectrum; ``dtype`` is that of its rows, or None where it is not known any more."""
+    """Score a spectrum of the rows of a source, or of files that nobody opens any more."""
+    dtype = None
+    if source is not None:
+        dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
+        files = frozenset(shard.identity.name for shard in source.shards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         rankme = score_of(result, options.eps, stacklevel=1)
     low, high = result.rankme_bounds(eps=options.eps)
     return Score(
         paths=paths,
+        files=files,
         dtype=dtype,
         options=options,
         spectrum=result,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from rankme.cli._result import Score, ScoreOptions
     from rankme.sources import RowSource
 
-__all__ = ["CheckpointOption", "Checkpoints", "StateOption", "as_checkpoints", "score_resumed"]
+__all__ = [
+    "CheckpointOption",
+    "Checkpoints",
+    "StateOption",
+    "as_checkpoints",
+    "old_rule",
+    "score_resumed",
+]
 
 EVERY = 30.0
 
@@ -78,6 +86,28 @@ def as_checkpoints(
     return Checkpoints(str(state), EVERY if every is None else every)
 
 
+def old_rule(path: str, error: Exception) -> str:
+    """Add to an error what it means for a run that an earlier version began with such data."""
+    from rankme._accumulators import state_file  # noqa: PLC0415
+    from rankme.sources._bytes.urls import WILDCARD, one_name  # noqa: PLC0415
+    from rankme.sources._errors import AmbiguousDataError  # noqa: PLC0415
+
+    if not isinstance(error, AmbiguousDataError):
+        return ""
+    try:
+        state = state_file.read(path)
+    except (OSError, ValueError):
+        return ""
+    place = WILDCARD.split(error.name)[0]
+    place = one_name(place) if "://" in place else os.path.realpath(place)
+    if not any(shard.startswith(place) for shard in state.shards):
+        return ""
+    return (
+        f"; the run in {path}, of {state.n_rows} rows from {len(state.shards)} files, was begun by "
+        f"a version before 0.2, which took such data without asking: start again with another file"
+    )
+
+
 def score_resumed(
     source: RowSource,
     paths: tuple[str, ...],
@@ -87,7 +117,7 @@ def score_resumed(
 ) -> Score:
     """Score the rows of a source as one set, each row once over all runs, as `accumulate` does."""
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
-    from rankme.cli._result import dtypes_of, score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import score_spectrum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,
@@ -95,9 +125,10 @@ def score_resumed(
         normalize=options.normalize,
         method=options.method,
         device=options.device,
+        skip_nonfinite=options.skip_nonfinite,
         every=checkpoints.every,
         meter=meter,
     )
     meter.stage("eigenvalues")
     spectrum = accumulator.spectrum(center=options.center)
-    return score_spectrum(spectrum, paths, options, dtypes_of(source))
+    return score_spectrum(spectrum, paths, options, source)

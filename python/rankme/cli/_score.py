@@ -16,13 +16,14 @@ from rankme.cli._options import (
     Method,
     MetricsOption,
     check_device,
+    check_dtype,
     check_plot,
     check_rtol,
     require_threads,
 )
-from rankme.cli._paths import check_paths, open_paths
-from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints
-from rankme.cli._text import print_error, print_warning, text_of
+from rankme.cli._paths import PathsError, check_paths, describe, open_paths
+from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints, old_rule
+from rankme.cli._text import print_error, print_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +61,25 @@ def score(
             "be meant.",
         ),
     ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TYPE",
+            callback=check_dtype,
+            help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 "
+            "or uint8.",
+        ),
+    ] = None,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Divide each row by its Euclidean norm.")
+    ] = False,
+    skip_nonfinite: Annotated[
+        bool,
+        typer.Option(
+            "--skip-nonfinite", help="Leave out rows with NaN or infinity, and say how many."
+        ),
     ] = False,
     method: Annotated[
         Method,
@@ -125,25 +141,43 @@ def score(
         method=method.value,
         rtol=rtol,
         device=device,
+        skip_nonfinite=skip_nonfinite,
     )
-    status = shown = 0
+    status = 0
+    scores: list[Score] = []
     for group in groups:
-        result = _score_group(group, column, options, checkpoints)
-        if result is None:
+        try:
+            result = _score_group(group, column, dtype, options, checkpoints)
+        except PathsError as error:
+            _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
             continue
         if as_json:
             _report.print_json(result, pool=pool, metrics=metrics)
         else:
-            if shown:
+            if scores:
                 sys.stdout.write("\n")
             _report.print_text(result, metrics=metrics)
         for warning in result.warnings:
             print_warning(f"{_names(group)}: {warning}")
         if plot is not None and not _draw(result, plot):
             status = BAD_DATA
-        shown += 1
+        scores.append(result)
+    unequal = _report.unequal_rows(scores, column, dtype)
+    if unequal is not None:
+        print_warning(unequal)
     return status
+
+
+def _print_failures(error: PathsError, checkpoints: Checkpoints | None, *, as_json: bool) -> None:
+    """Print what is wrong with paths; as JSON too, one line each."""
+    from rankme.cli._report import print_json_error  # noqa: PLC0415
+
+    for path, text, reason in error.failures:
+        whole = text + ("" if checkpoints is None else old_rule(checkpoints.path, reason))
+        print_error(whole)
+        if as_json:
+            print_json_error(path, whole)
 
 
 def _draw(result: Score, path: Path) -> bool:
@@ -169,18 +203,17 @@ def _names(paths: Sequence[str]) -> str:
 def _score_group(
     paths: Sequence[str],
     column: str | None,
+    dtype: str | None,
     options: ScoreOptions,
     checkpoints: Checkpoints | None,
-) -> Score | None:
-    """Score paths as one set; print what is wrong with them and return None where that fails."""
+) -> Score:
+    """Score paths as one set; a PathsError tells what is wrong with them."""
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
     from rankme.cli._result import score_source  # noqa: PLC0415
     from rankme.cli._resume import score_resumed  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    source = open_paths(paths, column)
-    if source is None:
-        return None
+    source = open_paths(paths, column, dtype)
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
@@ -188,16 +221,5 @@ def _score_group(
                 return score_source(source, tuple(paths), options, meter)
             return score_resumed(source, tuple(paths), options, meter, checkpoints)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
-        print_error(_describe(error, paths))
-        return None
-
-
-def _describe(error: Exception, paths: Sequence[str]) -> str:
-    """Write an error as a line that names the paths."""
-    from rankme.sources import BadDataError  # noqa: PLC0415
-
-    if isinstance(error, BadDataError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"{error.filename or _names(paths)}: {error.strerror or error}"
-    return f"{_names(paths)}: {text_of(error)}"
+        failed = paths[0] if len(paths) == 1 else getattr(error, "name", None) or _names(paths)
+        raise PathsError([(failed, describe(error, paths), error)]) from error

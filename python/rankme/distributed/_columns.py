@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["matrices_of"]
 
+LISTS = "make lists of them, as by [numpy.frombuffer(row, 'float16') for row in rows]"
+
 
 def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArray[Any]]:
     """Yield a column of vectors as matrices over the memory of Arrow, one for each chunk.
@@ -25,7 +27,7 @@ def matrices_of(tables: Iterable[Any], column: str, name: str) -> Iterator[NDArr
     first = 0
     for table in tables:
         if vectors is None:
-            vectors = VectorColumn(name, table.schema.field(column))
+            vectors = VectorColumn(name, table.schema.field(column), way_out=LISTS)
         array = table.column(column)
         for chunk in getattr(array, "chunks", [array]):
             if len(chunk) > 0:

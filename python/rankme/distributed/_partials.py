@@ -38,13 +38,20 @@ class JobSettings:
     normalize: bool
     method: str
     seed: int
+    skip_nonfinite: bool = False
 
     def __post_init__(self) -> None:
         self.accumulator(1)  # a wrong one fails here and not in a task
 
     def accumulator(self, dim: int) -> Accumulator:
         """Return an empty accumulator of that width."""
-        return Accumulator(dim, normalize=self.normalize, method=self.method, seed=self.seed)
+        return Accumulator(
+            dim,
+            normalize=self.normalize,
+            method=self.method,
+            seed=self.seed,
+            skip_nonfinite=self.skip_nonfinite,
+        )
 
 
 def partial_of_blocks(
@@ -63,7 +70,7 @@ def partial_of_blocks(
         try:
             acc.update(block)
         except NonFiniteError as error:
-            where = f"row {acc.n_rows + error.row}"
+            where = f"row {acc.n_rows + acc.n_skipped + error.row}"
             raise not_finite(name, where, error.column, error.value) from error
     return None if acc is None else acc.__getstate__()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,12 +106,14 @@ def partial_of_range(source: RowSource, start: int, stop: int, settings: JobSett
     A BadDataError names an entry that is not finite, or a file that has changed.
     """
     shard = RowRange(source, start, stop).shard
+    if settings.skip_nonfinite:
+        source = source.with_nulls_as_nan()
     acc = settings.accumulator(source.n_cols)
     with closing(row_blocks([(source, start)], stop=stop)) as blocks:
         for _, first, rows in blocks:
             with not_finite_in(source, first):
                 acc.update(rows, shard=shard)
-    left = stop - start - acc.n_rows
+    left = stop - start - acc.n_rows - acc.n_skipped
     if left:
         raise BadDataError(source.name, f"ends {left} rows before row {stop}, which it had before")
     return acc.__getstate__()
@@ -143,12 +146,23 @@ def whole(data: bytes | None, ranges: Sequence[RowRange]) -> Accumulator:
     """
     acc = restored(data)
     wanted = {one.shard: one.stop - one.start for one in ranges}
-    if acc.shards != wanted or acc.n_rows != sum(wanted.values()):
-        lost = ", ".join(sorted(wanted.keys() - acc.shards.keys())[:3]) or "none"
+    state = acc._state()  # noqa: SLF001
+    kept, skipped = Counter(state.shards), Counter(state.skipped.shards)
+    n_rows = state.n_rows + state.skipped.rows
+    if kept + skipped != wanted or n_rows != sum(wanted.values()):
+        lost = ", ".join(sorted(wanted.keys() - (kept + skipped).keys())[:3]) or "none"
         raise RuntimeError(
-            f"the result has {acc.n_rows} rows of {len(acc.shards)} ranges; wanted "
+            f"the result has {n_rows} rows of {len(kept + skipped)} ranges; wanted "
             f"{sum(wanted.values())} of {len(wanted)}; missing: {lost}"
         )
-    files = {one.source.identity.shard: one.source.n_rows for one in ranges}
-    state = acc._state()._replace(shards=files)  # noqa: SLF001
+    left_out = state.skipped._replace(shards=_by_file(skipped, ranges))
+    state = state._replace(shards=_by_file(kept, ranges), skipped=left_out)
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+
+
+def _by_file(rows: Counter[str], ranges: Sequence[RowRange]) -> dict[str, int]:
+    """Add up what the ranges of each file have; a file of which there is nothing is left out."""
+    files: Counter[str] = Counter()
+    for one in ranges:
+        files[one.source.identity.shard] += rows[one.shard]
+    return dict(+files)

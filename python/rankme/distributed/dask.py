@@ -46,13 +46,14 @@ def score(
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
+    skip_nonfinite: bool = False,
     rows_per_task: int = ROWS_PER_TASK,
 ) -> float:
     """RankMe of the rows of a Dask array, of delayed blocks or of files.
 
     Parameters
     ----------
-    data, column, normalize, method, seed, rows_per_task
+    data, column, normalize, method, seed, skip_nonfinite, rows_per_task
         As in `accumulate`.
     eps, center
         As in `rankme.score`.
@@ -73,6 +74,7 @@ def score(
         normalize=normalize,
         method=method,
         seed=seed,
+        skip_nonfinite=skip_nonfinite,
         rows_per_task=rows_per_task,
     )
     return scored(acc, eps=eps, center=center)
@@ -85,6 +87,7 @@ def accumulate(
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
+    skip_nonfinite: bool = False,
     rows_per_task: int = ROWS_PER_TASK,
 ) -> Accumulator:
     """Take in the rows of a Dask array, of delayed blocks or of files.
@@ -97,7 +100,7 @@ def accumulate(
         `rankme.open_source` reads, or returns: files, folders and URLs that every worker can reach.
     column : str, optional
         Of files: as in `rankme.open_source`.
-    normalize, method, seed
+    normalize, method, seed, skip_nonfinite
         As in `rankme.Accumulator`.
     rows_per_task : int
         Of files: the most rows that one task reads.
@@ -125,7 +128,12 @@ def accumulate(
     with one BLAS thread for each of theirs where ``OPENBLAS_NUM_THREADS`` is 1, as a
     ``LocalCluster`` sets it.
     """
-    settings = JobSettings(normalize=bool(normalize), method=method, seed=seed)
+    settings = JobSettings(
+        normalize=bool(normalize),
+        method=method,
+        seed=seed,
+        skip_nonfinite=bool(skip_nonfinite),
+    )
     if is_paths(data):
         ranges = ranges_of(data, column, rows_per_task)
         read = dask.delayed(partial_of_range)

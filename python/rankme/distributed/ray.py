@@ -53,6 +53,7 @@ def score(
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
+    skip_nonfinite: bool = False,
     rows_per_task: int = ROWS_PER_TASK,
     ray_remote_args: Mapping[str, Any] | None = None,
 ) -> float:
@@ -60,7 +61,7 @@ def score(
 
     Parameters
     ----------
-    data, column, normalize, method, seed, rows_per_task, ray_remote_args
+    data, column, normalize, method, seed, skip_nonfinite, rows_per_task, ray_remote_args
         As in `accumulate`.
     eps, center
         As in `rankme.score`.
@@ -81,6 +82,7 @@ def score(
         normalize=normalize,
         method=method,
         seed=seed,
+        skip_nonfinite=skip_nonfinite,
         rows_per_task=rows_per_task,
         ray_remote_args=ray_remote_args,
     )
@@ -94,6 +96,7 @@ def accumulate(
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
+    skip_nonfinite: bool = False,
     rows_per_task: int = ROWS_PER_TASK,
     ray_remote_args: Mapping[str, Any] | None = None,
 ) -> Accumulator:
@@ -107,7 +110,7 @@ def accumulate(
     column : str, optional
         Of files: as in `rankme.open_source`. Of a dataset: tensors of shape (K,), or lists of K
         numbers. It may be left out where there is one such column.
-    normalize, method, seed
+    normalize, method, seed, skip_nonfinite
         As in `rankme.Accumulator`.
     rows_per_task : int
         The most rows that become one partial result; of a dataset they are in memory together.
@@ -134,7 +137,12 @@ def accumulate(
     -----
     Partial results, ``4 * K**2`` bytes each, are merged four at a time in Ray's object store.
     """
-    settings = JobSettings(normalize=bool(normalize), method=method, seed=seed)
+    settings = JobSettings(
+        normalize=bool(normalize),
+        method=method,
+        seed=seed,
+        skip_nonfinite=bool(skip_nonfinite),
+    )
     options = dict(ray_remote_args or {})
     if is_paths(data):
         ranges = ranges_of(data, column, rows_per_task)

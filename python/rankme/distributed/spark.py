@@ -45,12 +45,13 @@ def score(
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
+    skip_nonfinite: bool = False,
 ) -> float:
     """RankMe of a column of embeddings.
 
     Parameters
     ----------
-    data, column, normalize, method, seed
+    data, column, normalize, method, seed, skip_nonfinite
         As in `accumulate`.
     eps, center
         As in `rankme.score`.
@@ -65,7 +66,14 @@ def score(
         As `accumulate`; and if `eps` is no number from 0 to 1.
     """
     eps = as_eps(eps)  # before the work, not after it
-    acc = accumulate(data, column, normalize=normalize, method=method, seed=seed)
+    acc = accumulate(
+        data,
+        column,
+        normalize=normalize,
+        method=method,
+        seed=seed,
+        skip_nonfinite=skip_nonfinite,
+    )
     return scored(acc, eps=eps, center=center)
 
 
@@ -76,6 +84,7 @@ def accumulate(
     normalize: bool = False,
     method: str = "gram",
     seed: int = 0,
+    skip_nonfinite: bool = False,
 ) -> Accumulator:
     """Take in a column of embeddings, a partition a task.
 
@@ -87,7 +96,7 @@ def accumulate(
     column : str
         Of type ``array<float>`` or ``array<double>``, K numbers in each row. Vectors of MLlib
         become arrays by ``pyspark.ml.functions.vector_to_array``.
-    normalize, method, seed
+    normalize, method, seed, skip_nonfinite
         As in `rankme.Accumulator`.
 
     Returns
@@ -109,7 +118,12 @@ def accumulate(
     Spark gives a Python worker as many BLAS threads as ``spark.task.cpus``. Merging takes
     ``24 * K**2`` bytes of a Python worker's memory, outside the JVM's heap.
     """
-    settings = JobSettings(normalize=bool(normalize), method=method, seed=seed)
+    settings = JobSettings(
+        normalize=bool(normalize),
+        method=method,
+        seed=seed,
+        skip_nonfinite=bool(skip_nonfinite),
+    )
     if not hasattr(data, "mapInArrow"):
         raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")
     _require_column(data, column)

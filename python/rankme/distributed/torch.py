@@ -8,6 +8,9 @@ whatever backend the group has, and every rank holds the whole::
         acc.update(block)
     total = rankme.distributed.torch.all_reduce(acc)
 
+What each rank holds is about the mean of its own rows. So the ranks first agree on the mean of all
+rows, and each of them moves its sums there; then they add up.
+
 No state is gathered, only the names of shards: a rank sends and receives what an all-reduce of
 K(K+1)/2 numbers takes, about ``8 * K**2`` bytes, however many ranks there are.
 """
@@ -15,14 +18,17 @@ K(K+1)/2 numbers takes, about ``8 * K**2`` bytes, however many ranks there are.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rankme import _core
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.shards import duplicate_shard, encoded
 from rankme._base.arguments import as_index, type_name
 from rankme._base.optional import require
+from rankme.distributed._collectives import all_well, exchange, from_rank, sum_in_place, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,8 +42,10 @@ dist = require("torch.distributed", extra="torch", what="rankme.distributed.torc
 
 __all__ = ["all_reduce", "drop_padding"]
 
-_NO_ROWS = -(2**31)  # below every exponent
-_MAX_COUNT = 2**62  # of rows and of blocks, over all ranks
+_NOTHING = -(2**31)  # below every exponent, and below every rank's negative
+_PLACE = 3  # arrays of a scatter that say about what it is: the origin, and the mean less it
+_MAX_COUNT = 2**63 - 1  # of rows, over all ranks
+_MOST_BLOCKS = 2**62
 
 
 def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Accumulator:
@@ -58,8 +66,10 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     Returns
     -------
     rankme.Accumulator
-        All rows and shards of all ranks. With gloo and NCCL, the same bits on every rank. Sums of a
-        power-of-two scale are brought to the largest scale first, which is exact.
+        All rows and shards of all ranks, and how many rows they left out. With gloo and NCCL, the
+        same bits on every rank. Sums of a power-of-two scale are brought to the largest scale
+        first, which is exact. A mean that is much longer than the spread around it costs nothing,
+        as in a merge.
 
     Raises
     ------
@@ -72,6 +82,8 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     RuntimeError
         If another rank came with something that cannot be reduced; that rank has the reason. And
         whatever the backend raises where a rank has died.
+    OverflowError
+        If all ranks together have more than 2**63 - 1 rows: on every rank.
 
     Notes
     -----
@@ -79,7 +91,8 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     collective: set ``init_process_group(timeout=...)``. gloo notices a dead peer at once.
 
     Memory beside `acc`: the packed triangle, ``4 * K**2`` bytes, which is reduced where it lies,
-    and then the result, ``8 * K**2``; with NCCL the triangle once more on the GPU.
+    and ``8 * K**2`` before that to move it and after that for the result; with NCCL the triangle
+    once more on the GPU.
     """
     if dist.get_rank(group) < 0:
         raise ValueError(
@@ -90,19 +103,18 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     # What is wrong with a rank's device has to be told the others as well.
     place = torch.device(usual if problem is not None or device is None else device)
     facts = _agree(offer, problem, group, place)
-    shards = _joined(offer, group, place)
-    _scale_to(offer, facts.exponent)
-    for tensor in offer.tensors:
-        _sum(tensor, offer.staging, group)
+    tables = _joined(offer, group, place)
+    arrays = _about_one_mean(offer, facts, group, place)
+    for array in arrays[_PLACE:]:
+        sum_in_place(torch.from_numpy(array), offer.staging, group)
     # A problem of this rank has raised above, so that acc is what it should be.
-    return _result(offer, facts, shards, acc.device)
+    return _result(offer, arrays, facts, tables, acc.device)
 
 
 class _Offer(NamedTuple):
-    """What a rank brings: its state, and its arrays as tensors over the same memory."""
+    """What a rank brings: its state, of the kind scatter, and room to send it from."""
 
     state: State | None
-    tensors: tuple[Any, ...]
     staging: Any  # where the backend needs its tensors elsewhere; as large as the largest
 
 
@@ -113,6 +125,8 @@ class _Facts(NamedTuple):
     exponent: int
     blocks: int
     longest_block: int
+    first: int  # the lowest rank that has rows; negative where none has
+    skipped: int
 
 
 def _default_device(group: Any) -> Any:
@@ -134,52 +148,46 @@ def _prepare(acc: object, device: Any) -> tuple[_Offer, Exception | None]:
                 f"save the accumulators and merge them"
             )
         state = acc._state()  # noqa: SLF001
-        tensors = tuple(map(torch.from_numpy, state.arrays))
+        if state.kind != "scatter":  # that of a GPU is made one here
+            state = Accumulator._from_state(state, "cpu", "float64")._state()  # noqa: SLF001
         staging = None
         place = torch.device(device)
         if place.type != "cpu":
             largest = max(array.size for array in state.arrays)
             staging = torch.empty(largest, dtype=torch.float64, device=place)
-        return _Offer(state, tensors, staging), None
+        return _Offer(state, staging), None
     except Exception as error:  # noqa: BLE001
-        return _Offer(None, (), None), error
+        return _Offer(None, None), error
 
 
 def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> _Facts:
     """Exchange some numbers, so that what does not fit together is an error on every rank."""
     state = offer.state
-    failed = 0 if state is not None else 1 + dist.get_rank(group)
+    rank = dist.get_rank(group)
     same = [0, 0, 0, 0]
-    most = [_NO_ROWS, 0]
-    sums = [0, 0, 0]
+    most = [_NOTHING, 0, _NOTHING]
+    sums = [0, 0, 0, 0, 0]
     if state is not None:
         exponent, seed, blocks, longest_block = state.numbers
         same = [state.dim, int(state.normalize), seed >> 32, seed & 0xFFFFFFFF]
-        most = [exponent if state.arrays[-1].any() else _NO_ROWS, longest_block]
+        zero = not any(array.any() for array in state.arrays)
+        most = [_NOTHING if zero else exponent, longest_block, -rank if state.n_rows else _NOTHING]
         # A share of the count for each rank: sums of saturated counts stay countable.
-        share = _MAX_COUNT // dist.get_world_size(group)
-        sums = [min(state.n_rows, share), min(blocks, share), int(blocks > 0)]
-    largest = _exchange([failed, *most], dist.ReduceOp.MAX, group, place)
-    if problem is not None:
-        raise problem
-    if largest[0] > 0:
-        raise RuntimeError(
-            f"rank {largest[0] - 1} has nothing that can be reduced; its own error tells why"
-        )
+        share = _MOST_BLOCKS // dist.get_world_size(group)
+        sums = [*divmod(state.n_rows, 2**32), min(blocks, share), int(blocks > 0)]
+        sums.append(min(state.skipped.rows, share))
+    _, exponent, longest_block, first = all_well(problem, most, group, place)
     # A value and its negative: the largest and the smallest of all ranks in one exchange.
-    extremes = _exchange([*same, *(-value for value in same)], dist.ReduceOp.MAX, group, place)
+    extremes = exchange([*same, *(-value for value in same)], dist.ReduceOp.MAX, group, place)
     _require_same(extremes[:4], [-value for value in extremes[4:]])
-    n_rows, blocks, ranks = _exchange(sums, dist.ReduceOp.SUM, group, place)
+    upper, lower, blocks, ranks, skipped = exchange(sums, dist.ReduceOp.SUM, group, place)
+    n_rows = upper * 2**32 + lower
+    if n_rows > _MAX_COUNT:
+        raise OverflowError("more than 2^63 - 1 rows on all ranks together")
+    exponent = 0 if exponent == _NOTHING else exponent
     # Each sum of two sums that hold something rounds once more.
-    exponent = 0 if largest[1] == _NO_ROWS else largest[1]
-    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), largest[2])
-
-
-def _exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:
-    """Reduce a few integers over all ranks."""
-    tensor = torch.tensor(values, dtype=torch.int64, device=place)
-    dist.all_reduce(tensor, op=op, group=group)
-    return [int(value) for value in tensor.tolist()]
+    first = -1 if first == _NOTHING else -first
+    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), longest_block, first, skipped)
 
 
 def _require_same(high: list[int], low: list[int]) -> None:
@@ -194,51 +202,71 @@ def _require_same(high: list[int], low: list[int]) -> None:
             raise ValueError(f"{name} of the accumulators differs among the ranks{extremes}")
 
 
-def _joined(offer: _Offer, group: Any, place: Any) -> dict[str, int]:
+def _joined(offer: _Offer, group: Any, place: Any) -> tuple[dict[str, int], dict[str, int]]:
     """Gather the tables of shards, which are small, and refuse a shard that is in two of them."""
     assert offer.state is not None  # noqa: S101
-    own = json.dumps(dict(offer.state.shards)).encode("ascii")
-    (size,) = _exchange([len(own)], dist.ReduceOp.MAX, group, place)
-    if size == len(b"{}"):
-        return {}
+    own = json.dumps([offer.state.shards, offer.state.skipped.shards], default=dict).encode()
+    (size,) = exchange([len(own)], dist.ReduceOp.MAX, group, place)
+    if size == len(b"[{}, {}]"):
+        return {}, {}
     padded = torch.frombuffer(bytearray(own.ljust(size)), dtype=torch.uint8).to(place)
     tables = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
     dist.all_gather(tables, padded, group=group)
     total: dict[str, int] = {}
+    skipped: Counter[str] = Counter()
     for table in tables:
-        shards = json.loads(table.cpu().numpy().tobytes())
+        shards, left_out = json.loads(table.cpu().numpy().tobytes())
+        skipped.update(left_out)
         for shard in sorted(total.keys() & shards.keys()):
             raise ValueError(duplicate_shard(encoded(shard), total[shard], shards[shard]))
         total.update(shards)
-    return total
+    return total, dict(skipped)
 
 
-def _scale_to(offer: _Offer, exponent: int) -> None:
-    """Bring the arrays to the scale of 2**exponent, which moves exponents only."""
-    assert offer.state is not None  # noqa: S101
-    shift = offer.state.numbers[0] - exponent
-    if shift != 0:
-        for array, times in zip(offer.state.arrays, (1, 2, 2), strict=True):
-            np.ldexp(array, times * shift, out=array)
+def _about_one_mean(
+    offer: _Offer, facts: _Facts, group: Any, place: Any
+) -> tuple[NDArray[np.float64], ...]:
+    """Return the arrays of this rank's scatter about the mean of the rows of all ranks."""
+    state = offer.state
+    assert state is not None  # noqa: S101
+    if facts.first < 0:
+        return state.arrays
+    shift = state.numbers[0] - facts.exponent
+    own, mean, low = (np.ldexp(array, shift) for array in state.arrays[:_PLACE])
+    origin = from_rank(facts.first, own, group, place)
+    # In two steps, so that the mean has two parts: the second is small, and so is its rounding.
+    weight = state.n_rows / facts.n_rows
+    mean += own - origin
+    high = summed(weight * mean, group, place)
+    rest = summed(weight * (mean - high + low), group, place)
+    problem, arrays = None, state.arrays
+    try:
+        arrays = _core.scatter_about(
+            state.dim, state.n_rows, state.numbers, arrays, facts.exponent, origin, high, rest
+        )
+    except Exception as error:  # noqa: BLE001
+        problem = error
+    all_well(problem, [], group, place)
+    return arrays
 
 
-def _sum(tensor: Any, staging: Any, group: Any) -> None:
-    """Sum a tensor over all ranks, in place."""
-    if staging is None:
-        dist.all_reduce(tensor, group=group)
-        return
-    moved = staging[: tensor.numel()]
-    moved.copy_(tensor)
-    dist.all_reduce(moved, group=group)
-    tensor.copy_(moved)
-
-
-def _result(offer: _Offer, facts: _Facts, shards: dict[str, int], device: str) -> Accumulator:
+def _result(
+    offer: _Offer,
+    arrays: tuple[NDArray[np.float64], ...],
+    facts: _Facts,
+    tables: tuple[dict[str, int], dict[str, int]],
+    device: str,
+) -> Accumulator:
     """Return the accumulator of the sums."""
     state = offer.state
     assert state is not None  # noqa: S101
-    numbers = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
-    total = state._replace(n_rows=facts.n_rows, numbers=numbers, shards=shards)
+    total = state._replace(
+        n_rows=facts.n_rows,
+        numbers=(facts.exponent, state.numbers[1], facts.blocks, facts.longest_block),
+        arrays=arrays,
+        shards=tables[0],
+        skipped=state.skipped._replace(rows=facts.skipped, shards=tables[1]),
+    )
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankme import _core
-from rankme._base.arrays import as_matrix
 from rankme._base.devices import place_of
 from rankme._base.threads import require_budget
 from rankme.metrics._values import default_rtol, float64_blocks
+from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,8 @@ def coherence(Z: object) -> float:  # noqa: N803
     Parameters
     ----------
     Z : array or callable
-        Shape (N, K), a row per embedding; whatever `rankme.score` takes. Or a function without
+        Shape (N, K), a row per embedding; whatever `rankme.Accumulator.update`
+        takes. Or a function without
         arguments that returns a fresh iterable of such blocks, with the same rows each time: it
         is called twice.
 
@@ -84,7 +85,7 @@ def coherence(Z: object) -> float:  # noqa: N803
     n_rows = 0
     largest = 0.0
     for block in open_blocks():
-        for rows in float64_blocks(as_matrix(block)):
+        for rows in float64_blocks(as_rows(block)):
             left = rows @ whitening
             largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
             n_rows += len(rows)
@@ -101,7 +102,7 @@ def _sum_of(blocks: Iterable[object]) -> _core.GramAccumulator:
     require_budget()
     acc: _core.GramAccumulator | None = None
     for block in blocks:
-        matrix = as_matrix(block)
+        matrix = as_rows(block)
         place_of(matrix.device, "cpu", "Z")
         acc = acc or _core.GramAccumulator(matrix.shape[1], False, 0)
         acc.update(matrix)

@@ -1,12 +1,13 @@
 """Ranks that are the exponential of an entropy."""
 
 import math
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rankme import _core
-from rankme._base.arguments import as_eps, as_real
+from rankme._base.arguments import as_count, as_eps, as_real
 from rankme.metrics._values import as_singular_values, relative
 
 __all__ = ["effective_rank", "entropy", "matrix_entropy_rank", "rankme", "renyi_rank"]
@@ -79,7 +80,9 @@ def effective_rank(singular_values: ArrayLike) -> float:
     return _core.rankme(as_singular_values(singular_values), 0.0)
 
 
-def entropy(singular_values: ArrayLike, *, normalized: bool = False) -> float:
+def entropy(
+    singular_values: ArrayLike, *, normalized: bool = False, rank: SupportsIndex | None = None
+) -> float:
     """Shannon entropy of the singular values in nats: ``-sum_k p_k log p_k``.
 
     The logarithm of `effective_rank` [1]_. Not centred.
@@ -91,20 +94,23 @@ def entropy(singular_values: ArrayLike, *, normalized: bool = False) -> float:
     normalized : bool
         Divide by ``log m``, the largest it can be. Some public code divides by ``log K`` or
         ``log N`` instead: divide the plain entropy to get that.
+    rank : int, optional
+        The number of directions that there can be, whose logarithm is divided by; by default m.
+        N centred rows have ``min(N - 1, K)``.
 
     Returns
     -------
     float
         From 0 to ``log m``, or to 1 if `normalized`. If all values are 0 there is no
         distribution and the result is ``-inf``, the logarithm of the effective rank 0. With
-        ``m = 1`` the normalised entropy is 1.0: the one direction there is, is used.
+        one direction possible the normalised entropy is 1.0: the one there is, is used.
 
     Raises
     ------
     TypeError
         If the values are no real numbers.
     ValueError
-        If they are not 1-D, are empty, negative or not finite.
+        If they are not 1-D, are empty, negative or not finite, or if `rank` is negative.
 
     References
     ----------
@@ -112,14 +118,16 @@ def entropy(singular_values: ArrayLike, *, normalized: bool = False) -> float:
        EUSIPCO 2007.
     """
     values = as_singular_values(singular_values)
-    rank = _core.rankme(values, 0.0)
-    if rank == 0:
+    most = values.size if rank is None else as_count(rank, "rank", least=0)
+    effective = _core.rankme(values, 0.0)
+    if effective == 0:
         return -math.inf
     # Rounding may leave the rank of a single direction just below 1.
-    plain = max(math.log(rank), 0.0)
+    plain = max(math.log(effective), 0.0)
     if not normalized:
         return plain
-    return plain / math.log(values.size) if values.size > 1 else 1.0
+    # And it may leave something in a direction that there cannot be.
+    return min(plain / math.log(most), 1.0) if most > 1 else 1.0
 
 
 def matrix_entropy_rank(singular_values: ArrayLike) -> float:

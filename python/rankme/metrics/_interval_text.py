@@ -21,9 +21,10 @@ def with_interval(score: float, low: float, high: float) -> str:
     Returns
     -------
     str
-        Such as ``293.168660 (within 5e-06)``. The half-width counts from the digits that are
-        written, and is rounded up to one significant digit; there are 6 decimals, or as many as
-        reach the half-width's own digit.
+        Such as ``293.168660 (rounding: within 5e-06)``: how far rounding can have moved the score,
+        and not how far other rows would. The half-width counts from the digits that are written,
+        and is rounded up to one significant digit; there are 6 decimals, or as many as reach the
+        half-width's own digit.
     """
     width = max(high - score, score - low)
     decimals = _FEWEST_DECIMALS
@@ -34,4 +35,4 @@ def with_interval(score: float, low: float, high: float) -> str:
         _ONE_DIGIT_UP.subtract(Decimal(high), Decimal(written)),
         _ONE_DIGIT_UP.subtract(Decimal(written), Decimal(low)),
     )
-    return f"{written} (within {float(half):g})"
+    return f"{written} (rounding: within {float(half):g})"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rankme import _core
 from rankme._base.arguments import as_eps
 from rankme.metrics._spectrum_methods import SpectrumMetrics
+from rankme.metrics._values import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,9 @@ class Spectrum(SpectrumMetrics):
         the triangular factor of a streaming QR factorisation.
     precision : str
         ``"float64"``; or ``"fast"`` where rows were multiplied on the tensor cores of a GPU.
+    n_skipped : int
+        How many rows were left out, because ``skip_nonfinite=True`` was asked for and they held NaN
+        or infinity. They are not among the N.
     """
 
     n_rows: int
@@ -53,6 +57,9 @@ class Spectrum(SpectrumMetrics):
     # releases pickled: nothing.
     _uncertainty: tuple[float, float, float, float, float, bool, int] | None = None
     precision: str = field(default="float64", kw_only=True)
+    n_skipped: int = field(default=0, kw_only=True)
+    # The values of the other choice of `center`, where the same sum gave both.
+    _other: Values | None = field(default=None, kw_only=True)
 
     @property
     def singular_values(self) -> NDArray[np.float64]:

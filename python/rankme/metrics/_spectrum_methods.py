@@ -1,13 +1,18 @@
 """The sister metrics as methods of a spectrum."""
 
-from typing import Literal, SupportsIndex
+from typing import TYPE_CHECKING, Literal, SupportsIndex, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankme import metrics
-from rankme.metrics._power_law import FEWEST, K_MAX, K_MIN
-from rankme.metrics._values import default_rtol
+from rankme._base.arguments import as_eps
+from rankme.metrics._certainty import score_of
+from rankme.metrics._power_law import K_MAX, K_MIN
+from rankme.metrics._values import Values, default_rtol, finite_or_none
+
+if TYPE_CHECKING:
+    from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["SpectrumMetrics"]
 
@@ -15,8 +20,9 @@ __all__ = ["SpectrumMetrics"]
 class SpectrumMetrics:
     """What `Spectrum` inherits: each metric of `rankme.metrics`, of the values at hand.
 
-    No method changes the values. Where a definition wants centred or normalised rows, the spectrum
-    must have been made so, by ``center=True`` or ``normalize=True``.
+    No method changes the values. Metrics that are defined on centred rows take ``center``: None is
+    the metric's own definition, True and False choose, as far as the spectrum has those values.
+    Where a definition wants normalised rows, it must have been made with ``normalize=True``.
     """
 
     n_rows: int
@@ -25,7 +31,14 @@ class SpectrumMetrics:
     normalize: bool
     _scaled: NDArray[np.float64]
     _low: NDArray[np.float64]
+    _high: NDArray[np.float64]
     _exponent: int
+    _other: Values | None
+
+    @property
+    def _most(self) -> int:
+        """The number of directions that there can be: min(N, K), less one row once centred."""
+        return min(self.n_rows - self.center, self.n_cols)
 
     def entropy(self, *, normalized: bool = False) -> float:
         """Shannon entropy of the singular values in nats, the logarithm of the effective rank.
@@ -36,14 +49,15 @@ class SpectrumMetrics:
         Parameters
         ----------
         normalized : bool
-            Divide by ``log min(N, K)``, the largest it can be.
+            Divide by ``log min(N, K)``, the largest it can be; of centred rows that is
+            ``log min(N - 1, K)``. Where only one direction is possible the result is 1.
 
         Returns
         -------
         float
             From 0 to ``log min(N, K)``, or to 1 if `normalized`; ``-inf`` of the zero matrix.
         """
-        return metrics.entropy(self._scaled, normalized=normalized)
+        return metrics.entropy(self._scaled, normalized=normalized, rank=self._most)
 
     def matrix_entropy_rank(self) -> float:
         """Exponential of the von Neumann entropy: ``exp H(lambda / sum(lambda))``.
@@ -85,19 +99,29 @@ class SpectrumMetrics:
         """
         return metrics.renyi_rank(self._scaled, order=order)
 
-    def participation_ratio(self) -> float:
+    def participation_ratio(self, *, center: bool | None = None) -> float:
         """Participation ratio: ``(sum lambda)^2 / sum lambda^2``.
 
-        Defined on the covariance, so on a spectrum made with ``center=True``. On another the
-        formula is applied to what is at hand, and a large mean counts as a direction. See
-        `rankme.metrics.participation_ratio` for the reference.
+        Defined on the covariance, so on centred rows. See `rankme.metrics.participation_ratio` for
+        the reference.
+
+        Parameters
+        ----------
+        center : bool, optional
+            Of centred rows or not; by default as it is defined, centred. Of others a large mean
+            counts as a direction.
 
         Returns
         -------
         float
-            0.0 for the zero matrix, otherwise from 1 to min(N, K).
+            0.0 for the zero matrix, otherwise from 1 to min(N - 1, K), or to min(N, K).
+
+        Raises
+        ------
+        ValueError
+            If the spectrum has only the values of the other choice.
         """
-        return metrics.participation_ratio(self._scaled)
+        return metrics.participation_ratio(self._values("participation_ratio", center).scaled)
 
     def stable_rank(self) -> float:
         """Stable rank: ``sum lambda / lambda_1 = ||Z||_F^2 / ||Z||_2^2``.
@@ -112,18 +136,28 @@ class SpectrumMetrics:
         """
         return metrics.stable_rank(self._scaled)
 
-    def nesum(self) -> float:
+    def nesum(self, *, center: bool | None = None) -> float:
         """NESum: ``sum lambda / lambda_1`` of the covariance.
 
-        Defined on a spectrum made with ``center=True``. On another the formula is applied to what
-        is at hand, and that is the stable rank. See `rankme.metrics.nesum` for the reference.
+        Defined on centred rows. See `rankme.metrics.nesum` for the reference.
+
+        Parameters
+        ----------
+        center : bool, optional
+            Of centred rows or not; by default as it is defined, centred. Of others it is the stable
+            rank.
 
         Returns
         -------
         float
-            0.0 for the zero matrix, otherwise from 1 to min(N, K).
+            0.0 for the zero matrix, otherwise from 1 to min(N - 1, K), or to min(N, K).
+
+        Raises
+        ------
+        ValueError
+            If the spectrum has only the values of the other choice.
         """
-        return metrics.nesum(self._scaled)
+        return metrics.nesum(self._values("nesum", center).scaled)
 
     def numerical_rank(self, *, rtol: float | None = None) -> int:
         """Numerical rank: the number of ``sigma_k > rtol * sigma_1``.
@@ -150,7 +184,7 @@ class SpectrumMetrics:
         ValueError
             If `rtol` is negative or NaN.
         """
-        tolerance = self._floor() if rtol is None else rtol
+        tolerance = self._floor(self._own()) if rtol is None else rtol
         return metrics.numerical_rank(self._scaled, rtol=tolerance)
 
     def condition_number(self) -> float:
@@ -173,13 +207,13 @@ class SpectrumMetrics:
         fit: Literal["weighted", "plain"] = "weighted",
         k_min: SupportsIndex = K_MIN,
         k_max: SupportsIndex | None = K_MAX,
+        center: bool | None = None,
     ) -> float:
         """alpha-ReQ: minus the slope of ``log lambda_k`` on ``log k``.
 
-        Defined on the covariance, so on a spectrum made with ``center=True``. On another the
-        formula is applied to what is at hand. Values that may be nothing but rounding, which the
-        default of `numerical_rank` does not count, are left out. See `rankme.metrics.alpha_req`
-        for the references and for what other code fits.
+        Defined on the covariance, so on centred rows. Values that may be nothing but rounding,
+        which the default of `numerical_rank` does not count, are left out. See
+        `rankme.metrics.alpha_req` for the references and for what other code fits.
 
         Parameters
         ----------
@@ -188,6 +222,8 @@ class SpectrumMetrics:
         k_min, k_max : int
             The range of k, counted from 1, both ends included; a shorter spectrum is fitted to
             its end, and None is always the end.
+        center : bool, optional
+            Of centred rows or not; by default as it is defined, centred.
 
         Returns
         -------
@@ -199,12 +235,12 @@ class SpectrumMetrics:
         TypeError
             If `k_min` or `k_max` are no integers.
         ValueError
-            If fewer than 3 positive values lie in the range, if `fit` is unknown or if `k_min`
-            is less than 1.
+            If fewer than 3 positive values lie in the range, if `fit` is unknown, if `k_min` is
+            less than 1, or if the spectrum has only the values of the other choice of `center`.
         """
-        return metrics.alpha_req(
-            self._scaled, fit=fit, k_min=k_min, k_max=k_max, rtol=self._floor()
-        )
+        values = self._values("alpha_req", center)
+        rtol = self._floor(values)
+        return metrics.alpha_req(values.scaled, fit=fit, k_min=k_min, k_max=k_max, rtol=rtol)
 
     def self_clustering(self) -> float:
         """Self-clustering of rows on the sphere: ``(sum sigma^4 - E) / (N^2 - E)``.
@@ -234,8 +270,8 @@ class SpectrumMetrics:
         values = np.ldexp(self._scaled, self._exponent)
         return metrics.self_clustering(values, n_rows=self.n_rows, n_cols=self.n_cols)
 
-    def metrics(self, *, eps: float = 1e-7) -> dict[str, float]:
-        """All metrics that the spectrum defines, as a flat dict for loggers.
+    def metrics(self, *, eps: float = 1e-7) -> dict[str, float | None]:
+        """All metrics of the rows, as a flat dict for loggers.
 
         Parameters
         ----------
@@ -244,48 +280,68 @@ class SpectrumMetrics:
 
         Returns
         -------
-        dict of str to float
-            Always: ``rankme``, ``effective_rank``, ``entropy``, ``normalized_entropy``,
-            ``matrix_entropy_rank``, ``participation_ratio``, ``stable_rank``, ``numerical_rank``
-            and ``condition_number``, of the values at hand; ``participation_ratio`` is defined on
-            centred rows and ``matrix_entropy_rank``, as a Vendi score, on normalised ones.
-            ``nesum`` only with ``center=True``, for otherwise it is the stable rank.
-            ``alpha_req``, with its default fit and defined on centred rows, only where at least 3
-            positive values lie in its range. ``self_clustering`` only with ``normalize=True`` and
-            ``center=False`` and where N and K are 2 or more. ``renyi_rank`` needs an order, so it
-            is not among them. ``condition_number`` may be ``inf``; ``entropy`` and
-            ``normalized_entropy`` of the zero matrix are ``-inf``.
+        dict of str to float or None
+            Always the same keys: ``rankme``, ``effective_rank``, ``entropy``,
+            ``normalized_entropy``, ``matrix_entropy_rank``, ``participation_ratio``,
+            ``stable_rank``, ``nesum``, ``numerical_rank``, ``condition_number``, ``alpha_req`` and
+            ``self_clustering``, each what its method gives by default. None stands for what is
+            infinite, as the condition number of a singular matrix and the entropy of zeros are; and
+            for what is not defined on the values at hand, where the method raises a ValueError and
+            says why. ``renyi_rank`` needs an order, so it is not among them.
+
+        Warns
+        -----
+        PrecisionWarning
+            As `rankme.score`, of ``rankme``.
 
         Raises
         ------
         TypeError
             If `eps` is no real number.
         ValueError
-            If `eps` is not from 0 to 1.
+            If it is not from 0 to 1.
         """
-        found: dict[str, float] = {
-            "rankme": metrics.rankme(self._scaled, eps=eps),
-            "effective_rank": metrics.effective_rank(self._scaled),
-            "entropy": self.entropy(),
-            "normalized_entropy": self.entropy(normalized=True),
-            "matrix_entropy_rank": self.matrix_entropy_rank(),
-            "participation_ratio": self.participation_ratio(),
-            "stable_rank": self.stable_rank(),
-            "numerical_rank": float(self.numerical_rank()),
-            "condition_number": self.condition_number(),
+        found = {"rankme": score_of(cast("Spectrum", self), as_eps(eps), stacklevel=2)}
+        methods = {
+            "effective_rank": lambda: metrics.effective_rank(self._scaled),
+            "entropy": self.entropy,
+            "normalized_entropy": lambda: self.entropy(normalized=True),
+            "matrix_entropy_rank": self.matrix_entropy_rank,
+            "participation_ratio": self.participation_ratio,
+            "stable_rank": self.stable_rank,
+            "nesum": self.nesum,
+            "numerical_rank": lambda: float(self.numerical_rank()),
+            "condition_number": self.condition_number,
+            "alpha_req": self.alpha_req,
+            "self_clustering": self.self_clustering,
         }
-        if self.center:
-            found["nesum"] = self.nesum()
-        if self.numerical_rank() >= K_MIN + FEWEST - 1:
-            found["alpha_req"] = self.alpha_req()
-        if self.normalize and not self.center and min(self.n_rows, self.n_cols) > 1:
-            found["self_clustering"] = self.self_clustering()
-        return found
+        return found | {name: finite_or_none(method) for name, method in methods.items()}
 
-    def _floor(self) -> float:
+    def _own(self) -> Values:
+        """Return the values that the spectrum was made for."""
+        return Values(self._scaled, self._low, self._high, self._exponent)
+
+    def _values(self, metric: str, center: bool | None) -> Values:
+        """Return the values of centred rows, or as chosen, or say how to have them."""
+        wanted = True if center is None else bool(center)
+        if wanted == self.center:
+            return self._own()
+        if self._other is not None:
+            return self._other
+        if self.center:
+            raise ValueError(
+                f"this spectrum is of centred rows only: make it with center=False for "
+                f"{metric}(center=False)"
+            )
+        raise ValueError(
+            f"{metric} is defined on centred rows, and this spectrum has none: make it with "
+            f"center=True, or ask for {metric}(center=False), the formula on rows as they are"
+        )
+
+    def _floor(self, values: Values) -> float:
         """Return which part of the largest singular value may be zero for all that is known."""
         rtol = default_rtol(self.n_rows, self.n_cols)
-        doubtful = self._scaled[self._low <= 0]
+        doubtful = values.scaled[values.low <= 0]
         if doubtful.size == 0 or doubtful[0] == 0:
             return rtol
-        return max(rtol, float(doubtful[0] / self._scaled[0]))
+        return max(rtol, float(doubtful[0] / values.scaled[0]))

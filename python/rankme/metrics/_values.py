@@ -1,7 +1,8 @@
 """What counts as singular values and as a size, checked in one place."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,13 +10,24 @@ from numpy.typing import ArrayLike, NDArray
 from rankme import _core
 
 __all__ = [
+    "Values",
     "as_singular_values",
     "default_rtol",
+    "finite_or_none",
     "float64_blocks",
     "relative",
 ]
 
 _BLOCK_ENTRIES = 2**20  # that are float64 at a time
+
+
+class Values(NamedTuple):
+    """Singular values and the ends of their intervals, each times 2**exponent."""
+
+    scaled: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    exponent: int
 
 
 def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:
@@ -62,3 +74,12 @@ def float64_blocks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
     step = max(1, _BLOCK_ENTRIES // math.prod(rest))
     for start in range(0, n, step):
         yield _core.widened(view, start, min(start + step, n))
+
+
+def finite_or_none(method: Callable[[], float]) -> float | None:
+    """Return what a method gives; None where that is infinite or not defined."""
+    try:
+        value = method()
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

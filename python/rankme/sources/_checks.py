@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
+from rankme._base.shapes import shape_advice
 from rankme.sources._errors import BadDataError, NoRowsError
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
             "dtype '|V2', the name of the type is lost (np.save writes bfloat16 so; "
             "convert to float32 before saving)"
         )
-    raise BadDataError(name, f"{came}; wanted {ACCEPTED}")
+    advice = dtype_advice(came if dtype.kind == "f" else dtype.name, "Z")
+    advice = advice.replace("; ", "; in Python, Z being its array: ", 1)
+    raise BadDataError(name, f"{came}; wanted {ACCEPTED}{advice}")
 
 
 def check_shape(name: str, shape: Sequence[int]) -> tuple[int, int]:
@@ -51,10 +55,13 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, int]:
     if len(shape) != MATRIX_NDIM:
         raise BadDataError(
             name,
-            f"an array of {len(shape)} dimensions, shape {shape}; wanted 2: a row per embedding",
+            f"an array of {len(shape)} dimensions, shape {shape}; wanted 2: a row per embedding"
+            + shape_advice(shape, "Z").replace("; ", "; in Python, Z being the array: ", 1),
         )
     if min(shape) < 0 or math.prod(shape) > np.iinfo(np.int64).max:
         raise BadDataError(name, f"impossible shape {shape}")
+    if shape[0] == 0 and shape[1] > 0:
+        raise NoRowsError(name, f"empty, shape {shape}; wanted at least one row")
     if math.prod(shape) == 0:
         raise BadDataError(name, f"empty, shape {shape}; wanted at least one row and one column")
     return shape[0], shape[1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BadDataError", "NoRowsError", "parsing"]
+__all__ = ["AmbiguousDataError", "BadDataError", "NoRowsError", "parsing"]
 
 
 class BadDataError(ValueError):
@@ -37,8 +37,15 @@ class BadDataError(ValueError):
         return f"{self.name}: {self.problem}"
 
 
+class AmbiguousDataError(BadDataError):
+    """What may be several things, of which versions before 0.2 took one without asking.
+
+    Files of different sets, a folder with rows that were deleted, bytes of an unknown type.
+    """
+
+
 class NoRowsError(BadDataError):
-    """A table that is whole and has no rows: nothing to score, and as a shard nothing to miss."""
+    """What is whole and has no rows: nothing to score, and as a shard nothing to miss."""
 
 
 @contextmanager

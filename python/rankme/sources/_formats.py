@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import RowSource
 
-__all__ = ["KNOWN_SUFFIXES", "open_file", "suffix_of"]
+__all__ = ["KNOWN_SUFFIXES", "open_file", "require_told", "suffix_of"]
 
 KNOWN_SUFFIXES = (
     ".npy", ".npz", ".fbin", ".f16bin", ".fvecs", ".safetensors", ".pt", ".pth", ".bin",
     ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
 )  # fmt: skip
 
-MAGICS: dict[bytes, Callable[[DataFile, str | None], RowSource]] = {
+MAGICS: dict[bytes, Callable[[DataFile, str | None, str | None], RowSource]] = {
     b"PAR1": ParquetSource.open,
     b"ARROW1": ArrowSource.open,
     b"\xff\xff\xff\xff": ArrowSource.open,
-    b"\x89HDF\r\n\x1a\n": open_hdf5,
+    b"\x89HDF\r\n\x1a\n": lambda file, column, _: open_hdf5(file, column),
 }
 # With more than PK: a safetensors file may begin so with the length of its header.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -51,13 +51,41 @@ def suffix_of(name: str) -> str:
     return PurePosixPath(path.partition("?")[0] if is_web(path) else path).suffix.lower()
 
 
-def open_file(file: DataFile, column: str | None = None) -> RowSource:
-    """Open a file of any format; a BadDataError where no format has such first bytes."""
+def open_file(file: DataFile, column: str | None = None, told: str | None = None) -> RowSource:
+    """Open a file as a source.
+
+    Parameters
+    ----------
+    file
+        Of any format.
+    column
+        As in :func:`rankme.open_source`.
+    told
+        The dtype of bytes, by its name; of what has another dtype this is an error.
+
+    Raises
+    ------
+    BadDataError
+        No format has such first bytes, or the format has others.
+    """
     with parsing(file.name):
-        return _open_file(file, column)
+        source = _open_file(file, column, told)
+    require_told(source, told)
+    return source
 
 
-def _open_file(file: DataFile, column: str | None) -> RowSource:
+def require_told(source: RowSource, told: str | None) -> None:
+    """Refuse a dtype for rows that have one already: nothing is converted."""
+    if told is None or getattr(source, "told", None) == told or source.dtype.name == told:
+        return
+    raise BadDataError(
+        source.name,
+        f"its entries are {source.dtype} by the file itself, not {told}; dtype is for columns of "
+        f"bytes and converts nothing: leave it out",
+    )
+
+
+def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSource:
     """Open a file by the format that it is in."""
     with file.open() as handle:
         head = handle.read(16)
@@ -68,7 +96,7 @@ def _open_file(file: DataFile, column: str | None) -> RowSource:
         return _open_single(file, suffix, head)
     for magic, opener in MAGICS.items():
         if head.startswith(magic):
-            return opener(file, column)
+            return opener(file, column, told)
     if head.startswith(ZIP):
         return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
     if suffix == ".safetensors" or head[8:9] == b"{":

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rankme.sources._file_source import FileSource
 
-__all__ = ["GroupedSource"]
+if TYPE_CHECKING:
+    from rankme.sources._source import Identity
+
+__all__ = ["TOLD", "GroupedSource"]
+
+# Between the version of a file and what its bytes were taken for.
+TOLD = ";bytes:"
 
 
 class GroupedSource(FileSource):
@@ -20,11 +28,22 @@ class GroupedSource(FileSource):
         First row of each group, and the number of rows at the end.
     noun : str
         What a group is called.
+    told : str or None
+        What the bytes of a binary column are.
     """
 
     column: str
     firsts: tuple[int, ...]
     noun: str
+    told: str | None
+
+    @property
+    def identity(self) -> Identity:  # type: ignore[override]
+        """Of the file, and which column of it; bytes taken for another type are other rows."""
+        found = super().identity
+        if self.told is None:
+            return found
+        return replace(found, version=f"{found.version}{TOLD}{self.told}")
 
     @property
     def n_rows(self) -> int:  # type: ignore[override]

@@ -4,53 +4,67 @@ from __future__ import annotations
 
 import errno
 import glob
-import hashlib
 import os
 from collections import Counter
 from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from rankme.sources import huggingface, zarr
+from rankme.sources import huggingface, lakehouse, zarr
 from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.read_ahead import read_in_parallel
-from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors, version_of
-from rankme.sources._bytes.urls import is_web, one_name, urls_below, with_whole_paths
-from rankme.sources._errors import BadDataError, NoRowsError
-from rankme.sources._formats import KNOWN_SUFFIXES, open_file, suffix_of
-from rankme.sources._sharded import ShardedSource, natural_order
-from rankme.sources._source import Identity
+from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors
+from rankme.sources._bytes.urls import is_web, urls_below, with_whole_paths
+from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
+from rankme.sources._folders import (
+    LocalFolder,
+    RemoteFolder,
+    find_distinct,
+    is_data,
+    local_table_around,
+    remote_table_around,
+)
+from rankme.sources._formats import KNOWN_SUFFIXES, open_file, require_told, suffix_of
+from rankme.sources._sets import require_one_set
+from rankme.sources._sharded import ShardedSource, natural_order, same_file
+from rankme.sources._told import as_told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from rankme.sources._folders import Folder
     from rankme.sources._source import RowSource
 
 __all__ = ["open_source"]
 
 T = TypeVar("T")
 
-# Remote files that are opened at the same time: each takes some round trips.
-OPENERS = 16
 
-
-def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> RowSource:
+def open_source(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    column: str | None = None,
+    dtype: object = None,
+) -> RowSource:
     """Open embeddings where they lie, as a source of rows.
 
     Parameters
     ----------
-    path : str or os.PathLike
+    path : str, os.PathLike or sequence of these
         A file: ``.npy``, ``.npz``, ``.fbin``, ``.f16bin``, ``.fvecs``, safetensors, PyTorch,
         Arrow IPC, Parquet or HDF5, told by its first bytes, or by its suffix where a format has
-        none. A folder: a Zarr store, a Hugging Face dataset that was saved to disk, or shards, in
-        its sub-folders too. A pattern of files such as ``"part-*.npy"``. A URL of any of these,
-        ``s3://``, ``gs://``, ``https://`` and what else fsspec knows. The files of a folder or
-        pattern are one set, in natural order: part-2 before part-10.
+        none. A folder: a Zarr store, a Delta table, a Hugging Face dataset that was saved to disk,
+        or shards, in its sub-folders too, if nothing in their names tells that they are several
+        sets. A pattern of files such as ``"part-*.npy"``. A URL of any of these, ``s3://``,
+        ``gs://``, ``https://`` and what else fsspec knows. The files of a folder or pattern are one
+        set, in natural order: part-2 before part-10. Of a sequence all are one set, in its order.
     column : str
         Which column of a table, tensor or dataset of a container. Needed only where several could
         be meant.
+    dtype : str or numpy.dtype
+        What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 or uint8,
+        little-endian. Nothing else is converted by it.
 
     Returns
     -------
@@ -61,150 +75,199 @@ def open_source(path: str | os.PathLike[str], *, column: str | None = None) -> R
     ------
     BadDataError
         The file does not hold a matrix of float16, bfloat16, float32 or float64; several columns
-        could be meant (they are listed); files of a folder differ in width or format.
+        could be meant (they are listed); files of a folder are different sets, or differ in width
+        or format; bytes that nobody tells the type of, or such values as no embedding has.
     MissingLibraryError
         The format needs a library that is not installed: an ImportError that names the extra.
     OSError
         A file cannot be opened or read.
     """
-    text = os.fspath(path)
+    told = as_told(dtype)
+    if isinstance(path, (list, tuple)):
+        return _open_several([os.fspath(one) for one in path], column, told)
+    text = os.fspath(path)  # type: ignore[arg-type]
     if text.startswith("file://"):
         text = unquote(urlsplit(text).path)
     if "://" in text:
-        return _open_url(with_whole_paths(text), column)
+        return _open_url(with_whole_paths(text), column, told)
     if os.path.isdir(text):  # noqa: PTH112
-        return _open_folder(text, column)
+        return _open_folder(LocalFolder(text), column, told)
     if not os.path.lexists(text) and glob.has_magic(text):
-        found = list(filter(_is_shard, glob.glob(text, recursive=True)))  # noqa: PTH207
-        if not found:
-            raise FileNotFoundError(errno.ENOENT, "no file matches", text)
-        return _open_shards(text, _find_distinct(_in_order(found)), open_file, column)
-    return open_file(LocalFile.find(text), column)
+        return _open_pattern(text, column, told)
+    return open_file(LocalFile.find(text), column, told)
+
+
+def _open_several(paths: Sequence[str], column: str | None, told: str | None) -> RowSource:
+    """Open paths as one set."""
+    name = " + ".join(paths)
+    found = _open_parts(name, paths, lambda path: open_source(path, column=column, dtype=told))
+    twice = same_file(shard for source in found for shard in source.shards)
+    if twice is not None:
+        first, second = (shard.name for shard in twice)
+        raise BadDataError(
+            second, f"is the same file as {first}, and would be counted twice; name it once"
+        )
+    return ShardedSource(name, found)
+
+
+def _open_pattern(pattern: str, column: str | None, told: str | None) -> RowSource:
+    """Open what a pattern means on disk, as one set."""
+    matches = _in_order(filter(_is_shard, glob.glob(pattern, recursive=True)))  # noqa: PTH207
+    if not matches:
+        raise FileNotFoundError(errno.ENOENT, "no file matches", pattern)
+    stores = [name for name in matches if os.path.isdir(name)]  # noqa: PTH112
+    if stores:
+        if len(stores) < len(matches):
+            raise BadDataError(
+                pattern, f"means Zarr stores and files, such as {stores[0]}; name one kind only"
+            )
+        return _open_stores(pattern, map(LocalFolder, stores), column, told)
+    for place in {os.path.dirname(os.path.realpath(name)) for name in matches}:  # noqa: PTH120
+        _refuse_inside(pattern, local_table_around(place))
+    files = find_distinct(matches)
+    return ShardedSource(
+        pattern, _open_parts(pattern, files, lambda file: open_file(file, column, told))
+    )
 
 
 def _is_shard(name: str) -> bool:
     """Whether what a pattern matches is a file of embeddings."""
     # A run over "folder/*" may be saved in that folder. A link to nothing is an error later.
-    return not os.path.isdir(name) and not name.endswith(".rankme")  # noqa: PTH112
+    if os.path.isdir(name):  # noqa: PTH112
+        return zarr.is_store(set(os.listdir(name)))  # noqa: PTH208
+    return not name.endswith(".rankme")
 
 
-def _find_distinct(paths: Iterable[str]) -> list[LocalFile]:
-    """Look at the files of a set, none of which may be there under a second name, by a link."""
-    files: dict[object, LocalFile] = {}
-    for path in paths:
-        file = LocalFile.find(path)
-        other = files.setdefault(file.stamp[:2], file)
-        if other is not file:
-            raise BadDataError(
-                file.name, f"is the same file as {other.name}, and would be counted twice"
-            )
-    return list(files.values())
+def _refuse_inside(name: str, table: tuple[str, str] | None) -> None:
+    """Refuse files in the folder of a table, of which some may be dead."""
+    if table is None:
+        return
+    place, kind = table
+    raise AmbiguousDataError(
+        name,
+        f"its files lie in {place}, a table of {kind}, which keeps rows that were deleted or "
+        f"rewritten; open {place}, or name single files: rankme score --pool FILE FILE",
+    )
 
 
-def _open_folder(path: str, column: str | None) -> RowSource:
-    """Open a folder: a store, a saved dataset, or shards."""
-    folder = Path(path)
-    names = set(os.listdir(path))  # noqa: PTH208
-    if zarr.is_store(names):
-        whole = folder.absolute()  # also in another process, with another working directory
-        identify = partial(_identify_folder, whole, os.path.realpath(whole))
-        return zarr.open_zarr(path, str(whole), column, identify)
-    if huggingface.is_dataset(names):
-        found = huggingface.list_files(
-            path, lambda name: (folder / name).read_bytes(), is_dict=huggingface.DICT_FILE in names
-        )
-    else:
-        found = _data_files(path, [Path(file).as_posix() for file in _files_below(path)])
-    files = _find_distinct(str(folder / name) for name in found)
-    return _open_shards(path, files, open_file, column)
-
-
-def _files_below(folder: str) -> Iterator[str]:
-    """Yield the files of a folder and its sub-folders, links among them, relative to it."""
-    seen: dict[tuple[int, int], str] = {}
-    for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
-        folders[:] = [name for name in folders if _is_data([name])]
-        status = os.stat(place)  # noqa: PTH116
-        other = seen.setdefault((status.st_dev, status.st_ino), place)
-        if other != place:
-            raise BadDataError(place, f"is the same folder as {other}, and would be counted twice")
-        for name in names:
-            file = os.path.join(place, name)  # noqa: PTH118
-            if os.path.islink(file) and _is_data([name]):  # noqa: PTH114
-                os.stat(file)  # noqa: PTH116 - of a file or folder that is not there now
-            yield os.path.relpath(file, folder)
-
-
-def _raise(error: OSError) -> None:
-    """Raise the error that `os.walk` would pass over."""
-    raise error
-
-
-def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
-    """Return the identity of a store on disk."""
-    files = [(file, file.stat()) for file in folder.rglob("*") if file.is_file()]
-    parts = [
-        (str(file.relative_to(folder)), status.st_size, status.st_mtime_ns)
-        for file, status in files
-    ]
-    return _identify_parts(real, parts, column)
-
-
-def _identify_parts(name: str, parts: list[tuple[str, int, Any]], column: str | None) -> Identity:
-    """Return an identity from the names, sizes and versions of files."""
-    digest = hashlib.sha256(repr(sorted(parts)).encode("utf-8", "surrogateescape")).hexdigest()
-    return Identity(name, sum(size for _, size, _ in parts), f"sha256:{digest}", column)
-
-
-def _open_url(url: str, column: str | None) -> RowSource:
+def _open_url(url: str, column: str | None, told: str | None) -> RowSource:
     """Open what a URL names: a file, a pattern, or a folder."""
     system, path = connect(url)
 
-    def open_one(place: tuple[str, str], column: str | None) -> RowSource:
-        return open_file(RemoteFile.find(system, *place), column)
+    def open_one(place: tuple[str, str]) -> RowSource:
+        return open_file(RemoteFile.find(system, *place), column, told)
 
     # An HTTP server has no folders, and a question mark there begins a query.
     if is_web(url):
-        return open_one((path, url), column)
+        return open_one((path, url))
     with remote_errors(url):
         # As on disk, what is there under this very name is meant.
         if glob.has_magic(path) and not system.exists(path):
             matches = [name for name in system.glob(path) if system.isfile(name)]
             if not matches:
                 raise FileNotFoundError(errno.ENOENT, "no file matches", url)
+            for place in {name.rpartition("/")[0] for name in matches}:
+                _refuse_inside(url, remote_table_around(system, place))
             files = list(urls_below(url, path, _in_order(matches), is_pattern=True))
-            return _open_shards(url, files, open_one, column, openers=OPENERS)
+            parts = _open_parts(url, files, open_one, openers=RemoteFolder.openers)
+            return ShardedSource(url, parts)
         infos = system.find(path, detail=True) if system.isdir(path) else {}
     if not infos:
-        return open_one((path, url), column)
-    base = path.rstrip("/") + "/"
-    places = {name.removeprefix(base): name for name in infos}
-    if zarr.is_store(places):
-        return zarr.open_zarr(url, url, column, partial(_identify_url, url, system, path))
-    if huggingface.is_dataset(places):
-        found = huggingface.list_files(
-            url, lambda name: system.cat_file(base + name), is_dict=huggingface.DICT_FILE in places
+        return open_one((path, url))
+    return _open_folder(RemoteFolder(url, system, path, infos), column, told)
+
+
+def _open_folder(folder: Folder, column: str | None, told: str | None) -> RowSource:
+    """Open a folder: a store, a saved dataset, a table, or shards."""
+    if zarr.is_store(folder.top):
+        return _open_store(folder, column, told)
+    if huggingface.is_dataset(folder.top):
+        is_dict = huggingface.DICT_FILE in folder.top
+        return _open_files(
+            folder, huggingface.list_files(folder.name, folder.read, is_dict=is_dict), column, told
         )
-    else:
-        found = _data_files(url, list(places))
-    paths = [places[name] for name in found]
-    files = list(urls_below(url, path, paths, is_pattern=False))
-    return _open_shards(url, files, open_one, column, openers=OPENERS)
+    names = folder.names()
+    tables = lakehouse.find_tables(names)
+    if "" in tables:
+        return _open_table(folder, tables[""], names, column, told)
+    _refuse_inside(folder.name, folder.table_around())
+    for place, kind in tables.items():
+        raise AmbiguousDataError(
+            folder.name, f"its folder {place} is a table of {kind}; open that by itself"
+        )
+    stores = _stores(folder.name, names)
+    if stores:
+        require_one_set(folder.name, stores)
+        return _open_stores(folder.name, map(folder.child, stores), column, told)
+    found = _data_files(folder.name, names)
+    return _open_files(folder, found, column, told)
 
 
-def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
-    """Return the identity of a store behind a URL."""
-    system.invalidate_cache(path)
-    with remote_errors(url):
-        infos = system.find(path, detail=True)
-    parts = [(name, info["size"], version_of(info)) for name, info in infos.items()]
-    return _identify_parts(one_name(url), parts, column)
+def _open_table(
+    folder: Folder, kind: str, names: Sequence[str], column: str | None, told: str | None
+) -> RowSource:
+    """Open the live files of a table, or refuse its format by name."""
+    if kind != lakehouse.DELTA:
+        raise lakehouse.refuse_table(folder.name, kind, names)
+    return _open_files(folder, _in_order(folder.delta_files()), column, told)
+
+
+def _open_files(
+    folder: Folder, names: Sequence[str], column: str | None, told: str | None
+) -> ShardedSource:
+    """Open files of a folder as one set."""
+    parts = _open_parts(
+        folder.name,
+        folder.files(names),
+        lambda file: open_file(folder.open_file(file), column, told),
+        openers=folder.openers,
+    )
+    return ShardedSource(folder.name, parts)
+
+
+def _open_store(folder: Folder, column: str | None, told: str | None) -> RowSource:
+    """Open a Zarr store."""
+    source = folder.open_zarr(column)
+    require_told(source, told)
+    return source
+
+
+def _open_stores(
+    name: str, folders: Iterable[Folder], column: str | None, told: str | None
+) -> RowSource:
+    """Open Zarr stores as one set."""
+    parts = _open_parts(name, list(folders), lambda folder: _open_store(folder, column, told))
+    return ShardedSource(name, parts)
+
+
+def _stores(folder: str, names: Sequence[str]) -> list[str]:
+    """List the Zarr stores in a folder, in order; files beside them are refused."""
+    stores: list[str] = []
+    for name in sorted(names, key=lambda name: name.count("/")):
+        place, _, last = name.rpartition("/")
+        if zarr.is_store([last]) and not any(f"{place}/".startswith(f"{one}/") for one in stores):
+            stores.append(place)
+    inside = tuple(f"{store}/" for store in stores)
+    others = [
+        name
+        for name in names
+        if not name.startswith(inside)
+        and is_data(name.split("/"))
+        and suffix_of(name) in KNOWN_SUFFIXES
+    ]
+    if stores and others:
+        raise BadDataError(
+            folder,
+            f"its folder {stores[0]} is a Zarr store or a saved dataset, beside files such as "
+            f"{others[0]}; open that by itself, or name files by a pattern",
+        )
+    return _in_order(stores)
 
 
 def _data_files(folder: str, names: Sequence[str]) -> list[str]:
     """Choose the files of embeddings among those of a folder, in order; one format only."""
     found = [
-        name for name in names if suffix_of(name) in KNOWN_SUFFIXES and _is_data(name.split("/"))
+        name for name in names if suffix_of(name) in KNOWN_SUFFIXES and is_data(name.split("/"))
     ]
     if not found:
         raise BadDataError(
@@ -212,10 +275,10 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
         )
     for name in names:
         place, _, last = name.rpartition("/")
-        if zarr.is_store([last]) or huggingface.is_dataset([last]):
+        if huggingface.is_dataset([last]):
             raise BadDataError(
                 folder,
-                f"its folder {place} is a Zarr store or a saved dataset, by its {last}; open that "
+                f"its folder {place} is a saved dataset, by its {last}; open that "
                 f"by itself, or name files by a pattern",
             )
     caches = [name for name in found if huggingface.is_cache(name)]
@@ -225,19 +288,15 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
             f"holds {caches[0]}, which the datasets library makes of the other files; name these "
             f"by a pattern",
         )
+    found = _in_order(found)
+    require_one_set(folder, found)
     counts = Counter(map(suffix_of, found))
     if len(counts) > 1:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
         raise BadDataError(
             folder, f"holds files of several formats: {kinds}; name some by a pattern"
         )
-    return _in_order(found)
-
-
-def _is_data(parts: Sequence[str]) -> bool:
-    """Whether no part of a path begins as names of notes and unfinished files do."""
-    # As Spark and Arrow have it: names that begin so are notes and unfinished work.
-    return not any(part.startswith((".", "_")) for part in parts)
+    return found
 
 
 def _in_order(names: Iterable[str]) -> list[str]:
@@ -245,30 +304,25 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=natural_order)
 
 
-def _open_shards(
-    name: str,
-    files: Sequence[T],
-    open_one: Callable[[T, str | None], RowSource],
-    column: str | None,
-    *,
-    openers: int = 1,
-) -> RowSource:
-    """Open files as one set; those of tables without rows are left out."""
+def _open_parts(
+    name: str, places: Sequence[T], open_one: Callable[[T], RowSource], *, openers: int = 1
+) -> tuple[RowSource, ...]:
+    """Open what makes up a set; what has no rows is no part of it."""
 
     def opened(some: Sequence[T]) -> Generator[RowSource, None, None]:
-        for file in some:
+        for place in some:
             # Spark writes a file for a partition without rows as well.
             with suppress(NoRowsError):
-                yield open_one(file, column)
+                yield open_one(place)
 
     if openers == 1:
-        parts = tuple(opened(files))
+        parts = tuple(opened(places))
     else:
         # After the first error, or Ctrl-C, the others are not opened any more.
         with closing(
-            read_in_parallel((partial(opened, [file]) for file in files), openers)
+            read_in_parallel((partial(opened, [place]) for place in places), openers)
         ) as found:
             parts = tuple(found)
     if not parts:
-        raise NoRowsError(name, f"all {len(files)} files of it are without rows")
-    return ShardedSource(name, parts)
+        raise NoRowsError(name, f"all {len(places)} files of it are without rows")
+    return parts

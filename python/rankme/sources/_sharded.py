@@ -109,6 +109,15 @@ class ShardedSource(RowSource):
                 yield from part.blocks(start, hold=hold)
             start = max(0, start - part.n_rows)
 
+    def with_nulls_as_nan(self) -> ShardedSource:
+        """Return the source with each part so.
+
+        Returns
+        -------
+        ShardedSource
+        """
+        return ShardedSource(self.name, tuple(part.with_nulls_as_nan() for part in self.parts))
+
     def check_unchanged(self) -> None:
         """Ask each part."""
         for part in self.parts:

@@ -149,6 +149,33 @@ class RowSource(ABC):
         """
         return f"row {row}"
 
+    def bad_entry(self, row: int, column: int, value: float) -> ValueError:
+        """Return the error that says where NaN or infinity stands.
+
+        Parameters
+        ----------
+        row, column
+            Counted from 0.
+        value
+            What stands there.
+
+        Returns
+        -------
+        ValueError
+            One that names the source, and says in words where the row is.
+        """
+        return not_finite(self.name, self.where(row), column, value)
+
+    def with_nulls_as_nan(self) -> RowSource:
+        """Return the source in which rows and entries that are null come as NaN.
+
+        Returns
+        -------
+        RowSource
+            The same where a format has no nulls, or does not tell them.
+        """
+        return self
+
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns, ``width`` at a time and in order.
 
@@ -299,5 +326,4 @@ def not_finite_in(shard: RowSource, first: int) -> Iterator[None]:
     try:
         yield
     except NonFiniteError as error:
-        where = shard.where(first + error.row)
-        raise not_finite(shard.name, where, error.column, error.value) from error
+        raise shard.bad_entry(first + error.row, error.column, error.value) from error

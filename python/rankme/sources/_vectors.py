@@ -1,7 +1,7 @@
 """Columns of vectors in Arrow's terms: which there are, and their rows as a matrix without a copy.
 
-A vector is a fixed-size list, a list, a large list, a 1-D fixed-shape tensor, or fixed-size binary,
-which is taken for little-endian float32.
+A vector is a fixed-size list, a list, a large list, a 1-D fixed-shape tensor, or binary of one
+length, of which somebody has to tell what its bytes are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import numpy as np
 
 from rankme._base.optional import require
 from rankme.sources._checks import pick
-from rankme.sources._errors import BadDataError
+from rankme.sources._errors import AmbiguousDataError, BadDataError
+from rankme.sources._told import as_told, check_told, stored_dtype, ways_to_tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,34 +28,56 @@ def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
     return require(module, extra=extra, what=name)
 
 
-def _candidates(schema: Any) -> dict[str, bool]:
+def _candidates(schema: Any, told: str | None) -> dict[str, bool]:
     """Name the columns of a schema, and whether each could be meant where none is named."""
-    # Fixed-size binary could, where no column has floating-point numbers: an id or a hash is of
-    # that type too. So could, beside it, what may be vectors of a kind that is not read.
-    pa = pyarrow("a column of vectors", "arrow")
-    fits = {field.name: _value_dtype(field.type) is not None for field in schema}
-    numbers = {
-        field.name: fits[field.name] and not pa.types.is_fixed_size_binary(field.type)
-        for field in schema
-    }
-    if any(numbers.values()) or not any(fits.values()):
+    # Binary could, where no column has floating-point numbers or a type of bytes is told: an id or
+    # a hash is of that type too. So could, beside it, what may be vectors of a kind that is not
+    # read.
+    numbers = {field.name: _value_dtype(field.type) is not None for field in schema}
+    binary = {field.name: _is_bytes(field.type) for field in schema}
+    if not any(binary.values()) or (any(numbers.values()) and told is None):
         return numbers
-    return {field.name: fits[field.name] or _may_be_vectors(field.type) for field in schema}
+    if told is not None:
+        return binary
+    return {field.name: binary[field.name] or _may_be_vectors(field.type) for field in schema}
+
+
+def _is_bytes(kind: Any) -> bool:
+    """Whether a column has bytes in its rows, and no word of what they are."""
+    types = pyarrow("a column of vectors", "arrow").types
+    if types.is_fixed_size_binary(kind):
+        return bool(kind.byte_width > 0)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _may_be_vectors(kind: Any) -> bool:
     """Whether a type could be one of vectors that is not read."""
     types = pyarrow("a column of vectors", "arrow").types
-    if types.is_binary(kind) or types.is_large_binary(kind):
-        return True
     kind = getattr(kind, "storage_type", kind)
     value = getattr(kind, "value_type", None) if types.is_nested(kind) else None
     return value is not None and (types.is_integer(value) or types.is_nested(value))
 
 
-def find_column(name: str, schema: Any, column: str | None) -> str:
-    """Choose a column of vectors: the one asked for, or the only one that could be meant."""
-    found = pick(name, column, _candidates(schema), "column")
+def find_column(name: str, schema: Any, column: str | None, told: str | None = None) -> str:
+    """Choose a column of vectors.
+
+    Parameters
+    ----------
+    name
+        The file or table, for errors.
+    schema
+        A ``pyarrow.Schema``.
+    column
+        What the user asked for.
+    told
+        The dtype that bytes have, if the user told one: then columns of bytes are meant.
+
+    Raises
+    ------
+    BadDataError
+        It is not there, or there twice; none could be meant, or several could.
+    """
+    found = pick(name, column, _candidates(schema, told), "column")
     count = len(schema.get_all_field_indices(found))
     if count > 1:
         raise BadDataError(name, f"has {count} columns of the name {found!r}; wanted one")
@@ -76,8 +99,6 @@ def _value_dtype(kind: Any) -> np.dtype[Any] | None:
     if kind is None:
         return None
     types = pa.types
-    if types.is_fixed_size_binary(kind) and kind.byte_width % 4 == 0 and kind.byte_width > 0:
-        return np.dtype("<f4")
     if not (types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)):
         return None
     if types.is_floating(kind.value_type):
@@ -97,41 +118,85 @@ class VectorColumn:
         Of the schema.
     n_cols
         The length of a row; None where the type does not tell it.
+    told
+        The dtype that bytes have, if the user told one.
+    way_out
+        How to tell that, for the error, where the column is in no file.
 
     Attributes
     ----------
     dtype : numpy.dtype
+        Of the rows of `matrix`.
     n_cols : int or None
+    told : str or None
+        What the bytes of a binary column are; None of any other.
+    is_stored : bool
+        Whether the entries lie in the file as entries of `dtype`.
 
     Raises
     ------
     BadDataError
-        The column holds no vectors, or its type says another length.
+        The column holds no vectors, or bytes and nobody told of what; or its type says another
+        length.
     """
 
-    def __init__(self, name: str, field: Any, n_cols: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        field: Any,
+        n_cols: int | None = None,
+        *,
+        told: str | None = None,
+        way_out: str | None = None,
+    ) -> None:
         self._name = name
         self._pa = pyarrow(name, "arrow")
         self._label = field.name
-        dtype = _value_dtype(field.type)
+        self._is_binary = _is_bytes(field.type)
+        self.told = self._told(field, told, way_out) if self._is_binary else None
+        dtype = _value_dtype(field.type) if self.told is None else stored_dtype(name, self.told)
         if dtype is None:
             raise BadDataError(
                 name,
                 f"column {field.name!r} is of type {field.type}; wanted lists or 1-D tensors of "
-                f"float16, float32 or float64, or fixed-size binary",
+                f"float16, float32 or float64, or binary",
             )
         kind = _storage_type(field.type)
-        self.dtype = dtype
-        self._is_binary = self._pa.types.is_fixed_size_binary(kind)
+        self._stored = dtype
+        self.is_stored = dtype.kind not in "iu"
+        self.dtype = dtype if self.is_stored else np.dtype(np.float16)
         self._is_fixed = self._pa.types.is_fixed_size_list(kind)
-        told = n_cols
-        if self._is_binary:
-            told = kind.byte_width // dtype.itemsize
+        width = n_cols
+        if self._pa.types.is_fixed_size_binary(kind):
+            width = self._width_of(kind.byte_width, "each row")
         elif self._is_fixed:
-            told = kind.list_size
-        if n_cols not in (None, told):
-            raise BadDataError(name, f"column {field.name!r} has width {told}; wanted {n_cols}")
-        self.n_cols = told
+            width = kind.list_size
+        if n_cols not in (None, width):
+            raise BadDataError(name, f"column {field.name!r} has width {width}; wanted {n_cols}")
+        self.n_cols = width
+
+    def _told(self, field: Any, told: str | None, way_out: str | None) -> str:
+        """Return what the bytes are, by the user or the metadata of the field."""
+        found = told or as_told((field.metadata or {}).get(b"dtype", b"").decode() or None)
+        if found is None:
+            width = getattr(field.type, "byte_width", None) if _is_sized(field.type) else None
+            raise AmbiguousDataError(
+                self._name,
+                f"column {field.name!r} holds bytes ({field.type}), which may be numbers of "
+                f"several types; {way_out or ways_to_tell(width)}",
+            )
+        return found
+
+    def _width_of(self, n_bytes: int, where: str) -> int:
+        """Return how many entries a row of some bytes has."""
+        width, rest = divmod(n_bytes, self._stored.itemsize)
+        if rest or not width:
+            raise BadDataError(
+                self._name,
+                f"{where} has {n_bytes} bytes in column {self._label!r}, which are no row of "
+                f"{self.told}; {ways_to_tell(n_bytes or None)}",
+            )
+        return width
 
     def learn_width(self, array: Any) -> int:
         """Take the length of the first row for that of all, where the type does not tell it."""
@@ -139,11 +204,25 @@ class VectorColumn:
             first = array[0]
             if not first.is_valid:
                 raise BadDataError(self._name, f"column {self._label!r}, row 0 is null")
-            self.n_cols = len(first)
+            size = len(first.as_py()) if self._is_binary else len(first)
+            self.n_cols = self._width_of(size, "row 0") if self._is_binary else size
         return self.n_cols
 
-    def values(self, array: Any, where: Callable[[int], str]) -> Any:
-        """Return the entries of all rows as one Arrow array, and check that none is missing.
+    def look(self, array: Any) -> None:
+        """Learn the width from the first rows, and see whether their bytes are such numbers."""
+        self.learn_width(array)
+        if self.told is None:
+            return
+        try:
+            rows = self.matrix(array, str)
+        except BadDataError:
+            return  # told with its place when it is read
+        check_told(self._name, self._label, rows, self.told)
+
+    def entries(
+        self, array: Any, where: Callable[[int], str], *, nulls: bool = False
+    ) -> NDArray[Any]:
+        """Return the entries of all rows, 1-D over the memory of Arrow; none may be missing.
 
         Parameters
         ----------
@@ -164,11 +243,7 @@ class VectorColumn:
             raise BadDataError(self._name, f"{where(row)} is null in column {self._label!r}")
         width = self.learn_width(array)
         if self._is_binary:
-            raw = self._pa.py_buffer(b"") if array.buffers()[1] is None else array.buffers()[1]
-            kind = self._pa.float32()
-            return self._pa.Array.from_buffers(
-                kind, len(array) * width, [None, raw], offset=array.offset * width
-            )
+            return self._bytes(array, width, where)
         if self._is_fixed:
             # `values` knows nothing of the offset of the lists, and `flatten` drops null rows.
             values = array.values.slice(array.offset * width, len(array) * width)
@@ -182,30 +257,63 @@ class VectorColumn:
                 f"{where(0)} and its next have {len(values)} entries in column "
                 f"{self._label!r}; wanted {len(array)} times {width}",
             )
-        if values.null_count:
+        if values.null_count and not nulls:
             row, column = divmod(_first_null(values), width)
             raise BadDataError(
                 self._name, f"{where(row)}, entry {column} is null in column {self._label!r}"
             )
-        return values
+        # What is null becomes NaN, in a copy.
+        found: NDArray[Any] = values.to_numpy(zero_copy_only=not nulls)
+        return found
 
     def matrix(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
-        """Return the rows of a chunk as a read-only matrix over the memory of Arrow."""
-        values = self.values(array, where)
-        rows: NDArray[Any] = values.to_numpy(zero_copy_only=True)
-        return rows.reshape(len(array), self.learn_width(array))
+        """Return the rows of a chunk as a matrix over the memory of Arrow; integers are copied."""
+        rows = self.entries(array, where).reshape(len(array), self.learn_width(array))
+        return rows if self.is_stored else rows.astype(self.dtype)
+
+    def _bytes(self, array: Any, width: int, where: Callable[[int], str]) -> NDArray[Any]:
+        """Return the entries of binary rows."""
+        row_bytes = width * self._stored.itemsize
+        kind = array.type
+        if self._pa.types.is_fixed_size_binary(kind):
+            first = array.offset * row_bytes
+        else:
+            code = np.int64 if self._pa.types.is_large_binary(kind) else np.int32
+            offsets = np.frombuffer(array.buffers()[1], code)[array.offset :][: len(array) + 1]
+            self._check_lengths(np.diff(offsets), row_bytes, where, "bytes")
+            first = int(offsets[0])
+        raw = array.buffers()[-1]
+        if raw is None or first < 0 or raw.size < first + len(array) * row_bytes:
+            raise BadDataError(self._name, f"{where(0)} and its next have fewer bytes than told")
+        return np.frombuffer(raw, self._stored, len(array) * width, first)
+
+    def matrix_with_nan(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
+        """Return the rows of a chunk as a matrix in which what is null is NaN: a copy."""
+        rows = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+        width = self.n_cols if self.n_cols is not None or not rows.size else len(array[rows[0]])
+        filled = np.full((len(array), width or 0), np.nan, dtype=self.dtype)
+        if rows.size:
+            there = self.entries(array.drop_null(), lambda row: where(int(rows[row])), nulls=True)
+            filled[rows] = there.reshape(rows.size, -1)
+        return filled
 
     def _check_lengths(
-        self, lengths: NDArray[Any], width: int, where: Callable[[int], str]
+        self, lengths: NDArray[Any], width: int, where: Callable[[int], str], noun: str = "entries"
     ) -> None:
         """Refuse a row of another length."""
         wrong = np.flatnonzero(lengths != width)
         if wrong.size:
             row = int(wrong[0])
+            came = f"length {lengths[row]}" if noun == "entries" else f"{lengths[row]} {noun}"
             raise BadDataError(
                 self._name,
-                f"{where(row)} has length {lengths[row]} in column {self._label!r}; wanted {width}",
+                f"{where(row)} has {came} in column {self._label!r}; wanted {width}",
             )
+
+
+def _is_sized(kind: Any) -> bool:
+    """Whether a type tells how many bytes a row has."""
+    return bool(pyarrow("a column of vectors", "arrow").types.is_fixed_size_binary(kind))
 
 
 def _first_null(array: Any) -> int:

@@ -19,6 +19,7 @@ from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._source import BLOCK_BYTES, Ring, check_start
+from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ class ArrowSource(GroupedSource):
     firsts: tuple[int, ...]
     offsets: tuple[int, ...] | None
     noun: str = "record batch"
+    told: str | None = None
 
     @classmethod
-    def open(cls, file: DataFile, column: str | None) -> ArrowSource:
+    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> ArrowSource:
         """Walk the headers of the record batches; of a local file, check null rows and lengths.
 
         Parameters
@@ -61,39 +63,44 @@ class ArrowSource(GroupedSource):
             An Arrow IPC file or stream.
         column
             Name of a column, needed where several hold vectors.
+        told
+            What the bytes of a binary column are.
         """
         with file.open() as handle:
             lengths = batch_lengths(file, handle)
         firsts = tuple(accumulate(lengths, initial=0))
         with _opened(file, mapped=True) as (reader, base):
             schema = reader.schema
-            name = find_column(file.name, schema, column)
-            vectors = VectorColumn(file.name, schema.field(name))
+            name = find_column(file.name, schema, column, told)
+            vectors = VectorColumn(file.name, schema.field(name), told=told)
             source = cls(file, name, 0, vectors.dtype, firsts, None)
             offsets = None
             if base is not None:
                 offsets = source._find_entries(reader, vectors, base)
-            elif vectors.n_cols is None and firsts[-1]:
+            elif (vectors.n_cols is None or vectors.told is not None) and firsts[-1]:
                 filled = next(_batches(reader, source.group_of(0)))
-                vectors.learn_width(filled.column(name))
+                vectors.look(filled.column(name).slice(0, LOOKED_AT))
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        return cls(file, name, n_cols, vectors.dtype, firsts, offsets)
+        return cls(file, name, n_cols, vectors.dtype, firsts, offsets, told=vectors.told)
 
     def _find_entries(
         self, reader: Any, vectors: VectorColumn, base: int
     ) -> tuple[int, ...] | None:
         """Return where the entries of each batch begin; None if they are compressed."""
-        offsets = []
+        offsets: list[int] = []
         for group, batch in enumerate(_batches(reader, 0)):
             self._check_length(group, batch.num_rows)
             if batch.num_rows == 0:
                 offsets.append(0)
                 continue
-            values = vectors.values(batch.column(self.column), partial(self._place, group))
-            first = values.buffers()[1].address + values.offset * self.dtype.itemsize - base
-            if not 0 <= first <= self.file.size - len(values) * self.dtype.itemsize:
-                return None  # decompressed into other memory
+            array = batch.column(self.column)
+            if vectors.told is not None and not any(offsets):
+                vectors.look(array.slice(0, LOOKED_AT))
+            entries = vectors.entries(array, partial(self._place, group))
+            first = int(entries.ctypes.data) - base
+            if not (vectors.is_stored and 0 <= first <= self.file.size - entries.nbytes):
+                return None  # decompressed into other memory, or integers
             offsets.append(first)
         self._check_count(len(offsets))
         return tuple(offsets)
@@ -151,7 +158,9 @@ class ArrowSource(GroupedSource):
             return
         group = self.group_of(start)
         with _opened(self.file, mapped=False, column=self.column) as (reader, _):
-            vectors = VectorColumn(self.file.name, reader.schema.field(self.column), self.n_cols)
+            vectors = VectorColumn(
+                self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
+            )
             for batch in _batches(reader, group):
                 self._check_length(group, batch.num_rows)
                 rows = vectors.matrix(batch.column(self.column), partial(self._place, group))

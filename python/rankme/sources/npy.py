@@ -50,6 +50,8 @@ class NpySource(RawSource):
             shape, fortran_order, dtype = read_header(file.name, handle)
             offset = handle.tell()
         check_dtype(file.name, dtype)
+        if 0 in shape:  # all that it has is a header, or it is damaged
+            cls(file, 0, 0, dtype, offset).check_inside(exact=True)
         n_rows, n_cols = check_shape(file.name, shape)
         source = cls(file, n_rows, n_cols, dtype, offset, fortran_order)
         source.check_inside(exact=True)

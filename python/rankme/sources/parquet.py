@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._source import BLOCK_BYTES, Pool, check_start
+from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
 if TYPE_CHECKING:
@@ -46,9 +47,11 @@ class ParquetSource(GroupedSource):
     dtype: np.dtype[Any]
     firsts: tuple[int, ...]
     noun: str = "row group"
+    told: str | None = None
+    nulls_as_nan: bool = False
 
     @classmethod
-    def open(cls, file: DataFile, column: str | None) -> ParquetSource:
+    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> ParquetSource:
         """Read the footer of a file, and where the type does not tell the width, the first row.
 
         Parameters
@@ -57,24 +60,33 @@ class ParquetSource(GroupedSource):
             A Parquet file.
         column
             Name of a top-level column, needed where several hold vectors.
+        told
+            What the bytes of a binary column are.
         """
         with _opened(file) as reader:
             schema, metadata = reader.schema_arrow, reader.metadata
-            name = find_column(file.name, schema, column)
-            vectors = VectorColumn(file.name, schema.field(name))
-            if vectors.n_cols is None and metadata.num_rows:
-                first = next(reader.iter_batches(batch_size=1, columns=[name], use_threads=False))
-                vectors.learn_width(first.column(name))
+            name = find_column(file.name, schema, column, told)
+            vectors = VectorColumn(file.name, schema.field(name), told=told)
+            if metadata.num_rows and (vectors.n_cols is None or vectors.told is not None):
+                size = 1 if vectors.told is None else LOOKED_AT
+                first = next(
+                    reader.iter_batches(batch_size=size, columns=[name], use_threads=False)
+                )
+                vectors.look(first.column(name))
         groups = range(metadata.num_row_groups)
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        return cls(file, name, n_cols, vectors.dtype, firsts)
+        return cls(file, name, n_cols, vectors.dtype, firsts, told=vectors.told)
 
     @property
     def entries(self) -> tuple[int, ...]:
         """The first rows of the row groups."""
         return self.firsts[:-1]
+
+    def with_nulls_as_nan(self) -> ParquetSource:
+        """Return the source in which what is null is NaN."""
+        return replace(self, nulls_as_nan=True)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on; several row groups are decoded at a time."""
@@ -116,7 +128,7 @@ class ParquetSource(GroupedSource):
         size = max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
         with _opened(self.file, footer) as reader:
             field_ = reader.schema_arrow.field(self.column)
-            vectors = VectorColumn(self.file.name, field_, self.n_cols)
+            vectors = VectorColumn(self.file.name, field_, self.n_cols, told=self.told)
             batches = reader.iter_batches(
                 batch_size=size, row_groups=[group], columns=[self.column], use_threads=False
             )
@@ -125,8 +137,9 @@ class ParquetSource(GroupedSource):
                 array = batch.column(self.column)
                 array = array.slice(min(max(start - first, 0), batch.num_rows))
                 end = first + batch.num_rows
+                read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
                 if len(array):
-                    yield vectors.matrix(array, partial(self._place, group, end - len(array)))
+                    yield read(array, partial(self._place, group, end - len(array)))
                 first = end
         if first != last:
             raise BadDataError(

@@ -28,7 +28,10 @@ __all__ = ["FvecsSource", "open_bin", "open_fvecs"]
 
 def open_bin(file: DataFile, dtype: np.dtype[Any]) -> RawSource:
     """Open a ``.fbin`` (float32) or ``.f16bin`` (float16) file."""
-    n_rows, n_cols = check_shape(file.name, _integers(file, 2))
+    shape = _integers(file, 2)
+    if 0 in shape:  # all that it has is a header, or it is damaged
+        RawSource(file, 0, 0, dtype, offset=8).check_inside(exact=True)
+    n_rows, n_cols = check_shape(file.name, shape)
     source = RawSource(file, n_rows, n_cols, dtype, offset=8)
     source.check_inside(exact=True)
     return source

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rankme
-from helpers import accumulated, bits
+from helpers import accumulated, bits, contents
 from oracles import (
     AGAINST_SVD,
     DTYPES,
@@ -90,12 +90,15 @@ def test_gram_of_no_rows_is_zero():
     np.testing.assert_array_equal(rankme.Accumulator(3).gram(), np.zeros((3, 3)))
 
 
-def test_column_sums_and_triangle_are_those_of_the_rows():
+def test_mean_and_triangle_are_those_of_the_rows():
     z = preprocess(moderate(6, 200, 9))
-    n_rows, (exponent, *_), (column_sums, _, triangle), _ = accumulated(z)._core.state()
-    assert (n_rows, exponent) == (200, 0)
-    np.testing.assert_allclose(column_sums, z.sum(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(triangle, (z.T @ z)[np.tril_indices(9)], rtol=1e-12)
+    known = contents(accumulated(z))
+    assert (known["n_rows"], known["exponent"]) == (200, 0)
+    mean = known["origin"] + (known["offset"] + known["offset_low"])
+    np.testing.assert_allclose(mean, z.mean(axis=0), rtol=1e-12)
+    centred = z - z.mean(axis=0)
+    scatter = (centred.T @ centred)[np.tril_indices(9)]
+    np.testing.assert_allclose(known["triangle"], scatter, rtol=1e-11)
 
 
 def test_asking_does_not_end_the_stream():

@@ -7,9 +7,8 @@ import pytest
 import scipy.stats
 
 import rankme
-from helpers import bits
+from helpers import bits, contents, with_array
 from oracles import moderate
-from rankme import _core
 
 K = 24
 LAST_MANTISSA_BIT, FIRST_EXPONENT_BIT, SIGN_BIT = 51, 52, 63
@@ -20,18 +19,6 @@ def accumulated(seed=0, k=K, **options):
     for block in np.array_split(moderate(1, 400, k, "f4"), 3):
         acc.update(block)
     return acc
-
-
-def with_fault(acc, kind, change):
-    """The accumulator as it would be had `change` happened to one of its arrays."""
-    n_rows, numbers, arrays, _ = acc._core.state()
-    arrays = dict(zip(("sums", "products", "triangle"), arrays, strict=True))
-    arrays[kind] = change(arrays[kind].copy())
-    faulty = acc.copy()
-    faulty._core = _core.GramAccumulator.from_state(
-        acc.dim, acc.normalize, n_rows, numbers, *arrays.values()
-    )
-    return faulty
 
 
 def flip(position, bit):
@@ -59,7 +46,7 @@ ENTRIES = {"diagonal": 0, "beside": 1, "last": K * (K + 1) // 2 - 1}
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_flipped_bit_of_the_gram_matrix_is_noticed(seed, bit, entry):
     acc = accumulated(seed)
-    faulty = with_fault(acc, "triangle", flip(ENTRIES[entry], bit))
+    faulty = with_array(acc, "triangle", flip(ENTRIES[entry], bit))
     assert bits(faulty) != bits(acc)
     for center in (False, True):
         with pytest.raises(rankme.IntegrityError, match="the Gram matrix disagrees with its probe"):
@@ -73,10 +60,9 @@ def test_a_flipped_bit_of_the_gram_matrix_is_noticed(seed, bit, entry):
 @pytest.mark.parametrize("options", [{}, {"normalize": True}], ids=str)
 def test_a_flipped_bit_of_any_entry_is_noticed(bit, options):
     acc = accumulated(**options)
-    _, _, (_, _, triangle), _ = acc._core.state()
-    for position in range(0, len(triangle), 7):
+    for position in range(0, len(contents(acc)["triangle"]), 7):
         with pytest.raises(rankme.IntegrityError):
-            with_fault(acc, "triangle", flip(position, bit)).spectrum()
+            with_array(acc, "triangle", flip(position, bit)).spectrum()
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-85, 1e-60, 1e60, 1e85, 1e300])
@@ -86,18 +72,29 @@ def test_a_flipped_bit_is_noticed_at_any_scale(scale):
     acc.spectrum(center=True)
     for position in ENTRIES.values():
         with pytest.raises(rankme.IntegrityError):
-            with_fault(acc, "triangle", flip(position, LAST_MANTISSA_BIT)).spectrum()
+            with_array(acc, "triangle", flip(position, LAST_MANTISSA_BIT)).spectrum()
 
 
 @pytest.mark.parametrize("bit", [44, 50, LAST_MANTISSA_BIT, FIRST_EXPONENT_BIT, SIGN_BIT])
 @pytest.mark.parametrize("position", [0, 7, 8, 8 * K - 1])
 def test_a_flipped_bit_of_the_probe_products_is_noticed(bit, position):
     with pytest.raises(rankme.IntegrityError):
-        with_fault(accumulated(), "products", flip(position, bit)).spectrum()
+        with_array(accumulated(), "probe_products", flip(position, bit)).spectrum()
+
+
+@pytest.mark.parametrize("bit", [44, 50, LAST_MANTISSA_BIT, FIRST_EXPONENT_BIT, SIGN_BIT])
+@pytest.mark.parametrize("array", ["offset", "mean_products"])
+def test_a_flipped_bit_of_the_mean_is_noticed(array, bit):
+    whole = accumulated()
+    for position in (0, 5, len(contents(whole)[array]) - 1):
+        faulty = with_array(whole, array, flip(position, bit))
+        for center in (False, True):
+            with pytest.raises(rankme.IntegrityError):
+                faulty.spectrum(center=center)
 
 
 def test_a_fault_survives_merging_and_saving(tmp_path):
-    faulty = with_fault(accumulated(), "triangle", flip(3, 50))
+    faulty = with_array(accumulated(), "triangle", flip(3, 50))
     total = accumulated() + faulty
     total.save(tmp_path / "part.rankme")
     with pytest.raises(rankme.IntegrityError):
@@ -114,14 +111,15 @@ def test_a_wrong_product_is_noticed():
         return gram[np.tril_indices(K)]
 
     with pytest.raises(rankme.IntegrityError):
-        with_fault(accumulated(), "triangle", lose).spectrum()
+        with_array(accumulated(), "triangle", lose).spectrum()
 
 
 def allowed(acc):
     """The threshold t of the docstring of IntegrityError, with sqrt(8 K) for the probes' norm."""
-    _, (_, _, blocks, longest), _, _ = acc._core.state()
-    trace = np.trace(acc.gram())
-    return (2 * acc.dim + 2 * (blocks + longest) + 8) * 2.0**-53 * trace * np.sqrt(8 * acc.dim)
+    known = contents(acc)
+    depth = known["blocks"] + known["longest_block"]
+    trace = known["triangle"][np.cumsum(np.arange(1, acc.dim + 1)) - 1].sum()
+    return (2 * acc.dim + 2 * depth + 8) * 2.0**-53 * trace * np.sqrt(8 * acc.dim)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -130,7 +128,7 @@ def test_faults_above_the_stated_size_are_caught(entry):
     for seed in range(200):
         acc = accumulated(seed)
         for sign in (1, -1):
-            faulty = with_fault(acc, "triangle", add(ENTRIES[entry], sign * 6 * 1.3 * allowed(acc)))
+            faulty = with_array(acc, "triangle", add(ENTRIES[entry], sign * 6 * 1.3 * allowed(acc)))
             with pytest.raises(rankme.IntegrityError):
                 faulty.spectrum()
 
@@ -166,7 +164,7 @@ def test_the_bounds_cover_a_small_fault_whatever_the_seed():
         acc.update(z)
         size = allowed(acc) / 4  # far above what was there, and not yet an IntegrityError
         error = error_of_rank_one(k, seed, size)
-        faulty = with_fault(acc, "triangle", lambda values, error=error: values + error)
+        faulty = with_array(acc, "triangle", lambda values, error=error: values + error)
         ratios.append(delta_of(faulty) / size)
         measured.append((delta_of(faulty) - delta_of(acc)) / size)  # without the solver's part
     assert min(ratios) > 1  # never short of it, where one of a million would be

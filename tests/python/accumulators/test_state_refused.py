@@ -10,6 +10,7 @@ import pytest
 
 import rankme
 from helpers import names_in
+from rankme._accumulators import state_file
 from saved_states import STATES, saved_bytes
 
 
@@ -59,12 +60,13 @@ def test_foreign_files(tmp_path, data):
 
 
 FLOATS = 5 + 40 + 15  # column sums, probe products and triangle of dim 5
+SECTIONS = [["column_sums", 5, True], ["probe_products", 40, True], ["triangle", 15, True]]
 
 
-def forged(version=1, payload=None, raw_header=None, **changes):
+def forged(version=3, payload=None, raw_header=None, **changes):
     """A file with a valid checksum over whatever it says."""
     fields = {
-        "method": "gram",
+        "method" if version < 3 else "kind": "gram",
         "dim": 5,
         "normalize": False,
         "n_rows": 40,
@@ -72,6 +74,7 @@ def forged(version=1, payload=None, raw_header=None, **changes):
         "seed": 0,
         "blocks": 1,
         "longest_block": 40,
+        "sections": SECTIONS,
     }
     fields = {key: value for key, value in {**fields, **changes}.items() if value != "absent"}
     header = json.dumps(fields).encode() if raw_header is None else raw_header
@@ -85,7 +88,26 @@ def test_a_forged_file_that_says_nothing_wrong_is_read(tmp_path):
     path.write_bytes(forged(shard=[3, 8]))  # a note that this version does not know
     acc = rankme.Accumulator.load(path)
     assert (acc.n_rows, acc.dim) == (40, 5)
-    np.testing.assert_array_equal(acc.gram(), np.ones((5, 5)))
+    np.testing.assert_allclose(acc.gram(), np.ones((5, 5)), rtol=1e-15)
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_a_section_that_may_be_passed_over_is(tmp_path, at):
+    sections = [*SECTIONS[:at], ["groups", 3, False], *SECTIONS[at:]]
+    before = sum(size for _, size, _ in SECTIONS[:at])
+    numbers = np.ones(FLOATS)
+    numbers = np.concatenate([numbers[:before], [7.0, np.nan, 7.0], numbers[before:]])
+    (tmp_path / "a").write_bytes(forged(payload=numbers.tobytes(), sections=sections))
+    acc = rankme.Accumulator.load(tmp_path / "a")
+    np.testing.assert_allclose(acc.gram(), np.ones((5, 5)), rtol=1e-15)
+
+
+def test_the_order_of_the_sections_is_that_of_the_file(tmp_path):
+    numbers = np.r_[np.ones(15), np.full(40, 2.0), np.full(5, 3.0)]
+    data = forged(payload=numbers.tobytes(), sections=SECTIONS[::-1])
+    (tmp_path / "a").write_bytes(data)
+    sums, products, triangle = state_file.read(tmp_path / "a").arrays
+    assert (set(sums), set(products), set(triangle)) == ({3.0}, {2.0}, {1.0})
 
 
 OUT_OF_RANGE = {
@@ -96,8 +118,9 @@ OUT_OF_RANGE = {
     "dim true": ({"dim": True}, "dim True"),
     "dim text": ({"dim": "5"}, "dim '5'"),
     "dim absent": ({"dim": "absent"}, "dim None"),
-    "dim larger than the file": ({"dim": 2**31 - 1}, "truncated"),
-    "dim smaller than the file": ({"dim": 4}, "followed by bytes"),
+    "dim larger than the file": ({"dim": 2**31 - 1, "version": 2}, "truncated"),
+    "dim smaller than the file": ({"dim": 4, "version": 2}, "followed by bytes"),
+    "dim of other sections": ({"dim": 4}, "section 'column_sums' has 5 numbers; wanted 4"),
     "n_rows negative": ({"n_rows": -1}, "n_rows -1, outside 0 to"),
     "n_rows huge": ({"n_rows": 2**63}, "n_rows 9223372036854775808"),
     "n_rows null": ({"n_rows": None}, "n_rows None"),
@@ -109,10 +132,47 @@ OUT_OF_RANGE = {
     "seed absent": ({"seed": "absent"}, "seed None"),
     "blocks negative": ({"blocks": -1}, "blocks -1, outside 0 to"),
     "longest block": ({"longest_block": 0.5}, "longest_block 0.5"),
-    "method": ({"method": "svd"}, "method 'svd', and this rankme knows 'gram' and 'qr'"),
-    "method absent": ({"method": "absent"}, "method None"),
-    "method no text": ({"method": ["gram"]}, r"method \['gram'\]"),
-    "the other method": ({"method": "qr"}, "followed by bytes"),
+    "kind": ({"kind": "svd"}, "kind 'svd', and this rankme knows 'scatter' and 'gram' and 'qr'"),
+    "kind absent": ({"kind": "absent"}, "kind None"),
+    "kind no text": ({"kind": ["gram"]}, r"kind \['gram'\]"),
+    "the other kind": ({"kind": "qr"}, "a section 'column_sums', which this rankme does not know"),
+    "method": (
+        {"method": "svd", "version": 2},
+        "method 'svd', and this rankme knows 'gram' and 'qr'",
+    ),
+    "method of a kind": ({"method": "scatter", "version": 2}, "method 'scatter', and this rankme"),
+    "method absent": ({"method": "absent", "version": 2}, "method None"),
+    "the other method": ({"method": "qr", "version": 2}, "followed by bytes"),
+    "skipped negative": (
+        {"skipped": {"rows": -1, "shards": {}, "allowed": True}},
+        "a note of skipped rows of another form",
+    ),
+    "sections absent": ({"sections": "absent"}, "sections that are no list"),
+    "sections no list": ({"sections": {"column_sums": 5}}, "sections that are no list"),
+    "a section of two": ({"sections": [["triangle", 15]]}, "sections that are no list"),
+    "a section no list": ({"sections": ["abc", *SECTIONS]}, "sections that are no list"),
+    "a section without a name": ({"sections": [[1, 5, True]]}, "sections that are no list"),
+    "a count that is true": ({"sections": [["a", True, False]]}, "sections that are no list"),
+    "a negative count": ({"sections": [*SECTIONS, ["a", -1, False]]}, "sections that are no list"),
+    "required no bool": ({"sections": [["column_sums", 5, 1]]}, "sections that are no list"),
+    "a wrong count": (
+        {"sections": [*SECTIONS[:2], ["triangle", 16, True]]},
+        "section 'triangle' has 16 numbers; wanted 15",
+    ),
+    "a section too few": (
+        {"sections": SECTIONS[:2]},
+        "a gram has one section 'triangle', and the file 0",
+    ),
+    "a section twice": (
+        {"sections": [*SECTIONS, SECTIONS[0]]},
+        "a gram has one section 'column_sums', and the file 2",
+    ),
+    "an unknown section that must be known": (
+        {"sections": [*SECTIONS, ["groups", 3, True]]},
+        "a section 'groups', which this rankme does not know .*; a newer rankme reads it",
+    ),
+    "a section that is not there": ({"sections": [*SECTIONS, ["a", 3, False]]}, "truncated"),
+    "a huge section": ({"sections": [*SECTIONS, ["a", 2**62, False]]}, "truncated"),
     "shards no object": ({"shards": ["a"]}, "shards of type list"),
     "shards with no rows": ({"shards": {"a": 0}}, "0 rows of shard 'a'"),
     "shards with true rows": ({"shards": {"a": True}}, "True rows of shard 'a'"),
@@ -128,10 +188,10 @@ OUT_OF_RANGE = {
         "NaN or infinity",
     ),
     "newer": (
-        {"version": 3},
-        "format version 3, and this rankme reads 1 to 2; a newer rankme wrote it",
+        {"version": 4},
+        "format version 4, and this rankme reads 1 to 3; a newer rankme wrote it",
     ),
-    "version 0": ({"version": 0}, "format version 0, and this rankme reads 1 to 2$"),
+    "version 0": ({"version": 0}, "format version 0, and this rankme reads 1 to 3$"),
 }
 
 

@@ -15,7 +15,7 @@ K = 8
 ACCEPTED = "accepted are float16, bfloat16, float32 or float64 in native byte order"
 
 WRONG_KIND = {
-    "list": ([[1.0] * K], "must be an array,.*not list"),
+    "list of text": (["1.0"] * K, "Z is a list of str; wanted are vectors of numbers"),
     "None": (None, "must be an array,.*not NoneType"),
     "scalar": (1.0, "must be an array,.*not float"),
     "class": (torch.Tensor, r"must be an array,.*not torch\._C\._TensorMeta"),
@@ -42,10 +42,8 @@ WRONG_SHAPE = {
     "1-D": (np.ones(K), r"must be 2-D, a row per embedding; it is 1-D with shape \(8,\)"),
     "0-D": (np.array(1.0), r"must be 2-D.*; it is 0-D with shape \(\)"),
     "3-D": (np.ones((2, 3, K)), r"must be 2-D.*; it is 3-D with shape \(2, 3, 8\)"),
-    "no rows": (np.ones((0, K)), r"empty: it has shape \(0, 8\)"),
     "no columns": (np.ones((3, 0)), r"empty: it has shape \(3, 0\)"),
     "NumPy scalar": (np.float64(1), r"must be 2-D.*; it is 0-D with shape \(\)"),
-    "nothing": (np.ones((0, 0)), r"empty: it has shape \(0, 0\)"),
 }
 
 WRONG_WIDTH = {
@@ -92,6 +90,19 @@ def test_wrong_shape(z, message):
     for call in (rankme.score, rankme.spectrum):
         with pytest.raises(ValueError, match=message):
             call(z)
+
+
+def test_no_rows_are_no_score_and_change_nothing():
+    for z in (np.ones((0, K)), np.ones((0, K), "f4").T.copy().T, torch.ones(0, K), []):
+        for acc in accumulators():
+            before = bits(acc)
+            acc.update(z)
+            assert bits(acc) == before
+        for call in (rankme.score, rankme.spectrum):
+            with pytest.raises(ValueError, match=r"empty: it has shape \(0, [08]\)"):
+                call(z)
+    for z in (np.ones((0, 0)), np.ones((0, K - 1)), torch.ones(0, 3)):
+        assert_update_fails(z, ValueError, f"Z has {z.shape[1]} columns, the accumulator has dim 8")
 
 
 @pytest.mark.parametrize(("z", "message"), WRONG_WIDTH.values(), ids=WRONG_WIDTH)

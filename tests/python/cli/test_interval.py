@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+import extended
 import rankme
 from command import DOCSTRINGS, WORDNET, error_line, run
 from helpers import run_python
@@ -16,9 +17,19 @@ from rankme.metrics._interval_text import with_interval
 
 @pytest.fixture
 def shifted(tmp_path):
-    """Rows so far from 0 that centring their Gram matrix leaves no digit."""
+    """Rows so far from 0 that a Gram matrix of them as they are would leave no digit centred."""
     path = tmp_path / "shifted.npy"
     np.save(path, np.random.default_rng(3).standard_normal((500, 8)) + 1e7)
+    return path
+
+
+@pytest.fixture(scope="module")
+def collapsed(tmp_path_factory):
+    """Rows that have all but collapsed onto a line: no Gram matrix sees what is beside it."""
+    path = tmp_path_factory.mktemp("collapsed") / "collapsed.npy"
+    rng = np.random.default_rng(4)
+    line = np.outer(rng.standard_normal(1220), rng.standard_normal(1200)) / 1200
+    np.save(path, line + 1e-9 * rng.standard_normal(line.shape) / np.sqrt(1200))
     return path
 
 
@@ -37,15 +48,15 @@ def strict(text):
 @pytest.mark.parametrize(
     ("score", "low", "high", "text"),
     [
-        (293.16866, 293.168656, 293.1686601, "293.168660 (within 5e-06)"),
-        (293.16866, 293.16866 - 4e-6, 293.16866 + 1e-6, "293.168660 (within 5e-06)"),
-        (2.5, 2.5 - 2**-30, 2.5, "2.5000000000 (within 1e-09)"),
-        (2.5, 2.5, 2.8125, "2.500000 (within 0.4)"),
-        (7.0, 1.0, 7.5, "7.000000 (within 6)"),
-        (7.0, 1.0, 40.0, "7.000000 (within 40)"),
-        (0.0, 0.0, 0.0, "0.000000 (within 0)"),
+        (293.16866, 293.168656, 293.1686601, "293.168660 (rounding: within 5e-06)"),
+        (293.16866, 293.16866 - 4e-6, 293.16866 + 1e-6, "293.168660 (rounding: within 5e-06)"),
+        (2.5, 2.5 - 2**-30, 2.5, "2.5000000000 (rounding: within 1e-09)"),
+        (2.5, 2.5, 2.8125, "2.500000 (rounding: within 0.4)"),
+        (7.0, 1.0, 7.5, "7.000000 (rounding: within 6)"),
+        (7.0, 1.0, 40.0, "7.000000 (rounding: within 40)"),
+        (0.0, 0.0, 0.0, "0.000000 (rounding: within 0)"),
         # The half-width counts from the digits that are written.
-        (1 / 3, 1 / 3, 1 / 3, "0.333333 (within 4e-07)"),
+        (1 / 3, 1 / 3, 1 / 3, "0.333333 (rounding: within 4e-07)"),
     ],
 )
 def test_the_half_width_is_rounded_up(score, low, high, text):
@@ -55,22 +66,35 @@ def test_the_half_width_is_rounded_up(score, low, high, text):
 def test_the_text_tells_the_interval():
     line = run("score", WORDNET).stdout.splitlines()[1]
     low, high = rankme.spectrum(np.load(WORDNET)).rankme_bounds()
-    found = re.fullmatch(r"  RankMe +(\S+) \(within (\S+)\) of min\(N, K\) = 384", line)
+    found = re.fullmatch(r"  RankMe +(\S+) \(rounding: within (\S+)\) of min\(N, K\) = 384", line)
     score, half = map(Decimal, found.groups())
     assert score - half <= Decimal(low)
     assert Decimal(high) <= score + half
 
 
-@pytest.mark.parametrize(("method", "used"), [("gram", "gram"), ("qr", "qr"), ("auto", "qr")])
-def test_methods_on_rows_far_from_zero(shifted, method, used):
+def is_wide(record):
+    return record["high"] - record["low"] > 1e-3 * record["rankme"]
+
+
+@pytest.mark.parametrize("method", ["gram", "qr", "auto"])
+def test_no_method_loses_rows_far_from_zero(shifted, method):
     result = run("score", "--json", "--center", "--method", method, shifted)
     record = record_of(result)
-    assert record["method"] == used
-    rows = np.load(shifted)
-    expected = rankme_of(np.linalg.svd(rows - rows.mean(axis=0), compute_uv=False))
+    assert record["method"] == ("qr" if method == "qr" else "gram")
+    expected = extended.score(np.load(shifted), center=True)
     assert record["low"] <= expected <= record["high"]
-    wide = record["high"] - record["low"] > 1e-3 * record["rankme"]
-    assert wide == (used == "gram") == bool(result.stderr)
+    assert not is_wide(record)
+    assert not result.stderr
+
+
+@pytest.mark.parametrize(("method", "used"), [("gram", "gram"), ("qr", "qr"), ("auto", "qr")])
+def test_methods_on_rows_that_have_collapsed(collapsed, method, used):
+    result = run("score", "--json", "--method", method, collapsed)
+    record = record_of(result)
+    assert record["method"] == used
+    expected = rankme_of(np.linalg.svd(np.load(collapsed), compute_uv=False))
+    assert record["low"] <= expected <= record["high"]
+    assert is_wide(record) == (used == "gram") == bool(result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +112,12 @@ def test_auto_repeats_only_where_the_interval_is_too_wide(tmp_path, options, use
     )
 
 
-def test_a_precision_warning_is_one_line_and_no_failure(shifted):
-    result = run(
-        "score", "--center", shifted.name, cwd=shifted.parent, PYTHONWARNINGS="error::UserWarning"
-    )
+def test_a_precision_warning_is_one_line_and_no_failure(collapsed):
+    result = run("score", collapsed.name, cwd=collapsed.parent, PYTHONWARNINGS="error::UserWarning")
     assert result.returncode == 0
     assert "RankMe" in result.stdout
     (line,) = result.stderr.splitlines()
-    assert line.startswith("rankme: warning: shifted.npy: RankMe ")
+    assert line.startswith("rankme: warning: collapsed.npy: RankMe ")
     assert "has relative uncertainty" in line
 
 
@@ -108,7 +130,9 @@ def test_metrics_are_those_of_the_spectrum(options):
     assert list(record["metrics"]) == list(expected)
     for name, value in expected.items():
         # Whether the smallest value is 0 depends on the order of the additions.
-        if name != "condition_number":
+        if value is None:
+            assert record["metrics"][name] is None, name
+        elif name != "condition_number":
             assert record["metrics"][name] == pytest.approx(value, rel=1e-9), name
 
 
@@ -118,6 +142,9 @@ def test_metrics_as_text():
     shown = dict(line.split() for line in lines[start + 1 :])
     expected = rankme.spectrum(np.load(DOCSTRINGS)).metrics(eps=1e-3)
     assert list(shown) == list(expected)
+    assert {name for name, word in shown.items() if word == "none"} == {
+        name for name, value in expected.items() if value is None
+    }
     assert float(shown["stable_rank"]) == pytest.approx(expected["stable_rank"], rel=1e-6)
     assert float(shown["rankme"]) == pytest.approx(expected["rankme"], rel=1e-6)
 
@@ -135,18 +162,16 @@ FAULTY = """
 import sys
 import numpy as np
 import rankme
-from rankme import _core
 from rankme._scoring import from_source
 from rankme.cli import main
 
 class Faulty(rankme.Accumulator):
     def spectrum(self, *, center=False):
-        n_rows, numbers, (sums, products, triangle), _ = self._core.state()
-        triangle = triangle.copy()
+        state = self._state()
+        triangle = state.arrays[-1].copy()
         triangle.view(np.uint64)[5] ^= np.uint64(1 << 51)
-        self._core = _core.GramAccumulator.from_state(
-            self.dim, self.normalize, n_rows, numbers, sums, products, triangle
-        )
+        faulty = state._replace(arrays=(*state.arrays[:-1], triangle))
+        self._restore(faulty, "cpu", "float64")
         return super().spectrum(center=center)
 
 from_source.Accumulator = Faulty
@@ -220,3 +245,15 @@ def test_a_pool_of_wide_files_in_two_panels(tmp_path):
     rows = np.concatenate([part.astype("f8") for part in parts])
     assert record["rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     assert (record["n_rows"], record["n_cols"]) == (9, 300_000)
+
+
+def test_the_most_that_there_can_be_of_centred_rows(tmp_path):
+    z = np.zeros((4, 9))
+    z[:4, :4] = np.eye(4)
+    np.save(tmp_path / "z.npy", z)
+    assert "of min(N, K) = 4" in run("score", tmp_path / "z.npy").stdout
+    centred = run("score", "--center", "--metrics", tmp_path / "z.npy").stdout
+    assert "of min(N - 1, K) = 3" in centred
+    record = record_of(run("score", "--center", "--json", "--metrics", tmp_path / "z.npy"))
+    assert record["metrics"]["normalized_entropy"] == pytest.approx(1)
+    assert record["n_skipped"] == 0

@@ -18,6 +18,8 @@ KEYS = [
     "high",
     "n_rows",
     "n_cols",
+    "n_files",
+    "n_folders",
     "dtype",
     "eps",
     "center",
@@ -49,7 +51,7 @@ def test_real_embeddings_as_text():
     assert (result.returncode, result.stderr) == (0, "")
     name, score, *lines = result.stdout.splitlines()
     assert name == str(DOCSTRINGS)
-    head, _, tail = score.partition(" (within ")
+    head, _, tail = score.partition(" (rounding: within ")
     # As many decimals as are known.
     written = re.fullmatch(r"  RankMe      (\d+\.\d{8,10})", head)[1]
     assert abs(float(written) - expected) < 1e-8
@@ -87,6 +89,8 @@ def test_json_has_the_fields_of_its_schema():
         "high": pytest.approx(high, rel=1e-6),
         "n_rows": 2000,
         "n_cols": 384,
+        "n_files": 1,
+        "n_folders": 1,
         "dtype": "float16",
         "eps": 1e-7,
         "center": False,
@@ -137,7 +141,7 @@ def test_order_and_dtype_of_the_file(tmp_path):
 def test_zeros_and_a_single_row(tmp_path):
     zeros = save(tmp_path / "zeros.npy", np.zeros((9, 4)))
     single = save(tmp_path / "single.npy", np.ones((1, 4)))
-    found = records(run("score", "--json", "--eps", "0", zeros, single))
+    found = [records(run("score", "--json", "--eps", "0", path))[0] for path in (zeros, single)]
     assert [record["rankme"] for record in found] == [0.0, pytest.approx(1.0, rel=1e-12)]
 
 
@@ -145,6 +149,7 @@ def test_pool_is_the_concatenation():
     (record,) = records(run("score", "--json", "--pool", "--center", DOCSTRINGS, WORDNET))
     rows = np.concatenate([np.load(DOCSTRINGS), np.load(WORDNET)])
     assert list(record) == [*KEYS[:2], "paths", *KEYS[2:]]
+    assert (record["n_files"], record["n_folders"]) == (2, 1)
     assert record["path"] is None
     assert record["paths"] == [str(DOCSTRINGS), str(WORDNET)]
     assert (record["n_rows"], record["n_cols"]) == (4000, 384)
@@ -217,10 +222,15 @@ def test_bad_files_do_not_stop_the_others(tmp_path):
     names = sorted(path.name for path in tmp_path.iterdir())
     result = run("score", "--json", *names, cwd=tmp_path)
     assert result.returncode == 1
-    scored = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [record["path"] for record in scored] == ["1-good.npy", "5-good.npy", "9-good.npy"]
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["path"] for record in found] == names
+    scored = [record["path"] for record in found if "rankme" in record]
+    assert scored == ["1-good.npy", "5-good.npy", "9-good.npy"]
     lines = result.stderr.splitlines()
     bad = [name for name in names if "good" not in name]
+    failed = [record for record in found if "rankme" not in record]
+    assert [f"rankme: error: {record['error']}" for record in failed] == lines
+    assert {tuple(record) for record in failed} == {("path", "error")}
     assert len(lines) == len(bad) == 6
     for line, name in zip(lines, bad, strict=True):
         assert line.startswith(f"rankme: error: {name}: ")

@@ -24,11 +24,11 @@ from command import DOCSTRINGS, RANKME, WORDNET, environment, error_line, run
         (["score"], "Missing argument 'PATH' (see 'rankme score --help')"),
         (["score", "--nonsense", DOCSTRINGS], "No such option: --nonsense"),
         (["score", "missing.npy"], "missing.npy does not exist"),
-        (["score", DOCSTRINGS, "missing.npy"], "missing.npy does not exist"),
         (["score", "two\nlines.npy"], r"two\nlines.npy does not exist"),
         (["score", "part-*.npy"], "no file matches part-*.npy"),
         (["score", "x" * 300], f"{'x' * 300}: File name too long"),
         (["score", f"{DOCSTRINGS}/z.npy"], "z.npy: Not a directory"),
+        (["score", DOCSTRINGS, "--dtype", "int64"], "dtype must be one of float16, bfloat16"),
         (["score", DOCSTRINGS, "--eps", "nan"], "eps must be from 0 to 1, not nan"),
         (["score", DOCSTRINGS, "--eps", "inf"], "eps must be from 0 to 1, not inf"),
         (["score", DOCSTRINGS, "--eps", "-1"], "eps must be from 0 to 1, not -1.0"),
@@ -63,7 +63,9 @@ def test_help_is_no_error(args):
 
 def test_help_names_every_option_of_score():
     words = run("score", "--help").stdout.replace(",", " ").split()
-    options = "--column --key --eps --center --normalize --method --rtol --pool --metrics --plot"
+    options = (
+        "--column --key --dtype --eps --center --normalize --method --rtol --pool --metrics --plot"
+    )
     assert {"PATH", "--json", *options.split()} <= set(words)
 
 

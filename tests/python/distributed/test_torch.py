@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 import elastic_job
+import extended
 import rankme
 from engines import REPETITIONS, assert_same, embeddings, one_process
-from helpers import ROOT, bits
+from helpers import ROOT, bits, contents
 from rankme.distributed import torch as rankme_torch
 from ranks import on_ranks
+from saved_states import uncentred
 
 
 def rows_of_rank(z, rank, world_size):
@@ -71,7 +73,98 @@ def test_scales_are_brought_together():
     scales = [(1e200, 1e200), (1e-200, 1e-200), (1e200, 1.0), (1e-200, 1e200), (0.0, 1e-200)]
     (first, totals), (second, also) = on_ranks(2, reduce_scaled, scales)
     for mine, yours, total, same in zip(first, second, totals, also, strict=True):
-        assert bits(total) == bits(same) == bits(mine + yours)
+        assert bits(total) == bits(same)
+        assert_same(total, mine + yours)
+        for center in (False, True):
+            assert total.score(center=center) == pytest.approx(
+                (mine + yours).score(center=center), rel=1e-12
+            )
+
+
+def far_from_zero(rank, world_size, ratio):
+    """This rank's share of rows whose mean is `ratio` times as long as their spread."""
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal((600, 8)) * np.logspace(0, -2, 8) + ratio * rng.standard_normal(8)
+    return z, rows_of_rank(z, rank, world_size)
+
+
+def reduce_far(rank, world_size, ratios):
+    return [
+        rankme_torch.all_reduce(one_process(own)) if len(own) else reduce_nothing(8)
+        for _, own in (far_from_zero(rank, world_size, ratio) for ratio in ratios)
+    ]
+
+
+def reduce_nothing(n_cols):
+    return rankme_torch.all_reduce(rankme.Accumulator(n_cols))
+
+
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_a_mean_far_from_zero_costs_nothing(world_size):
+    ratios = [1.0, 1e4, 1e8]
+    by_rank = on_ranks(world_size, reduce_far, world_size, ratios)
+    for ratio, *totals in zip(ratios, *by_rank, strict=True):
+        z, _ = far_from_zero(0, world_size, ratio)
+        assert all(bits(total) == bits(totals[0]) for total in totals)
+        for center in (False, True):
+            exact = extended.score(z, center=center)
+            low, high = totals[0].spectrum(center=center).rankme_bounds()
+            assert low <= exact <= high
+            assert totals[0].score(center=center) == pytest.approx(float(exact), rel=1e-9)
+
+
+def reduce_equal(rank, alike):
+    row = np.random.default_rng(5).standard_normal(7) + 1e6
+    acc = one_process(np.tile(row if alike else row + rank, (40 + rank, 1)))
+    return rankme_torch.all_reduce(acc)
+
+
+def test_equal_rows_on_all_ranks_have_no_spread():
+    for total in on_ranks(3, reduce_equal, True):
+        assert total.n_rows == 123
+        assert not contents(total)["triangle"].any()
+        assert total.score(center=True) == 0.0
+    # Each rank has rows that are equal, and not to those of the others.
+    for total in on_ranks(3, reduce_equal, False):
+        assert total.score(center=True) == pytest.approx(1.0, rel=1e-5)
+
+
+def reduce_as_a_gpu_holds_it(rank):
+    acc = one_process(embeddings(300, 12, seed=rank))
+    if rank == 1:
+        acc.__class__ = HeldAsGram
+    return rankme_torch.all_reduce(acc)
+
+
+class HeldAsGram(rankme.Accumulator):
+    """Gives its sums as one on a GPU does: not about the mean."""
+
+    __slots__ = ()
+
+    def _state(self):
+        return uncentred(super()._state())
+
+
+def test_sums_that_are_not_about_the_mean_are_made_so():
+    z = np.vstack([embeddings(300, 12, seed=rank) for rank in range(2)])
+    first, second = on_ranks(2, reduce_as_a_gpu_holds_it)
+    assert bits(first) == bits(second)
+    assert_same(first, one_process(z))
+    assert first.score(center=True) == pytest.approx(rankme.score(z, center=True), rel=1e-10)
+
+
+def reduce_too_many(_rank):
+    acc = rankme.Accumulator(2)
+    acc.update(np.eye(2))
+    for _ in range(61):
+        acc += acc
+    return rankme_torch.all_reduce(acc)
+
+
+def test_more_rows_than_can_be_counted_are_an_error_on_every_rank():
+    for error in on_ranks(2, reduce_too_many):
+        assert isinstance(error, OverflowError)
+        assert "more than 2^63 - 1 rows" in str(error)
 
 
 def reduce_shards(rank, by_rank):
@@ -95,6 +188,20 @@ def test_a_shard_on_two_ranks_is_an_error_on_every_rank():
     for error in on_ranks(3, reduce_shards, [["a", "b"], ["c"], ["b"]]):
         assert isinstance(error, ValueError)
         assert "both hold rows of shard 'b' (3 and 3)" in str(error)
+
+
+def with_bad_rows(rank):
+    acc = rankme.Accumulator(3, skip_nonfinite=True)
+    z = np.eye(3)[np.arange(9) % 3]
+    z[: rank + 1] = np.nan
+    acc.update(z, shard=f"part-{rank}")
+    total = rankme_torch.all_reduce(acc)
+    return total.n_rows, total.n_skipped, total.shards, total._state().skipped.shards
+
+
+def test_rows_that_were_left_out_are_counted_over_all_ranks():
+    kept, skipped = {"part-0": 8, "part-1": 7}, {"part-0": 1, "part-1": 2}
+    assert on_ranks(2, with_bad_rows) == [(15, 3, kept, skipped)] * 2
 
 
 def no_rows(_rank):

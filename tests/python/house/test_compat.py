@@ -1,7 +1,9 @@
 """Pickles and saved files of earlier versions load, and say what they said."""
 
+import json
 import pickle
 import pickletools
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +11,34 @@ import pytest
 
 import rankme
 from helpers import ROOT
+from oracles import rankme_of
 from rankme import metrics
+from rankme._accumulators.state_header import State
 from rankme.sources import BadDataError
+from saved_states import old_bytes
+from state_reader import probes
 
 DATA = ROOT / "tests" / "data"
 COMPAT = DATA / "compat"
 # The rows that every sum in the folder holds, the first 25 of them as shard a.npy.
 ROWS = np.load(DATA / "minilm_wordnet_2000x384_f16.npy")[:40, :8]
 OPTIONS = {"gram": {}, "gram-normalized": {"normalize": True}, "qr": {"method": "qr"}}
+# Saved by what wrote format 2 and, the last two, format 1.
+FILES = {
+    "gram": 2,
+    "gram-normalized": 2,
+    "gram-far": 2,  # a mean 10,000 times as long as the spread
+    "gram-huge": 2,
+    "gram-tiny": 2,
+    "gram-seed": 2,
+    "qr": 2,
+    "qr-huge": 2,
+    "qr-normalized": 2,
+    "gram-format-1": 1,
+    "qr-format-1": 1,
+}
+# Score, low end and high end of each file by what wrote it.
+SCORES = json.loads((COMPAT / "scores.json").read_text(encoding="utf-8"))
 
 
 def unpickled(name):
@@ -37,6 +59,54 @@ def test_sums(kind, of):
     assert acc.score() == pytest.approx(rankme.score(ROWS, **OPTIONS[kind]), rel=1e-12)
     acc.update(ROWS)  # it goes on
     assert acc.n_rows == 80
+
+
+def assert_says_what_it_said(acc, said):
+    for center, (score, low, high) in zip((False, True), said.values(), strict=True):
+        spectrum = acc.spectrum(center=center)
+        assert low <= spectrum.rankme() <= high
+        # Where what wrote it did not know more, neither does this one.
+        assert spectrum.rankme() == pytest.approx(score, rel=max(1e-9, (high - low) / low))
+        now = spectrum.rankme_bounds()
+        assert now[0] <= spectrum.rankme() <= now[1]
+        assert now[0] <= high
+        assert low <= now[1]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_older_formats_say_what_they_said(name):
+    assert struct.unpack_from("<8sI", (COMPAT / f"{name}.rankme").read_bytes())[1] == FILES[name]
+    acc = loaded(name)
+    assert acc.n_rows == 40
+    assert acc.shards == ({"a.npy": 25} if FILES[name] == 2 else {})
+    assert_says_what_it_said(acc, SCORES[name])
+
+
+@pytest.mark.parametrize("name", ["layers", "layers-normalized"])
+def test_stacks_of_older_formats_say_what_they_said(name):
+    stack = rankme.LayerAccumulator.load(COMPAT / f"{name}.rankme")
+    for layer, said in zip(stack, SCORES[name], strict=True):
+        assert_says_what_it_said(layer, said)
+
+
+@pytest.mark.parametrize("data", ["minilm_docstrings_2000x384_f16", "minilm_wordnet_2000x384_f16"])
+def test_real_embeddings_in_format_2(data, tmp_path):
+    z = np.load(DATA / f"{data}.npy").astype(np.float64)
+    k = z.shape[1]
+    x = probes(k, 0)
+    lower = (z.T @ z)[np.tril_indices(k)]
+    arrays = (z.sum(axis=0), (z.T @ (z @ x)).ravel(), lower)
+    # The longest block is what a matrix product of NumPy adds up in one chain, at most.
+    numbers = (0, 0, 1, len(z))
+    state = State("gram", k, False, len(z), numbers, arrays)
+    (tmp_path / "a").write_bytes(old_bytes(state))
+    old = rankme.Accumulator.load(tmp_path / "a")
+    for center in (False, True):
+        svd = np.linalg.svd(z - z.mean(axis=0) if center else z, compute_uv=False)
+        found = old.spectrum(center=center)
+        assert found.rankme() == pytest.approx(rankme_of(svd), rel=1e-9)
+        low, high = found.rankme_bounds()
+        assert low <= rankme_of(svd) <= high
 
 
 @pytest.mark.parametrize("of", [unpickled, loaded])
@@ -108,4 +178,4 @@ def test_a_pickle_names_the_face_alone(thing):
 def test_every_file_of_the_folder_is_tried():
     text = Path(__file__).read_text(encoding="utf-8")
     for path in COMPAT.iterdir():
-        assert f'"{path.stem}"' in text, path
+        assert f'"{path.stem}"' in text or path.name == "scores.json", path

@@ -69,6 +69,8 @@ def folder(tmp_path):
     table = pa.table({"embedding": pa.FixedSizeListArray.from_arrays(values, z.shape[1])})
     for path in ("embeddings.parquet", "runs/7/embeddings/part-0.parquet"):
         parquet.write_table(table, tmp_path / path)
+    data = pa.array([row.tobytes() for row in z], pa.binary(2 * z.shape[1]))
+    parquet.write_table(pa.table({"embedding": data}), tmp_path / "bytes.parquet")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "data").symlink_to(EMBEDDINGS.parent)
     return tmp_path

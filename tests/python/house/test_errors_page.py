@@ -7,10 +7,12 @@ from hashlib import sha256
 
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import rankme
 from helpers import run_python
@@ -50,10 +52,21 @@ def arrays():
     yield "Z[...] is inf", {"Z": half, "wide": with_entry(7e4)}, score
     yield "Z must be 2-D, a row per embedding; it is 3-D", {"Z": tokens, "mask": mask}, score
     yield "Z must be 2-D, a row per embedding; it is 1-D", {"Z": PLAIN[0], "acc": acc}, update
-    yield "Z is empty", {"Z": PLAIN[:0], "acc": acc}, update
+    yield "Z is empty", {"Z": PLAIN[:0], "acc": acc}, score
     yield "Z has dtype int8", {"Z": (9 * PLAIN).astype("i1")}, score
+    quantised = {"Z": np.abs(9 * PLAIN).astype("u1"), "zero_point": 5, "scale": 0.1}
+    yield "Z has dtype uint8", quantised, score
     yield "Z has dtype float32 in foreign byte order", {"Z": PLAIN.astype(foreign)}, score
-    yield "Z must be an array", {"Z": PLAIN.tolist()}, score
+    yield "Z is a list of 2-D", {"Z": [PLAIN, PLAIN]}, score
+    yield "Z is a list of dict", {"Z": [{"id": 1, "embedding": row} for row in PLAIN]}, score
+    frame = pd.DataFrame({"id": range(30), "x0": PLAIN[:, 0], "x1": PLAIN[:, 1]})
+    yield "Z is a table of which", {"Z": frame}, score
+    yield "Z has 2 columns", {"Z": pd.DataFrame({"a": [*PLAIN], "b": [*PLAIN]})}, score
+    yield "block 0 of Z", {"Z": DataLoader(TensorDataset(torch.ones(9, 2), torch.ones(9)))}, score
+    once = {"Z": iter([PLAIN]), "again": iter([PLAIN])}
+    yield 'method="auto" may', once, 'rankme.score(Z, method="auto")'
+    layers = {"stack": rankme.LayerAccumulator(2, 4), "Z": PLAIN}
+    yield "cannot update a layer", layers, "stack[0].update(Z)"
     yield "Z is a masked array", {"Z": np.ma.masked_array(PLAIN, PLAIN > 2)}, score
     yield "Z is a tensor", {"Z": torch.ones(3, 2, requires_grad=True)}, score
     yield "Z has 5 columns", {"Z": np.ones((3, 5)), "acc": acc}, update
@@ -69,7 +82,8 @@ def metrics():
     yield "entry [...] of the Gram", {"acc": filled(rows=PLAIN * 1e200)}, "acc.gram()"
     yield "an accumulator of method 'qr' keeps", {"acc": filled(method="qr")}, "acc.gram()"
     yield "self_clustering", {"Z": PLAIN}, "rankme.spectrum(Z).self_clustering()"
-    yield "alpha_req", {"Z": PLAIN}, "rankme.spectrum(Z).alpha_req()"
+    yield "alpha_req", {"Z": PLAIN}, "rankme.spectrum(Z, center=True).alpha_req()"
+    yield "participation_ratio", {"Z": PLAIN}, "rankme.spectrum(Z).participation_ratio()"
     line = RNG.standard_normal((1000, 1)) * RNG.standard_normal((1, 768))
     collapsed = line + 1e-9 * RNG.standard_normal((1000, 768))
     yield "RankMe ...", {"Z": collapsed}, "rankme.score(Z)"
@@ -142,6 +156,26 @@ def folders(folder):
     np.save(unlike / "b.npy", np.ones((3, 5)))
     yield "...: holds files of several", {"path": mixed}, "rankme.open_source(path)"
     yield "...: has 5 columns", {"path": unlike}, "rankme.open_source(path)"
+    pair, hudi = folder / "pair", folder / "hudi"
+    for name in ("img_emb", "text_emb"):
+        (pair / name).mkdir(parents=True)
+        np.save(pair / name / "0.npy", PLAIN)
+    yield "...: holds files that may", {"path": pair}, "rankme.open_source(path)"
+    (hudi / ".hoodie").mkdir(parents=True)
+    for number in range(3):
+        pq.write_table(pa.table({"e": PLAIN.tolist()}), hudi / f"part-{number}.parquet")
+    yield "...: is a table of Hudi", {"path": hudi}, "rankme.open_source(path)"
+
+
+def told(path):
+    opened = "rankme.open_source(path)"
+    data = [row.tobytes() for row in np.eye(8, dtype="f2")]
+    pq.write_table(pa.table({"e": pa.array(data, pa.binary(16))}), path)
+    yield "...: column 'e' holds bytes", {"path": path}, opened
+    yield "...: row 0, entry 0", {"path": path}, 'rankme.open_source(path, dtype="float32")'
+    path = path.with_name("told.npy")
+    np.save(path, PLAIN)
+    yield "...: its entries", {"path": path}, 'rankme.open_source(path, dtype="float16")'
 
 
 def columns(path):
@@ -173,6 +207,7 @@ def tries(folder, monkeypatch):
     yield from files(folder)
     yield from folders(folder)
     yield from columns(folder / "rows.parquet")
+    yield from told(folder / "bytes.parquet")
     yield from others(folder, monkeypatch)
 
 

@@ -7,19 +7,25 @@ import struct
 import numpy as np
 import pytest
 
+import extended
 import rankme
+from helpers import bits
 from oracles import moderate
+from rankme._accumulators import state_file
+from saved_states import old_bytes, uncentred
 from state_reader import (
     ACCUMULATOR,
     STACK,
     Refused,
     factor_of,
-    gram_of,
+    mean_of,
     probes,
+    products_of,
     read_accumulator,
     read_stack,
     score_of,
     singular_values,
+    symmetric,
 )
 
 ROWS = moderate(5, 300, 12)
@@ -57,26 +63,34 @@ def rows_as_taken(header, unit):
 def test_the_header_says_what_was_accumulated(case, tmp_path):
     acc, data = saved(case, tmp_path / "a")
     header, _ = read_accumulator(data)
-    assert struct.unpack_from("<I", data, 8) == (2,)
+    assert struct.unpack_from("<I", data, 8) == (3,)
     assert (16 + struct.unpack_from("<I", data, 12)[0]) % 64 == 0
-    for key in ("method", "dim", "normalize", "n_rows", "shards"):
+    for key in ("dim", "normalize", "n_rows", "shards"):
         assert header[key] == getattr(acc, key)
+    assert header["kind"] == {"gram": "scatter", "qr": "qr"}[acc.method]
+    assert "skipped" not in header
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.startswith("gram")])
 def test_the_sums_of_gram_are_those_of_the_rows(case, tmp_path):
     _, data = saved(case, tmp_path / "a")
-    header, arrays = read_accumulator(data)
+    header, sections = read_accumulator(data)
     z = rows_as_taken(header, 1.0)
     unit = 1.0 if header["normalize"] else CASES[case][1]
     # Both in units of 2**exponent: the squares of 1e250 have no float64.
     z = z * np.ldexp(unit, -header["exponent"])
     x = probes(header["dim"], header["seed"])
-    sums, products, gram = gram_of({**header, "exponent": 0}, arrays)
-    np.testing.assert_allclose(sums, z.sum(axis=0), rtol=1e-11)
-    np.testing.assert_allclose(gram, z.T @ z, rtol=1e-11, atol=1e-11 * np.abs(gram).max())
+    mean, scatter = mean_of(header, sections)
+    centred = z - z.mean(axis=0)
+    np.testing.assert_allclose(sections["origin"], z[0], rtol=1e-15)
+    np.testing.assert_allclose(mean, z.mean(axis=0), rtol=1e-11)
+    near = {"rtol": 1e-10, "atol": 1e-12 * np.abs(scatter).max()}
+    np.testing.assert_allclose(scatter, centred.T @ centred, **near)
     np.testing.assert_allclose(
-        products, z.T @ (z @ x), rtol=1e-10, atol=1e-11 * np.abs(products).max()
+        products_of(header, sections), centred.T @ (centred @ x), rtol=1e-10, atol=20 * near["atol"]
+    )
+    np.testing.assert_allclose(
+        sections["mean_products"], ((z - sections["origin"]) @ x).sum(axis=0), rtol=1e-9
     )
 
 
@@ -116,35 +130,64 @@ def test_an_empty_accumulator(method, tmp_path):
     header, arrays = read_accumulator((tmp_path / "a").read_bytes())
     assert header["n_rows"] == 0
     assert header["shards"] == {}
-    assert not any(array.any() for array in arrays)
+    assert not any(numbers.any() for numbers in arrays.values())
 
 
-def test_two_files_are_merged_as_the_page_says(tmp_path):
+def merged_as_the_page_says(one, two):
+    """Two accumulators of the kind scatter, by the formulas of the page."""
+    exponent = max(header["exponent"] for header, _ in (one, two))
+    sides = []
+    for header, sections in (one, two):
+        shift = header["exponent"] - exponent
+        times = {"origin": 1, "offset": 1, "offset_low": 1, "mean_products": 1}
+        sides.append(
+            {
+                name: np.ldexp(numbers, times.get(name, 2) * shift)
+                for name, numbers in sections.items()
+            }
+        )
+    a, b = sides
+    n, more = one[0]["n_rows"], two[0]["n_rows"]
+    x = probes(one[0]["dim"], one[0]["seed"])
+    weight = more / (n + more)
+    d = (b["origin"] - a["origin"]) + (b["offset"] - a["offset"])
+    r = np.sqrt(n * weight) * d
+    return {
+        "origin": a["origin"],
+        "offset": a["offset"] + weight * d,
+        "triangle": a["triangle"] + b["triangle"] + np.outer(r, r)[np.tril_indices(len(r))],
+        "probe_products": a["probe_products"] + b["probe_products"] + np.outer(r, r @ x).ravel(),
+        "mean_products": a["mean_products"]
+        + b["mean_products"]
+        + more * (b["origin"] - a["origin"]) @ x,
+    }
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**400])
+@pytest.mark.parametrize("far", [0.0, 1e6])
+def test_two_files_are_merged_as_the_page_says(unit, far, tmp_path):
     parts = []
-    for name, rows in (("a", ROWS[:100]), ("b", ROWS[100:] * 2.0**400)):
+    for name, rows in (("a", ROWS[:100] + far), ("b", (ROWS[100:] + far) * unit)):
         acc = rankme.Accumulator(12)
         acc.update(rows, shard=name)
         acc.save(tmp_path / name)
         parts.append((acc, *read_accumulator((tmp_path / name).read_bytes())))
     total = parts[0][0] + parts[1][0]
     total.save(tmp_path / "total")
-    header, arrays = read_accumulator((tmp_path / "total").read_bytes())
+    header, sections = read_accumulator((tmp_path / "total").read_bytes())
     one, two = parts[0][1], parts[1][1]
-    exponent = max(one["exponent"], two["exponent"])
-    assert one["exponent"] != two["exponent"]
+    assert (one["exponent"] == two["exponent"]) == (unit == 1.0)
     assert header == {
         **one,
-        "exponent": exponent,
+        "exponent": max(one["exponent"], two["exponent"]),
         "n_rows": 300,
         "shards": {"a": 100, "b": 200},
         "blocks": one["blocks"] + two["blocks"] + 1,
         "longest_block": max(one["longest_block"], two["longest_block"]),
     }
-    for which, times in enumerate((1, 2, 2)):
-        summed = sum(
-            np.ldexp(part[which], times * (own["exponent"] - exponent)) for _, own, part in parts
-        )
-        np.testing.assert_array_equal(arrays[which], summed)
+    for name, numbers in merged_as_the_page_says(parts[0][1:], parts[1][1:]).items():
+        near = 1e-12 * np.abs(numbers).max()
+        np.testing.assert_allclose(sections[name], numbers, rtol=0, atol=near)
 
 
 def test_two_factors_are_merged_as_the_page_says(tmp_path):
@@ -173,13 +216,13 @@ def test_a_stack_of_layers(options, n_rows, tmp_path):
         assert header["n_rows"] == n_rows
         assert header["shards"] == {}
         assert header["normalize"] == acc.normalize
-        assert len(arrays[0]) == 12
+        assert len(arrays["origin"]) == 12
     if n_rows:
         found = [score_of(singular_values(*layer, center=False)) for layer in layers]
         np.testing.assert_allclose(found, acc.score(), rtol=1e-10)
 
 
-def rewritten(data, change, version=2):
+def rewritten(data, change, version=3):
     """The file with another header and a checksum that fits."""
     (length,) = struct.unpack_from("<I", data, 12)
     header = json.loads(data[16 : 16 + length])
@@ -191,20 +234,74 @@ def rewritten(data, change, version=2):
     return body + hashlib.sha256(body).digest()
 
 
-def test_version_1_is_what_a_file_without_shards_is(tmp_path):
-    acc, data = saved("gram", tmp_path / "a")
-    old = rewritten(data, {"shards": "absent"}, version=1)
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_older_versions_are_read_by_both(case, center, version, tmp_path):
+    acc, _ = saved(case, tmp_path / "a")
+    state = acc._state()
+    old = old_bytes(uncentred(state) if state.kind == "scatter" else state, version)
     (tmp_path / "a").write_bytes(old)
     loaded = rankme.Accumulator.load(tmp_path / "a")
-    assert (loaded.shards, loaded.n_rows) == ({}, acc.n_rows)
-    assert loaded.score() == acc.score()
-    assert read_accumulator(old)[0]["shards"] == {}
+    assert (loaded.shards, loaded.n_rows) == (acc.shards if version == 2 else {}, acc.n_rows)
+    header, sections = read_accumulator(old)
+    assert header["shards"] == loaded.shards
+    assert header["kind"] == acc.method
+    found = score_of(singular_values(header, sections, center=center))
+    assert found == pytest.approx(acc.score(center=center), rel=1e-10)
+    assert loaded.score(center=center) == pytest.approx(found, rel=1e-10)
+
+
+def test_a_matrix_that_is_not_about_the_mean_is_read_by_both(tmp_path):
+    acc, _ = saved("gram", tmp_path / "a")
+    data = state_file.encode(uncentred(acc._state()))
+    header, sections = read_accumulator(data)
+    assert header["kind"] == "gram"
+    np.testing.assert_allclose(symmetric(sections["triangle"], 12), acc.gram(), rtol=1e-12)
+    for center in (False, True):
+        found = score_of(singular_values(header, sections, center=center))
+        assert found == pytest.approx(acc.score(center=center), rel=1e-10)
+
+
+def test_a_mean_that_is_far_from_zero_costs_nothing(tmp_path):
+    """By the page's way to the values of the rows as they are."""
+    rows = ROWS + 1e7
+    acc = rankme.Accumulator(12)
+    acc.update(rows)
+    acc.save(tmp_path / "a")
+    state = read_accumulator((tmp_path / "a").read_bytes())
+    for center in (False, True):
+        exact = extended.score(rows, center=center)
+        assert score_of(singular_values(*state, center=center)) == pytest.approx(
+            float(exact), rel=1e-12
+        )
+
+
+def with_sections(data, change):
+    """The file with another list of sections."""
+    (length,) = struct.unpack_from("<I", data, 12)
+    return rewritten(data, {"sections": change(json.loads(data[16 : 16 + length])["sections"])})
 
 
 REFUSED = {
     "another magic": lambda data: b"\x93NUMPY\x01\0" + data[8:],
     "version 0": lambda data: rewritten(data, {}, version=0),
-    "version 3": lambda data: rewritten(data, {}, version=3),
+    "version 4": lambda data: rewritten(data, {}, version=4),
+    "a method for a kind": lambda data: rewritten(data, {"method": "gram"}, version=2),
+    "no kind": lambda data: rewritten(data, {"kind": "absent"}),
+    "rows left out that are no count": lambda data: rewritten(data, {"skipped": {"rows": -1}}),
+    "no sections": lambda data: rewritten(data, {"sections": "absent"}),
+    "a section missing": lambda data: with_sections(data, lambda known: known[1:]),
+    "a section twice": lambda data: with_sections(data, lambda known: [*known, known[0]]),
+    "another count": lambda data: with_sections(
+        data, lambda known: [["origin", 11, True], *known[1:]]
+    ),
+    "a section of two": lambda data: with_sections(data, lambda known: [*known, ["a", 0]]),
+    "a count of 0.0": lambda data: with_sections(data, lambda known: [*known, ["a", 0.0, False]]),
+    "required is no bool": lambda data: with_sections(data, lambda known: [*known, ["a", 0, 0]]),
+    "an unknown section that must be known": lambda data: with_sections(
+        data, lambda known: [*known, ["a", 0, True]]
+    ),
     "a byte short": lambda data: data[:-1],
     "a byte long": lambda data: data + b"\0",
     "a byte of the arrays": lambda data: data[:-40] + bytes([data[-40] ^ 1]) + data[-39:],
@@ -213,7 +310,7 @@ REFUSED = {
     "5.0 is no integer": lambda data: rewritten(data, {"n_rows": 300.0}),
     "an exponent out of range": lambda data: rewritten(data, {"exponent": 1001}),
     "normalize is no bool": lambda data: rewritten(data, {"normalize": 1}),
-    "an unknown method": lambda data: rewritten(data, {"method": "svd"}),
+    "an unknown kind": lambda data: rewritten(data, {"kind": "svd"}),
     "shards are no object": lambda data: rewritten(data, {"shards": []}),
     "a shard without rows": lambda data: rewritten(data, {"shards": {"a": 0}}),
     "more rows in shards": lambda data: rewritten(data, {"shards": {"a": 301}}),
@@ -238,6 +335,20 @@ def test_notes_are_passed_over(tmp_path):
     (tmp_path / "a").write_bytes(noted)
     assert rankme.Accumulator.load(tmp_path / "a").score() == acc.score()
     assert read_accumulator(noted)[0]["note"] == [1, 2]
+
+
+def test_sections_that_may_be_passed_over_are(tmp_path):
+    acc, data = saved("gram", tmp_path / "a")
+    more = with_sections(data, lambda known: [*known, ["groups", 4, False]])[:-32]
+    more += np.array([1.0, 2.0, np.nan, np.inf]).tobytes()
+    more += hashlib.sha256(more).digest()
+    (tmp_path / "a").write_bytes(more)
+    assert bits(rankme.Accumulator.load(tmp_path / "a")) == bits(acc)
+    _, sections = read_accumulator(more)
+    assert score_of(singular_values(*read_accumulator(more), center=False)) == pytest.approx(
+        acc.score(), rel=1e-10
+    )
+    assert "groups" not in sections
 
 
 def test_states_of_different_layers_are_refused(tmp_path):

@@ -94,9 +94,10 @@ def test_memory_is_bounded_by_blocks():
 
 def test_bad_input():
     z = moderate(48, 9, 4)
-    with pytest.raises(TypeError, match="Z must be an array"):
-        coherence([[1.0, 2.0]])
-    with pytest.raises(TypeError, match="Z must be an array"):
+    assert coherence(z.tolist()) == coherence(lambda: [z.tolist()]) == coherence(z)
+    with pytest.raises(TypeError, match="Z is a list of str"):
+        coherence(["a"])
+    with pytest.raises(ValueError, match="Z must be 2-D"):
         coherence(lambda: [[1.0, 2.0]])
     with pytest.raises(ValueError, match="Z must be 2-D"):
         coherence(np.ones(3))

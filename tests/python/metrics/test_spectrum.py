@@ -1,6 +1,7 @@
 """The sister metrics as methods of a spectrum."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 import rankme
 from oracles import moderate, preprocess, with_singular_values
 from rankme import metrics
+from rankme.metrics._certainty import score_of
 
-ALWAYS = [
+KEYS = [
     "rankme",
     "effective_rank",
     "entropy",
@@ -17,9 +19,18 @@ ALWAYS = [
     "matrix_entropy_rank",
     "participation_ratio",
     "stable_rank",
+    "nesum",
     "numerical_rank",
     "condition_number",
+    "alpha_req",
+    "self_clustering",
 ]
+OF_CENTRED_ROWS = ("participation_ratio", "nesum", "alpha_req")
+
+
+def defined(found):
+    """The metrics that have a number."""
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @pytest.fixture(params=[(200, 60), (40, 90)], ids=["tall", "wide"])
@@ -36,26 +47,82 @@ def test_methods_against_an_svd(z, center):
     else:
         condition = metrics.condition_number(sigma)
         assert s.condition_number() == pytest.approx(condition, rel=1e-9)
-    for name in (
-        "effective_rank",
-        "matrix_entropy_rank",
-        "participation_ratio",
-        "stable_rank",
-        "nesum",
-        "entropy",
-    ):
+    for name in ("effective_rank", "matrix_entropy_rank", "stable_rank", "entropy"):
         expected = getattr(metrics, name)(sigma)
         assert getattr(s, name)() == pytest.approx(expected, rel=1e-6), name
+    for name in ("participation_ratio", "nesum"):
+        expected = getattr(metrics, name)(sigma)
+        assert getattr(s, name)(center=center) == pytest.approx(expected, rel=1e-6), name
     for order in (0.5, 2, math.inf):
         expected = metrics.renyi_rank(sigma, order=order)
         assert s.renyi_rank(order) == pytest.approx(expected, rel=1e-6)
-    assert s.entropy(normalized=True) == pytest.approx(s.entropy() / math.log(min(z.shape)))
+    most = min(len(z) - center, z.shape[1])
+    assert s.entropy(normalized=True) == pytest.approx(s.entropy() / math.log(most))
     assert s.numerical_rank() == np.count_nonzero(sigma)
     for fit in ("weighted", "plain"):
         for k_min, k_max in ((11, 100), (2, 20)):
             options = {"fit": fit, "k_min": k_min, "k_max": k_max}
             expected = metrics.alpha_req(sigma, **options)
-            assert s.alpha_req(**options) == pytest.approx(expected, rel=1e-9)
+            assert s.alpha_req(center=center, **options) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", OF_CENTRED_ROWS)
+def test_a_metric_is_of_its_own_definition_or_says_what_to_do(z, name):
+    plain, centred = rankme.spectrum(z), rankme.spectrum(z, center=True)
+    assert getattr(centred, name)() == getattr(centred, name)(center=True)
+    message = (
+        rf"{name} is defined on centred rows.*make it with center=True.*{name}\(center=False\)"
+    )
+    for center in (None, True):
+        with pytest.raises(ValueError, match=message):
+            getattr(plain, name)(center=center)
+    with pytest.raises(ValueError, match=r"of centred rows only: make it with center=False"):
+        getattr(centred, name)(center=False)
+    assert plain.metrics()[name] is None
+    # What is told to be done gives the numbers of the formula.
+    if name != "alpha_req":
+        lam = np.linalg.svd(z, compute_uv=False) ** 2
+        of = {"participation_ratio": lam.sum() ** 2 / (lam**2).sum(), "nesum": lam.sum() / lam[0]}
+        assert getattr(plain, name)(center=False) == pytest.approx(of[name])
+    # A spectrum that holds both answers gives either.
+    both = replace(plain, _other=centred._own())
+    assert getattr(both, name)() == getattr(centred, name)()
+    assert getattr(both, name)(center=False) == getattr(plain, name)(center=False)
+    assert both.metrics()[name] == getattr(centred, name)()
+    assert getattr(replace(centred, _other=plain._own()), name)(center=False) == getattr(
+        plain, name
+    )(center=False)
+
+
+@pytest.mark.parametrize("n", [2, 4, 8, 16])
+def test_normalised_entropy_of_centred_rows_can_reach_one(n):
+    z = np.zeros((n, 64))
+    z[:n, :n] = np.eye(n)
+    s = rankme.spectrum(z, center=True)
+    assert s.effective_rank() == pytest.approx(n - 1, rel=1e-5)
+    assert s.entropy(normalized=True) == pytest.approx(1, abs=1e-6)
+    assert s.entropy(normalized=True) <= 1
+    assert s.metrics()["normalized_entropy"] == s.entropy(normalized=True)
+    assert rankme.spectrum(z).entropy(normalized=True) == pytest.approx(1)
+    assert metrics.entropy([1.0] * n + [0.0], normalized=True, rank=n) == pytest.approx(1)
+
+
+def test_one_direction_is_all_there_can_be():
+    for z, center in (([[1.0, 2.0]], False), ([[1.0], [2.0], [4.0]], True), (np.eye(2), True)):
+        assert rankme.spectrum(np.array(z), center=center).entropy(normalized=True) == 1
+    with pytest.raises(ValueError, match="rank must be 0 or more, not -1"):
+        metrics.entropy([1.0], normalized=True, rank=-1)
+
+
+def test_the_dict_warns_as_the_score_does():
+    values = np.r_[1, np.full(2000, 1e-8)]
+    s = replace(rankme.spectrum(np.eye(3)), _scaled=values, _low=0 * values, _high=2 * values)
+    with pytest.warns(rankme.PrecisionWarning) as by_score:
+        score_of(s, 1e-7, stacklevel=1)
+    with pytest.warns(rankme.PrecisionWarning) as by_dict:
+        s.metrics()
+    assert str(by_score[0].message) == str(by_dict[0].message)
+    assert by_dict[0].filename == __file__
 
 
 def test_self_clustering(z):
@@ -72,7 +139,7 @@ def test_self_clustering_needs_unit_rows(z, normalize, center):
     s = rankme.spectrum(z, normalize=normalize, center=center)
     with pytest.raises(ValueError, match=f"has normalize={normalize}, center={center}"):
         s.self_clustering()
-    assert "self_clustering" not in s.metrics()
+    assert s.metrics()["self_clustering"] is None
 
 
 @pytest.mark.parametrize("center", [False, True])
@@ -80,22 +147,30 @@ def test_self_clustering_needs_unit_rows(z, normalize, center):
 def test_the_dict_of_all(z, center, normalize):
     s = rankme.spectrum(z, center=center, normalize=normalize)
     found = s.metrics(eps=1e-3)
-    expected = [*ALWAYS, *["nesum"] * center, "alpha_req"]
-    expected += ["self_clustering"] * (normalize and not center)
-    assert list(found) == expected
-    assert all(type(value) is float for value in found.values())
+    assert list(found) == KEYS
+    undefined = set() if center else set(OF_CENTRED_ROWS)
+    undefined |= set() if normalize and not center else {"self_clustering"}
+    if math.isinf(s.condition_number()):  # the mean takes one direction from N rows
+        undefined |= {"condition_number"}
+    assert {name for name, value in found.items() if value is None} == undefined
+    assert all(type(value) is float for name, value in found.items() if name not in undefined)
     assert found["rankme"] == s.rankme(eps=1e-3)
     assert found["normalized_entropy"] == s.entropy(normalized=True)
-    for name in set(expected) - {"rankme", "normalized_entropy"}:
+    for name in set(KEYS) - undefined - {"rankme", "normalized_entropy"}:
         assert found[name] == getattr(s, name)(), name
+    for name in undefined - {"condition_number"}:
+        with pytest.raises(ValueError, match=r"defined on centred rows|needs a spectrum made"):
+            getattr(s, name)()
 
 
-def test_the_dict_leaves_out_what_is_not_defined():
-    assert list(rankme.spectrum(moderate(22, 30, 12)).metrics()) == ALWAYS
-    assert list(rankme.spectrum(moderate(22, 30, 13)).metrics()) == [*ALWAYS, "alpha_req"]
+def test_the_dict_has_none_for_what_is_not_defined():
+    few, enough = (rankme.spectrum(moderate(22, 30, k), center=True).metrics() for k in (12, 13))
+    assert (list(few), few["alpha_req"]) == (KEYS, None)
+    assert (list(enough), enough["alpha_req"] is None) == (KEYS, False)
     for shape in ((1, 5), (5, 1)):
         found = rankme.spectrum(moderate(23, *shape), normalize=True).metrics()
-        assert list(found) == ALWAYS
+        assert list(found) == KEYS
+        assert found["self_clustering"] is None
     with pytest.raises(ValueError, match="eps must be from 0 to 1, not -1"):
         rankme.spectrum(moderate(22, 30, 12)).metrics(eps=-1)
 
@@ -105,17 +180,23 @@ def test_of_the_zero_matrix():
     clustering = found.pop("self_clustering")
     expected = 30 + 30 * 29 / 20
     assert clustering == pytest.approx(-expected / (900 - expected))
-    assert found == dict.fromkeys(ALWAYS, 0.0) | {
-        "entropy": -math.inf,
-        "normalized_entropy": -math.inf,
-        "condition_number": math.inf,
-    }
+    zero = [name for name in KEYS if name not in (*OF_CENTRED_ROWS, "self_clustering")]
+    nothing = [*OF_CENTRED_ROWS, "entropy", "normalized_entropy", "condition_number"]
+    assert found == dict.fromkeys(zero, 0.0) | dict.fromkeys(nothing)
+    s = rankme.spectrum(np.zeros((30, 20)), center=True)
+    assert (s.participation_ratio(), s.nesum(), s.condition_number()) == (0, 0, math.inf)
+    assert s.entropy() == s.entropy(normalized=True) == -math.inf
 
 
 @pytest.mark.parametrize("factor", [1e-250, 1e250])
 def test_beyond_the_range_of_squares(z, factor):
-    ours = rankme.spectrum(z * factor).metrics()
-    assert ours == pytest.approx(rankme.spectrum(z).metrics(), rel=1e-9)
+    plain, scaled = (rankme.spectrum(part, center=True) for part in (z, z * factor))
+    expected = defined(plain.metrics())
+    assert len(expected) >= len(KEYS) - 2
+    if len(z) < z.shape[1]:  # rounding over rounding
+        expected.pop("condition_number", None)
+    found = scaled.metrics()
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-7)
 
 
 @pytest.mark.parametrize("center", [False, True])
@@ -125,9 +206,9 @@ def test_rounding_of_the_gram_matrix_does_not_count(center):
         low_rank = rng.standard_normal((n, 8)) @ rng.standard_normal((8, k)) + 5 * center
         s = rankme.spectrum(low_rank, center=center)
         assert s.numerical_rank() == 8
-        assert "alpha_req" not in s.metrics()
+        assert s.metrics()["alpha_req"] is None
         with pytest.raises(ValueError, match="alpha_req needs at least 3"):
-            s.alpha_req()
+            s.alpha_req(center=center)
 
 
 def test_numerical_rank_with_a_tolerance():
@@ -142,9 +223,9 @@ def test_streams_know_them_too(z):
     acc = rankme.Accumulator(z.shape[1])
     for block in np.array_split(z, 7):
         acc.update(block)
-    expected = rankme.spectrum(z, center=True).metrics()
-    found = acc.spectrum(center=True).metrics()
+    expected = defined(rankme.spectrum(z, center=True).metrics())
+    found = defined(acc.spectrum(center=True).metrics())
     if len(z) < z.shape[1]:  # rounding over rounding
-        expected.pop("condition_number")
-        found.pop("condition_number")
+        expected.pop("condition_number", None)
+        found.pop("condition_number", None)
     assert found == pytest.approx(expected, rel=1e-6)

@@ -37,7 +37,7 @@ BAD_MATRICES = {
     "3-D": (np.ones((1, 3, 4)), ValueError, "must be 2-D, a row per embedding; it is 3-D"),
     "no rows": (np.ones((0, 4)), ValueError, r"is empty: it has shape \(0, 4\)"),
     "no columns": (np.ones((4, 0)), ValueError, r"is empty: it has shape \(4, 0\)"),
-    "list": ([[1.0, 2.0]], TypeError, "must be an array, .*, not list"),
+    "list": (["a"], TypeError, "is a list of str; wanted are vectors"),
     "number": (1.0, TypeError, "must be an array, .*, not float"),
     "tensor": (torch.ones(3, 4, requires_grad=True), TypeError, "is a tensor that requires a grad"),
     "int32": (np.ones((3, 4), "i4"), TypeError, "has dtype int32; accepted are float16"),

@@ -10,7 +10,7 @@ import pytest
 
 import rankme
 from command import run
-from helpers import bits, sparse_npy
+from helpers import contents, sparse_npy
 from runs import ROWS, WIDTH, record, rows_in, running, start, wait_for_rows, write_shards
 
 
@@ -68,9 +68,23 @@ def test_a_stopped_driver_goes_on_and_counts_every_row_once(
     result, stops = finish(shards, state, stop, np.random.default_rng(seed), RANKME_NUM_THREADS="1")
     assert stops >= 1
     acc, expected = undisturbed
-    # A checkpoint lies between two blocks, so the blocks are the same, and in one thread the bits.
-    assert result == expected
-    assert bits(rankme.Accumulator.load(state)) == bits(acc)
+    assert_same(result, expected)
+    held = rankme.Accumulator.load(state)
+    # A checkpoint lies between two blocks, so the blocks are the same. They are added up in another
+    # order: what a run has is put together where it is saved.
+    assert held.shards == acc.shards
+    assert contents(held)["longest_block"] == contents(acc)["longest_block"]
+    np.testing.assert_allclose(held.gram(), acc.gram(), rtol=1e-12, atol=1e-13 * acc.gram().max())
+
+
+def assert_same(result, expected):
+    """Two records that differ in the last digits of a score alone."""
+    rounded = ("rankme", "low", "high")
+    for key in expected.keys() | result.keys():
+        if key in rounded:
+            assert result[key] == pytest.approx(expected[key], rel=1e-11)
+        else:
+            assert result[key] == expected[key]
 
 
 def test_with_threads_it_is_the_same_to_rounding(shards, undisturbed, tmp_path):
@@ -80,8 +94,7 @@ def test_with_threads_it_is_the_same_to_rounding(shards, undisturbed, tmp_path):
     )
     assert stops >= 1
     acc, expected = undisturbed
-    assert result["rankme"] == pytest.approx(expected["rankme"], rel=1e-12)
-    assert result["n_rows"] == expected["n_rows"]
+    assert_same(result, expected)
     assert rankme.Accumulator.load(state).shards == acc.shards
 
 

@@ -238,8 +238,10 @@ def test_ids_are_no_embeddings(tmp_path, save):
 
     write(arrow_table(rows).append_column("hash", ids).append_column("uuid", uuids))
     np.testing.assert_array_equal(open_source(path).matrix(), rows)
-    # Whoever names it means it.
-    assert open_source(path, column="hash").n_cols == 4
+    # Whoever names it means it, and has to tell what it holds.
+    with pytest.raises(BadDataError, match=r"column 'hash' holds bytes .*; say what they are"):
+        open_source(path, column="hash")
+    assert open_source(path, column="hash", dtype="uint8").n_cols == 16
     with pytest.raises(BadDataError, match=r"column 'uuid' is of type .*uuid.*; wanted lists"):
         open_source(path, column="uuid")
     write(pa.table({"uuid": uuids}))

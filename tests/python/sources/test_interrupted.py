@@ -13,6 +13,7 @@ import pytest
 from command import environment
 from rankme.sources import BadDataError, _open
 from rankme.sources._bytes.read_ahead import read_in_parallel
+from rankme.sources._folders import RemoteFolder
 from source_files import matrix
 
 # The command over a file system whose files hang when they are opened, as on a dead network.
@@ -58,7 +59,7 @@ def test_ctrl_c_ends_a_command_whose_files_hang_when_opened(tmp_path):
         text=True,
     )
     try:
-        for _ in range(_open.OPENERS):
+        for _ in range(RemoteFolder.openers):
             assert process.stdout.readline() == "opening\n"
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -73,14 +74,14 @@ def test_ctrl_c_ends_a_command_whose_files_hang_when_opened(tmp_path):
 def test_after_the_first_error_no_more_files_are_opened():
     tried = []
 
-    def open_one(name, column):
+    def open_one(name):
         tried.append(name)
         if name == 3:
             raise BadDataError("3", "is bad")
-        return column
+        return name
 
     with pytest.raises(BadDataError, match="3: is bad"):
-        _open._open_shards("set", range(1000), open_one, None, openers=4)
+        _open._open_parts("set", range(1000), open_one, openers=4)
     assert len(tried) <= 3 + 4
 
 

@@ -110,3 +110,8 @@ def rankme_error(sigma, error):
         return LONG(np.inf)
     share = error / total
     return len(sigma) * (share * (1 - np.log(share)) + 50 * UNIT)
+
+
+def score(z, *, eps=1e-7, **options):
+    """RankMe of Z; options as those of `exact_matrix`."""
+    return rankme(singular_values(exact_matrix(z, **options)[0]), eps)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import rankme
+from rankme._accumulators.state_header import KINDS
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,6 +51,25 @@ def bits(acc):
     n_rows, numbers, arrays, shards = acc._core.state()
     contents = tuple(array.tobytes() for array in arrays)
     return acc.dim, acc.normalize, n_rows, acc.method, numbers, contents, shards
+
+
+def contents(acc):
+    """What an accumulator knows, by the names that its saved file has."""
+    state = acc._state()
+    kind = KINDS[state.kind]
+    return {
+        "n_rows": state.n_rows,
+        **dict(zip(kind.numbers, state.numbers, strict=True)),
+        **dict(zip(kind.arrays, state.arrays, strict=True)),
+    }
+
+
+def with_array(acc, name, change):
+    """The accumulator as it would be had `change` happened to one of its arrays."""
+    state = acc._state()
+    arrays = dict(zip(KINDS[state.kind].arrays, state.arrays, strict=True))
+    arrays[name] = change(arrays[name].copy())
+    return type(acc)._from_state(state._replace(arrays=tuple(arrays.values())), "cpu", "float64")
 
 
 def run_python(code, *args, timeout=120, **env):

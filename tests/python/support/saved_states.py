@@ -1,8 +1,16 @@
 """Accumulators in every kind of state, for the tests of what is saved."""
 
+import hashlib
+import json
+import struct
+
+import numpy as np
+
 import rankme
 from oracles import moderate
 from rankme._accumulators import state_file
+from rankme._accumulators.state_header import KINDS
+from state_reader import probes
 
 
 def accumulated(of, n, k, scale=1.0, **options):
@@ -31,3 +39,35 @@ STATES = {
 
 def saved_bytes(name="plain"):
     return state_file.encode(STATES[name]._state())
+
+
+def uncentred(state):
+    """The same rows as a GPU and files of formats 1 and 2 hold them: not about the mean."""
+    k, n = state.dim, state.n_rows
+    arrays = dict(zip(KINDS["scatter"].arrays, state.arrays, strict=True))
+    mean = arrays["origin"] + (arrays["offset"] + arrays["offset_low"])
+    low = np.tril_indices(k)
+    products = (arrays["probe_products"] + arrays["probe_products_low"]).reshape(k, 8)
+    # n m X, which was summed apart.
+    along = arrays["mean_products"] + n * arrays["origin"] @ probes(k, state.numbers[1])
+    products = products + np.outer(mean, along)
+    triangle = arrays["triangle"] + n * mean[low[0]] * mean[low[1]]
+    return state._replace(kind="gram", arrays=(n * mean, products.ravel(), triangle))
+
+
+def old_bytes(state, version=2, **changes):
+    """A state as rankme wrote it in format 1 or 2."""
+    kind = KINDS[state.kind]
+    fields = {
+        "method": state.kind,
+        "dim": state.dim,
+        "normalize": state.normalize,
+        "n_rows": state.n_rows,
+        **dict(zip(kind.numbers, state.numbers, strict=True)),
+    }
+    if version > 1:
+        fields["shards"] = dict(state.shards)
+    header = json.dumps({**fields, **changes}).encode("ascii")
+    body = struct.pack("<8sII", b"\x93RNKM\r\n\x1a", version, len(header)) + header
+    body += b"".join(array.astype("<f8").tobytes() for array in state.arrays)
+    return body + hashlib.sha256(body).digest()

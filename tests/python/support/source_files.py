@@ -80,7 +80,10 @@ def arrow_table(rows, kind="fixed", name="rows"):
             pa.FixedSizeListArray.from_arrays(values, n_cols),
         ),
     }[kind]()
-    return pa.table({"id": np.arange(n_rows), name: column})
+    # Somebody has to tell what bytes are: here the file itself.
+    told = {"dtype": "float32"} if kind == "binary" else None
+    fields = [pa.field("id", pa.int64()), pa.field(name, column.type, metadata=told)]
+    return pa.table([pa.array(np.arange(n_rows)), column], schema=pa.schema(fields))
 
 
 def arrow_writer(kind="fixed", stream=False, compression=None):

@@ -21,10 +21,28 @@ LIMITS = {
     "seed": (0, 2**64 - 1),
     "longest_block": (0, COUNT),
 }
-KEYS = {
-    "gram": ("dim", "n_rows", "blocks", "exponent", "seed", "longest_block"),
-    "qr": ("dim", "n_rows", "blocks"),
-}
+OF_ALL = ("dim", "n_rows", "blocks")
+OF_SQUARES = (*OF_ALL, "exponent", "seed", "longest_block")
+KEYS = {"scatter": OF_SQUARES, "gram": OF_SQUARES, "qr": OF_ALL}
+
+
+def counts_of(kind, k):
+    """The sections of a kind, and how many numbers each has."""
+    triangle = k * (k + 1) // 2
+    return {
+        "scatter": {
+            "origin": k,
+            "offset": k,
+            "offset_low": k,
+            "probe_products": 8 * k,
+            "probe_products_low": 8 * k,
+            "mean_products": 8,
+            "errors": 5,
+            "triangle": triangle,
+        },
+        "gram": {"column_sums": k, "probe_products": 8 * k, "triangle": triangle},
+        "qr": {"triangle": (k + 1) * (k + 2) // 2},
+    }[kind]
 
 
 class Refused(Exception):  # noqa: N818
@@ -40,37 +58,71 @@ def is_integer(value, low, high):
     return type(value) is int and low <= value <= high
 
 
-def read_header(raw):
+def check_skipped(note):
+    require(isinstance(note, dict) and isinstance(note.get("shards"), dict))
+    for count in (note.get("rows"), *note["shards"].values()):
+        require(is_integer(count, 0, COUNT))
+    require(sum(note["shards"].values()) <= note["rows"])
+    require(isinstance(note.get("allowed"), bool))
+
+
+def read_header(raw, version):
     try:
         header = json.loads(raw)
     except ValueError as error:
         raise Refused from error
-    require(isinstance(header, dict) and header.get("method") in ("gram", "qr"))
+    require(isinstance(header, dict))
+    if version < 3:
+        require(header.get("method") in ("gram", "qr"))
+        header["kind"] = header["method"]
+        if version == 1:
+            header["shards"] = {}
+    check_skipped(header.get("skipped", {"rows": 0, "shards": {}, "allowed": False}))
+    require(header.get("kind") in ("scatter", "gram", "qr"))
     require(isinstance(header.get("normalize"), bool))
-    for key in KEYS[header["method"]]:
+    for key in KEYS[header["kind"]]:
         require(is_integer(header.get(key), *LIMITS[key]))
-    shards = header.setdefault("shards", {})
+    shards = header.get("shards")
     require(isinstance(shards, dict))
     require(all(is_integer(rows, 1, COUNT) for rows in shards.values()))
     require(sum(shards.values()) <= header["n_rows"])
+    own = counts_of(header["kind"], header["dim"])
+    if version < 3:
+        header["sections"] = [[name, count, True] for name, count in own.items()]
+    require_sections(header.get("sections"), own)
     return header
 
 
+def require_sections(sections, own):
+    require(isinstance(sections, list))
+    for entry in sections:
+        require(isinstance(entry, list) and len(entry) == 3)
+        name, count, must_be_known = entry
+        require(isinstance(name, str) and isinstance(must_be_known, bool))
+        require(is_integer(count, 0, COUNT))
+        require(count == own[name] if name in own else not must_be_known)
+    for name in own:
+        require([entry[0] for entry in sections].count(name) == 1)
+
+
 def read_accumulator(data):
+    """The header, and the sections of the kind by name."""
     require(data[:8] == ACCUMULATOR and len(data) >= 16)
     version, header_length = struct.unpack_from("<II", data, 8)
-    require(version in (1, 2))
+    require(version in (1, 2, 3))
     start = 16 + header_length
     require(len(data) >= start)
-    header = read_header(data[16:start])
-    k = header["dim"]
-    sizes = {"gram": [k, 8 * k, k * (k + 1) // 2], "qr": [(k + 1) * (k + 2) // 2]}[header["method"]]
-    end = start + 8 * sum(sizes)
+    header = read_header(data[16:start], version)
+    end = start + 8 * sum(count for _, count, _ in header["sections"])
     require(len(data) == end + 32)
     require(hashlib.sha256(data[:end]).digest() == data[end:])
-    numbers = np.frombuffer(data, "<f8", sum(sizes), start)
-    require(bool(np.isfinite(numbers).all()))
-    return header, np.split(numbers, np.cumsum(sizes)[:-1])
+    sections = {}
+    for name, count, _ in header["sections"]:
+        sections[name] = np.frombuffer(data, "<f8", count, start)
+        start += 8 * count
+    own = {name: sections[name] for name in counts_of(header["kind"], header["dim"])}
+    require(all(np.isfinite(numbers).all() for numbers in own.values()))
+    return header, own
 
 
 def read_stack(data):
@@ -88,48 +140,70 @@ def read_stack(data):
         start += length
     require(hashlib.sha256(covered).digest() == data[start:])
     headers = [header for header, _ in layers]
-    for key in ("method", "dim", "normalize", "n_rows", "seed"):
-        require(len({header[key] for header in headers}) == 1)
-    require(headers[0]["method"] == "gram")
+    for key in ("dim", "normalize", "n_rows", "seed"):
+        require(len({header.get(key) for header in headers}) == 1)
+    require(all(header["kind"] != "qr" for header in headers))
     return layers
 
 
-def gram_of(header, arrays):
-    """Column sums, probe products and Gram matrix, in the unit of the entries."""
-    k, e = header["dim"], header["exponent"]
-    sums, products, triangle = arrays
-    gram = np.zeros((k, k))
+def symmetric(triangle, k):
+    matrix = np.zeros((k, k))
     position = 0
     for i in range(k):
         for j in range(i + 1):
-            gram[i, j] = gram[j, i] = triangle[position]
+            matrix[i, j] = matrix[j, i] = triangle[position]
             position += 1
-    return np.ldexp(sums, e), np.ldexp(products.reshape(k, 8), 2 * e), np.ldexp(gram, 2 * e)
+    return matrix
 
 
-def factor_of(header, arrays):
+def products_of(header, sections):
+    """What the matrix times X is, in the unit of the file."""
+    products = sections["probe_products"] + sections.get("probe_products_low", 0)
+    return products.reshape(header["dim"], 8)
+
+
+def mean_of(header, sections):
+    """The mean of the rows and their scatter about it, in the unit of the file."""
+    k, n = header["dim"], header["n_rows"]
+    matrix = symmetric(sections["triangle"], k)
+    if header["kind"] == "scatter":
+        return sections["origin"] + (sections["offset"] + sections["offset_low"]), matrix
+    sums = sections["column_sums"]
+    return sums / n, matrix - np.outer(sums, sums) / n
+
+
+def factor_of(header, sections):
     order = header["dim"] + 1
     factor = np.zeros((order, order))
     position = 0
     for j in range(order):
         for i in range(j + 1):
-            factor[i, j] = arrays[0][position]
+            factor[i, j] = sections["triangle"][position]
             position += 1
     return factor
 
 
-def singular_values(header, arrays, *, center):
+def singular_values(header, sections, *, center):
+    """In the unit of the file, where nothing overflows."""
     n, k = header["n_rows"], header["dim"]
-    if header["method"] == "qr":
-        factor = factor_of(header, arrays)
+    if header["kind"] == "qr":
+        factor = factor_of(header, sections)
         values = np.linalg.svd(factor[1 if center else 0 :, 1:], compute_uv=False)
+    elif header["kind"] == "gram" and not center:
+        values = roots(np.linalg.eigvalsh(symmetric(sections["triangle"], k)))
     else:
-        # In the unit of the file, where nothing overflows.
-        sums, _, gram = gram_of({**header, "exponent": 0}, arrays)
-        if center:
-            gram -= np.outer(sums, sums) / n
-        values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0))
+        mean, scatter = mean_of(header, sections)
+        squares, vectors = np.linalg.eigh(scatter)
+        values = roots(squares)
+        if not center:
+            rows = values[:, None] * vectors.T[::-1]
+            rows = np.vstack([rows, math.sqrt(n) * mean])
+            values = np.linalg.svd(rows, compute_uv=False)
     return values[: min(n, k)]
+
+
+def roots(ascending):
+    return np.sqrt(np.maximum(ascending[::-1], 0))
 
 
 def score_of(values, eps=1e-7):

@@ -68,19 +68,29 @@ struct CentredSum {
   // probes: (dim, 8), or none. workers: threads that share the matrix. Asks for no memory.
   void add(const CentredSum& other, const double* probes, int workers = 1);
 
+  // Sums over other rows each that are about one point, on one scale, add up entry by entry, to the
+  // sum about that point; where it is the mean of all rows, that is their scatter. Makes this sum
+  // one of those: about new_origin + point, on the scale of new_exponent.
+  void move_to(int new_exponent, const std::vector<double>& new_origin, const Offset& point,
+               const double* probes, int workers = 1);
+
   // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
   // `unseen` says how much at most.
-  GramSum uncentred(const double* probes) const;
+  GramSum uncentred(const double* probes) const&;
+  GramSum uncentred(const double* probes) &&;  // in the same matrix
   static CentredSum from_uncentred(const GramSum& sum, std::int64_t n_rows, const double* probes);
 
-  std::vector<double> packed() const;
+  std::vector<double> packed() const&;
+  std::vector<double> packed() &&;  // in the same memory
   void unpack(const double* packed);
 
 private:
   void rescale(int new_exponent);
+  void look_at(const CentredSum& other, int exponent_shift, const std::vector<double>& from);
   void add_products(const CentredSum& other, const double* probes, int exponent_shift);
+  void add_moved(std::int64_t their_rows, const double* probes);
 
-  // Room for add: the other's mean and its origin as seen from ours, and the row of move_mean.
+  // Room for both: a mean and an origin as seen from another origin, and the row of move_mean.
   Offset theirs_;
   std::vector<double> shift_, row_;
 };

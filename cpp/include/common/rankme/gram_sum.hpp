@@ -15,6 +15,8 @@ namespace rankme {
 struct GramSum {
   // Throws OutOfMemory where dim x dim doubles cannot be had.
   explicit GramSum(std::int64_t dim);
+  // Around a matrix that is there: (dim, dim).
+  GramSum(std::int64_t dim, std::vector<double> gram);
 
   std::int64_t dim;
   int exponent = 0;

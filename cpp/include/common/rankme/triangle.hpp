@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -27,14 +28,28 @@ void for_each_row(std::int64_t dim, int workers, const Body& body) {
   }
 }
 
-inline std::vector<double> packed_triangle(const std::vector<double>& matrix, std::int64_t dim) {
-  std::vector<double> packed;
-  packed.reserve(static_cast<std::size_t>(dim * (dim + 1) / 2));
+inline void pack_triangle(const std::vector<double>& matrix, std::int64_t dim, double* packed) {
   for (std::int64_t i = 0; i < dim; ++i) {
     const double* row = matrix.data() + i * dim;
-    packed.insert(packed.end(), row, row + i + 1);
+    packed = std::copy(row, row + i + 1, packed);
   }
+}
+
+inline std::vector<double> packed_triangle(const std::vector<double>& matrix, std::int64_t dim) {
+  std::vector<double> packed(static_cast<std::size_t>(dim * (dim + 1) / 2));
+  pack_triangle(matrix, dim, packed.data());
   return packed;
+}
+
+// In the memory of the matrix.
+inline std::vector<double> packed_triangle(std::vector<double>&& matrix, std::int64_t dim) {
+  double* to = matrix.data();
+  for (std::int64_t i = 0; i < dim; ++i) {
+    const double* row = matrix.data() + i * dim;
+    to = std::copy(row, row + i + 1, to);
+  }
+  matrix.resize(static_cast<std::size_t>(dim * (dim + 1) / 2));
+  return std::move(matrix);
 }
 
 inline void unpack_triangle(const double* packed, std::int64_t dim, std::vector<double>& matrix) {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["is_web", "links_of", "one_name", "urls_below", "with_whole_paths"]
+__all__ = ["WILDCARD", "is_web", "links_of", "one_name", "urls_below", "with_whole_paths"]
 
 # Different names of one protocol.
 ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
