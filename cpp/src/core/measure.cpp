@@ -74,11 +74,14 @@ double mean_difference(const CentredSum& sum, const std::vector<double>& probes)
 }  // namespace
 
 GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes) {
-  return measure(sum, sum.gram, probes);
+  Measured known{};
+  known.chains = gram_chains(sum.dim, addition_depth(sum.blocks, sum.longest_block));
+  return measure(sum, sum.gram, probes, known);
 }
 
 CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
   Measured known{};
+  known.chains = scatter_chains(sum.dim, sum.blocks, sum.longest_block);
   known.cancelled = sum.cancelled;
   known.rows = static_cast<double>(sum.rows);
   CentredAccuracy accuracy{measure(sum, sum.scatter, probes, known), 0};
