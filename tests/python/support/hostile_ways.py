@@ -253,6 +253,7 @@ def alarms(acc):
     scatter[np.tril_indices(k)] = packed
     scatter += np.tril(scatter, -1).T
     trace = scatter.trace() + errors[2]
+    chains = 1.01 * (2 * k + blocks + 2.0 * longest + 8)
     depth = 2 * k + 2.0 * (blocks + longest) + 8
     residual = scatter @ x - products.reshape(k, COUNT) - products_low.reshape(k, COUNT)
     difference = mean_products - n_rows * (offset + offset_low) @ x
@@ -262,7 +263,7 @@ def alarms(acc):
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(
             [
-                np.linalg.norm(residual) / (2 * depth * UNIT * trace * norm),
+                np.linalg.norm(residual) / (chains * UNIT * trace * norm),
                 np.linalg.norm(difference) / (2 * depth * UNIT * size * norm),
                 abs(lost) / (2 * (blocks + longest + k + 32.0) * UNIT * trace),
             ]
