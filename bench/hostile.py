@@ -39,7 +39,7 @@ class Tally:
         self.ratios: list[float] = []
         self.nearest = np.zeros(3)
 
-    def take(self, name: str, verdict: Any, accumulator: Any) -> str:  # noqa: ANN401
+    def take(self, name: str, verdict: Any, accumulator: Any) -> str:
         """Count a spectrum; return what is wrong with it, if anything is."""
         self.spectra += 1
         if isinstance(verdict, Exception):
@@ -71,7 +71,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--family", choices=FAMILIES, action="append")
-    parser.add_argument("--matrix", type=int, help="only this one of each family, as a line names it")
+    parser.add_argument(
+        "--matrix", type=int, help="only this one of each family, as a line names it"
+    )
     options = parser.parse_args()
     families = options.family or list(FAMILIES)
     numbers = itertools.count() if options.matrix is None else [options.matrix]

@@ -1,6 +1,7 @@
 #include "rankme/cuda/qr.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -86,14 +87,17 @@ QrAccumulator::QrAccumulator(std::int64_t dim, bool normalize, Means means, int 
   resources->work.synchronize();
 }
 
-QrAccumulator::QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize,
-                             int device, ShardRows shards)
+QrAccumulator::QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize, int device,
+                             ShardRows shards)
     : dim_(factor.dim),
       with_ones_(factor.with_ones),
       normalize_(normalize),
       device_(device),
       ledger_{n_rows, std::move(shards)},
       blocks_(factor.blocks) {
+  // Here rows are not shifted.
+  factor.move_origin(std::vector<double>(factor.origin.size()));
+  beside_ = factor.beside;
   Lease resources(device);
   factor_ = factor_buffer(order());
   copy(factor_.data(), factor.r.data(), order() * order(), cudaMemcpyHostToDevice, resources->work);
@@ -140,6 +144,7 @@ void QrAccumulator::update(const Source& source, const DevicePreparation& prepar
   resources->work.synchronize();
   std::swap(factor_, next);
   blocks_ += plan.cut.blocks;
+  if (findings.largest > 0) beside_ += std::numeric_limits<double>::denorm_min();
   entry.commit();
 }
 
@@ -161,6 +166,7 @@ void QrAccumulator::merge(const QrAccumulator& other) {
   resources->work.synchronize();
   std::swap(factor_, next);
   blocks_ += factor.blocks + 1;
+  beside_ += factor.beside;
   ledger_.merge(added);
 }
 
@@ -170,6 +176,7 @@ void QrAccumulator::reset() {
   clear(factor_, resources->work);
   resources->work.synchronize();
   blocks_ = 0;
+  beside_ = 0;
   ledger_.clear();
 }
 
@@ -190,6 +197,7 @@ QrFactor QrAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const {
   copy(factor.r.data(), factor_.data(), order() * order(), cudaMemcpyDeviceToHost, resources->work);
   resources->work.synchronize();
   factor.blocks = blocks_;
+  factor.beside = beside_;
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
   return factor;

@@ -52,6 +52,16 @@ py::tuple rankme_batch(const Values<double>& scaled, const Values<double>& low,
   return py::make_tuple(to_numpy(std::move(result.scores)), to_numpy(std::move(result.uncertain)));
 }
 
+py::tuple rankme_bounds_batch(const Values<double>& low, const Values<double>& high,
+                              const Values<std::int64_t>& offsets, double eps) {
+  BatchIntervals result;
+  {
+    const Unlocked unlocked;
+    result = rankme_bounds(span_of(low), span_of(high), span_of(offsets), eps);
+  }
+  return py::make_tuple(to_numpy(std::move(result.low)), to_numpy(std::move(result.high)));
+}
+
 }  // namespace
 
 void register_batch(py::module_& m) {
@@ -60,6 +70,8 @@ void register_batch(py::module_& m) {
   m.def("rankme_batch", &rankme_batch, py::arg("scaled").noconvert(), py::arg("low").noconvert(),
         py::arg("high").noconvert(), py::arg("offsets").noconvert(), py::arg("eps"),
         py::arg("tolerance"));
+  m.def("rankme_bounds_batch", &rankme_bounds_batch, py::arg("low").noconvert(),
+        py::arg("high").noconvert(), py::arg("offsets").noconvert(), py::arg("eps"));
 }
 
 }  // namespace rankme::bindings

@@ -24,11 +24,18 @@ inline Uncertainty uncertainty_of(const UncertaintyTuple& numbers) {
   return std::make_from_tuple<Uncertainty>(numbers);
 }
 
-// (scaled, low, high, exponent, uncertainty)
+// (scaled, low, high, exponent, uncertainty, other), the last one None or (scaled, low, high,
+// exponent) again
 inline py::tuple to_tuple(SingularValues values) {
   const UncertaintyTuple uncertainty = to_tuple(values.uncertainty);
+  py::object other = py::none();
+  if (values.other) {
+    SingularValues& more = *values.other;
+    other = py::make_tuple(to_numpy(std::move(more.scaled)), to_numpy(std::move(more.low)),
+                           to_numpy(std::move(more.high)), more.exponent);
+  }
   return py::make_tuple(to_numpy(std::move(values.scaled)), to_numpy(std::move(values.low)),
-                        to_numpy(std::move(values.high)), values.exponent, uncertainty);
+                        to_numpy(std::move(values.high)), values.exponent, uncertainty, other);
 }
 
 }  // namespace rankme::bindings

@@ -50,25 +50,33 @@ py::tuple gram_state(const Accumulator& self) {
                         table_of(shards));
 }
 
-// (n_rows, (blocks,), (triangle,), shards)
+// (n_rows, (blocks,), (origin, norm beside the factor's, triangle), shards)
 template <class Accumulator>
 py::tuple qr_state(const Accumulator& self) {
   std::int64_t n_rows = 0;
   std::int64_t blocks = 0;
   ShardRows shards;
   std::vector<double> triangle;
+  std::vector<double> origin;
+  std::vector<double> beside;
   {
     const Unlocked unlocked;
-    const QrFactor factor = self.total(&n_rows, &shards);
+    QrFactor factor = self.total(&n_rows, &shards);
     blocks = factor.blocks;
     triangle = factor.packed();
+    origin = std::move(factor.origin);
+    beside = {factor.beside};
   }
   return py::make_tuple(n_rows, py::make_tuple(blocks),
-                        py::make_tuple(to_numpy(std::move(triangle))), table_of(shards));
+                        py::make_tuple(to_numpy(std::move(origin)), to_numpy(std::move(beside)),
+                                       to_numpy(std::move(triangle))),
+                        table_of(shards));
 }
 
 inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const py::tuple& arrays) {
-  const auto triangle = arrays[0].cast<Doubles>();
+  std::vector<double> origin = to_vector(arrays[0].cast<Doubles>(), dim, "origin");
+  const double beside = to_vector(arrays[1].cast<Doubles>(), 1, "beside")[0];
+  const auto triangle = arrays[2].cast<Doubles>();
   const auto blocks = numbers[0].cast<std::int64_t>();
   if (triangle.size() != (dim + 1) * (dim + 2) / 2) {
     throw py::value_error("triangle has another size");
@@ -76,6 +84,8 @@ inline QrFactor qr_from_state(std::int64_t dim, const py::tuple& numbers, const 
   const Unlocked unlocked;
   QrFactor factor(dim, true);
   factor.blocks = blocks;
+  factor.beside = beside;
+  factor.origin = std::move(origin);
   factor.unpack(triangle.data());
   return factor;
 }

@@ -14,7 +14,8 @@ _Doubles: TypeAlias = NDArray[np.float64]
 _Uncertainty: TypeAlias = tuple[float, float, float, float, float, bool, int]
 # scaled (m,), low (m,), high (m,), exponent: sigma = scaled * 2**exponent, between the other two;
 # and what is known of them together
-_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int, _Uncertainty]
+_Other: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int]  # of the other choice of center
+_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int, _Uncertainty, _Other | None]
 # the same of a batch: scaled, low, high, offsets, exponents
 _Batch: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, NDArray[np.int64], NDArray[np.int32]]
 
@@ -164,6 +165,9 @@ def rankme_batch(
     eps: float,
     tolerance: float,
 ) -> tuple[_Doubles, NDArray[np.int64]]: ...
+def rankme_bounds_batch(
+    low: _Doubles, high: _Doubles, offsets: NDArray[np.int64], eps: float
+) -> tuple[_Doubles, _Doubles]: ...
 def rankme(singular_values: _Doubles, eps: float) -> float: ...
 def rankme_bounds(low: _Doubles, high: _Doubles, eps: float) -> tuple[float, float]: ...
 def spectrum_bounds(

@@ -14,9 +14,12 @@ using rankme::QrFactor;
 
 MatrixView view(const Matrix& z) { return rankme::view_of(z.entries.data(), z.rows, z.cols); }
 
+// Of [1 Z], or of Z.
 QrFactor factor_of(const QrAccumulator& accumulator) {
   std::int64_t n_rows = 0;
-  return accumulator.total(&n_rows);
+  QrFactor factor = accumulator.total(&n_rows);
+  factor.move_origin(std::vector<double>(factor.origin.size()));
+  return factor;
 }
 
 // R^T R = [1 Z]^T [1 Z], whatever the signs of R's rows.

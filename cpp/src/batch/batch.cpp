@@ -167,6 +167,7 @@ private:
   void solve_group(LaneWorker& worker, std::int64_t begin, std::int64_t end) {
     worker.clear();
     std::int64_t last = 0;
+    std::vector<std::int64_t> in_lane;
     for (std::int64_t at = begin; at < end; ++at) {
       const std::int64_t i = shares_.laned[static_cast<std::size_t>(at)];
       if (!failure_.concerns(i)) continue;
@@ -174,10 +175,12 @@ private:
         if (!worker.add(matrix(i), ends(i), &spectra_.exponents[static_cast<std::size_t>(i)])) {
           throw_first_nonfinite(matrix(i));
         }
+        in_lane.push_back(i);
       });
       last = std::max(last, i);
     }
     attempt(last, [&] { worker.solve(); });
+    for (const int at : worker.unsettled()) solve_alone(in_lane[static_cast<std::size_t>(at)]);
   }
 
   template <class Work>

@@ -10,6 +10,8 @@
 #include "rankme/matrix_view.hpp"
 #include "simd.hpp"
 #include "small_gram.hpp"
+#include "tail_ends.hpp"
+#include "top_space.hpp"
 
 namespace rankme {
 
@@ -24,17 +26,38 @@ public:
   [[nodiscard]] bool add(const MatrixView& z, const Ends& values, int* exponent);
   // Throws IntegrityError where an eigenvalue is further below zero than rounding explains.
   void solve();
+  // Lanes, in the order of add(), whose last values the quick way has not found: where no gap parts
+  // them from the others.
+  const std::vector<int>& unsettled() const { return unsettled_; }
 
 private:
   struct Lane {
     std::vector<double> triangle;  // packed, without the zero lines, its trace from 1 to 4
     std::int64_t order;            // of the triangle
     Extent extent;
-    double delta;     // of its eigenvalues
-    double absolute;  // of its singular values
+    MatrixView z;
+    std::vector<std::int64_t> live;  // the lines that the triangle is of
+    int half;                        // the triangle is the Gram matrix times 4^-half
+    double trace;                    // of the triangle
+    double delta;                    // of its eigenvalues
+    double absolute;                 // of its singular values
     Ends values;
   };
-  void finish(const Lane& lane, int at);
+  // A matrix whose last values are looked at once more (tail_ends.hpp).
+  struct Tail {
+    Lane* lane;
+    int at;  // the number of the lane
+    std::int64_t begin;
+    TailErrors errors;
+    int half;      // its triangle is the second Gram matrix times 4^-half
+    double delta;  // of the triangle's eigenvalues
+    std::vector<double> triangle;
+  };
+  void load(int at, std::int64_t order, const std::vector<double>& triangle);
+  void sort_eigenvalues(int at, std::int64_t order);
+  void finish(int at);
+  bool prepare(Tail& tail);
+  void finish_tail(int at);
 
   bool center_;
   bool normalize_;
@@ -43,6 +66,11 @@ private:
   std::array<Lane, lanes> lanes_;
   LaneSolver solver_;
   std::vector<double> eigenvalues_;
+  TopSpace top_;
+  std::vector<double> ends_;
+  int tailed_ = 0;
+  std::array<Tail, lanes> tails_;
+  std::vector<int> unsettled_;
 };
 
 }  // namespace rankme

@@ -114,7 +114,8 @@ void grow(std::vector<T>& buffer, std::int64_t size) {
 
 }  // namespace
 
-bool SmallGram::compute(const MatrixView& z) {
+bool SmallGram::compute(const MatrixView& z, std::optional<Rest> rest) {
+  rest_ = rest;
   wide_ = z.rows < z.cols;
   lines_ = wide_ ? z.transposed() : z;
   order_ = lines_.cols;
@@ -153,6 +154,7 @@ SmallGram::Outcome SmallGram::add_all() {
     const std::int64_t end = std::min(lines_.rows, begin + panel_length_);
     const Outcome outcome = load(begin, end, true);
     if (outcome != Outcome::good) return outcome;
+    if (rest_) rest_->top->remove_from(panel_.data(), end - begin, *rest_->live);
     add_panel(end - begin, lines_.row_range(end, std::min(lines_.rows, end + panel_length_)));
   }
   return Outcome::good;

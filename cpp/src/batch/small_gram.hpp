@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "rankme/block.hpp"
 #include "rankme/matrix_view.hpp"
+#include "top_space.hpp"
 
 namespace rankme {
 
@@ -16,8 +18,14 @@ class SmallGram {
 public:
   SmallGram(bool center, bool normalize) : center_(center), normalize_(normalize) {}
 
-  // False where an entry is not finite; what is below is then not defined.
-  [[nodiscard]] bool compute(const MatrixView& z);
+  // What is left of the lines without their part along the largest directions.
+  struct Rest {
+    TopSpace* top;
+    const std::vector<std::int64_t>* live;
+  };
+  // Of the lines, or of that rest of them. False where an entry is not finite; what is below is
+  // then not defined.
+  [[nodiscard]] bool compute(const MatrixView& z, std::optional<Rest> rest = std::nullopt);
 
   // Of the matrix, on the scale of Z * 2^-exponent. j <= i.
   double entry(std::int64_t i, std::int64_t j) const {
@@ -48,6 +56,7 @@ private:
   bool normalize_;
   bool wide_ = false;
   bool range_known_ = false;
+  std::optional<Rest> rest_;
   MatrixView lines_;  // a column a line
   std::int64_t order_ = 0;
   std::int64_t stride_ = 0;  // order_, up to a multiple of four

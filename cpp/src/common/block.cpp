@@ -169,11 +169,10 @@ double largest_magnitude(const Block& block) {
   return largest;
 }
 
-void add_squares(const Block& block, TwoParts& sum) {
+void add_squares(const double* x, std::int64_t count, TwoParts& sum) {
   constexpr std::int64_t piece = 128;
-  const std::int64_t entries = block.rows * block.cols;
-  for (std::int64_t i = 0; i < entries; i += piece) {
-    sum.add(sum_of_squares(block.data + i, std::min(piece, entries - i)));
+  for (std::int64_t i = 0; i < count; i += piece) {
+    sum.add(sum_of_squares(x + i, std::min(piece, count - i)));
   }
 }
 
@@ -194,13 +193,15 @@ void shift_rows(const Block& block, const double* first, double* sums) {
   shift_lines(block.data, block.rows, block.cols, first, sums);
 }
 
-void centre_columns(const Block& block, std::int64_t rows, double* first, double* mean) {
+void centre_columns(const Block& block, std::int64_t rows, double* first, double* mean,
+                    TwoParts& squares) {
   for (std::int64_t j = 0; j < block.cols; ++j) {
     double* column = block.data + j * block.rows;
     first[j] = column[0];
     subtract_from(column, rows, first[j]);
     mean[j] = sum_of(column, rows) / static_cast<double>(rows);
     subtract_from(column, rows, mean[j]);
+    add_squares(column, rows, squares);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "rankme/block.hpp"
+#include "rankme/two_sum.hpp"
 
 namespace rankme {
 
@@ -13,13 +14,16 @@ namespace rankme {
 void shift_rows(const Block& block, const double* first, double* sums);
 
 // The first `rows` entries of every column of a column-major block, both steps at once. first[j]
-// gets the first entry, mean[j] the mean of what was left without it.
-void centre_columns(const Block& block, std::int64_t rows, double* first, double* mean);
+// gets the first entry, mean[j] the mean of what was left without it. squares += those of what is
+// left in the end.
+void centre_columns(const Block& block, std::int64_t rows, double* first, double* mean,
+                    TwoParts& squares);
 
 // The second step for a row-major block, none for the other, and with probes the products of all
 // rows: scratch (block.rows, 8) = block probes, products (dim, 8) = block^T scratch. The last row
-// is no row of Z but what the mean moved by, and is not centred.
+// is no row of Z but what the mean moved by, and is not centred. squares += those of the rows where
+// this step is theirs.
 void centre_and_probe(const Block& block, const double* mean, const double* probes, double* scratch,
-                      double* products);
+                      double* products, TwoParts& squares);
 
 }  // namespace rankme

@@ -90,19 +90,21 @@ RANKME_INLINE void subtract(double* line, const double* mean, std::int64_t lengt
 // last are centred.
 RANKME_MULTIVERSION void centre_rows(double* block, std::int64_t count, std::int64_t length,
                                      const double* mean, const double* probes, double* scratch,
-                                     double* products) {
+                                     double* products, TwoParts& squares) {
   std::int64_t l = 0;
   const auto line = [&](std::int64_t i) { return block + i * length; };
   for (; l + together <= count; l += together) {
     for (std::int64_t i = l; i < std::min(l + together, count - 1); ++i) {
       subtract(line(i), mean, length);
     }
+    add_squares(line(l), together * length, squares);
     if (probes == nullptr) continue;
     gather_lines<together>(line(l), length, probes, scratch + l * probe_count);
     spread_lines<together>(line(l), length, scratch + l * probe_count, products);
   }
   for (; l < count; ++l) {
     if (l < count - 1) subtract(line(l), mean, length);
+    add_squares(line(l), length, squares);
     if (probes == nullptr) continue;
     gather_lines<1>(line(l), length, probes, scratch + l * probe_count);
     spread_lines<1>(line(l), length, scratch + l * probe_count, products);
@@ -163,13 +165,13 @@ void add_probe_products(const Block& block, const double* probes, double* scratc
 }
 
 void centre_and_probe(const Block& block, const double* mean, const double* probes, double* scratch,
-                      double* products) {
+                      double* products, TwoParts& squares) {
   if (probes != nullptr) {
     std::fill(scratch, scratch + block.rows * probe_count, 0.0);
     std::fill(products, products + block.cols * probe_count, 0.0);
   }
   if (block.layout == Layout::row_major) {
-    centre_rows(block.data, block.rows, block.cols, mean, probes, scratch, products);
+    centre_rows(block.data, block.rows, block.cols, mean, probes, scratch, products, squares);
   } else if (probes != nullptr) {
     spread(block.data, block.cols, block.rows, probes, scratch);
     gather(block.data, block.cols, block.rows, scratch, products);

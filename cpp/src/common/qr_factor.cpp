@@ -27,6 +27,7 @@ void require_qr_size(double largest) {
 QrFactor::QrFactor(std::int64_t dim_, bool with_ones_)
     : dim(valid_dim(dim_)),
       with_ones(with_ones_),
+      origin(static_cast<std::size_t>(dim_)),
       r(zeros(order(), order(),
               "a float64 triangular factor of " + std::to_string(order()) + " x " +
                   std::to_string(order()))) {}
@@ -47,7 +48,7 @@ double QrFactor::norm() const {
 }
 
 double QrFactor::error() const {
-  const double size = norm();
+  const double size = norm() + beside;
   if (size == 0) return 0;
   const double count = static_cast<double>(blocks);
   // Rounding in all directions, as of LAPACK's reflections of any data; and rounding in one
@@ -59,6 +60,20 @@ double QrFactor::error() const {
   const double subnormal = std::numeric_limits<double>::denorm_min() * static_cast<double>(order());
   return (scattered + steady) * (unit_roundoff * size + subnormal);
 }
+
+void QrFactor::move_origin(const std::vector<double>& to) {
+  if (to == origin) return;
+  if (!with_ones) throw std::logic_error("a factor without ones has no other origin");
+  std::vector<double> move(origin.size());
+  for (std::size_t j = 0; j < move.size(); ++j) {
+    move[j] = origin[j] - to[j];
+    r[(j + 1) * static_cast<std::size_t>(order())] += r[0] * move[j];
+  }
+  beside += std::abs(r[0]) * euclidean_norm(move);
+  origin = to;
+}
+
+void QrFactor::note_entry() { beside += std::numeric_limits<double>::denorm_min(); }
 
 void QrFactor::center_rows() {
   const std::int64_t n = order();

@@ -15,7 +15,7 @@ namespace {
 
 SingularValues zeros(const Extent& extent) {
   const std::vector<double> none(static_cast<std::size_t>(extent.count));
-  return {none, none, none, 0, {}};
+  return {none, none, none, 0, {}, nullptr};
 }
 
 // Cuts the interval of eigenvalue k, on the scale of squares. What is nearest to the computed value

@@ -13,6 +13,10 @@ void RANKME_BLAS(dsyrk_)(const char* uplo, const char* trans, const int* n, cons
 void RANKME_BLAS(dsymm_)(const char* side, const char* uplo, const int* m, const int* n,
                          const double* alpha, const double* a, const int* lda, const double* b,
                          const int* ldb, const double* beta, double* c, const int* ldc);
+void RANKME_BLAS(dgemm_)(const char* transa, const char* transb, const int* m, const int* n,
+                         const int* k, const double* alpha, const double* a, const int* lda,
+                         const double* b, const int* ldb, const double* beta, double* c,
+                         const int* ldc);
 void RANKME_BLAS(dgesdd_)(const char* jobz, const int* m, const int* n, double* a, const int* lda,
                           double* s, double* u, const int* ldu, double* vt, const int* ldvt,
                           double* work, const int* lwork, int* iwork, int* info);
@@ -30,6 +34,14 @@ void RANKME_BLAS(dsytrd_)(const char* uplo, const int* n, double* a, const int* 
 void RANKME_BLAS(dsytrd_2stage_)(const char* vect, const char* uplo, const int* n, double* a,
                                  const int* lda, double* d, double* e, double* tau, double* hous2,
                                  const int* lhous2, double* work, const int* lwork, int* info);
+void RANKME_BLAS(dstemr_)(const char* jobz, const char* range, const int* n, double* d, double* e,
+                          const double* vl, const double* vu, const int* il, const int* iu, int* m,
+                          double* w, double* z, const int* ldz, const int* nzc, int* isuppz,
+                          int* tryrac, double* work, const int* lwork, int* iwork,
+                          const int* liwork, int* info);
+void RANKME_BLAS(dormtr_)(const char* side, const char* uplo, const char* trans, const int* m,
+                          const int* n, const double* a, const int* lda, const double* tau,
+                          double* c, const int* ldc, double* work, const int* lwork, int* info);
 void RANKME_BLAS(dsterf_)(const int* n, double* d, double* e, int* info);
 void RANKME_BLAS(dlasq1_)(const int* n, double* d, double* e, double* work, int* info);
 void RANKME_BLAS(dsymv_)(const char* uplo, const int* n, const double* alpha, const double* a,

@@ -12,6 +12,7 @@
 #include "rankme/accuracy.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/threads.hpp"
 
 namespace rankme {
@@ -114,7 +115,8 @@ double reflect(double* matrix, std::int64_t n, std::vector<double>& vector, std:
   return norm;
 }
 
-void reduce(double* a, int order, Tridiagonal& t) {
+// Returns the factors of the reflections.
+std::vector<double> reduce(double* a, int order, Tridiagonal& t) {
   const int query = -1;
   int info = 0;
   double best_work = 0;
@@ -127,6 +129,7 @@ void reduce(double* a, int order, Tridiagonal& t) {
   RANKME_BLAS(dsytrd_)("U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(), tau.data(),
                        work.data(), &lwork, &info);
   check("dsytrd", info);
+  return tau;
 }
 
 void reduce_in_two_stages(double* a, int order, Tridiagonal& t) {
@@ -192,6 +195,47 @@ Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vect
     std::reverse(t.off_diagonal.begin(), t.off_diagonal.end());
   }
   return t;
+}
+
+std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
+                                          std::vector<double>* eigenvalues) {
+  const int order = blas_order(n);
+  std::optional<SingleThreadedBlas> single;
+  if (n <= most_single_threaded_order) single.emplace();
+  const auto length = static_cast<std::size_t>(n);
+  // dstemr wants room for one entry more beside the diagonal.
+  Tridiagonal t{std::vector<double>(length), std::vector<double>(length), 0};
+  const std::vector<double> tau = reduce(a, order, t);
+  std::vector<double> vectors = zeros(count, n, "eigenvectors");
+  eigenvalues->assign(length, 0.0);
+  std::vector<double> work(18 * length);
+  std::vector<int> iwork(10 * length);
+  std::vector<int> support(2 * length);
+  const int first = 1;
+  const int last = static_cast<int>(count);
+  const int lwork = static_cast<int>(work.size());
+  const int liwork = static_cast<int>(iwork.size());
+  const double unused = 0;
+  int accurate = 1;
+  int found = 0;
+  int info = 0;
+  const BlasCall call;
+  RANKME_BLAS(dstemr_)("V", "I", &order, t.diagonal.data(), t.off_diagonal.data(), &unused, &unused,
+                       &first, &last, &found, eigenvalues->data(), vectors.data(), &order, &last,
+                       support.data(), &accurate, work.data(), &lwork, iwork.data(), &liwork,
+                       &info);
+  if (info != 0) throw LapackError("dstemr", info, "the eigenvectors were not found");
+  eigenvalues->resize(static_cast<std::size_t>(count));
+  const int query = -1;
+  double best = 0;
+  RANKME_BLAS(dormtr_)("L", "U", "N", &order, &last, a, &order, tau.data(), vectors.data(), &order,
+                       &best, &query, &info);
+  const int room = std::max(1, static_cast<int>(best));
+  work.resize(static_cast<std::size_t>(room));
+  RANKME_BLAS(dormtr_)("L", "U", "N", &order, &last, a, &order, tau.data(), vectors.data(), &order,
+                       work.data(), &room, &info);
+  check("dormtr", info);
+  return vectors;
 }
 
 std::vector<double> eigenvalues(Tridiagonal t) {

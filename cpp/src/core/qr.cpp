@@ -26,6 +26,7 @@ std::vector<double> singular_values(QrFactor factor, bool center) {
   if (center && !factor.with_ones) {
     throw std::logic_error("a factor without ones cannot be centred");
   }
+  if (!center) factor.move_origin(std::vector<double>(factor.origin.size()));
   const int n = static_cast<int>(factor.dim);
   const int lda = static_cast<int>(factor.order());
   const int first = factor.with_ones ? 1 : 0;
@@ -83,7 +84,7 @@ void QrAccumulator::eliminate(std::int64_t rows, bool triangular) {
   factor_.blocks += 1;
 }
 
-bool QrAccumulator::add_rows(const MatrixView& rows, const UnitScale* column_scales) {
+bool QrAccumulator::add_rows(const MatrixView& rows, const Preparation& preparation) {
   double* data = block_.data();
   if (factor_.with_ones) {
     std::fill(data, data + rows.rows, 1.0);
@@ -94,16 +95,27 @@ bool QrAccumulator::add_rows(const MatrixView& rows, const UnitScale* column_sca
   if (!facts.finite) return false;
   if (normalize_) {
     normalize_rows(block);
-  } else if (column_scales != nullptr) {
-    scale_columns(block, column_scales);
+  } else if (preparation.column_scales != nullptr) {
+    scale_columns(block, preparation.column_scales);
   } else {
     require_qr_size(facts.largest);
   }
+  if (factor_.with_ones) {
+    if (preparation.begins) {
+      for (std::int64_t j = 0; j < block.cols; ++j) {
+        factor_.origin[static_cast<std::size_t>(j)] = block.data[j * block.rows];
+      }
+    }
+    subtract_row(block, factor_.origin.data());
+  }
+  if (preparation.less_first) subtract_first_column(block);
+  // What has vanished on its way into the factor was there all the same.
+  if (largest_magnitude(block) > 0) factor_.note_entry();
   eliminate(rows.rows, false);
   return true;
 }
 
-bool QrAccumulator::accumulate(const MatrixView& z, const UnitScale* column_scales) {
+bool QrAccumulator::accumulate(const MatrixView& z, Preparation preparation) {
   const std::int64_t order = factor_.order();
   const std::int64_t step = std::min(qr_block_rows(order), z.rows);
   const auto grow = [](std::vector<double>& buffer, std::int64_t rows, std::int64_t cols) {
@@ -116,7 +128,8 @@ bool QrAccumulator::accumulate(const MatrixView& z, const UnitScale* column_scal
   grow(work_, panel, order);
   torn_ = true;  // until all of it is in; from here on nothing asks for memory
   for (std::int64_t row = 0; row < z.rows; row += step) {
-    if (!add_rows(z.row_range(row, std::min(z.rows, row + step)), column_scales)) return false;
+    if (!add_rows(z.row_range(row, std::min(z.rows, row + step)), preparation)) return false;
+    preparation.begins = false;
   }
   torn_ = false;
   return true;
@@ -129,14 +142,15 @@ void QrAccumulator::update(const MatrixView& z, const std::string* shard) {
   const std::lock_guard lock(mutex_);
   require_whole();
   LedgerEntry entry(ledger_, z.rows, shard);
-  if (!accumulate(z, nullptr)) throw TornError();
+  if (!accumulate(z, {.begins = ledger_.n_rows == 0})) throw TornError();
   entry.commit();
 }
 
-bool QrAccumulator::consume(const MatrixView& z, const UnitScale* column_scales) {
+bool QrAccumulator::consume(const MatrixView& z, const UnitScale* column_scales, bool centred) {
   require_width(z, dim());
   const std::lock_guard lock(mutex_);
-  return accumulate(z, column_scales);
+  const bool ones = factor_.with_ones;
+  return accumulate(z, {column_scales, centred && !ones, centred && ones});
 }
 
 void QrAccumulator::merge(const QrAccumulator& other) {
@@ -146,6 +160,11 @@ void QrAccumulator::merge(const QrAccumulator& other) {
   const std::lock_guard lock(mutex_);
   require_whole();
   ledger_.require_mergeable(added);
+  if (ledger_.n_rows == 0) {
+    factor_.origin = factor.origin;
+  } else if (factor_.with_ones) {
+    factor.move_origin(factor_.origin);
+  }
   const std::int64_t order = factor_.order();
   reflectors_.resize(static_cast<std::size_t>(panel * order));
   work_.resize(static_cast<std::size_t>(panel * order));
@@ -154,6 +173,7 @@ void QrAccumulator::merge(const QrAccumulator& other) {
   eliminate(order, true);
   torn_ = false;
   factor_.blocks += factor.blocks;
+  factor_.beside += factor.beside;
   ledger_.merge(added);
   block_.clear();
 }
@@ -161,7 +181,9 @@ void QrAccumulator::merge(const QrAccumulator& other) {
 void QrAccumulator::reset() {
   const std::lock_guard lock(mutex_);
   std::fill(factor_.r.begin(), factor_.r.end(), 0.0);
+  std::fill(factor_.origin.begin(), factor_.origin.end(), 0.0);
   factor_.blocks = 0;
+  factor_.beside = 0;
   ledger_.clear();
   torn_ = false;
 }

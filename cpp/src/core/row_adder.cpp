@@ -103,7 +103,7 @@ bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
     add_probe_products(block, probes, probe_scratch_.data(), products_.data());
     add_products(products_, sum.probe_products, sum.probe_products_low);
   }
-  add_squares(block, sum.squares);
+  add_squares(block.data, block.rows * block.cols, sum.squares);
   syrk(block, sum.gram);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, block.rows);
@@ -135,12 +135,13 @@ BlockFacts RowAdder::load_columns(const Block& block, const MatrixView& rows, bo
   for (std::int64_t j = 0; j < block.cols; ++j) block.data[j * block.rows + rows.rows] = 0;
   if (normalize) normalize_rows(block);
   if (exponent != 0) scale_all(block, std::ldexp(1.0, -exponent));
-  centre_columns(block, rows.rows, first_.data(), mean_.data());
+  centre_columns(block, rows.rows, first_.data(), mean_.data(), squares_);
   return facts;
 }
 
 BlockFacts RowAdder::load(const Block& block, const MatrixView& rows, bool normalize,
                           int exponent) {
+  squares_ = {};
   BlockFacts facts = block.layout == Layout::row_major
                          ? load_rows(block, rows, normalize, exponent)
                          : load_columns(block, rows, normalize, exponent);
@@ -184,9 +185,10 @@ bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, cons
   for (std::size_t j = 0; j < moved_.size(); ++j) {
     last[static_cast<std::int64_t>(j) * (rows_first ? 1 : block.rows)] = moved_[j];
   }
-  centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data());
+  if (!rows_first) add_squares(moved_.data(), block.cols, squares_);
+  centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data(), squares_);
   if (probes != nullptr) add_probe_products_to(sum, block, probes);
-  add_squares(block, sum.squares);
+  sum.squares.add(squares_);
   syrk(block, sum.scatter);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, rows.rows);

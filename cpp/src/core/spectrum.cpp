@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "rankme/one_shot.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/widen.hpp"
+#include "tails.hpp"
 
 namespace rankme {
 
@@ -62,14 +64,33 @@ void keep_dimensions(std::vector<double>& matrix, std::int64_t dim,
   }
 }
 
-// `order` is that of the matrix in sum.gram.
-SingularValues from_gram(GramSum sum, std::int64_t order, const Extent& extent,
-                         const GramAccuracy& accuracy, bool center,
-                         const SmallColumns& columns = {}) {
-  const std::vector<double> ascending =
-      order > 0 ? symmetric_eigenvalues(sum.gram.data(), order) : std::vector<double>{};
-  return from_eigenvalues(ascending, sum.exponent, extent, accuracy,
-                          center ? subtraction_error(accuracy) : 0, columns);
+// Of the dimensions that are live; `lines` are those of the larger side.
+SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Extent& extent,
+                         const GramAccuracy& accuracy, bool center, TailLines lines) {
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  std::vector<double> squares;
+  for (const std::int64_t i : live) {
+    squares.push_back(largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
+  }
+  keep_dimensions(sum.gram, sum.dim, live);
+  const double absolute = center ? subtraction_error(accuracy) : 0;
+  const auto order = static_cast<std::int64_t>(live.size());
+  if (order == 0) return from_eigenvalues({}, sum.exponent, extent, accuracy, absolute);
+  // Of entries that both means have been taken from, the diagonal knows no more than the rest.
+  const SmallColumns columns =
+      center ? SmallColumns{} : small_columns({sum.gram.data(), order}, squares, depth, accuracy);
+  TwoTriangles kept(sum.gram.data(), order);
+  SingularValues values = from_eigenvalues(symmetric_eigenvalues(sum.gram.data(), order),
+                                           sum.exponent, extent, accuracy, absolute, columns);
+  const double scale = values.scaled.front() * values.scaled.front();
+  if (has_tail(values, extent, scale)) {
+    kept.restore();
+    lines.exponent = sum.exponent;
+    lines.less_first_and_mean = center;
+    improve_tail(values, extent, scale, {std::move(sum.gram), std::move(live), accuracy, absolute},
+                 lines);
+  }
+  return values;
 }
 
 // Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
@@ -118,16 +139,22 @@ std::vector<UnitScale> row_scales(const MatrixView& z) {
   return scales;
 }
 
+// Of a sum of the rows of z, or of any rows that are not at hand.
+SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
+                            bool normalize, const MatrixView* z);
+
 SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const Extent extent = extent_of(z.rows, z.cols, center, normalize);
   const bool wide = z.rows < z.cols;
   const std::vector<UnitScale> scales =
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
   if (!wide) {
-    GramAccumulator accumulator(z.cols, normalize, 0);
-    if (!accumulator.consume(z)) throw_first_nonfinite(z);
-    const std::vector<double> probes = accumulator.probes();
-    return singular_values(std::move(accumulator).take(), probes, center, normalize);
+    std::optional<GramAccumulator> accumulator(std::in_place, z.cols, normalize, 0);
+    if (!accumulator->consume(z)) throw_first_nonfinite(z);
+    const std::vector<double> probes = accumulator->probes();
+    CentredSum sum = std::move(*accumulator).take();
+    accumulator.reset();  // what its threads needed
+    return from_centred(std::move(sum), probes, center, normalize, &z);
   }
   Preparation preparation;
   if (!scales.empty()) preparation.column_scales = scales.data();
@@ -136,24 +163,19 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   std::optional<GramSum> found = gram_sum(z.transposed(), probes, preparation);
   if (!found) throw_first_nonfinite(z);
   GramSum sum = std::move(*found);
+  const TailLines lines{.lines = z.transposed(), .column_scales = preparation.column_scales};
   GramAccuracy accuracy = measure_accuracy(sum, probes);
   if (center) {
     // Rows of Z: the mean is taken over all of them, those of zeros as well.
     accuracy.delta += two_sided_centering_error(sum.dim, accuracy);
     center_both_sides(sum);
-    return from_gram(std::move(sum), z.rows, extent, accuracy, center);
+    std::vector<std::int64_t> all(static_cast<std::size_t>(sum.dim));
+    std::iota(all.begin(), all.end(), 0);
+    return from_gram(std::move(sum), std::move(all), extent, accuracy, true, lines);
   }
-  const std::vector<std::int64_t> live =
+  std::vector<std::int64_t> live =
       live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
-  const double depth = addition_depth(sum.blocks, sum.longest_block);
-  std::vector<double> squares;
-  for (const std::int64_t i : live) {
-    squares.push_back(largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
-  }
-  keep_dimensions(sum.gram, sum.dim, live);
-  const auto order = static_cast<std::int64_t>(live.size());
-  const SmallColumns columns = small_columns({sum.gram.data(), order}, squares, depth, accuracy);
-  return from_gram(std::move(sum), order, extent, accuracy, false, columns);
+  return from_gram(std::move(sum), std::move(live), extent, accuracy, false, lines);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
@@ -163,13 +185,107 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
       wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
   QrAccumulator accumulator(wide ? z.rows : z.cols, !wide && normalize,
                             wide ? Means::none : Means::kept);
-  if (!accumulator.consume(wide ? z.transposed() : z, scales.empty() ? nullptr : scales.data())) {
+  if (!accumulator.consume(wide ? z.transposed() : z, scales.empty() ? nullptr : scales.data(),
+                           center)) {
     throw_first_nonfinite(z);
   }
   QrFactor factor = std::move(accumulator).take();
   const double error = factor.error();  // relative to the rows as they came
   if (center && wide) factor.center_rows();
   return from_factor(std::move(factor), extent, error, center && !wide);
+}
+
+// What is to be known of the rows of a sum to look at their tail.
+struct SolvedSum {
+  CentredSum sum;  // with the triangles of the matrix that was solved
+  std::vector<std::int64_t> live;
+  std::vector<double> mean;  // of the live columns, zeros where they are centred
+  CentredAccuracy accuracy;
+  double absolute;
+};
+
+// Looks at the tail of the rows of z, which are those of the sum.
+void improve(SingularValues& values, const Extent& extent, TwoTriangles& kept, SolvedSum solved,
+             const MatrixView& z, bool center, bool normalize) {
+  GramAccuracy accuracy = solved.accuracy.scatter;
+  // What the mean adds is known to be there: only the scatter hides anything.
+  const double scale = std::min(values.scaled.front() * values.scaled.front(), accuracy.trace);
+  if (!has_tail(values, extent, scale)) return;
+  CentredSum& sum = solved.sum;
+  const double n = static_cast<double>(sum.rows);
+  kept.restore(n, center ? nullptr : solved.mean.data());
+  TailLines lines{.lines = z, .normalize = normalize, .exponent = sum.exponent};
+  for (std::size_t j = 0; j < sum.offset.high.size(); ++j) sum.offset.high[j] += sum.offset.low[j];
+  if (center) {
+    lines.origin = sum.origin.data();
+    lines.offset = sum.offset.high.data();
+  }
+  // The matrix is S + n m m^T, m = 0 where rows are centred.
+  const double along = std::sqrt(n) * euclidean_norm(solved.mean);
+  const double moved = solved.accuracy.mean;
+  accuracy.trace += along * along;
+  accuracy.delta += moved * (2 * along + moved) + 8 * unit_roundoff * accuracy.trace;
+  improve_tail(values, extent, scale,
+               {std::move(sum.scatter), std::move(solved.live), accuracy, solved.absolute + moved},
+               lines);
+}
+
+// How many of the columns are all of one value, so that nothing of them is left when their mean is
+// taken off. A column that has cancelled to nothing is no such one.
+std::int64_t constant_columns(const CentredSum& sum, std::int64_t order) {
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < order && sum.cancelled == 0; ++i) {
+    if (sum.scatter[static_cast<std::size_t>(i * (order + 1))] == 0) ++count;
+  }
+  return count;
+}
+
+SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
+                            bool normalize, const MatrixView* z) {
+  require_rows(sum.rows);
+  const CentredAccuracy accuracy = measure_accuracy(sum, probes);
+  Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
+  Extent other_extent = extent_of(sum.rows, sum.dim, !center, normalize);
+  std::vector<double> mean(static_cast<std::size_t>(sum.dim));
+  for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
+  const std::vector<std::int64_t> live =
+      live_dimensions(sum.scatter.data(), sum.dim + 1, mean.data(), sum.dim);
+  keep_dimensions(sum.scatter, sum.dim, live);
+  for (std::size_t i = 0; i < live.size(); ++i) mean[i] = mean[static_cast<std::size_t>(live[i])];
+  mean.resize(live.size());
+  const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
+  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
+  const auto order = static_cast<std::int64_t>(live.size());
+  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  const double weight = center ? 0 : static_cast<double>(sum.rows);
+  Extent& centred_extent = center ? extent : other_extent;
+  centred_extent.rank = std::min(centred_extent.rank, order - constant_columns(sum, order));
+  // Of a sum that has cancelled, an entry may be off by more than a part of itself.
+  const double lost = sum.unseen + 2 * (depth + 8) * unit_roundoff * sum.cancelled;
+  std::vector<double> squares;
+  for (std::int64_t i = 0; i < order; ++i) {
+    const double along = mean[static_cast<std::size_t>(i)];
+    const double entry = std::max(0.0, sum.scatter[static_cast<std::size_t>(i * (order + 1))]);
+    squares.push_back(largest_square(entry + weight * along * along + lost, depth));
+  }
+  const SmallColumns columns =
+      small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);
+  std::optional<TwoTriangles> kept;
+  if (z != nullptr) kept.emplace(sum.scatter.data(), order);
+  const Tridiagonal t = tridiagonal(sum.scatter.data(), order, mean);
+  const auto answer = [&](bool centred, const Extent& of, const SmallColumns& with) {
+    return centred ? from_eigenvalues(eigenvalues(t), sum.exponent, of, accuracy.scatter, absolute,
+                                      with)
+                   : from_tridiagonal(t, sum, of, accuracy, absolute, with);
+  };
+  SingularValues values = answer(center, extent, columns);
+  values.other = std::make_shared<SingularValues>(answer(!center, other_extent, {}));
+  if (center) std::fill(mean.begin(), mean.end(), 0.0);
+  if (z != nullptr) {
+    improve(values, extent, *kept, {std::move(sum), live, mean, accuracy, absolute}, *z, center,
+            normalize);
+  }
+  return values;
 }
 
 }  // namespace
@@ -182,39 +298,7 @@ SingularValues singular_values(const GramAccumulator& accumulator, bool center,
 
 SingularValues singular_values(CentredSum sum, const std::vector<double>& probes, bool center,
                                bool normalize) {
-  require_rows(sum.rows);
-  const CentredAccuracy accuracy = measure_accuracy(sum, probes);
-  const Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
-  std::vector<double> mean(static_cast<std::size_t>(sum.dim));
-  // A column that has cancelled to nothing is none of zeros.
-  if (!center || sum.cancelled > 0) {
-    for (std::int64_t j = 0; j < sum.dim; ++j) mean[static_cast<std::size_t>(j)] = sum.mean(j);
-  }
-  const std::vector<std::int64_t> live =
-      live_dimensions(sum.scatter.data(), sum.dim + 1, mean.data(), sum.dim);
-  keep_dimensions(sum.scatter, sum.dim, live);
-  for (std::size_t i = 0; i < live.size(); ++i) mean[i] = mean[static_cast<std::size_t>(live[i])];
-  mean.resize(live.size());
-  const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
-  if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
-  const auto order = static_cast<std::int64_t>(live.size());
-  const double depth = addition_depth(sum.blocks, sum.longest_block);
-  const double weight = center ? 0 : static_cast<double>(sum.rows);
-  // Of a sum that has cancelled, an entry may be off by more than a part of itself.
-  const double lost = sum.unseen + 2 * (depth + 8) * unit_roundoff * sum.cancelled;
-  std::vector<double> squares;
-  for (std::int64_t i = 0; i < order; ++i) {
-    const double along = mean[static_cast<std::size_t>(i)];
-    const double entry = std::max(0.0, sum.scatter[static_cast<std::size_t>(i * (order + 1))]);
-    squares.push_back(largest_square(entry + weight * along * along + lost, depth));
-  }
-  const SmallColumns columns =
-      small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);
-  const Tridiagonal t =
-      tridiagonal(sum.scatter.data(), order, center ? std::vector<double>(mean.size()) : mean);
-  if (!center) return from_tridiagonal(t, sum, extent, accuracy, absolute, columns);
-  return from_eigenvalues(eigenvalues(t), sum.exponent, extent, accuracy.scatter, absolute,
-                          columns);
+  return from_centred(std::move(sum), probes, center, normalize, nullptr);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,
@@ -222,6 +306,7 @@ SingularValues singular_values(const QrAccumulator& accumulator, bool center,
   QrFactor factor = accumulator.total(n_rows);
   require_rows(*n_rows);
   const Extent extent = extent_of(*n_rows, accumulator.dim(), center, accumulator.normalize());
+  if (!center) factor.move_origin(std::vector<double>(factor.origin.size()));
   const double error = factor.error();
   return from_factor(std::move(factor), extent, error, center);
 }

@@ -38,9 +38,10 @@ std::unique_ptr<GramAccumulator> make_gram(const GramSum& sum, std::int64_t n_ro
                                            precision_of(precision), std::move(shards));
 }
 
-std::unique_ptr<QrAccumulator> make_qr(const QrFactor& factor, std::int64_t n_rows, bool normalize,
+std::unique_ptr<QrAccumulator> make_qr(QrFactor factor, std::int64_t n_rows, bool normalize,
                                        ShardRows shards, int device) {
-  return std::make_unique<QrAccumulator>(factor, n_rows, normalize, device, std::move(shards));
+  return std::make_unique<QrAccumulator>(std::move(factor), n_rows, normalize, device,
+                                         std::move(shards));
 }
 
 }  // namespace

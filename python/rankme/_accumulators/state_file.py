@@ -22,7 +22,9 @@ be resumed). `state_header.KINDS` has the numbers and arrays of each kind:
 ``gram``
     ``Z^T Z`` with column sums; what a GPU keeps.
 ``qr``
-    The upper triangle of the factor of ``[1 Z]``, packed column by column.
+    The upper triangle of the factor of ``[1 Z]``, packed column by column, with the row that was
+    subtracted from all rows of ``Z`` before (``origin``) and a norm that rounding goes with beside
+    the factor's (``beside``).
 
 A section that is not required, and a key of the header that is not known, are passed over. Versions
 1 and 2 had ``method`` for ``kind`` and no ``sections``; version 1 had no ``shards``. Both are read.
@@ -83,11 +85,12 @@ def decode(data: bytes, name: str) -> State:
         )
     if not intact:
         raise ValueError(f"{name}: the checksum does not match: the file was changed")
-    arrays = {}
+    kind = KINDS[state.kind]
+    arrays = {key: np.zeros(size(state.dim)) for key, size in kind.arrays.items()}
     for section in sections:
         arrays[section.name] = _floats(data, section.size, start)
         start += _FLOAT.itemsize * section.size
-    own = tuple(arrays[key] for key in KINDS[state.kind].arrays)
+    own = tuple(arrays[key] for key in kind.arrays)
     if not all(map(_all_finite, own)):
         raise ValueError(f"{name}: the saved state holds NaN or infinity")
     return state._replace(arrays=own)

@@ -15,6 +15,8 @@ from rankme._base.arguments import MAX_DIM, MAX_SEED
 __all__ = ["KINDS", "Section", "State", "kind_of", "parse_header", "write_header"]
 
 _FIRST_WITH_SECTIONS = 3  # version of the format
+# Arrays of a kind that older versions had as well, but without them: zeros there.
+_SINCE_SECTIONS = frozenset({"origin", "beside"})
 
 _MAX_COUNT = 2**63 - 1
 _MAX_EXPONENT = 1000  # the core's own limit
@@ -96,7 +98,15 @@ KINDS = {
             "triangle": _triangle,
         },
     ),
-    "qr": _Kind("qr", {"blocks": (0, _MAX_COUNT)}, {"triangle": lambda dim: _triangle(dim + 1)}),
+    "qr": _Kind(
+        "qr",
+        {"blocks": (0, _MAX_COUNT)},
+        {
+            "origin": lambda dim: dim,
+            "beside": lambda _: 1,
+            "triangle": lambda dim: _triangle(dim + 1),
+        },
+    ),
 }
 
 
@@ -160,7 +170,7 @@ def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
     state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped)
     own = [Section(array, size(dim), True) for array, size in KINDS[name].arrays.items()]
     if version < _FIRST_WITH_SECTIONS:
-        return state, own
+        return state, [section for section in own if section.name not in _SINCE_SECTIONS]
     return state, _sections(fields.get("sections"), own, name)
 
 

@@ -22,8 +22,11 @@ from rankme.metrics._certainty import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
     from numpy.typing import NDArray
+
+    _Doubles: TypeAlias = NDArray[np.float64]
 
 __all__ = ["score_batch", "spectrum_batch"]
 
@@ -54,6 +57,10 @@ class _Spectra(NamedTuple):
         own = slice(*self.offsets[matrix : matrix + 2])
         return _core.rankme_bounds(self.low[own], self.high[own], eps)
 
+    def all_bounds(self, eps: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Find the two ends of the intervals of all scores."""
+        return _core.rankme_bounds_batch(self.low, self.high, self.offsets, eps)
+
 
 @overload
 def score_batch(
@@ -65,8 +72,9 @@ def score_batch(
     method: str = ...,
     rtol: float = ...,
     return_entropy: Literal[False] = ...,
+    return_bounds: Literal[False] = ...,
     device: str | None = ...,
-) -> NDArray[np.float64]: ...
+) -> _Doubles: ...
 @overload
 def score_batch(
     Zs: Any | Sequence[Any],  # noqa: N803
@@ -77,8 +85,35 @@ def score_batch(
     method: str = ...,
     rtol: float = ...,
     return_entropy: Literal[True],
+    return_bounds: Literal[False] = ...,
     device: str | None = ...,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+) -> tuple[_Doubles, _Doubles]: ...
+@overload
+def score_batch(
+    Zs: Any | Sequence[Any],  # noqa: N803
+    *,
+    eps: float = ...,
+    center: bool = ...,
+    normalize: bool = ...,
+    method: str = ...,
+    rtol: float = ...,
+    return_entropy: Literal[False] = ...,
+    return_bounds: Literal[True],
+    device: str | None = ...,
+) -> tuple[_Doubles, tuple[_Doubles, _Doubles]]: ...
+@overload
+def score_batch(
+    Zs: Any | Sequence[Any],  # noqa: N803
+    *,
+    eps: float = ...,
+    center: bool = ...,
+    normalize: bool = ...,
+    method: str = ...,
+    rtol: float = ...,
+    return_entropy: Literal[True],
+    return_bounds: Literal[True],
+    device: str | None = ...,
+) -> tuple[_Doubles, _Doubles, tuple[_Doubles, _Doubles]]: ...
 def score_batch(
     Zs: Any | Sequence[Any],  # noqa: N803
     *,
@@ -88,8 +123,9 @@ def score_batch(
     method: str = "gram",
     rtol: float = 1e-4,
     return_entropy: bool = False,
+    return_bounds: bool = False,
     device: str | None = None,
-) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> _Doubles | tuple[Any, ...]:
     """RankMe of many matrices of embeddings, as `score` of each would find it.
 
     Each matrix is reduced to the Gram matrix of its smaller side. Small matrices are spread over
@@ -114,6 +150,9 @@ def score_batch(
         As in `spectrum`.
     return_entropy : bool
         Also return the entropies.
+    return_bounds : bool
+        Also return the interval that holds the exact value of each score. The result is
+        ``(scores, (low, high))``, and ``(scores, entropies, (low, high))`` with both.
     device : str, optional
         Where to compute: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; left out, where the first matrix
         lies. All must lie there, or all in host memory.
@@ -121,12 +160,15 @@ def score_batch(
     Returns
     -------
     scores : numpy.ndarray
-        Shape (B,), float64: from 0.0, of a zero matrix, to min(N_i, K_i), which ``eps > 0`` may
-        exceed a little.
+        Shape (B,), float64: from 0.0, of a zero matrix and of one that rounding cannot tell from
+        it, to min(N_i, K_i), which ``eps > 0`` may exceed a little.
     entropies : numpy.ndarray
         Shape (B,), float64, in nats, where `return_entropy` is set: ``-sum_k p_k log p_k`` with the
         same ``p_k``, `eps` in them, so that the score is exp of it. Of a zero matrix, which has no
         distribution, ``-inf``.
+    low, high : numpy.ndarray
+        Shape (B,), float64, where `return_bounds` is set: the ends of the intervals, as
+        `rankme.Spectrum.rankme_bounds` finds them over the intervals of the singular values.
 
     Warns
     -----
@@ -154,6 +196,9 @@ def score_batch(
     >>> import rankme
     >>> rankme.score_batch([np.eye(3), np.eye(2), np.ones((5, 4))], eps=0).round(6)
     array([3., 2., 1.])
+    >>> scores, (low, high) = rankme.score_batch([np.eye(3), np.eye(2)], return_bounds=True)
+    >>> bool((low <= scores).all() and (scores <= high).all())
+    True
     """
     checked_eps = as_eps(eps)
     spectra = _spectra_of(
@@ -173,10 +218,13 @@ def score_batch(
         if uncertain.size > 1:
             text += f", as have {uncertain.size - 1} more of {scores.size} matrices"
         warn_uncertain(text if method == "qr" else f"{text}; {SMALLER_VALUES}", stacklevel=2)
-    if not return_entropy:
-        return scores
-    with np.errstate(divide="ignore"):
-        return scores, np.log(scores)
+    results: list[Any] = [scores]
+    if return_entropy:
+        with np.errstate(divide="ignore"):
+            results.append(np.log(scores))
+    if return_bounds:
+        results.append(spectra.all_bounds(checked_eps))
+    return tuple(results) if len(results) > 1 else scores
 
 
 def spectrum_batch(

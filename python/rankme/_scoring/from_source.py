@@ -145,7 +145,8 @@ def _sum_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
         meter.advance(total * panel.shape[1] // source.n_cols)
     meter.stage("eigenvalues")
     result = accumulator.spectrum()
-    return replace(result, n_rows=result.n_cols, n_cols=result.n_rows)
+    # What the sum says of centred columns is of the other axis.
+    return replace(result, n_rows=result.n_cols, n_cols=result.n_rows, _other=None)
 
 
 def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:

@@ -87,7 +87,8 @@ def score(
     Returns
     -------
     float
-        From 0.0, of the zero matrix, to min(N, K), which ``eps > 0`` may exceed a little.
+        From 0.0, of the zero matrix and of one that rounding cannot tell from it, to min(N, K),
+        which ``eps > 0`` may exceed a little.
 
     Warns
     -----

@@ -101,7 +101,12 @@ def scores_of(spectra: Sequence[Spectrum], eps: float, *, stacklevel: int) -> ND
 def uncertainty(score: float, bounds: tuple[float, float], *, of: str = "") -> str:
     """Say how far a score can be trusted, in the one sentence that every warning has."""
     low, high = bounds
-    relative = (high - low) / score if score > 0 else np.inf
+    if score == 0:
+        return (
+            f"RankMe{of} is 0, since no singular value can be told from zero: all of them are of "
+            f"the size of rounding (interval {low:.6g} to {high:.6g})"
+        )
+    relative = (high - low) / score
     return (
         f"RankMe {score:.6g}{of} has relative uncertainty {relative:.1g} (interval {low:.6g} to "
         f"{high:.6g}), above {WARNING_WIDTH:g}"

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from rankme import _core
 from rankme._base.arguments import as_eps
 from rankme.metrics._spectrum_methods import SpectrumMetrics
-from rankme.metrics._values import Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,10 +55,10 @@ class Spectrum(SpectrumMetrics):
     # What is known of the values together, as in `_core.spectrum_bounds`. None, as in what older
     # releases pickled: nothing.
     _uncertainty: tuple[float, float, float, float, float, bool, int] | None = None
+    # The `Values` of the other choice of `center`, where the same sum gave both.
+    _other: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None = None
     precision: str = field(default="float64", kw_only=True)
     n_skipped: int = field(default=0, kw_only=True)
-    # The values of the other choice of `center`, where the same sum gave both.
-    _other: Values | None = field(default=None, kw_only=True)
 
     @property
     def singular_values(self) -> NDArray[np.float64]:
@@ -130,7 +129,9 @@ class Spectrum(SpectrumMetrics):
         -------
         float
             From 0.0, of the zero matrix, to min(N, K). With ``eps > 0`` it may exceed min(N, K)
-            a little, for the ``p_k`` then sum to ``1 + min(N, K) * eps``.
+            a little, for the ``p_k`` then sum to ``1 + min(N, K) * eps``. A matrix that cannot be
+            told from zero, since the intervals of all its singular values hold 0, counts as
+            zero: what is left of it is rounding.
 
         Raises
         ------
@@ -145,7 +146,7 @@ class Spectrum(SpectrumMetrics):
            Performance of Pretrained Self-Supervised Representations by Their Rank", ICML 2023,
            arXiv:2210.02885.
         """
-        return _core.rankme(self._scaled, as_eps(eps))
+        return _core.rankme(self._decided, as_eps(eps))
 
     def rankme_bounds(self, *, eps: float = 1e-7) -> tuple[float, float]:
         """Bounds of RankMe over all that the exact singular values may be.
@@ -196,7 +197,7 @@ class Spectrum(SpectrumMetrics):
         .. [1] O. Roy, M. Vetterli, "The effective rank: a measure of effective dimensionality",
            EUSIPCO 2007.
         """
-        return _core.rankme(self._scaled, 0.0)
+        return _core.rankme(self._decided, 0.0)
 
     def plot(self, ax: "Axes | None" = None, *, eps: float = 1e-7) -> "Axes | NDArray[Any]":
         """Draw the singular values and, without `ax`, what they add up to.

@@ -33,7 +33,7 @@ class SpectrumMetrics:
     _low: NDArray[np.float64]
     _high: NDArray[np.float64]
     _exponent: int
-    _other: Values | None
+    _other: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None
 
     @property
     def _most(self) -> int:
@@ -57,7 +57,7 @@ class SpectrumMetrics:
         float
             From 0 to ``log min(N, K)``, or to 1 if `normalized`; ``-inf`` of the zero matrix.
         """
-        return metrics.entropy(self._scaled, normalized=normalized, rank=self._most)
+        return metrics.entropy(self._decided, normalized=normalized, rank=self._most)
 
     def matrix_entropy_rank(self) -> float:
         """Exponential of the von Neumann entropy: ``exp H(lambda / sum(lambda))``.
@@ -71,7 +71,7 @@ class SpectrumMetrics:
         float
             0.0 for the zero matrix, otherwise from 1 to min(N, K).
         """
-        return metrics.matrix_entropy_rank(self._scaled)
+        return metrics.matrix_entropy_rank(self._decided)
 
     def renyi_rank(self, order: float) -> float:
         """Exponential of the Renyi entropy of ``p_k = sigma_k / sum(sigma)``.
@@ -97,7 +97,7 @@ class SpectrumMetrics:
         ValueError
             If `order` is negative or NaN.
         """
-        return metrics.renyi_rank(self._scaled, order=order)
+        return metrics.renyi_rank(self._decided, order=order)
 
     def participation_ratio(self, *, center: bool | None = None) -> float:
         """Participation ratio: ``(sum lambda)^2 / sum lambda^2``.
@@ -121,7 +121,7 @@ class SpectrumMetrics:
         ValueError
             If the spectrum has only the values of the other choice.
         """
-        return metrics.participation_ratio(self._values("participation_ratio", center).scaled)
+        return metrics.participation_ratio(self._values("participation_ratio", center).decided)
 
     def stable_rank(self) -> float:
         """Stable rank: ``sum lambda / lambda_1 = ||Z||_F^2 / ||Z||_2^2``.
@@ -134,7 +134,7 @@ class SpectrumMetrics:
         float
             0.0 for the zero matrix, otherwise from 1 to min(N, K).
         """
-        return metrics.stable_rank(self._scaled)
+        return metrics.stable_rank(self._decided)
 
     def nesum(self, *, center: bool | None = None) -> float:
         """NESum: ``sum lambda / lambda_1`` of the covariance.
@@ -157,7 +157,7 @@ class SpectrumMetrics:
         ValueError
             If the spectrum has only the values of the other choice.
         """
-        return metrics.nesum(self._values("nesum", center).scaled)
+        return metrics.nesum(self._values("nesum", center).decided)
 
     def numerical_rank(self, *, rtol: float | None = None) -> int:
         """Numerical rank: the number of ``sigma_k > rtol * sigma_1``.
@@ -185,7 +185,7 @@ class SpectrumMetrics:
             If `rtol` is negative or NaN.
         """
         tolerance = self._floor(self._own()) if rtol is None else rtol
-        return metrics.numerical_rank(self._scaled, rtol=tolerance)
+        return metrics.numerical_rank(self._decided, rtol=tolerance)
 
     def condition_number(self) -> float:
         """Condition number: ``sigma_1 / sigma_m``, large over small, ``m = min(N, K)``.
@@ -199,7 +199,7 @@ class SpectrumMetrics:
         float
             From 1 to ``inf``, which it is where ``sigma_m = 0``, that of the zero matrix too.
         """
-        return metrics.condition_number(self._scaled)
+        return metrics.condition_number(self._decided)
 
     def alpha_req(
         self,
@@ -240,7 +240,7 @@ class SpectrumMetrics:
         """
         values = self._values("alpha_req", center)
         rtol = self._floor(values)
-        return metrics.alpha_req(values.scaled, fit=fit, k_min=k_min, k_max=k_max, rtol=rtol)
+        return metrics.alpha_req(values.decided, fit=fit, k_min=k_min, k_max=k_max, rtol=rtol)
 
     def self_clustering(self) -> float:
         """Self-clustering of rows on the sphere: ``(sum sigma^4 - E) / (N^2 - E)``.
@@ -267,7 +267,7 @@ class SpectrumMetrics:
                 f"one has normalize={self.normalize}, center={self.center}"
             )
         # Rows of unit length have no scale to lose: sigma_1 is at most sqrt(N).
-        values = np.ldexp(self._scaled, self._exponent)
+        values = np.ldexp(self._decided, self._exponent)
         return metrics.self_clustering(values, n_rows=self.n_rows, n_cols=self.n_cols)
 
     def metrics(self, *, eps: float = 1e-7) -> dict[str, float | None]:
@@ -303,7 +303,7 @@ class SpectrumMetrics:
         """
         found = {"rankme": score_of(cast("Spectrum", self), as_eps(eps), stacklevel=2)}
         methods = {
-            "effective_rank": lambda: metrics.effective_rank(self._scaled),
+            "effective_rank": lambda: metrics.effective_rank(self._decided),
             "entropy": self.entropy,
             "normalized_entropy": lambda: self.entropy(normalized=True),
             "matrix_entropy_rank": self.matrix_entropy_rank,
@@ -317,6 +317,11 @@ class SpectrumMetrics:
         }
         return found | {name: finite_or_none(method) for name, method in methods.items()}
 
+    @property
+    def _decided(self) -> NDArray[np.float64]:
+        """The values that metrics go by: zeros where none of them can be told from zero."""
+        return self._own().decided
+
     def _own(self) -> Values:
         """Return the values that the spectrum was made for."""
         return Values(self._scaled, self._low, self._high, self._exponent)
@@ -327,7 +332,7 @@ class SpectrumMetrics:
         if wanted == self.center:
             return self._own()
         if self._other is not None:
-            return self._other
+            return Values(*self._other)
         if self.center:
             raise ValueError(
                 f"this spectrum is of centred rows only: make it with center=False for "

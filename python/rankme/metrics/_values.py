@@ -29,6 +29,11 @@ class Values(NamedTuple):
     high: NDArray[np.float64]
     exponent: int
 
+    @property
+    def decided(self) -> NDArray[np.float64]:
+        """The values that metrics go by: zeros where none of them can be told from zero."""
+        return self.scaled if self.low[0] > 0 else np.zeros_like(self.scaled)
+
 
 def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:
     """Return singular values as float64 in descending order: a copy.

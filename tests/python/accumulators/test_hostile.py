@@ -79,7 +79,9 @@ def test_the_mean_of_millions_of_rows_does_not_round_as_it_moves(seed):
     acc.update(np.array([[far]]))
     acc.merge(doubled(np.zeros((1000, 1)), 14))
     acc.merge(doubled(np.full((1000, 1), step), 14))
-    rows = Hostile([(np.array([[far]]), 1), (np.zeros((1, 1)), count), (np.full((1, 1), step), count)])
+    rows = Hostile(
+        [(np.array([[far]]), 1), (np.zeros((1, 1)), count), (np.full((1, 1), step), count)]
+    )
     spectrum = acc.spectrum(center=True)
     sigma = exact(rows, center=True, normalize=False).sigma
     assert holds(spectrum, sigma)
@@ -176,7 +178,7 @@ def test_sums_that_were_not_centred_are_no_alarm(ratio):
     products = (z.T @ (z @ gaussian_probes(k))).ravel()
     arrays = (z.sum(axis=0), products, (z.T @ z)[np.tril_indices(k)])
     acc = rankme.Accumulator(k)
-    acc._core = _core.GramAccumulator.from_state(k, False, n, (0, 0, 1, n), arrays)  # noqa: FBT003
+    acc._core = _core.GramAccumulator.from_state(k, False, n, (0, 0, 1, n), arrays)
     for center in (False, True):
         sigma = exact(Hostile([(z, 1)]), center=center, normalize=False).sigma
         assert holds(acc.spectrum(center=center), sigma)
@@ -194,6 +196,6 @@ def test_a_fault_that_no_probe_sees_is_an_alarm_by_the_trace(part):
     else:
         v = unseen_direction(k, np.random.default_rng(6))
         arrays[7] += 0.01 * np.outer(v, v)[np.tril_indices(k)]
-    acc._core = _core.GramAccumulator.from_state(k, False, n_rows, numbers, tuple(arrays))  # noqa: FBT003
+    acc._core = _core.GramAccumulator.from_state(k, False, n_rows, numbers, tuple(arrays))
     with pytest.raises(rankme.IntegrityError):
         acc.spectrum()

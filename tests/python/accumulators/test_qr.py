@@ -40,7 +40,7 @@ def test_qr_agrees_with_an_svd_down_to_1e_14(shape, center):
     if shape[0] > shape[1]:
         stream = in_blocks(z, method="qr")
         assert relative_error(stream.score(center=center, eps=0), rankme_of(svd, 0)) < 1e-12
-    gram = rankme.spectrum(z, center=center)
+    gram = in_blocks(z, method="gram").spectrum(center=center)  # without its rows to look at again
     assert relative_error(gram.rankme(eps=0), rankme_of(svd, 0)) > 1e-11
     assert half_width(spectrum, eps=0) < 1e-3 * half_width(gram, eps=0)
 
@@ -54,7 +54,7 @@ def test_qr_sees_singular_values_that_gram_cannot():
         low, high = spectrum.singular_value_bounds()
         assert (low[:13] > 0).all()
         assert (high - low < 1e-12).all()
-    low, _ = rankme.spectrum(z).singular_value_bounds()
+    low, _ = in_blocks(z, method="gram").spectrum().singular_value_bounds()
     assert not low[9:].any()
 
 
@@ -140,3 +140,32 @@ def test_qr_says_which_entries_are_too_large_for_it():
     with pytest.raises(ValueError, match=r"beyond 2\^1000, too large for method='qr'; scale"):
         rankme.score(z, method="qr")
     assert rankme.score(z, method="qr", normalize=True, eps=0) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-323, 3e-320])
+def test_no_subnormal_is_forgotten(size):
+    acc = rankme.Accumulator(dim=4, method="qr")
+    acc.update(np.array([[size, 0, 0, 0]]))
+    for _ in range(4):
+        acc.update(np.zeros((4, 4)))
+    low, high = acc.spectrum().rankme_bounds(eps=0)
+    assert low <= 1 <= high  # what is there has rank 1
+    if low == 0:
+        with pytest.warns(rankme.PrecisionWarning, match="told from zero"):
+            assert acc.score() == 0
+    loaded = pickle.loads(pickle.dumps(acc))
+    assert loaded.spectrum().rankme_bounds(eps=0) == (low, high)
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_a_long_mean_costs_a_centred_factor_nothing(spread):
+    rng = np.random.default_rng(16)
+    z = rng.standard_normal(12) + spread * graded(17, 400, 12, decades=4)
+    distances = (z - z[0]).astype(np.longdouble)
+    svd = np.linalg.svd((distances - distances.mean(axis=0)).astype(float), compute_uv=False)
+    parts = [in_blocks(part, method="qr") for part in np.array_split(z, 5)]
+    for total in (in_blocks(z, method="qr"), functools.reduce(operator.add, parts[::-1])):
+        assert relative_error(total.score(center=True, eps=0), rankme_of(svd, 0)) < 1e-13 / spread
+        assert relative_error(total.score(eps=0), rankme.score(z, method="qr", eps=0)) < 1e-13
+    one_shot = rankme.score(z, center=True, method="qr", eps=0)
+    assert relative_error(one_shot, rankme_of(svd, 0)) < 1e-13 / spread

@@ -119,12 +119,14 @@ def test_the_layout_of_qr_is_the_documented_one(tmp_path):
         "kind": "qr",
         "n_rows": 40,
         "normalize": False,
-        "sections": [["triangle", 21, True]],
+        "sections": [["origin", 5, True], ["beside", 1, True], ["triangle", 21, True]],
         "shards": {},
     }
+    np.testing.assert_array_equal(payload[:5], moderate(8, 40, 5)[0])
     factor = np.zeros((6, 6))
-    factor.T[np.tril_indices(6)] = payload
+    factor.T[np.tril_indices(6)] = payload[6:]
     np.testing.assert_array_equal(factor, np.triu(factor))
+    factor[0, 1:] += factor[0, 0] * payload[:5]
     z = np.column_stack([np.ones(40), moderate(8, 40, 5)])
     np.testing.assert_allclose(factor.T @ factor, z.T @ z, rtol=1e-12, atol=1e-12)
 

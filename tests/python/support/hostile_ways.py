@@ -121,7 +121,9 @@ def _doubled(block, times, make):
 
 def stream(hostile, rng, options, method="gram"):
     """Feed an accumulator, and look at it, copy it and save it on the way."""
-    if method == "qr" and (hostile.n_rows > 20_000 or not all(_fits_qr(b) for b, _ in hostile.blocks)):
+    if method == "qr" and (
+        hostile.n_rows > 20_000 or not all(_fits_qr(b) for b, _ in hostile.blocks)
+    ):
         return
 
     def make():
@@ -130,7 +132,7 @@ def stream(hostile, rng, options, method="gram"):
     acc = _fed(hostile, rng, make)
     change = rng.integers(4)
     if change == 0:
-        acc = pickle.loads(pickle.dumps(acc))  # noqa: S301
+        acc = pickle.loads(pickle.dumps(acc))
     elif change == 1:
         with tempfile.TemporaryDirectory() as folder:
             acc.save(Path(folder) / "sum")
@@ -172,9 +174,7 @@ def batch(hostile, rng, options):
         return
     z = hostile.whole()
     others = [rng.standard_normal(z.shape) for _ in range(int(rng.integers(0, 5)))]
-    spectra = _spectra_of(
-        [*others, z], 1e-7, method="gram", rtol=1e-4, device=None, **options
-    )
+    spectra = _spectra_of([*others, z], 1e-7, method="gram", rtol=1e-4, device=None, **options)
     own = slice(*spectra.offsets[-2:])
     ends = spectra.low[own], spectra.scaled[own], spectra.high[own]
     last = len(others)
@@ -229,7 +229,13 @@ def attack(hostile, rng, ways=WAYS):
         try:
             for found in way(hostile, rng, options):
                 yield found.way + label, check(found, truths[key]), found.accumulator
-        except (rankme.IntegrityError, RuntimeError, OverflowError, ValueError, ArithmeticError) as e:
+        except (
+            rankme.IntegrityError,
+            RuntimeError,
+            OverflowError,
+            ValueError,
+            ArithmeticError,
+        ) as e:
             yield way.__name__ + label, e, None
 
 
@@ -254,8 +260,10 @@ def alarms(acc):
     lost = float(scatter.diagonal().astype(LONG).sum() - errors[3] - errors[4])
     norm = np.linalg.norm(x)
     with np.errstate(invalid="ignore"):
-        return np.nan_to_num([
-            np.linalg.norm(residual) / (2 * depth * UNIT * trace * norm),
-            np.linalg.norm(difference) / (2 * depth * UNIT * size * norm),
-            abs(lost) / (2 * (blocks + longest + k + 32.0) * UNIT * trace),
-        ])
+        return np.nan_to_num(
+            [
+                np.linalg.norm(residual) / (2 * depth * UNIT * trace * norm),
+                np.linalg.norm(difference) / (2 * depth * UNIT * size * norm),
+                abs(lost) / (2 * (blocks + longest + k + 32.0) * UNIT * trace),
+            ]
+        )

@@ -55,9 +55,20 @@ def uncentred(state):
     return state._replace(kind="gram", arrays=(n * mean, products.ravel(), triangle))
 
 
+def without_origin(state):
+    """The factor of the same rows as files of formats 1 and 2 hold it: nothing was subtracted."""
+    origin, _, triangle = state.arrays
+    triangle = triangle.copy()
+    first = np.arange(1, state.dim + 1)
+    triangle[first * (first + 1) // 2] += triangle[0] * origin
+    return state._replace(arrays=(triangle,))
+
+
 def old_bytes(state, version=2, **changes):
     """A state as rankme wrote it in format 1 or 2."""
     kind = KINDS[state.kind]
+    if state.kind == "qr":
+        state = without_origin(state)
     fields = {
         "method": state.kind,
         "dim": state.dim,

@@ -41,7 +41,7 @@ def counts_of(kind, k):
             "triangle": triangle,
         },
         "gram": {"column_sums": k, "probe_products": 8 * k, "triangle": triangle},
-        "qr": {"triangle": (k + 1) * (k + 2) // 2},
+        "qr": {"origin": k, "beside": 1, "triangle": (k + 1) * (k + 2) // 2},
     }[kind]
 
 
@@ -88,7 +88,10 @@ def read_header(raw, version):
     require(sum(shards.values()) <= header["n_rows"])
     own = counts_of(header["kind"], header["dim"])
     if version < 3:
-        header["sections"] = [[name, count, True] for name, count in own.items()]
+        later = {"origin", "beside"} if header["kind"] == "qr" else set()
+        header["sections"] = [[n, count, True] for n, count in own.items() if n not in later]
+    if version < 3:
+        return header
     require_sections(header.get("sections"), own)
     return header
 
@@ -120,7 +123,8 @@ def read_accumulator(data):
     for name, count, _ in header["sections"]:
         sections[name] = np.frombuffer(data, "<f8", count, start)
         start += 8 * count
-    own = {name: sections[name] for name in counts_of(header["kind"], header["dim"])}
+    counts = counts_of(header["kind"], header["dim"])
+    own = {name: sections.get(name, np.zeros(count)) for name, count in counts.items()}
     require(all(np.isfinite(numbers).all() for numbers in own.values()))
     return header, own
 
@@ -173,6 +177,7 @@ def mean_of(header, sections):
 
 
 def factor_of(header, sections):
+    """Of the rows as they are, with ones."""
     order = header["dim"] + 1
     factor = np.zeros((order, order))
     position = 0
@@ -180,6 +185,7 @@ def factor_of(header, sections):
         for i in range(j + 1):
             factor[i, j] = sections["triangle"][position]
             position += 1
+    factor[0, 1:] += factor[0, 0] * sections["origin"]
     return factor
 
 

@@ -35,7 +35,7 @@ void subtract_first_column(const Block& block);
 double largest_magnitude(const Block& block);
 // sum += the squares of all entries, a short piece at a time: a long chain of additions would lose
 // what is small beside what is large, as the matrix does that it is compared with.
-void add_squares(const Block& block, TwoParts& sum);
+void add_squares(const double* x, std::int64_t count, TwoParts& sum);
 // sums[j] = sum_i block(i, j)
 void sum_columns(const Block& block, double* sums);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct SingularValues {
   std::vector<double> high;
   int exponent = 0;
   Uncertainty uncertainty;
+  // Of the same rows, centred where these are not and the other way round, where one reduction has
+  // answered both.
+  std::shared_ptr<SingularValues> other = nullptr;
 };
 
 // Over the box of the ends and what the uncertainty leaves of it.

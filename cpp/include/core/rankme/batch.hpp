@@ -19,7 +19,7 @@ BatchSpectra singular_values(std::span<const MatrixView> zs, bool center, bool n
                              Method method);
 
 struct BatchScores {
-  std::vector<double> scores;
+  std::vector<double> scores;  // 0 of what cannot be told from zeros (bounds.hpp)
   // Of the matrices whose interval is wider than the tolerance times the score, ascending.
   std::vector<std::int64_t> uncertain;
 };
@@ -28,5 +28,14 @@ struct BatchScores {
 BatchScores rankme(std::span<const double> scaled, std::span<const double> low,
                    std::span<const double> high, std::span<const std::int64_t> offsets, double eps,
                    double tolerance);
+
+struct BatchIntervals {
+  std::vector<double> low;
+  std::vector<double> high;
+};
+
+// The interval of every matrix's RankMe, as rankme_bounds of one.
+BatchIntervals rankme_bounds(std::span<const double> low, std::span<const double> high,
+                             std::span<const std::int64_t> offsets, double eps);
 
 }  // namespace rankme

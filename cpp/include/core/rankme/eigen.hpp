@@ -1,4 +1,4 @@
-// Eigenvalues of a symmetric matrix by LAPACK, without vectors.
+// Eigenvalues of a symmetric matrix by LAPACK, and eigenvectors where a few questions need them.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,12 @@ constexpr std::int64_t most_single_threaded_order = 1024;
 // or dsyevd_2stage where the matrix is large and BLAS has one thread.
 // Throws LapackError where the routine reports a failure.
 std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n);
+
+// Orthonormal eigenvectors of the `count` smallest eigenvalues, in ascending order: (count, n)
+// row-major. The eigenvalues themselves go to *eigenvalues. Matrix as above; it is destroyed, and
+// what is above its diagonal stays as it is. LAPACK dsytrd, dstemr and dormtr. Throws LapackError.
+std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
+                                          std::vector<double>* eigenvalues);
 
 // A symmetric matrix brought to tridiagonal form by an orthogonal matrix that turns a given vector
 // onto the first axis.

@@ -27,7 +27,9 @@ public:
 
   // As those of GramAccumulator; and no entry may exceed 2^1000, since sums of them would overflow.
   void update(const MatrixView& z, const std::string* shard = nullptr);
-  [[nodiscard]] bool consume(const MatrixView& z, const UnitScale* column_scales);
+  // centred: what the factor is of will be, so that the first row may be subtracted from all; or,
+  // without ones, from each row its own first entry.
+  [[nodiscard]] bool consume(const MatrixView& z, const UnitScale* column_scales, bool centred);
   void merge(const QrAccumulator& other);
   void reset();
 
@@ -39,8 +41,13 @@ public:
   QrFactor take() &&;
 
 private:
-  bool accumulate(const MatrixView& z, const UnitScale* column_scales);
-  bool add_rows(const MatrixView& rows, const UnitScale* column_scales);
+  struct Preparation {
+    const UnitScale* column_scales = nullptr;
+    bool less_first = false;
+    bool begins = false;  // with the first row of all
+  };
+  bool accumulate(const MatrixView& z, Preparation preparation);
+  bool add_rows(const MatrixView& rows, const Preparation& preparation);
   void eliminate(std::int64_t rows, bool triangular);
   Terms terms() const { return {dim(), normalize_}; }
   void require_whole() const;

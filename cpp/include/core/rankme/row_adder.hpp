@@ -62,6 +62,7 @@ private:
   // needs for the move of the mean.
   std::vector<double> first_, mean_, moved_;
   Offset from_origin_;
+  TwoParts squares_;
 };
 
 }  // namespace rankme

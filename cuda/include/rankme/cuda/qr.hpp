@@ -19,7 +19,7 @@ namespace rankme::cuda {
 class QrAccumulator {
 public:
   QrAccumulator(std::int64_t dim, bool normalize, Means means, int device);
-  QrAccumulator(const QrFactor& factor, std::int64_t n_rows, bool normalize, int device,
+  QrAccumulator(QrFactor factor, std::int64_t n_rows, bool normalize, int device,
                 ShardRows shards = {});
   ~QrAccumulator();
   QrAccumulator(const QrAccumulator&) = delete;
@@ -51,6 +51,7 @@ private:
   int device_;
   Ledger ledger_;
   std::int64_t blocks_ = 0;
+  double beside_ = 0;            // as in QrFactor
   DeviceBuffer<double> factor_;  // (order, order) column-major, upper triangle, zeros below
   mutable std::mutex mutex_;
 };
