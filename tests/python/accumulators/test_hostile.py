@@ -193,7 +193,7 @@ def test_old_sums_of_a_million_equal_rows_are_no_alarm():
     blocks = n // 3000
     arrays = (row * n, products, (np.outer(row, row) * n)[np.tril_indices(k)])
     acc = rankme.Accumulator(k)
-    acc._core = _core.GramAccumulator.from_state(k, False, n, (0, 0, blocks, 3000), arrays)  # noqa: FBT003
+    acc._core = _core.GramAccumulator.from_state(k, False, n, (0, 0, blocks, 3000), arrays)
     sigma = exact(Hostile([(row[None], n)]), center=False, normalize=False).sigma
     assert holds(acc.spectrum(), sigma)
 

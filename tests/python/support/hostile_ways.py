@@ -23,7 +23,7 @@ MOST_UPDATES = 120_000
 
 
 class Found(NamedTuple):
-    """A spectrum as a way has found it, on a scale of its own; the sum that it came from, if any."""
+    """A spectrum as a way has found it, on its own scale; the sum that it came from, if any."""
 
     way: str
     low: np.ndarray
@@ -193,11 +193,12 @@ def check(found, truth):
     sigma = np.ldexp(truth.sigma, -found.exponent)
     error = np.ldexp(truth.error, -found.exponent)
     ends = found.low.astype(LONG), found.high.astype(LONG)
-    missed = []
     # Below float64's range the unit of the entries knows no more.
     outside = (ends[0] > sigma + error) | (ends[1] < sigma - error)
-    for k in np.flatnonzero(outside)[:1]:
-        missed.append(f"sigma[{k}] = {sigma[k]:.17g} not in [{ends[0][k]:.17g}, {ends[1][k]:.17g}]")
+    missed = [
+        f"sigma[{k}] = {sigma[k]:.17g} not in [{ends[0][k]:.17g}, {ends[1][k]:.17g}]"
+        for k in np.flatnonzero(outside)[:1]
+    ]
     if not ((found.low <= found.scaled) & (found.scaled <= found.high)).all():
         missed.append("a value outside its own interval")
     worst, ratio = 0.0, np.nan
