@@ -39,6 +39,9 @@ void RANKME_BLAS(dstemr_)(const char* jobz, const char* range, const int* n, dou
                           double* w, double* z, const int* ldz, const int* nzc, int* isuppz,
                           int* tryrac, double* work, const int* lwork, int* iwork,
                           const int* liwork, int* info);
+void RANKME_BLAS(dstedc_)(const char* compz, const int* n, double* d, double* e, double* z,
+                          const int* ldz, double* work, const int* lwork, int* iwork,
+                          const int* liwork, int* info);
 void RANKME_BLAS(dormtr_)(const char* side, const char* uplo, const char* trans, const int* m,
                           const int* n, const double* a, const int* lda, const double* tau,
                           double* c, const int* ldc, double* work, const int* lwork, int* info);

@@ -175,6 +175,56 @@ Raised factor(const Tridiagonal& t, double least, std::vector<double>& u, std::v
   return raised;
 }
 
+// Orthonormal eigenvectors of the `count` smallest eigenvalues of T by relatively robust
+// representations, (count, n) row-major. Empty where LAPACK finds none: a cluster of hundreds may
+// have no such representation.
+std::vector<double> smallest_robustly(Tridiagonal t, std::int64_t count,
+                                      std::vector<double>& eigenvalues) {
+  const std::size_t length = t.diagonal.size();
+  const int order = static_cast<int>(length);
+  std::vector<double> vectors = zeros(count, order, "eigenvectors");
+  std::vector<double> work(18 * length);
+  std::vector<int> iwork(10 * length);
+  std::vector<int> support(2 * length);
+  const int first = 1;
+  const int last = static_cast<int>(count);
+  const int lwork = static_cast<int>(work.size());
+  const int liwork = static_cast<int>(iwork.size());
+  const double unused = 0;
+  int accurate = 1;
+  int found = 0;
+  int info = 0;
+  eigenvalues.assign(length, 0.0);
+  t.off_diagonal.push_back(0);  // dstemr wants room for one entry more beside the diagonal
+  RANKME_BLAS(dstemr_)("V", "I", &order, t.diagonal.data(), t.off_diagonal.data(), &unused, &unused,
+                       &first, &last, &found, eigenvalues.data(), vectors.data(), &order, &last,
+                       support.data(), &accurate, work.data(), &lwork, iwork.data(), &liwork,
+                       &info);
+  if (info != 0) return {};
+  eigenvalues.resize(static_cast<std::size_t>(count));
+  return vectors;
+}
+
+// The same by divide and conquer, which fails on no cluster: it takes room for all n of them.
+std::vector<double> smallest_by_division(Tridiagonal t, std::int64_t count,
+                                         std::vector<double>& eigenvalues) {
+  const std::size_t length = t.diagonal.size();
+  const int order = static_cast<int>(length);
+  std::vector<double> vectors = zeros(order, order, "eigenvectors");
+  std::vector<double> work(1 + 4 * length + length * length);
+  std::vector<int> iwork(3 + 5 * length);
+  const int lwork = static_cast<int>(work.size());
+  const int liwork = static_cast<int>(iwork.size());
+  int info = 0;
+  RANKME_BLAS(dstedc_)("I", &order, t.diagonal.data(), t.off_diagonal.data(), vectors.data(),
+                       &order, work.data(), &lwork, iwork.data(), &liwork, &info);
+  check("dstedc", info);
+  const auto few = static_cast<std::size_t>(count);
+  eigenvalues.assign(t.diagonal.begin(), t.diagonal.begin() + count);
+  vectors.resize(few * length);
+  return vectors;
+}
+
 }  // namespace
 
 Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vector) {
@@ -203,35 +253,19 @@ std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_
   std::optional<SingleThreadedBlas> single;
   if (n <= most_single_threaded_order) single.emplace();
   const auto length = static_cast<std::size_t>(n);
-  // dstemr wants room for one entry more beside the diagonal.
-  Tridiagonal t{std::vector<double>(length), std::vector<double>(length), 0};
+  Tridiagonal t{std::vector<double>(length), std::vector<double>(length - 1), 0};
   const std::vector<double> tau = reduce(a, order, t);
-  std::vector<double> vectors = zeros(count, n, "eigenvectors");
-  eigenvalues->assign(length, 0.0);
-  std::vector<double> work(18 * length);
-  std::vector<int> iwork(10 * length);
-  std::vector<int> support(2 * length);
-  const int first = 1;
-  const int last = static_cast<int>(count);
-  const int lwork = static_cast<int>(work.size());
-  const int liwork = static_cast<int>(iwork.size());
-  const double unused = 0;
-  int accurate = 1;
-  int found = 0;
-  int info = 0;
   const BlasCall call;
-  RANKME_BLAS(dstemr_)("V", "I", &order, t.diagonal.data(), t.off_diagonal.data(), &unused, &unused,
-                       &first, &last, &found, eigenvalues->data(), vectors.data(), &order, &last,
-                       support.data(), &accurate, work.data(), &lwork, iwork.data(), &liwork,
-                       &info);
-  if (info != 0) throw LapackError("dstemr", info, "the eigenvectors were not found");
-  eigenvalues->resize(static_cast<std::size_t>(count));
+  std::vector<double> vectors = smallest_robustly(t, count, *eigenvalues);
+  if (vectors.empty()) vectors = smallest_by_division(std::move(t), count, *eigenvalues);
+  const int last = static_cast<int>(count);
   const int query = -1;
+  int info = 0;
   double best = 0;
   RANKME_BLAS(dormtr_)("L", "U", "N", &order, &last, a, &order, tau.data(), vectors.data(), &order,
                        &best, &query, &info);
   const int room = std::max(1, static_cast<int>(best));
-  work.resize(static_cast<std::size_t>(room));
+  std::vector<double> work(static_cast<std::size_t>(room));
   RANKME_BLAS(dormtr_)("L", "U", "N", &order, &last, a, &order, tau.data(), vectors.data(), &order,
                        work.data(), &room, &info);
   check("dormtr", info);

@@ -345,8 +345,6 @@ class SpectrumMetrics:
 
     def _floor(self, values: Values) -> float:
         """Return which part of the largest singular value may be zero for all that is known."""
-        rtol = default_rtol(self.n_rows, self.n_cols)
         doubtful = values.scaled[values.low <= 0]
-        if doubtful.size == 0 or doubtful[0] == 0:
-            return rtol
-        return max(rtol, float(doubtful[0] / values.scaled[0]))
+        share = doubtful[0] / values.scaled[0] if doubtful.any() else 0.0
+        return max(default_rtol(self.n_rows, self.n_cols), float(share))

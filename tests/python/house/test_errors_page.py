@@ -83,7 +83,11 @@ def metrics():
     yield "an accumulator of method 'qr' keeps", {"acc": filled(method="qr")}, "acc.gram()"
     yield "self_clustering", {"Z": PLAIN}, "rankme.spectrum(Z).self_clustering()"
     yield "alpha_req", {"Z": PLAIN}, "rankme.spectrum(Z, center=True).alpha_req()"
-    yield "participation_ratio", {"Z": PLAIN}, "rankme.spectrum(Z).participation_ratio()"
+    yield (
+        "participation_ratio",
+        {"Z": PLAIN},
+        "rankme.spectrum(Z, method='qr').participation_ratio()",
+    )
     line = RNG.standard_normal((1600, 1)) * RNG.standard_normal((1, 1500))
     collapsed = line + 1e-9 * RNG.standard_normal(line.shape)
     yield "RankMe ...", {"Z": collapsed}, "rankme.score(Z)"

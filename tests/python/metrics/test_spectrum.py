@@ -68,7 +68,7 @@ def test_methods_against_an_svd(z, center):
 
 @pytest.mark.parametrize("name", OF_CENTRED_ROWS)
 def test_a_metric_is_of_its_own_definition_or_says_what_to_do(z, name):
-    plain, centred = rankme.spectrum(z), rankme.spectrum(z, center=True)
+    plain, centred = (rankme.spectrum(z, method="qr", center=center) for center in (False, True))
     assert getattr(centred, name)() == getattr(centred, name)(center=True)
     message = (
         rf"{name} is defined on centred rows.*make it with center=True.*{name}\(center=False\)"
@@ -92,6 +92,20 @@ def test_a_metric_is_of_its_own_definition_or_says_what_to_do(z, name):
     assert getattr(replace(centred, _other=plain._own()), name)(center=False) == getattr(
         plain, name
     )(center=False)
+
+
+@pytest.mark.parametrize("name", OF_CENTRED_ROWS)
+def test_a_gram_matrix_of_many_rows_gives_both_answers(name):
+    z = 3 + moderate(22, 200, 60)
+    plain, centred = rankme.spectrum(z), rankme.spectrum(z, center=True)
+    for center in (None, True, False):
+        found, expected = (getattr(s, name)(center=center) for s in (plain, centred))
+        assert found == pytest.approx(expected, rel=1e-12)
+    factor = rankme.spectrum(z, method="qr", center=True)
+    assert getattr(plain, name)() == pytest.approx(getattr(factor, name)(), rel=1e-9)
+    factor = rankme.spectrum(z, method="qr")
+    of_rows_as_they_are = getattr(factor, name)(center=False)
+    assert getattr(centred, name)(center=False) == pytest.approx(of_rows_as_they_are, rel=1e-9)
 
 
 @pytest.mark.parametrize("n", [2, 4, 8, 16])
@@ -154,7 +168,8 @@ def test_the_dict_of_all(z, center, normalize):
     s = rankme.spectrum(z, center=center, normalize=normalize)
     found = s.metrics(eps=1e-3)
     assert list(found) == KEYS
-    undefined = set() if center else set(OF_CENTRED_ROWS)
+    both = center or len(z) >= z.shape[1]
+    undefined = set() if both else set(OF_CENTRED_ROWS)
     undefined |= set() if normalize and not center else {"self_clustering"}
     if math.isinf(s.condition_number()):  # the mean takes one direction from N rows
         undefined |= {"condition_number"}

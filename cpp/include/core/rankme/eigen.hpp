@@ -19,7 +19,8 @@ std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n);
 
 // Orthonormal eigenvectors of the `count` smallest eigenvalues, in ascending order: (count, n)
 // row-major. The eigenvalues themselves go to *eigenvalues. Matrix as above; it is destroyed, and
-// what is above its diagonal stays as it is. LAPACK dsytrd, dstemr and dormtr. Throws LapackError.
+// what is above its diagonal stays as it is. LAPACK dsytrd, dstemr and dormtr, and
+// dstedc where dstemr gives up. Throws LapackError.
 std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
                                           std::vector<double>* eigenvalues);
 
