@@ -144,10 +144,10 @@ inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py
 inline GramSum gram_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
                            const py::tuple& arrays) {
   if (!is_scatter(arrays)) return gram_of(dim, numbers, arrays);
-  const CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
+  CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
   const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;
-  return sum.uncentred(gaussian_probes(dim, seed).data());
+  return std::move(sum).uncentred(gaussian_probes(dim, seed).data());
 }
 
 }  // namespace rankme::bindings

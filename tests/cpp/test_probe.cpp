@@ -140,11 +140,13 @@ void a_flipped_bit_is_noticed() {
       refused([](CentredSum& sum) -> auto& { return sum.mean_products; }, at, bit);
     }
   }
-  // What is too small for that is in delta all the same.
-  CentredSum slightly = good;
-  const double moved = 1e-11 * slightly.scatter[41];
-  slightly.scatter[41] += moved;
-  CHECK(rankme::measure_accuracy(slightly, accumulator.probes()).scatter.delta > moved);
+  // What is too small for that is in delta all the same; off the diagonal more is.
+  for (const auto& [at, share] : {std::pair{41, 1e-12}, {40, 1e-11}}) {
+    CentredSum slightly = good;
+    const double moved = share * good.scatter[41];
+    slightly.scatter[static_cast<std::size_t>(at)] += moved;
+    CHECK(rankme::measure_accuracy(slightly, accumulator.probes()).scatter.delta > moved);
+  }
   CentredSum off = good;
   const double by = 1e-13 * off.offset.high[3];
   off.offset.high[3] += by;

@@ -24,10 +24,20 @@ double addition_depth(std::int64_t blocks, std::int64_t longest_block) {
   return static_cast<double>(blocks) + static_cast<double>(longest_block);
 }
 
+double scatter_chains(std::int64_t dim, std::int64_t blocks, std::int64_t longest_block) {
+  return 1.01 * (2 * static_cast<double>(dim) + static_cast<double>(blocks) +
+                 2 * static_cast<double>(longest_block) + 8);
+}
+
+double gram_chains(std::int64_t dim, double depth) {
+  return 2 * (2 * static_cast<double>(dim) + 2 * depth + 8);
+}
+
 GramAccuracy judge(const Measured& measured) {
   const double dim = static_cast<double>(measured.dim);
-  const double allowed = 2 * (2 * dim + 2 * measured.depth + 8) * unit_roundoff *
-                         (measured.trace + measured.cancelled) * measured.probes_norm;
+  const double before = gram_chains(measured.dim, measured.depth) + 2 * measured.rows;
+  const double allowed = (measured.chains * measured.trace + before * measured.cancelled) *
+                         unit_roundoff * measured.probes_norm;
   // A NaN compares as nothing, and an infinite trace would allow everything.
   if (!(measured.residual <= allowed) || !std::isfinite(allowed)) {
     throw IntegrityError(measured.residual, allowed);

@@ -32,10 +32,8 @@ double residual(const Sum& sum, const std::vector<double>& matrix,
 }
 
 template <class Sum>
-GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix, double cancelled,
-                     const std::vector<double>& probes) {
-  Measured measured{};
-  measured.cancelled = cancelled;
+GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix,
+                     const std::vector<double>& probes, Measured measured = {}) {
   measured.dim = sum.dim;
   measured.depth = addition_depth(sum.blocks, sum.longest_block);
   double squares = 0;
@@ -76,11 +74,17 @@ double mean_difference(const CentredSum& sum, const std::vector<double>& probes)
 }  // namespace
 
 GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes) {
-  return measure(sum, sum.gram, 0, probes);
+  Measured known{};
+  known.chains = gram_chains(sum.dim, addition_depth(sum.blocks, sum.longest_block));
+  return measure(sum, sum.gram, probes, known);
 }
 
 CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
-  CentredAccuracy accuracy{measure(sum, sum.scatter, sum.cancelled, probes), 0};
+  Measured known{};
+  known.chains = scatter_chains(sum.dim, sum.blocks, sum.longest_block);
+  known.cancelled = sum.cancelled;
+  known.rows = static_cast<double>(sum.rows);
+  CentredAccuracy accuracy{measure(sum, sum.scatter, probes, known), 0};
   // Where most has cancelled, what is left of the trace may be below zero; the exact one is not.
   double& trace = accuracy.scatter.trace;
   trace = std::max(trace, 0.0) + std::sqrt(static_cast<double>(sum.dim)) * sum.unseen;

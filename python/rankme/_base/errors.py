@@ -42,11 +42,13 @@ class IntegrityError(RuntimeError):
 
     Beside the matrix G, which is ``Z.T @ Z`` or the scatter of the rows about their mean, an
     accumulator sums ``Y = Z.T @ (Z @ X)`` for 8 seeded Gaussian vectors X, apart from G. Rounding
-    can move ``||G X - Y||_F`` by no more than ``t = (2 K + 2 d + 8) u trace(G) ||X||_F``, where u
-    is 2**-53 and d the number of blocks added plus the rows of the longest; this error is raised
-    beyond ``2 t``. Rounding alone never raises it. A fault of size f in one entry of G, a flipped
-    bit or a wrong product, raises it with a probability above 1 - 1e-6 where ``|f| > 9 t``; a
-    smaller one widens the bounds of the spectrum. The mean of the rows is held against their sum
+    can move ``||G X - Y||_F`` by no more than ``t = (2 K + b + 2 r + 8) u trace(G) ||X||_F``, where
+    u is 2**-53, b the number of blocks added and r the rows of the longest; this error is raised
+    beyond ``1.01 t``. (Where N < K, and on a GPU, beyond ``(4 K + 4 b + 4 r + 16) u trace(G)
+    ||X||_F``.) Rounding alone never raises it. A fault of size f in one entry of G, a flipped bit
+    or a wrong product, raises it with a probability above 1 - 1e-6 where ``|f| > 6 t``; a smaller
+    one widens the bounds of the spectrum. The trace of G is held against the squares of all
+    entries, summed apart, which shows what is lost across all of the vectors; the mean of the rows is held against their sum
     along the same vectors in the same way. It is also raised where an eigenvalue is further below
     zero than rounding explains.
     """

@@ -184,6 +184,20 @@ def test_sums_that_were_not_centred_are_no_alarm(ratio):
         assert holds(acc.spectrum(center=center), sigma)
 
 
+def test_old_sums_of_a_million_equal_rows_are_no_alarm():
+    # Their probe products were summed row after row, and each rounding went the same way.
+    n, k = 1_000_000, 4
+    row = np.random.default_rng(3).standard_normal(k)
+    products = np.outer(row, row @ gaussian_probes(k)).ravel()
+    products = np.array([np.full(n, one).cumsum()[-1] for one in products])
+    blocks = n // 3000
+    arrays = (row * n, products, (np.outer(row, row) * n)[np.tril_indices(k)])
+    acc = rankme.Accumulator(k)
+    acc._core = _core.GramAccumulator.from_state(k, False, n, (0, 0, blocks, 3000), arrays)
+    sigma = exact(Hostile([(row[None], n)]), center=False, normalize=False).sigma
+    assert holds(acc.spectrum(), sigma)
+
+
 @pytest.mark.parametrize("part", ["high", "diagonal"])
 def test_a_fault_that_no_probe_sees_is_an_alarm_by_the_trace(part):
     k = 16

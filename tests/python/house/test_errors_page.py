@@ -84,8 +84,8 @@ def metrics():
     yield "self_clustering", {"Z": PLAIN}, "rankme.spectrum(Z).self_clustering()"
     yield "alpha_req", {"Z": PLAIN}, "rankme.spectrum(Z, center=True).alpha_req()"
     yield "participation_ratio", {"Z": PLAIN}, "rankme.spectrum(Z).participation_ratio()"
-    line = RNG.standard_normal((1000, 1)) * RNG.standard_normal((1, 768))
-    collapsed = line + 1e-9 * RNG.standard_normal((1000, 768))
+    line = RNG.standard_normal((1600, 1)) * RNG.standard_normal((1, 1500))
+    collapsed = line + 1e-9 * RNG.standard_normal(line.shape)
     yield "RankMe ...", {"Z": collapsed}, "rankme.score(Z)"
 
 
@@ -109,7 +109,7 @@ def saved_files(folder):
         "...: not a saved": path.read_bytes(),
         "...: the checksum": data[:-40] + bytes([data[-40] ^ 1]) + data[-39:],
         "...: the saved state is truncated": data[:-50],
-        "...: format version 3": data[:8] + struct.pack("<I", 3) + data[12:],
+        "...: format version 4": data[:8] + struct.pack("<I", 4) + data[12:],
         "the Gram matrix disagrees": faulty + sha256(faulty).digest(),
     }.items():
         path.write_bytes(contents)

@@ -116,7 +116,13 @@ def test_one_direction_is_all_there_can_be():
 
 def test_the_dict_warns_as_the_score_does():
     values = np.r_[1, np.full(2000, 1e-8)]
-    s = replace(rankme.spectrum(np.eye(3)), _scaled=values, _low=0 * values, _high=2 * values)
+    s = replace(
+        rankme.spectrum(np.eye(3)),
+        _scaled=values,
+        _low=0 * values,
+        _high=2 * values,
+        _uncertainty=None,  # that of the identity, which would cut the interval
+    )
     with pytest.warns(rankme.PrecisionWarning) as by_score:
         score_of(s, 1e-7, stacklevel=1)
     with pytest.warns(rankme.PrecisionWarning) as by_dict:

@@ -23,7 +23,7 @@ MOST_UPDATES = 120_000
 
 
 class Found(NamedTuple):
-    """A spectrum as a way has found it, on a scale of its own; the sum that it came from, if any."""
+    """A spectrum as a way has found it, on its own scale; the sum that it came from, if any."""
 
     way: str
     low: np.ndarray
@@ -193,11 +193,12 @@ def check(found, truth):
     sigma = np.ldexp(truth.sigma, -found.exponent)
     error = np.ldexp(truth.error, -found.exponent)
     ends = found.low.astype(LONG), found.high.astype(LONG)
-    missed = []
     # Below float64's range the unit of the entries knows no more.
     outside = (ends[0] > sigma + error) | (ends[1] < sigma - error)
-    for k in np.flatnonzero(outside)[:1]:
-        missed.append(f"sigma[{k}] = {sigma[k]:.17g} not in [{ends[0][k]:.17g}, {ends[1][k]:.17g}]")
+    missed = [
+        f"sigma[{k}] = {sigma[k]:.17g} not in [{ends[0][k]:.17g}, {ends[1][k]:.17g}]"
+        for k in np.flatnonzero(outside)[:1]
+    ]
     if not ((found.low <= found.scaled) & (found.scaled <= found.high)).all():
         missed.append("a value outside its own interval")
     worst, ratio = 0.0, np.nan
@@ -253,6 +254,7 @@ def alarms(acc):
     scatter[np.tril_indices(k)] = packed
     scatter += np.tril(scatter, -1).T
     trace = scatter.trace() + errors[2]
+    chains = 1.01 * (2 * k + blocks + 2.0 * longest + 8)
     depth = 2 * k + 2.0 * (blocks + longest) + 8
     residual = scatter @ x - products.reshape(k, COUNT) - products_low.reshape(k, COUNT)
     difference = mean_products - n_rows * (offset + offset_low) @ x
@@ -262,7 +264,7 @@ def alarms(acc):
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(
             [
-                np.linalg.norm(residual) / (2 * depth * UNIT * trace * norm),
+                np.linalg.norm(residual) / (chains * UNIT * trace * norm),
                 np.linalg.norm(difference) / (2 * depth * UNIT * size * norm),
                 abs(lost) / (2 * (blocks + longest + k + 32.0) * UNIT * trace),
             ]

@@ -21,27 +21,37 @@ struct GramAccuracy {
 struct Measured {
   std::int64_t dim;
   double depth;  // the longest chain of additions behind an entry (addition_depth)
+  // What bounds the roundings behind an entry of G X - Y (scatter_chains, gram_chains).
+  double chains;
   double trace;
   double frobenius;    // ||G||_F
   double residual;     // ||G X - Y||_F
   double lost;         // what the trace is off by, if that is known
   double probes_norm;  // ||X||_F
   // The trace of what G was before most of it cancelled, if it did: what has rounded until then is
-  // relative to that.
+  // relative to that. Its probe products may have been summed row after row, as they were before
+  // there was a scatter.
   double cancelled = 0;
+  double rows = 0;
 };
 
-// Throws IntegrityError where the residual is more than twice what rounding can explain in the
-// worst case:
+// For G with its blocks' products summed apart, in two parts: a chain of dim in B X and in G X, one
+// of the block in B^T (B X) and in B^T B, and one of all blocks in G. A hundredth is for what is of
+// second order.
+double scatter_chains(std::int64_t dim, std::int64_t blocks, std::int64_t longest_block);
+// With Y as long a chain as G; and as much again, since it is measured on GPUs as well.
+double gram_chains(std::int64_t dim, double depth);
+
+// Throws IntegrityError where the residual is more than rounding can explain in the worst case:
 //
-//   ||G X - Y||_F <= (2 dim + 2 depth + 8) u (trace(G) + cancelled) ||X||_F.
+//   ||G X - Y||_F <= (chains trace(G) + (gram_chains + 2 rows) cancelled) u ||X||_F
 //
 // or where |lost| is more than twice (depth + dim + 32) u (trace(G) + cancelled). The residual goes
 // into delta with its safety factor; the loss as it is, since what sums lose because it is small
 // beside the rest has one sign, and then its trace is at least its Frobenius norm.
 //
 // Rounding alone can never cause it. An error f in one entry is caught with a probability above
-// 1 - 1e-6 where |f| is more than 9 times the right side.
+// 1 - 1e-6 where |f| is more than 6 times the right side.
 GramAccuracy judge(const Measured& measured);
 
 // What is known of a scatter matrix and of the mean beside it.
