@@ -48,9 +48,9 @@ class IntegrityError(RuntimeError):
     ||X||_F``.) Rounding alone never raises it. A fault of size f in one entry of G, a flipped bit
     or a wrong product, raises it with a probability above 1 - 1e-6 where ``|f| > 6 t``; a smaller
     one widens the bounds of the spectrum. The trace of G is held against the squares of all
-    entries, summed apart, which shows what is lost across all of the vectors; the mean of the rows is held against their sum
-    along the same vectors in the same way. It is also raised where an eigenvalue is further below
-    zero than rounding explains.
+    entries, summed apart, which shows what is lost across all of the vectors; the mean of the rows
+    is held against their sum along the same vectors in the same way. It is also raised where an
+    eigenvalue is further below zero than rounding explains.
     """
 
 
