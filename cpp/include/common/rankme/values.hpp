@@ -72,10 +72,10 @@ double largest_square(double entry, double depth);
 // From the ascending eigenvalues of a Gram matrix on the scale 2^exponent; perhaps none. Every one
 // lies within delta of the exact one (Weyl 1912), and within the solver's own error of the one that
 // it should have found. absolute: what every singular value is off by beside that, as from a vector
-// that was subtracted from all rows (subtraction_error). The last ones are cut with what the columns
-// say of them. solver_scale: the Frobenius norm of the matrix that the solver saw, where that is not
-// the one with these eigenvalues. Throws IntegrityError where one is too far below zero to be
-// rounding.
+// that was subtracted from all rows (subtraction_error). The last ones are cut with what the
+// columns say of them. solver_scale: the Frobenius norm of the matrix that the solver saw, where
+// that is not the one with these eigenvalues. Throws IntegrityError where one is too far below zero
+// to be rounding.
 SingularValues from_eigenvalues(std::span<const double> ascending, int exponent,
                                 const Extent& extent, const GramAccuracy& accuracy, double absolute,
                                 const SmallColumns& columns = {}, double solver_scale = 0);
