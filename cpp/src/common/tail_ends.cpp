@@ -13,9 +13,9 @@ std::optional<std::int64_t> tail_begin(const Ends& values, std::int64_t rank, do
   const double least = std::sqrt(least_resolved * scale);
   std::int64_t resolved = 0;
   while (resolved < count && values.scaled[resolved] >= least) ++resolved;
-  // Zeros may be exact, and the ends of some others known by their columns.
+  // Zeros may be exact, and others known well enough by their columns.
   const auto is_known = [&](std::int64_t k) {
-    return values.high[k] - values.low[k] <= 1e-12 * values.scaled[0];
+    return values.high[k] - values.low[k] <= 1e-9 * values.scaled[0];
   };
   std::int64_t unknown = resolved;
   while (unknown < count && is_known(unknown)) ++unknown;
