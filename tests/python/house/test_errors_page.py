@@ -90,7 +90,9 @@ def metrics():
     )
     line = RNG.standard_normal((1600, 1)) * RNG.standard_normal((1, 1500))
     collapsed = line + 1e-9 * RNG.standard_normal(line.shape)
-    yield "RankMe ...", {"Z": collapsed}, "rankme.score(Z)"
+    stream = rankme.Accumulator(1500)
+    stream.update(collapsed)
+    yield "RankMe ...", {"Z": collapsed, "stream": stream}, "stream.score()"
 
 
 def saved_files(folder):
