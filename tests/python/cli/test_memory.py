@@ -39,8 +39,10 @@ def test_a_gigabyte_takes_less_than_400_mib(tmp_path, order):
     record, peak = score_and_peak(path)
     # Zero rows change no singular value; there are N_COLS of them all the same.
     expected = rankme.score(np.vstack([rows, np.zeros((N_COLS, N_COLS), np.float32)]))
-    # 236 singular values are exactly zero, which a Gram matrix knows to sqrt(2^-52) of the largest.
-    assert record["rankme"] == pytest.approx(expected, rel=1e-6)
+    # 236 singular values are exactly zero, which the Gram matrix of a stream knows to sqrt(2^-52)
+    # of the largest; the expected score has looked at its rows twice.
+    assert record["low"] <= expected <= record["high"]
+    assert record["rankme"] == pytest.approx(expected, rel=1e-5)
     assert peak < 400 * MIB
 
 
