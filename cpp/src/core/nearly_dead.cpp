@@ -15,6 +15,8 @@ namespace {
 // Enough beside columns whose condition number is some thousands. What is left is in the bounds.
 constexpr int most_steps = 48;
 
+constexpr int few_vectors = 4;
+
 // The columns T that are small, and those beside which they are (B). What is smaller by far than
 // the others in T takes no part.
 struct Partition {
@@ -65,10 +67,17 @@ Vectors operator*(const BorderedMatrix& gram, const Vectors& x) {
   const double one = 1;
   const double nothing = 0;
   {
-    // To Fortran the vectors are rows, and the matrix has its upper triangle.
+    // To Fortran the vectors are rows, and the matrix has its upper triangle. For a few of them
+    // dsymm would pack the matrix, at more than what the products take.
     const BlasCall call;
-    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, gram.lower, &dim, x.entries.data(), &rows,
-                        &nothing, product.entries.data(), &rows);
+    if (rows > few_vectors) {
+      RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, gram.lower, &dim, x.entries.data(), &rows,
+                          &nothing, product.entries.data(), &rows);
+    }
+    for (int j = 0; rows <= few_vectors && j < rows; ++j) {
+      RANKME_BLAS(dsymv_)("U", &dim, &one, gram.lower, &dim, x.entries.data() + j, &rows, &nothing,
+                          product.entries.data() + j, &rows);
+    }
   }
   for (std::size_t j = 0; j < x.count && gram.weight != 0; ++j) {
     double along = 0;
