@@ -7,7 +7,7 @@ import pytest
 
 import extended
 import rankme
-from oracles import BFLOAT16
+from oracles import BFLOAT16, rankme_of
 
 
 def quietly(call, *args, **options):
@@ -31,6 +31,14 @@ def exact_rank(z, rank=None, **options):
     a, norm = extended.exact_matrix(z, **options)
     sigma = extended.singular_values(a)[:rank]
     return float(extended.rankme(sigma, 0)), extended.own_error(z.shape, norm), sigma
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cluster_of_hundreds_has_eigenvectors(seed):
+    """LAPACK's dstemr finds none for two of these three."""
+    z = with_tail(seed, 1000, 600, 300, 1e-8)
+    exact = rankme_of(np.where(np.arange(600) < 300, 1.0, 1e-8), 0)
+    assert rankme.score(z, eps=0) == pytest.approx(exact, rel=1e-12)
 
 
 def test_200_rank_one_matrices_score_1():
