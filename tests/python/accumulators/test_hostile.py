@@ -37,6 +37,32 @@ def test_no_interval_misses_and_no_alarm_is_false(family):
     assert spectra >= 9
 
 
+@pytest.mark.parametrize("repeated", [False, True])
+@pytest.mark.filterwarnings("ignore::rankme.PrecisionWarning")
+def test_few_rows_beside_a_long_mean(repeated):
+    """N < K and no centring: what the score is off by, and that the interval holds it."""
+    worst = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        n, k = int(rng.integers(2, 12)), int(rng.integers(12, 40))
+        z = rng.standard_normal((n, k))
+        if repeated:
+            z = z[rng.integers(0, max(1, n // 2), n)] * 10.0 ** rng.integers(-3, 1, (n, 1))
+        z += 10.0 ** rng.uniform(0, 9) * rng.standard_normal(k)
+        accumulator = rankme.Accumulator(k)
+        for block in np.split(z, [int(rng.integers(0, n))]):
+            accumulator.update(block)
+        spectrum = accumulator.spectrum()
+        sigma = extended.singular_values(extended.exact_matrix(z)[0])
+        for eps in (0, 1e-7):
+            expected = float(extended.rankme(sigma, eps))
+            low, high = spectrum.rankme_bounds(eps=eps)
+            slack = 1e-13 * expected
+            assert low - slack <= expected <= high + slack, seed
+            worst = max(worst, abs(spectrum.rankme(eps=eps) / expected - 1))
+    assert worst < (1e-6 if repeated else 1e-14)
+
+
 def test_a_wrong_number_would_be_seen():
     rng = np.random.default_rng(0)
     hostile = case("gaussian", rng)
