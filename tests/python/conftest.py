@@ -1,4 +1,4 @@
-"""What all Python tests share: the rule about skips, and how hypothesis runs.
+"""What all Python tests share: the rule about skips, how hypothesis runs, and that Ctrl-C works.
 
 With ``CI=true`` every skip is printed with its reason, and a skip that
 ``tests/allowed_skips.txt`` does not list fails the session. Elsewhere a skip is only reported,
@@ -6,6 +6,7 @@ as pytest does.
 """
 
 import os
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -72,6 +73,10 @@ class SkipPolicy:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell without job control starts what it puts into the background with SIGINT ignored. Every
+    # child inherits that, also those that a test interrupts; a handler here is the default there.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if IN_CI:
         policy = SkipPolicy(read_allowed_skips(ALLOWED_SKIPS))
         config.pluginmanager.register(policy, "rankme-skip-policy")
