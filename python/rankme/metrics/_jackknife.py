@@ -1,0 +1,57 @@
+"""The delete-a-group jackknife: what a score of a sample is off by, from scores without a group."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["MIN_GROUPS", "Jackknife", "jackknife"]
+
+# The error of a standard error from B groups is about 1 / sqrt(2 B) of it.
+MIN_GROUPS = 8
+
+
+class Jackknife(NamedTuple):
+    """What the scores without each group tell of the score of all rows."""
+
+    std_error: float
+    bias_corrected: float
+    largest_share: float  # of the variance, that one group has
+
+
+def jackknife(
+    score: float, left_out: NDArray[np.float64], group_rows: NDArray[np.int64]
+) -> Jackknife:
+    """Estimate the standard error of a score, and what it would be without its bias.
+
+    With B groups of ``n_b`` of the N rows, ``h_b = N / n_b``, and ``r_(b)`` the score without group
+    b::
+
+        corrected = B r - sum_b (1 - 1/h_b) r_(b)
+        SE^2 = 1/B sum_b (h_b r - (h_b - 1) r_(b) - corrected)^2 / (h_b - 1)
+
+    which for equal groups is ``SE^2 = (B - 1)/B sum_b (r_(b) - mean r_(.))^2``; [1]_.
+
+    Parameters
+    ----------
+    score
+        r, of all rows, or a difference of two such.
+    left_out
+        Shape (B,): of the rows without one group.
+    group_rows
+        Shape (B,): the rows of each, 1 or more.
+
+    References
+    ----------
+    .. [1] F. M. T. A. Busing, E. Meijer, R. van der Leeden, "Delete-m jackknife for unequal m",
+       Statistics and Computing 9 (1999), 3-8.
+    """
+    parts = group_rows.sum() / group_rows
+    corrected = float(score * parts.size - ((1 - 1 / parts) * left_out).sum())
+    deviations = parts * score - (parts - 1) * left_out - corrected
+    shares = deviations**2 / (parts - 1)
+    total = float(shares.sum())
+    largest = float(shares.max()) / total if total > 0 else 0.0
+    return Jackknife(float(np.sqrt(total / parts.size)), corrected, largest)
