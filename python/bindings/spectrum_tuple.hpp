@@ -10,6 +10,7 @@
 
 #include "numpy_vectors.hpp"
 #include "rankme/values.hpp"
+#include "unlocked.hpp"
 
 namespace rankme::bindings {
 
@@ -24,15 +25,21 @@ inline Uncertainty uncertainty_of(const UncertaintyTuple& numbers) {
   return std::make_from_tuple<Uncertainty>(numbers);
 }
 
-// (scaled, low, high, exponent, uncertainty, other), the last one None or (scaled, low, high,
-// exponent) again
+// (scaled, low, high, exponent, uncertainty, other), the last one None or a function that returns
+// (scaled, low, high, exponent) of the other answer
 inline py::tuple to_tuple(SingularValues values) {
   const UncertaintyTuple uncertainty = to_tuple(values.uncertainty);
   py::object other = py::none();
   if (values.other) {
-    SingularValues& more = *values.other;
-    other = py::make_tuple(to_numpy(std::move(more.scaled)), to_numpy(std::move(more.low)),
-                           to_numpy(std::move(more.high)), more.exponent);
+    other = py::cpp_function([find = std::move(values.other)] {
+      SingularValues more;
+      {
+        const Unlocked unlocked;
+        more = find();
+      }
+      return py::make_tuple(to_numpy(std::move(more.scaled)), to_numpy(std::move(more.low)),
+                            to_numpy(std::move(more.high)), more.exponent);
+    });
   }
   return py::make_tuple(to_numpy(std::move(values.scaled)), to_numpy(std::move(values.low)),
                         to_numpy(std::move(values.high)), values.exponent, uncertainty, other);

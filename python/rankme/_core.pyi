@@ -1,7 +1,7 @@
 # The compiled core. Private: `rankme` itself is the public face, and `rankme._base.arrays` checks
 # what comes in here. m is min(N, K).
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
@@ -15,7 +15,9 @@ _Uncertainty: TypeAlias = tuple[float, float, float, float, float, bool, int]
 # scaled (m,), low (m,), high (m,), exponent: sigma = scaled * 2**exponent, between the other two;
 # and what is known of them together
 _Other: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int]  # of the other choice of center
-_Values: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, int, _Uncertainty, _Other | None]
+_Values: TypeAlias = tuple[
+    _Doubles, _Doubles, _Doubles, int, _Uncertainty, Callable[[], _Other] | None
+]
 # the same of a batch: scaled, low, high, offsets, exponents
 _Batch: TypeAlias = tuple[_Doubles, _Doubles, _Doubles, NDArray[np.int64], NDArray[np.int32]]
 

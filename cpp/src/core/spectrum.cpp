@@ -99,25 +99,23 @@ constexpr double dominating_mean = 4;
 
 // The values of the rows as they are, from those of the rows less their mean: the mean is one more
 // direction, along which they have moved together.
-SingularValues from_tridiagonal(const Tridiagonal& t, const CentredSum& sum, const Extent& extent,
-                                CentredAccuracy accuracy, double absolute,
-                                const SmallColumns& columns) {
-  const double n = static_cast<double>(sum.rows);
+SingularValues with_mean(const Tridiagonal& t, double n, int exponent, const Extent& extent,
+                         CentredAccuracy accuracy, double absolute, const SmallColumns& columns) {
   absolute += accuracy.mean + 3 * unit_roundoff * std::sqrt(n) * t.along;
   if (n * t.along * t.along <= dominating_mean * accuracy.scatter.trace) {
-    Tridiagonal with_mean = t;
-    with_mean.diagonal.front() += n * t.along * t.along;
-    return from_eigenvalues(eigenvalues(std::move(with_mean)), sum.exponent, extent,
-                            accuracy.scatter, absolute, columns);
+    Tridiagonal moved = t;
+    moved.diagonal.front() += n * t.along * t.along;
+    return from_eigenvalues(eigenvalues(std::move(moved)), exponent, extent, accuracy.scatter,
+                            absolute, columns);
   }
   double perturbation = 0;
   const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
   accuracy.scatter.delta += perturbation;
   // The solver's error relative to the scatter leaves out what is off by a factor: the length of
   // the mean, since S + n m m^T grows by no more than it does, and the steps of dqds.
-  Extent with_mean = extent;
-  with_mean.normalization += solver_error(static_cast<std::int64_t>(ascending.size()));
-  return from_eigenvalues(ascending, sum.exponent, with_mean, accuracy.scatter, absolute, {},
+  Extent widened = extent;
+  widened.normalization += solver_error(static_cast<std::int64_t>(ascending.size()));
+  return from_eigenvalues(ascending, exponent, widened, accuracy.scatter, absolute, {},
                           accuracy.scatter.frobenius);
 }
 
@@ -272,14 +270,16 @@ SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, b
       small_columns({sum.scatter.data(), order, mean, weight}, squares, depth, accuracy.scatter);
   std::optional<TwoTriangles> kept;
   if (z != nullptr) kept.emplace(sum.scatter.data(), order);
-  const Tridiagonal t = tridiagonal(sum.scatter.data(), order, mean);
-  const auto answer = [&](bool centred, const Extent& of, const SmallColumns& with) {
-    return centred ? from_eigenvalues(eigenvalues(t), sum.exponent, of, accuracy.scatter, absolute,
-                                      with)
-                   : from_tridiagonal(t, sum, of, accuracy, absolute, with);
+  const auto answer = [t = tridiagonal(sum.scatter.data(), order, mean), rows = sum.rows,
+                       exponent = sum.exponent, accuracy,
+                       absolute](bool centred, const Extent& of, const SmallColumns& with) {
+    if (!centred) {
+      return with_mean(t, static_cast<double>(rows), exponent, of, accuracy, absolute, with);
+    }
+    return from_eigenvalues(eigenvalues(t), exponent, of, accuracy.scatter, absolute, with);
   };
   SingularValues values = answer(center, extent, columns);
-  values.other = std::make_shared<SingularValues>(answer(!center, other_extent, {}));
+  values.other = [=] { return answer(!center, other_extent, {}); };
   if (center) std::fill(mean.begin(), mean.end(), 0.0);
   if (z != nullptr) {
     improve(values, extent, *kept, {std::move(sum), live, mean, accuracy, absolute}, *z, center,

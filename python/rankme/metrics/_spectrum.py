@@ -1,6 +1,7 @@
 """The result object: the singular values of a set of embeddings and what they tell."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from rankme import _core
 from rankme._base.arguments import as_eps
 from rankme.metrics._spectrum_methods import SpectrumMetrics
+from rankme.metrics._values import OtherAnswer, Values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,8 +57,8 @@ class Spectrum(SpectrumMetrics):
     # What is known of the values together, as in `_core.spectrum_bounds`. None, as in what older
     # releases pickled: nothing.
     _uncertainty: tuple[float, float, float, float, float, bool, int] | None = None
-    # The `Values` of the other choice of `center`, where the same sum gave both.
-    _other: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None = None
+    # The `Values` of the other choice of `center`, or what finds them, where the sum gives both.
+    _other: OtherAnswer | None = None
     precision: str = field(default="float64", kw_only=True)
     n_skipped: int = field(default=0, kw_only=True)
 
@@ -230,6 +232,21 @@ class Spectrum(SpectrumMetrics):
         from rankme.metrics._plot import draw  # noqa: PLC0415
 
         return draw(self, ax, eps)
+
+    @cached_property
+    def _others(self) -> Values:
+        """The values of the other choice of ``center``, found when they are asked for first."""
+        answer = self._other
+        assert answer is not None  # noqa: S101
+        return Values(*(answer() if callable(answer) else answer))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle holds: numbers, and no function."""
+        state = self.__dict__.copy()
+        state.pop("_others", None)
+        if callable(self._other):
+            state["_other"] = tuple(self._others)
+        return state
 
     def _interval(self, eps: float) -> tuple[float, float]:
         """Find the interval of RankMe over the box and, where it is known, the ball."""

@@ -9,7 +9,7 @@ from rankme import metrics
 from rankme._base.arguments import as_eps
 from rankme.metrics._certainty import score_of
 from rankme.metrics._power_law import K_MAX, K_MIN
-from rankme.metrics._values import Values, default_rtol, finite_or_none
+from rankme.metrics._values import OtherAnswer, Values, default_rtol, finite_or_none
 
 if TYPE_CHECKING:
     from rankme.metrics._spectrum import Spectrum
@@ -33,7 +33,7 @@ class SpectrumMetrics:
     _low: NDArray[np.float64]
     _high: NDArray[np.float64]
     _exponent: int
-    _other: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int] | None
+    _other: OtherAnswer | None
 
     @property
     def _most(self) -> int:
@@ -332,7 +332,7 @@ class SpectrumMetrics:
         if wanted == self.center:
             return self._own()
         if self._other is not None:
-            return Values(*self._other)
+            return cast("Spectrum", self)._others  # noqa: SLF001
         if self.center:
             raise ValueError(
                 f"this spectrum is of centred rows only: make it with center=False for "

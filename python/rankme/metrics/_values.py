@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from rankme import _core
 
 __all__ = [
+    "OtherAnswer",
     "Values",
     "as_singular_values",
     "default_rtol",
@@ -33,6 +34,11 @@ class Values(NamedTuple):
     def decided(self) -> NDArray[np.float64]:
         """The values that metrics go by: zeros where none of them can be told from zero."""
         return self.scaled if self.low[0] > 0 else np.zeros_like(self.scaled)
+
+
+_Answer: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]
+# What becomes of `Values` of the other choice of `center`: they, or a function that finds them.
+OtherAnswer: TypeAlias = _Answer | Callable[[], _Answer]
 
 
 def as_singular_values(values: ArrayLike) -> NDArray[np.float64]:

@@ -1,6 +1,8 @@
 """The sister metrics as methods of a spectrum."""
 
+import copy
 import math
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -92,6 +94,15 @@ def test_a_metric_is_of_its_own_definition_or_says_what_to_do(z, name):
     assert getattr(replace(centred, _other=plain._own()), name)(center=False) == getattr(
         plain, name
     )(center=False)
+
+
+def test_the_other_answer_waits_and_goes_along_with_a_pickle():
+    spectrum = rankme.spectrum(3 + moderate(23, 200, 60))
+    assert callable(spectrum._other)
+    kept = pickle.loads(pickle.dumps(spectrum))
+    assert not callable(kept._other)
+    assert kept.metrics() == spectrum.metrics()
+    assert kept.nesum() == copy.deepcopy(spectrum).nesum() == spectrum.nesum()
 
 
 @pytest.mark.parametrize("name", OF_CENTRED_ROWS)

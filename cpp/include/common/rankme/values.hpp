@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -24,9 +24,9 @@ struct SingularValues {
   std::vector<double> high;
   int exponent = 0;
   Uncertainty uncertainty;
-  // Of the same rows, centred where these are not and the other way round, where one reduction has
-  // answered both.
-  std::shared_ptr<SingularValues> other = nullptr;
+  // Finds those of the same rows, centred where these are not and the other way round, where one
+  // reduction answers both. A score has no use for them, so they wait until they are asked for.
+  std::function<SingularValues()> other;
 };
 
 // Over the box of the ends and what the uncertainty leaves of it.
