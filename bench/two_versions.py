@@ -1,8 +1,9 @@
-"""Two installed versions of rankme in turns: what a score takes, and the ratio.
+"""Two installed versions of rankme in turns: what a score and the Gram step take, and the ratio.
 
-    python bench/two_versions.py FOLDER_BEFORE FOLDER_AFTER
+    python bench/two_versions.py FOLDER_BEFORE FOLDER_AFTER [score | gram | large]...
 
-Each folder holds what ``pip install --target FOLDER .`` puts there. One thread each.
+Each folder holds what ``pip install --target FOLDER .`` puts there. One thread each. ``large`` is
+two scores that take minutes.
 """
 # ruff: noqa: INP001, T201
 
@@ -15,16 +16,28 @@ from pathlib import Path
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "minilm_wordnet_2000x384_f16.npy"
 
-# rows, columns, what they are, whether they are centred, rounds
-CASES = (
-    (10_000, 128, "Gaussian", False, 41),
-    (2_000, 384, "MiniLM, WordNet", False, 41),
-    (2_000, 384, "MiniLM, WordNet", True, 41),
-    (4_000, 512, "Gaussian", False, 21),
-    (4_000, 512, "columns k^-1", False, 21),
-    (4_000, 512, "rank 8", False, 11),
-    (10_000, 768, "Gaussian", False, 9),
-)
+# rows, columns, what they are, whether they are centred (None: the Gram step alone), rounds
+CASES = {
+    "score": (
+        (10_000, 128, "Gaussian", False, 41),
+        (2_000, 384, "MiniLM, WordNet", False, 41),
+        (2_000, 384, "MiniLM, WordNet", True, 41),
+        (4_000, 512, "Gaussian", False, 21),
+        (4_000, 512, "columns k^-1", False, 21),
+        (4_000, 512, "rank 8", False, 11),
+        (10_000, 768, "Gaussian", False, 9),
+    ),
+    "gram": (
+        (40_000, 128, "Gaussian", None, 41),
+        (20_000, 384, "Gaussian", None, 31),
+        (20_000, 768, "Gaussian", None, 15),
+        (10_000, 2_048, "Gaussian", None, 9),
+    ),
+    "large": (
+        (25_600, 2_048, "Gaussian", False, 5),
+        (10_000, 4_096, "Gaussian", False, 3),
+    ),
+}
 
 WORKER = """
 import json, sys, time, warnings
@@ -41,8 +54,12 @@ for line in sys.stdin:
         "rank 8": lambda: rng.standard_normal((n, 8)) @ rng.standard_normal((8, k)),
     }[kind]()
     z = z if z.dtype == np.float16 else z.astype(np.float32)
+    accumulator = rankme.Accumulator(k)
     wall, processor = time.perf_counter(), time.process_time()
-    rankme.score(z, center=center)
+    if center is None:
+        accumulator.update(z)
+    else:
+        rankme.score(z, center=center)
     print(json.dumps([time.perf_counter() - wall, time.process_time() - processor]), flush=True)
 """
 
@@ -68,9 +85,10 @@ def seconds(process: subprocess.Popen, case: list) -> list[float]:
 def main() -> None:
     """Print a table in Markdown."""
     versions = [worker(folder) for folder in sys.argv[1:3]]
+    chosen = [case for name in sys.argv[3:] or ["score", "gram"] for case in CASES[name]]
     print("| rows x columns | data | before, ms | after, ms | ratio | ratio of medians |")
     print("|:--|:--|--:|--:|--:|--:|")
-    for *case, rounds in CASES:
+    for *case, rounds in chosen:
         for version in versions:
             seconds(version, case)  # warms up
         times = [[], []]
@@ -81,8 +99,9 @@ def main() -> None:
         least = [min(processor for _, processor in one) for one in times]
         middle = [statistics.median(processor for _, processor in one) for one in times]
         n, k, kind, center = case
+        step = {None: ", the Gram step", True: ", centred", False: ""}[center]
         print(
-            f"| {n:,} x {k:,} | {kind}{', centred' if center else ''} | {walls[0]:.1f} "
+            f"| {n:,} x {k:,} | {kind}{step} | {walls[0]:.1f} "
             f"| {walls[1]:.1f} | {least[1] / least[0]:.2f} | {middle[1] / middle[0]:.2f} |",
             flush=True,
         )

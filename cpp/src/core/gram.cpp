@@ -57,8 +57,12 @@ void GramAccumulator::prepare(const SumPlan& plan, std::size_t asides) {
 // The old sum takes in the young ones, in their order.
 void GramAccumulator::settle(int workers) {
   for (CentredSum& sum : young_) {
-    old_.add(sum, probes_if_any(), workers);
-    sum.clear();
+    if (old_.rows == 0) {
+      std::swap(old_, sum);  // most one-shot calls end here: a matrix less to read and write
+    } else {
+      old_.add(sum, probes_if_any(), workers);
+      sum.clear();
+    }
   }
 }
 
