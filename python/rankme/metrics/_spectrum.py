@@ -203,8 +203,9 @@ class Spectrum(SpectrumMetrics):
         """Draw the singular values and, without `ax`, what they add up to.
 
         On the left the singular values on log-log axes; their intervals and the level below which
-        a value may be zero are shaded, and zeros are left out. On the right the shares of the
-        entropy and of the variance that the first k values make up.
+        a value may be zero are shaded, and zeros are left out. The line of `alpha_req` through the
+        values that are drawn, centred or not, has its exponent and R2 in the legend. On the right
+        the shares of the entropy and of the variance that the first k values make up.
 
         Parameters
         ----------

@@ -10,13 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 from rankme import _core
 
 __all__ = [
+    "SLACK",
     "Values",
     "as_singular_values",
     "default_rtol",
     "finite_or_none",
     "float64_blocks",
     "relative",
+    "require_unit_rows",
 ]
+
+# Sums of squares that ought to be equal. Rows normalised in half precision miss theirs by 1e-3.
+SLACK = 1.01
 
 _BLOCK_ENTRIES = 2**20  # that are float64 at a time
 
@@ -68,6 +73,15 @@ def relative(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ratios
 
 
+def require_unit_rows(values: NDArray[np.float64], n_rows: int, metric: str) -> None:
+    """Raise a ValueError if values are larger than those of so many rows of unit length."""
+    if values[0] > math.sqrt(SLACK * n_rows) or float((values**2).sum()) > SLACK * n_rows:
+        raise ValueError(
+            f"the squared singular values of {n_rows} rows of unit length sum to {n_rows}, these "
+            f"to more; {metric} needs normalised rows"
+        )
+
+
 def default_rtol(n_rows: int, n_cols: int) -> float:
     """Return the tolerance of ``numpy.linalg.matrix_rank`` for float64: max(N, K) * 2**-52."""
     return max(n_rows, n_cols) * 2.0**-52
@@ -84,7 +98,7 @@ def float64_blocks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
 def finite_or_none(method: Callable[[], float]) -> float | None:
     """Return what a method gives; None where that is infinite or not defined."""
     try:
-        value = method()
+        value = float(method())
     except ValueError:
         return None
     return value if math.isfinite(value) else None
