@@ -120,8 +120,9 @@ def column_std(
 
 def _lengths(triangle: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the norms of the columns of R in [1 Z] = Q R, without its first row and column."""
-    scale = np.abs(triangle[1:]).max() or 1.0  # the squares of 1e200 have no float64
-    squares = (triangle / scale) ** 2
-    squares[starts] = 0.0  # the first row is that of the mean
-    lengths: NDArray[np.float64] = scale * np.sqrt(np.add.reduceat(squares, starts))
+    beside = triangle[1:].copy()  # the corner is the number of rows
+    beside[starts - 1] = 0.0  # the first row is that of the mean
+    scale = np.abs(beside).max() or 1.0  # the squares of 1e200 have no float64
+    squares = np.add.reduceat((beside / scale) ** 2, starts - 1)
+    lengths: NDArray[np.float64] = scale * np.sqrt(squares)
     return lengths

@@ -28,7 +28,7 @@ def participation_ratio_corrected(Z: object, *, columns: str = "all") -> float: 
     1/PR is too large by about 1/N, and the ratio cannot exceed N - 1. Here the numerator and the
     denominator are each estimated without bias: as means of ``|a|^2 |b|^2`` and of ``(a . b)^2``
     over differences a and b of rows, in which no row occurs twice. Their ratio has a bias of its
-    own, which is far smaller.
+    own, upwards, which is far smaller: 4% where the plain one is 21% too low (N = 50, K = 64).
 
     In closed form [2]_, with the rows y_i less their mean, ``S = sum_i y_i^T y_i`` and
     ``q = N (N - 1) sum_i |y_i|^4``::
@@ -61,8 +61,8 @@ def participation_ratio_corrected(Z: object, *, columns: str = "all") -> float: 
         If `Z`, or a block, is no array, is masked or has another dtype.
     ValueError
         As `coherence`; if there are fewer than 4 rows; if `columns` is another one, or is
-        ``"sampled"`` with one column; or if the rows are too few to tell: the estimate of
-        ``tr C^2`` is not positive.
+        ``"sampled"`` with one column; or if the estimate of ``tr C^2`` is not positive: of rows
+        that are too few, or of sampled columns that vary independently.
     NonFiniteError
         If an entry is NaN or infinite: a ValueError that names the first one in its block.
 
@@ -100,12 +100,23 @@ def participation_ratio_corrected(Z: object, *, columns: str = "all") -> float: 
         of_columns = (n * n - 3 * n + 3) * fourth.of_variances - n * (n - 1) * fourth.of_entries
         above, below = above - of_columns, below - of_columns
     if below <= rounding:
-        raise ValueError(
-            f"{n} rows are too few for participation_ratio_corrected: what they have in common is "
-            f"no more than by chance. Give more rows; participation_ratio, which they bound by "
-            f"{n - 1}, is defined"
-        )
+        raise ValueError(_nothing_in_common(n, columns))
     return above / below
+
+
+def _nothing_in_common(n_rows: int, columns: str) -> str:
+    """Say that a sample cannot tell its ratio from infinity, and what to do."""
+    if columns == "sampled":
+        return (
+            "participation_ratio_corrected cannot tell its value from infinity: these columns vary "
+            'independently of each other, as far as their rows show. columns="all" takes them as '
+            "all that there are"
+        )
+    return (
+        f"{n_rows} rows are too few for participation_ratio_corrected: no two of their differences "
+        f"have more in common than by chance. Give more rows; participation_ratio, which "
+        f"{n_rows} rows bound by {n_rows - 1}, is defined"
+    )
 
 
 class _Fourth(NamedTuple):

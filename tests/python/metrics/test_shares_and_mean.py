@@ -1,4 +1,4 @@
-"""Shares of the first values, the mean's share, and how even the rest is: against slow references."""
+"""Shares of the first values and of the mean, and how even the rest is: slow references."""
 
 import math
 
