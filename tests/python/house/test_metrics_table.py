@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rankme
-from pages import codes, tables
+from pages import codes, tables, text_of
 from rankme import metrics
 
 PAGE = "reference/metrics.md"
@@ -37,6 +37,12 @@ def test_every_metric_is_in_the_table_and_nothing_else():
     for name, row in ROWS.items():
         assert hasattr(rankme.Spectrum, name) == (row["where"] == "method, function"), name
         assert name in metrics.__all__
+
+
+def test_the_keys_of_the_dict_are_named():
+    (line,) = (line for line in text_of(PAGE).splitlines() if "these keys always" in line)
+    keys = list(rankme.spectrum(np.eye(3)).metrics())
+    assert codes(line.partition("not defined:")[2]) == keys
 
 
 def matrices():
