@@ -12,10 +12,13 @@ from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import kind_of
 from rankme._base.devices import as_device, module_of
 from rankme._base.threads import require_budget
+from rankme.metrics._columns import column_std
 
 if TYPE_CHECKING:
     import os
 
+    import numpy as np
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
 __all__ = ["KINDS", "HeldSum"]
@@ -80,6 +83,28 @@ class HeldSum(Monoid):
         Rows that were taken in without an id are not in it.
         """
         return decoded(self._core.shards)
+
+    def column_std(self) -> NDArray[np.float64]:
+        """Return the standard deviation of each column of the rows so far, in the one pass.
+
+        ``sqrt(sum_i (z_ij - mean_j)^2 / (N - 1))``, as of ``numpy.std(axis=0, ddof=1)``. With
+        ``normalize=True`` its mean is the collapse check of SimSiam, `rankme.metrics.unit_std`: 0
+        of rows that are all alike, ``1 / sqrt(K)`` of rows spread evenly over the sphere. A column
+        that is 0 is a dead one.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (dim,), float64, in the unit of the entries. On a GPU, where squares are not
+            summed about the mean, a deviation below 1e-8 of the mean is rounding.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 2 rows.
+        """
+        state = self._state()
+        return column_std(state.kind, state.n_rows, state.numbers, state.arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a file, whole or not at all.

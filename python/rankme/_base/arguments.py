@@ -14,6 +14,7 @@ __all__ = [
     "as_method",
     "as_real",
     "as_rtol",
+    "as_share",
     "type_name",
 ]
 
@@ -69,6 +70,14 @@ def as_real(value: object, name: str) -> float:
     if math.isnan(number) or number < 0:
         raise ValueError(f"{name} must be 0 or more, not {number}")
     return number
+
+
+def as_share(value: object, name: str) -> float:
+    """Return a share of a whole as a float: a real number between 0 and 1, both excluded."""
+    share = as_real(value, name)
+    if not 0 < share < 1:
+        raise ValueError(f"{name} must be between 0 and 1, both excluded, not {share}")
+    return share
 
 
 def as_count(value: SupportsIndex, name: str, *, least: int = 1) -> int:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankme import _core
-from rankme._base.devices import place_of
-from rankme._base.threads import require_budget
-from rankme.metrics._values import default_rtol, float64_blocks
-from rankme.sources.memory import as_rows
+from rankme.metrics._columns import Blocks, rows_again, sum_of
+from rankme.metrics._values import default_rtol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rankme import _core
+
 __all__ = ["coherence"]
 
 _SMALLEST = 2.0**-900  # of a Gram matrix whose smaller entries are all there
-
-_Blocks = Callable[[], Iterable[object]]
 
 
 def coherence(Z: object) -> float:  # noqa: N803
@@ -77,38 +73,16 @@ def coherence(Z: object) -> float:  # noqa: N803
     .. [1] A. Tsitsulin, M. Munkhoeva, B. Perozzi, "Unsupervised Embedding Quality Evaluation",
        2023, arXiv:2305.16562.
     """
-    open_blocks: _Blocks = Z if callable(Z) else lambda: (Z,)
-    acc = _sum_of(open_blocks())
+    open_blocks: Blocks = Z if callable(Z) else lambda: (Z,)
+    acc = sum_of(open_blocks())
     whitening = _whitening(acc)
     if whitening.shape[1] == 0:
         return 0.0
-    n_rows = 0
     largest = 0.0
-    for block in open_blocks():
-        for rows in float64_blocks(as_rows(block)):
-            left = rows @ whitening
-            largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
-            n_rows += len(rows)
-    if n_rows != acc.n_rows:
-        raise ValueError(
-            f"the second pass over Z brought {n_rows} rows, the first {acc.n_rows}; a callable "
-            f"must return a fresh iterable of the same blocks each time"
-        )
+    for rows in rows_again(open_blocks(), acc.n_rows):
+        left = rows @ whitening
+        largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
     return acc.n_rows / acc.dim * largest
-
-
-def _sum_of(blocks: Iterable[object]) -> _core.GramAccumulator:
-    """Add up the Gram matrix of all blocks: the first pass."""
-    require_budget()
-    acc: _core.GramAccumulator | None = None
-    for block in blocks:
-        matrix = as_rows(block)
-        place_of(matrix.device, "cpu", "Z")
-        acc = acc or _core.GramAccumulator(matrix.shape[1], False, 0)
-        acc.update(matrix)
-    if acc is None:
-        raise ValueError("Z has no blocks")
-    return acc
 
 
 def _whitening(acc: _core.GramAccumulator) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.metrics._interval_text import with_interval
+from rankme.metrics._power_law import FEWEST, K_MAX, K_MIN, fit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,8 +95,27 @@ def _draw_values(ax: Axes, spectrum: Spectrum, score: float) -> None:
     if floor > 0:
         ax.axhspan(bottom, floor, color=_DOUBT, alpha=0.18, linewidth=0)
         ax.axhline(floor, color=_DOUBT, linewidth=1, label=f"noise floor, {floor:.1e}")
+    _draw_power_law(ax, spectrum)
     _mark_score(ax, score)
     ax.legend(loc="best", frameon=False, fontsize="small")
+
+
+def _draw_power_law(ax: Axes, spectrum: Spectrum) -> None:
+    """Draw the line behind alpha-ReQ through the values that are drawn, if they have one."""
+    certain = spectrum.singular_values[: spectrum.numerical_rank()]
+    if len(certain) < K_MIN - 1 + FEWEST:
+        return
+    found = fit_of(certain, "weighted", K_MIN, K_MAX, rtol=0.0, metric="alpha_req")
+    k = np.array([found.first, found.last])
+    r2 = "" if found.r2 is None else f", R² {found.r2:.3f}"
+    ax.plot(
+        k,
+        np.exp((found.level + found.slope * np.log(k)) / 2),
+        color=_VARIANCE,
+        linewidth=1.6,
+        linestyle="--",
+        label=f"alpha-ReQ, k = {found.first} to {found.last}: {found.alpha:.3g}{r2}",
+    )
 
 
 def _draw_sums(ax: Axes, spectrum: Spectrum, eps: float, score: float) -> None:

@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike
 from rankme._base.arguments import as_count, as_real
 from rankme.metrics._values import as_singular_values, default_rtol, relative
 
-__all__ = ["condition_number", "nesum", "numerical_rank", "participation_ratio", "stable_rank"]
+__all__ = [
+    "condition_number",
+    "isoscore",
+    "nesum",
+    "numerical_rank",
+    "participation_ratio",
+    "stable_rank",
+]
 
 
 def participation_ratio(singular_values: ArrayLike) -> float:
@@ -48,6 +55,49 @@ def participation_ratio(singular_values: ArrayLike) -> float:
     with np.errstate(under="ignore"):
         squares = relative(values) ** 2
         return float(squares.sum() ** 2 / (squares**2).sum())
+
+
+def isoscore(singular_values: ArrayLike, *, n_cols: SupportsIndex) -> float:
+    """IsoScore: how evenly the variance fills all K directions, from the centred spectrum [1]_.
+
+    ``(PR - 1) / (K - 1)``, PR being the `participation_ratio`. The paper's steps (the diagonal of
+    the covariance in the basis of its principal components, scaled to the length ``sqrt(K)``, its
+    distance from that of the identity, and the fraction of dimensions that this stands for) reduce
+    to it: with ``S = sum lambda`` and ``F^2 = sum lambda^2`` the distance is
+    ``sqrt(2 K - 2 sqrt(K) S / F)``, and what follows keeps ``S^2 / F^2`` alone.
+
+    Parameters
+    ----------
+    singular_values : array_like
+        Shape (m,), in any order; finite and 0 or more: those of centred rows.
+    n_cols : int
+        K, 2 or more. Directions without a value, as where N < K, have the variance 0.
+
+    Returns
+    -------
+    float
+        From 0, of a single direction, to 1, where the covariance is a multiple of the identity; at
+        most ``(min(N - 1, K) - 1) / (K - 1)``. 0.0 if all values are 0, where the authors' code
+        gives NaN.
+
+    Raises
+    ------
+    TypeError
+        If the values are no real numbers or `n_cols` is no integer.
+    ValueError
+        If the values are not 1-D, are empty, negative or not finite; if there are more of them
+        than `n_cols`; or if `n_cols` is less than 2: one direction is always even.
+
+    References
+    ----------
+    .. [1] W. Rudman, N. Gillman, T. Rayne, C. Eickhoff, "IsoScore: Measuring the Uniformity of
+       Embedding Space Utilization", Findings of ACL 2022, arXiv:2108.07344.
+    """
+    k = as_count(n_cols, "n_cols", least=2)
+    values = as_singular_values(singular_values)
+    if values.size > k:
+        raise ValueError(f"{k} columns have at most {k} singular values, not {values.size}")
+    return max(participation_ratio(values) - 1, 0.0) / (k - 1)
 
 
 def stable_rank(singular_values: ArrayLike) -> float:

@@ -1,18 +1,14 @@
 """How far rows on the sphere gather, from their singular values."""
 
-import math
 from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rankme._base.arguments import as_count
-from rankme.metrics._values import as_singular_values
+from rankme.metrics._values import as_singular_values, require_unit_rows
 
 __all__ = ["self_clustering"]
-
-# Unit rows have sum(sigma^2) = N. What was normalised in half precision misses it by 1e-3.
-_SLACK = 1.01
 
 
 def self_clustering(
@@ -64,11 +60,7 @@ def self_clustering(
         raise ValueError(
             f"{n} rows of {k} columns have {min(n, k)} singular values, not {values.size}"
         )
-    if values[0] > math.sqrt(_SLACK * n) or float((values**2).sum()) > _SLACK * n:
-        raise ValueError(
-            f"the squared singular values of {n} rows of unit length sum to {n}, these to more; "
-            f"self_clustering needs normalised rows"
-        )
+    require_unit_rows(values, n, "self_clustering")
     expected = n + n * (n - 1) / k
     with np.errstate(under="ignore"):
         actual = float((values**4).sum())

@@ -1,7 +1,6 @@
 """The result object: the singular values of a set of embeddings and what they tell."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from rankme import _core
 from rankme._base.arguments import as_eps
 from rankme.metrics._spectrum_methods import SpectrumMetrics
-from rankme.metrics._values import OtherAnswer, Values
+from rankme.metrics._values import OtherAnswer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,8 +204,9 @@ class Spectrum(SpectrumMetrics):
         """Draw the singular values and, without `ax`, what they add up to.
 
         On the left the singular values on log-log axes; their intervals and the level below which
-        a value may be zero are shaded, and zeros are left out. On the right the shares of the
-        entropy and of the variance that the first k values make up.
+        a value may be zero are shaded, and zeros are left out. The line of `alpha_req` through the
+        values that are drawn, centred or not, has its exponent and R2 in the legend. On the right
+        the shares of the entropy and of the variance that the first k values make up.
 
         Parameters
         ----------
@@ -232,21 +232,6 @@ class Spectrum(SpectrumMetrics):
         from rankme.metrics._plot import draw  # noqa: PLC0415
 
         return draw(self, ax, eps)
-
-    @cached_property
-    def _others(self) -> Values:
-        """The values of the other choice of ``center``, found when they are asked for first."""
-        answer = self._other
-        assert answer is not None  # noqa: S101
-        return Values(*(answer() if callable(answer) else answer))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a pickle holds: numbers, and no function."""
-        state = self.__dict__.copy()
-        state.pop("_others", None)
-        if callable(self._other):
-            state["_other"] = tuple(self._others)
-        return state
 
     def _interval(self, eps: float) -> tuple[float, float]:
         """Find the interval of RankMe over the box and, where it is known, the ball."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from rankme import _core
 
 __all__ = [
+    "SLACK",
     "OtherAnswer",
     "Values",
     "as_singular_values",
@@ -17,7 +18,11 @@ __all__ = [
     "finite_or_none",
     "float64_blocks",
     "relative",
+    "require_unit_rows",
 ]
+
+# Sums of squares that ought to be equal. Rows normalised in half precision miss theirs by 1e-3.
+SLACK = 1.01
 
 _BLOCK_ENTRIES = 2**20  # that are float64 at a time
 
@@ -74,6 +79,15 @@ def relative(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ratios
 
 
+def require_unit_rows(values: NDArray[np.float64], n_rows: int, metric: str) -> None:
+    """Raise a ValueError if values are larger than those of so many rows of unit length."""
+    if values[0] > math.sqrt(SLACK * n_rows) or float((values**2).sum()) > SLACK * n_rows:
+        raise ValueError(
+            f"the squared singular values of {n_rows} rows of unit length sum to {n_rows}, these "
+            f"to more; {metric} needs normalised rows"
+        )
+
+
 def default_rtol(n_rows: int, n_cols: int) -> float:
     """Return the tolerance of ``numpy.linalg.matrix_rank`` for float64: max(N, K) * 2**-52."""
     return max(n_rows, n_cols) * 2.0**-52
@@ -90,7 +104,7 @@ def float64_blocks(view: _core.ArrayView) -> Iterator[NDArray[np.float64]]:
 def finite_or_none(method: Callable[[], float]) -> float | None:
     """Return what a method gives; None where that is infinite or not defined."""
     try:
-        value = method()
+        value = float(method())
     except ValueError:
         return None
     return value if math.isfinite(value) else None

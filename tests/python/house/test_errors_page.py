@@ -82,6 +82,10 @@ def metrics():
     yield "entry [...] of the Gram", {"acc": filled(rows=PLAIN * 1e200)}, "acc.gram()"
     yield "an accumulator of method 'qr' keeps", {"acc": filled(method="qr")}, "acc.gram()"
     yield "self_clustering", {"Z": PLAIN}, "rankme.spectrum(Z).self_clustering()"
+    few = np.eye(9)
+    yield "mean_share", {"Z": PLAIN}, "rankme.spectrum(Z, method='qr').mean_share()"
+    yield "anisotropy", {"Z": PLAIN}, "rankme.spectrum(Z).anisotropy()"
+    yield "... rows are too few", {"Z": few}, "rankme.metrics.participation_ratio_corrected(Z)"
     yield "alpha_req", {"Z": PLAIN}, "rankme.spectrum(Z, center=True).alpha_req()"
     yield (
         "participation_ratio",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import rankme
-from pages import codes, tables
+from pages import codes, tables, text_of
 from rankme import metrics
 
 PAGE = "reference/metrics.md"
@@ -16,8 +16,10 @@ ROWS = {codes(row["name"])[0]: row for row in METRICS}
 PREPARED = {"as they are": {}, "centred": {"center": True}, "unit": {"normalize": True}}
 # What a method or function needs beside the singular values, and the same for its formula.
 ARGUMENTS = {"renyi_rank": {"order": 3.0}}
+OF_MEAN = ("mean_share", "anisotropy")
 OF_SPECTRUM = [name for name, row in ROWS.items() if row["where"] == "method, function"]
 # eps = 1e-7 moves the score by up to m eps log m, of the 120 directions here.
+FUNCTIONS = ("exp", "sum", "cumsum", "mean", "sqrt", "std", "polyfit", "arange")
 WITH_EPS = {"rankme": 1e-4, "lidar": 1e-4}
 
 
@@ -35,6 +37,12 @@ def test_every_metric_is_in_the_table_and_nothing_else():
     for name, row in ROWS.items():
         assert hasattr(rankme.Spectrum, name) == (row["where"] == "method, function"), name
         assert name in metrics.__all__
+
+
+def test_the_keys_of_the_dict_are_named():
+    (line,) = (line for line in text_of(PAGE).splitlines() if "these keys always" in line)
+    keys = list(rankme.spectrum(np.eye(3)).metrics())
+    assert codes(line.partition("not defined:")[2]) == keys
 
 
 def matrices():
@@ -68,14 +76,17 @@ def space_of(z):
     names = {
         "sigma": sigma, "p": sigma / sigma.sum(), "lam": sigma**2, "U": u[:, kept],
         "r": int(kept.sum()), "N": n, "K": k, "log": log, "inf": math.inf,
+        "lam_c": np.linalg.svd(z - z.mean(axis=0), compute_uv=False) ** 2,
     }  # fmt: skip
-    return names | {name: getattr(np, name) for name in ("exp", "sum", "polyfit", "arange")}
+    return names | {name: getattr(np, name) for name in FUNCTIONS}
 
 
 def evaluated(cell, names):
     """The first code of a cell; the others set what it speaks of."""
     formula, *settings = codes(cell)
     names = dict(names)
+    if "(y - f)" in formula:
+        return r2(formula, names)
     for setting in settings:
         name, value = setting.split(" = ")
         names[name] = eval(value, names)  # noqa: S307
@@ -83,6 +94,14 @@ def evaluated(cell, names):
         names["k"] = names["k"][names["k"] <= np.count_nonzero(names["sigma"])].astype(float)
         formula = formula.replace("k - 1", "k.astype(int) - 1")
     return eval(formula, names)  # noqa: S307
+
+
+def r2(formula, names):
+    """What the notes say of y and f, the line of `alpha_req`."""
+    k = np.arange(11.0, min(100, np.count_nonzero(names["sigma"])) + 1)
+    y = np.log(names["lam"][10 : 10 + len(k)])
+    f = np.polyval(np.polyfit(np.log(k), y, 1, w=k**-0.5), np.log(k))
+    return eval(formula, names | {"y": y, "f": f})  # noqa: S307
 
 
 def ends(cell, names):
@@ -93,13 +112,21 @@ def ends(cell, names):
 
 def computed(name, z):
     """The metric by its method, of rows that are prepared as the table says."""
-    options = PREPARED[ROWS[name]["rows"]]
-    spectrum = rankme.spectrum(z, method="qr", **options)
-    return float(getattr(spectrum, name)(**ARGUMENTS.get(name, {})))
+    return float(getattr(spectrum_for(name, z), name)(**ARGUMENTS.get(name, {})))
+
+
+def spectrum_for(name, z):
+    """Of rows as the metric is defined on; those of the mean need a sum that holds it."""
+    options = dict(PREPARED[ROWS[name]["rows"]])
+    if name not in OF_MEAN:
+        return rankme.spectrum(z, method="qr", **options)
+    acc = rankme.Accumulator(z.shape[1], **options)
+    acc.update(z)
+    return acc.spectrum()
 
 
 def is_defined(name, z):
-    return name != "alpha_req" or min(z.shape) > 14
+    return not name.startswith("alpha_req") or min(z.shape) > 14
 
 
 @pytest.mark.parametrize("name", OF_SPECTRUM)
@@ -114,15 +141,28 @@ def test_the_formula_is_that_of_the_rows_it_is_defined_on(name):
 @pytest.mark.parametrize("name", OF_SPECTRUM)
 def test_the_function_gives_what_the_method_gives(name):
     z = MATRICES[0]
-    spectrum = rankme.spectrum(z, method="qr", **PREPARED[ROWS[name]["rows"]])
+    spectrum = spectrum_for(name, z)
     shape = {"n_rows": spectrum.n_rows, "n_cols": spectrum.n_cols}
     needs = inspect.signature(getattr(metrics, name)).parameters.keys() & shape.keys()
     arguments = ARGUMENTS.get(name, {}) | {key: shape[key] for key in needs}
+    if name in OF_MEAN:
+        arguments["centred_values"] = np.ldexp(spectrum._other[0], spectrum._other[3])
     found = getattr(metrics, name)(spectrum.singular_values, **arguments)
     assert found == pytest.approx(computed(name, z), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["participation_ratio", "nesum", "alpha_req", "self_clustering"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "participation_ratio",
+        "nesum",
+        "alpha_req",
+        "alpha_req_r2",
+        "isoscore",
+        "self_clustering",
+        "anisotropy",
+    ],
+)
 def test_other_rows_give_another_number(name):
     z = MATRICES[0]
     row = ROWS[name]
@@ -150,7 +190,9 @@ def extremes(name):
     # spectrum.
     spread = np.vstack([np.eye(16), -np.eye(16)])
     least, most = (signs if ROWS[name]["rows"] == "centred" else direction), spread
-    return (most, least) if name == "self_clustering" else (least, most)
+    if name in OF_MEAN:  # no mean, and nothing else
+        return (spread, np.outer(np.ones(40), direction[0]))
+    return (most, least) if name in ("self_clustering", "pl_score") else (least, most)
 
 
 @pytest.mark.parametrize("name", OF_SPECTRUM)
@@ -161,7 +203,7 @@ def test_the_range_holds(name):
         assert low * (1 - slack) - slack <= computed(name, z) <= high * (1 + slack)
 
 
-@pytest.mark.parametrize("name", [name for name in OF_SPECTRUM if name != "alpha_req"])
+@pytest.mark.parametrize("name", [name for name in OF_SPECTRUM if not name.startswith("alpha_req")])
 def test_the_range_is_no_wider_than_it_must_be(name):
     for z, end in zip(extremes(name), (0, 1), strict=True):
         wanted = ends(ROWS[name]["range"], space_of(z))[end]
@@ -206,6 +248,37 @@ def test_coherence():
     assert metrics.coherence(np.tile(np.eye(4), (5, 1))) == pytest.approx(1.0)  # r / K
     assert metrics.coherence(MATRICES[3]) == pytest.approx(12 / 40 * 1.0)  # N / K, as N < K
     assert metrics.coherence(np.zeros((5, 3))) == 0
+
+
+def test_unit_std():
+    row = ROWS["unit_std"]
+    for z in MATRICES:
+        w = z / np.linalg.norm(z, axis=1, keepdims=True)
+        names = space_of(z) | {"W": w}
+        found = metrics.unit_std(z)
+        assert found == pytest.approx(evaluated(row["formula"], names), rel=1e-9)
+        low, high = ends(row["range"], names)
+        assert low <= found <= high * (1 + 1e-9)
+    for z, end in ((np.ones((9, 4)), 0), (np.vstack([np.eye(4), -np.eye(4)]), 1)):
+        assert metrics.unit_std(z) == pytest.approx(ends(row["range"], space_of(z))[end], abs=1e-12)
+    assert metrics.unit_std(np.zeros((5, 3))) == 0
+
+
+def test_participation_ratio_corrected():
+    row = ROWS["participation_ratio_corrected"]
+    for z in MATRICES[:4]:
+        n = len(z)
+        y = z - z.mean(axis=0)
+        names = space_of(y)
+        lam = names["lam"]
+        q = n * (n - 1) * ((y**2).sum(axis=1) ** 2).sum()
+        names |= {"T": lam.sum(), "F": (lam**2).sum(), "q": q}
+        found = metrics.participation_ratio_corrected(z)
+        assert found == pytest.approx(evaluated(row["formula"], names), rel=1e-9)
+        assert found > 1
+    line = np.outer(MATRICES[0][:, 0], np.ones(3))
+    assert metrics.participation_ratio_corrected(line) == pytest.approx(1)
+    assert metrics.participation_ratio_corrected(np.zeros((5, 3))) == 0
 
 
 @pytest.mark.parametrize("shape", [(30, 4, 12), (5, 3, 40), (2, 2, 3)])

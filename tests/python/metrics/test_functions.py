@@ -27,6 +27,7 @@ RANKS = {
     "stable_rank": metrics.stable_rank,
     "nesum": metrics.nesum,
     "numerical_rank": partial(metrics.numerical_rank, rtol=0),
+    "srank(1e-9)": partial(metrics.srank, delta=1e-9),
     **{
         f"renyi_rank({a})": partial(metrics.renyi_rank, order=a)
         for a in (0, 0.3, 0.999, 1, 1.001, 1.5, 2, 50, 1e6, math.inf)
@@ -38,6 +39,10 @@ ALL = {
     "normalized entropy": partial(metrics.entropy, normalized=True),
     "condition_number": metrics.condition_number,
     "alpha_req": partial(metrics.alpha_req, k_min=1),
+    "isoscore": partial(metrics.isoscore, n_cols=50),
+    "pl_score": metrics.pl_score,
+    "srank": metrics.srank,
+    "pca_components": metrics.pca_components,
 }
 
 
@@ -286,6 +291,12 @@ def test_dtypes(dtype):
         (partial(metrics.alpha_req, fit="robust"), ValueError, 'be "weighted" or "plain", not'),
         (partial(metrics.alpha_req, k_min=0), ValueError, "k_min must be 1 or more, not 0"),
         (partial(metrics.alpha_req, k_max=9.5), TypeError, "k_max must be an integer, not float"),
+        (partial(metrics.alpha_req_r2, fit="robust"), ValueError, 'be "weighted" or "plain", not'),
+        (partial(metrics.pca_components, share=1), ValueError, "share must be between 0 and 1"),
+        (partial(metrics.pca_components, share="1"), TypeError, "share must be a real number"),
+        (partial(metrics.srank, delta=0), ValueError, "delta must be between 0 and 1, both"),
+        (partial(metrics.isoscore, n_cols=49), ValueError, "49 columns have at most 49 singular"),
+        (partial(metrics.isoscore, n_cols=1), ValueError, "n_cols must be 2 or more, not 1"),
         (partial(metrics.rankme, eps=-1), ValueError, "eps must be from 0 to 1, not -1"),
     ],
 )
@@ -296,6 +307,9 @@ def test_wrong_options(call, error, text):
 
 def test_options_are_keyword_only():
     sigma = power_law(50, 1)
-    for name in ("rankme", "entropy", "renyi_rank", "numerical_rank", "alpha_req"):
+    for name in (
+        "rankme", "entropy", "renyi_rank", "numerical_rank", "alpha_req", "alpha_req_r2",
+        "srank", "pca_components", "isoscore",
+    ):  # fmt: skip
         with pytest.raises(TypeError, match="positional argument"):
             getattr(metrics, name)(sigma, 1)

@@ -69,6 +69,28 @@ def test_the_noise_floor_is_the_largest_value_that_may_be_zero():
     assert max(patch.get_y() + patch.get_height() for patch in band) == pytest.approx(floor)
 
 
+@pytest.mark.parametrize("center", [False, True])
+def test_the_line_of_alpha_req_runs_through_what_is_drawn(center):
+    z = with_singular_values(4, 300, 60, np.arange(1, 61) ** -0.8)
+    s = rankme.spectrum(z, center=center)
+    left, _ = s.plot()
+    drawn = line(left, "alpha-ReQ")
+    alpha, r2 = s.alpha_req(center=center), s.alpha_req_r2(center=center)
+    assert drawn.get_label() == f"alpha-ReQ, k = 11 to 60: {alpha:.3g}, R² {r2:.3f}"
+    k, values = drawn.get_xdata(), drawn.get_ydata()
+    np.testing.assert_array_equal(k, [11, 60])
+    assert -2 * np.diff(np.log(values)) / np.diff(np.log(k)) == pytest.approx(alpha)
+    if not center:
+        np.testing.assert_allclose(values, k**-0.8, rtol=1e-6)
+
+
+def test_a_spectrum_that_is_too_short_has_no_such_line():
+    for columns in (12, 13):
+        left, _ = rankme.spectrum(moderate(5, 90, columns)).plot()
+        drawn = any(label.startswith("alpha-ReQ") for label in labels(left))
+        assert drawn == (columns == 13)
+
+
 def test_zeros_are_left_out():
     z = np.zeros((50, 12))
     z[:, :3] = moderate(1, 50, 3)

@@ -23,11 +23,26 @@ KEYS = [
     "stable_rank",
     "nesum",
     "numerical_rank",
+    "srank",
+    "pca_components_90",
+    "pca_components_95",
+    "pca_components_99",
     "condition_number",
+    "pl_score",
     "alpha_req",
+    "alpha_req_r2",
+    "isoscore",
+    "mean_share",
+    "anisotropy",
     "self_clustering",
 ]
-OF_CENTRED_ROWS = ("participation_ratio", "nesum", "alpha_req")
+# By the name of the method: what `metrics` gives of it.
+DEFAULTS = {
+    f"pca_components_{percent}": ("pca_components", percent / 100) for percent in (90, 95, 99)
+}
+OF_CENTRED_ROWS = (
+    "participation_ratio", "nesum", "pca_components", "isoscore", "alpha_req", "alpha_req_r2"
+)  # fmt: skip
 
 
 def defined(found):
@@ -80,17 +95,24 @@ def test_a_metric_is_of_its_own_definition_or_says_what_to_do(z, name):
             getattr(plain, name)(center=center)
     with pytest.raises(ValueError, match=r"of centred rows only: make it with center=False"):
         getattr(centred, name)(center=False)
-    assert plain.metrics()[name] is None
+    key = {"pca_components": "pca_components_95"}.get(name, name)
+    assert plain.metrics()[key] is None
     # What is told to be done gives the numbers of the formula.
-    if name != "alpha_req":
+    if not name.startswith("alpha_req"):
         lam = np.linalg.svd(z, compute_uv=False) ** 2
-        of = {"participation_ratio": lam.sum() ** 2 / (lam**2).sum(), "nesum": lam.sum() / lam[0]}
+        ratio = lam.sum() ** 2 / (lam**2).sum()
+        of = {
+            "participation_ratio": ratio,
+            "nesum": lam.sum() / lam[0],
+            "pca_components": np.searchsorted(np.cumsum(lam), 0.95 * lam.sum()) + 1,
+            "isoscore": (ratio - 1) / (z.shape[1] - 1),
+        }
         assert getattr(plain, name)(center=False) == pytest.approx(of[name])
     # A spectrum that holds both answers gives either.
     both = replace(plain, _other=centred._own())
     assert getattr(both, name)() == getattr(centred, name)()
     assert getattr(both, name)(center=False) == getattr(plain, name)(center=False)
-    assert both.metrics()[name] == getattr(centred, name)()
+    assert both.metrics()[key] == getattr(centred, name)()
     assert getattr(replace(centred, _other=plain._own()), name)(center=False) == getattr(
         plain, name
     )(center=False)
@@ -179,8 +201,12 @@ def test_the_dict_of_all(z, center, normalize):
     s = rankme.spectrum(z, center=center, normalize=normalize)
     found = s.metrics(eps=1e-3)
     assert list(found) == KEYS
-    both = center or len(z) >= z.shape[1]
-    undefined = set() if both else set(OF_CENTRED_ROWS)
+    tall = len(z) >= z.shape[1]
+    undefined = (
+        set() if center or tall else {name for name in KEYS if name.startswith(OF_CENTRED_ROWS)}
+    )
+    undefined |= set() if tall else {"mean_share", "anisotropy"}
+    undefined |= set() if normalize else {"anisotropy"}
     undefined |= set() if normalize and not center else {"self_clustering"}
     if math.isinf(s.condition_number()):  # the mean takes one direction from N rows
         undefined |= {"condition_number"}
@@ -189,15 +215,18 @@ def test_the_dict_of_all(z, center, normalize):
     assert found["rankme"] == s.rankme(eps=1e-3)
     assert found["normalized_entropy"] == s.entropy(normalized=True)
     for name in set(KEYS) - undefined - {"rankme", "normalized_entropy"}:
-        assert found[name] == getattr(s, name)(), name
+        method, *arguments = DEFAULTS.get(name, (name,))
+        assert found[name] == getattr(s, method)(*arguments), name
+    said = r"defined on centred rows|needs a spectrum made|needs rows of unit|with and without"
     for name in undefined - {"condition_number"}:
-        with pytest.raises(ValueError, match=r"defined on centred rows|needs a spectrum made"):
-            getattr(s, name)()
+        method, *arguments = DEFAULTS.get(name, (name,))
+        with pytest.raises(ValueError, match=said):
+            getattr(s, method)(*arguments)
 
 
 def test_the_dict_has_none_for_what_is_not_defined():
     few, enough = (rankme.spectrum(moderate(22, 30, k), center=True).metrics() for k in (12, 13))
-    assert (list(few), few["alpha_req"]) == (KEYS, None)
+    assert (list(few), few["alpha_req"], few["alpha_req_r2"]) == (KEYS, None, None)
     assert (list(enough), enough["alpha_req"] is None) == (KEYS, False)
     for shape in ((1, 5), (5, 1)):
         found = rankme.spectrum(moderate(23, *shape), normalize=True).metrics()
@@ -212,11 +241,13 @@ def test_of_the_zero_matrix():
     clustering = found.pop("self_clustering")
     expected = 30 + 30 * 29 / 20
     assert clustering == pytest.approx(-expected / (900 - expected))
-    zero = [name for name in KEYS if name not in (*OF_CENTRED_ROWS, "self_clustering")]
-    nothing = [*OF_CENTRED_ROWS, "entropy", "normalized_entropy", "condition_number"]
+    nothing = [name for name in KEYS if name.startswith(OF_CENTRED_ROWS)]
+    nothing += ["entropy", "normalized_entropy", "condition_number"]
+    zero = [name for name in KEYS if name not in (*nothing, "self_clustering")]
     assert found == dict.fromkeys(zero, 0.0) | dict.fromkeys(nothing)
     s = rankme.spectrum(np.zeros((30, 20)), center=True)
     assert (s.participation_ratio(), s.nesum(), s.condition_number()) == (0, 0, math.inf)
+    assert s.pca_components() == s.isoscore() == 0
     assert s.entropy() == s.entropy(normalized=True) == -math.inf
 
 
@@ -224,7 +255,7 @@ def test_of_the_zero_matrix():
 def test_beyond_the_range_of_squares(z, factor):
     plain, scaled = (rankme.spectrum(part, center=True) for part in (z, z * factor))
     expected = defined(plain.metrics())
-    assert len(expected) >= len(KEYS) - 2
+    assert len(expected) >= len(KEYS) - 4
     if len(z) < z.shape[1]:  # rounding over rounding
         expected.pop("condition_number", None)
     found = scaled.metrics()
@@ -260,4 +291,7 @@ def test_streams_know_them_too(z):
     if len(z) < z.shape[1]:  # rounding over rounding
         expected.pop("condition_number", None)
         found.pop("condition_number", None)
+        # An accumulator has the values with and without the mean of any number of rows.
+        assert "mean_share" not in expected
+        assert 0 < found.pop("mean_share") < 1
     assert found == pytest.approx(expected, rel=1e-6)
