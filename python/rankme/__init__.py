@@ -32,10 +32,12 @@ from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
+from rankme.selection._auroc import Auroc, auroc
 from rankme.sources import open_source
 
 __all__ = [
     "Accumulator",
+    "Auroc",
     "Estimate",
     "IntegrityError",
     "LayerAccumulator",
@@ -43,6 +45,7 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "__version__",
+    "auroc",
     "cuda",
     "estimate",
     "open_source",

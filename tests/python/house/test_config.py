@@ -53,12 +53,14 @@ def test_unknown_mode():
 def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
+        "Auroc",
         "IntegrityError",
         "LayerAccumulator",
         "NonFiniteError",
         "PrecisionWarning",
         "Spectrum",
         "__version__",
+        "auroc",
         "cuda",
         "open_source",
         "score",
