@@ -53,6 +53,7 @@ def test_unknown_mode():
 def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
+        "Agreement",
         "Auroc",
         "IntegrityError",
         "LayerAccumulator",
@@ -60,6 +61,7 @@ def test_public_names():
         "PrecisionWarning",
         "Spectrum",
         "__version__",
+        "agreement",
         "auroc",
         "cuda",
         "open_source",
