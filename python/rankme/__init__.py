@@ -32,10 +32,14 @@ from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
+from rankme.selection._agreement import Agreement, agreement
+from rankme.selection._auroc import Auroc, auroc
 from rankme.sources import open_source
 
 __all__ = [
     "Accumulator",
+    "Agreement",
+    "Auroc",
     "Estimate",
     "IntegrityError",
     "LayerAccumulator",
@@ -43,6 +47,8 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "__version__",
+    "agreement",
+    "auroc",
     "cuda",
     "estimate",
     "open_source",

@@ -53,12 +53,16 @@ def test_unknown_mode():
 def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
+        "Agreement",
+        "Auroc",
         "IntegrityError",
         "LayerAccumulator",
         "NonFiniteError",
         "PrecisionWarning",
         "Spectrum",
         "__version__",
+        "agreement",
+        "auroc",
         "cuda",
         "open_source",
         "score",

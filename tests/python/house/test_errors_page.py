@@ -99,6 +99,20 @@ def metrics():
     yield "RankMe ...", {"Z": collapsed, "stream": stream}, "stream.score()"
 
 
+def agreements():
+    scores, truth = dict(zip("abcd", (3, 9, 5, 1), strict=True)), {"a": 7.0, "b": 7.4, "c": 7.6}
+    call = "rankme.agreement(scores, truth, higher_is_better=True)"
+    yield "run 'd' has no truth", {"scores": scores, "truth": truth}, call
+    failed = {"scores": scores, "truth": truth | {"c": np.nan, "d": 6.0}}
+    yield "truth of run 'c' is nan", failed, call
+    seeds = pd.Series([7.0, 7.1, 7.4, 7.6, 6.0], index=[*"aabcd"])
+    yield "truth has run 'a' twice", {"scores": scores, "truth": seeds}, call
+    table = [{"model": n, "task": t, "f1": x} for n, x in scores.items() for t in "xy"]
+    yield "truth: beside the columns", {"scores": scores, "truth": table}, call
+    labels = {"scores": [1.0, 2.0], "positive": np.array(["right", "wrong"])}
+    yield "positive[...] is", labels, "rankme.auroc(scores, positive)"
+
+
 def saved_files(folder):
     acc = filled()
     for text, other in {
@@ -213,6 +227,7 @@ def others(folder, monkeypatch):
 def tries(folder, monkeypatch):
     yield from arrays()
     yield from metrics()
+    yield from agreements()
     yield from saved_files(folder)
     yield from files(folder)
     yield from folders(folder)
