@@ -32,10 +32,13 @@ from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
+from rankme.selection.compare import compare
+from rankme.selection.comparison import Comparison
 from rankme.sources import open_source
 
 __all__ = [
     "Accumulator",
+    "Comparison",
     "Estimate",
     "IntegrityError",
     "LayerAccumulator",
@@ -43,6 +46,7 @@ __all__ = [
     "PrecisionWarning",
     "Spectrum",
     "__version__",
+    "compare",
     "cuda",
     "estimate",
     "open_source",

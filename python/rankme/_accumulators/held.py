@@ -126,6 +126,7 @@ class HeldSum(Monoid):
 
     @tags.setter
     def tags(self, tags: Tags) -> None:
+        """Put other tags in the place of all."""
         self._provenance.tags = as_tags(tags)
 
     @property

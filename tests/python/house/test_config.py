@@ -53,12 +53,14 @@ def test_unknown_mode():
 def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
+        "Comparison",
         "IntegrityError",
         "LayerAccumulator",
         "NonFiniteError",
         "PrecisionWarning",
         "Spectrum",
         "__version__",
+        "compare",
         "cuda",
         "open_source",
         "score",
