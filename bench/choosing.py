@@ -4,7 +4,7 @@ Runs are simulated, so that the truth is known: Gaussian rows of K = 64 columns 
 like k^-a. The smaller a is, the higher is the expected score. Where runs are paired, a part of each
 row is the same in all of them, as if the same input went through.
 
-    python bench/choosing.py                # prints the tables; about half an hour on two cores
+    python bench/choosing.py                # prints the tables; about ten minutes
     python bench/choosing.py --draws 20     # a look
 
 `rankme.compare` itself decides. Only its estimates are made here, since `rankme.score_batch` finds
@@ -30,35 +30,32 @@ BEST = 0.5  # a of the truly best run
 
 @dataclass(frozen=True)
 class Scene:
-    """Runs to choose from, by how much steeper their spectra are than the best one's."""
+    """Runs to choose from: the truly best one first, and by how much steeper the others are."""
 
     name: str
-    n_runs: int
-    step: float  # from the best to the second
-    even: bool = False  # whether the others follow in equal steps; else all are like the second
+    exponents: np.ndarray
+    sizes: tuple[int, ...] = (2, 8, 24)  # a choice is among the first of so many runs
     repeats: int = 1
     seed_spread: float = 0.0  # standard deviation of a among repeats
 
-    def exponents(self) -> np.ndarray:
-        """Return a of each run, the best first."""
-        others = np.arange(1, self.n_runs) if self.even else np.ones(self.n_runs - 1)
-        return BEST + self.step * np.concatenate([[0], others])
 
-
-SCENES = [
-    Scene(f"{n} runs, {name}", n, step, even)
-    for n in (2, 8, 24)
-    for name, step, even in (("nearly alike", 0.001, False), ("in even steps", 0.005, True))
-] + [Scene("8 runs of 3 seeds, nearly alike", 8, 0.002, repeats=3, seed_spread=0.01)]
+MOST = 24
+SCENES = (
+    Scene("nearly alike", BEST + 0.001 * (np.arange(MOST) > 0)),
+    Scene("in even steps", BEST + 0.005 * np.arange(MOST)),
+    Scene("3 seeds each", BEST + 0.002 * (np.arange(8) > 0), (2, 8), 3, seed_spread=0.01),
+)
 
 
 def estimates(sets: np.ndarray) -> list[rankme.Estimate]:
     """Estimate many sets of one shape, (M, N, K)."""
-    n_rows = sets.shape[1]
-    groups = np.array_split(np.arange(n_rows), GROUPS)
-    kept = [np.setdiff1d(np.arange(n_rows), group) for group in groups]
-    scores = rankme.score_batch([z[rows] for z in sets for rows in (slice(None), *kept)])
-    table = scores.reshape(len(sets), 1 + GROUPS)
+    n_sets, n_rows, _ = sets.shape
+    parts = sets.reshape(n_sets, GROUPS, n_rows // GROUPS, COLUMNS)
+    squares = parts.transpose(0, 1, 3, 2) @ parts
+    whole = squares.sum(axis=1, keepdims=True)
+    # A triangular factor has the singular values of the rows, and is smaller.
+    factors = np.linalg.cholesky(np.concatenate([whole, whole - squares], axis=1))
+    scores = rankme.score_batch(factors.reshape(-1, COLUMNS, COLUMNS))
     return [
         rankme.Estimate(
             score=float(row[0]),
@@ -70,9 +67,9 @@ def estimates(sets: np.ndarray) -> list[rankme.Estimate]:
             center=False,
             normalize=False,
             left_out=row[1:],
-            group_rows=np.array([len(group) for group in groups]),
+            group_rows=np.full(GROUPS, n_rows // GROUPS),
         )
-        for row in table
+        for row in scores.reshape(n_sets, 1 + GROUPS)
     ]
 
 
@@ -86,24 +83,29 @@ def drawn(
     return estimates(rows * np.arange(1, COLUMNS + 1) ** -exponents[:, None, None])
 
 
-def choices(scene: Scene, n_rows: int, draws: int, *, paired: bool) -> tuple[float, float, float]:
-    """Return how often the best is kept, by the rule and by two errors; how many are tied."""
+def choices(scene: Scene, n_rows: int, draws: int, *, paired: bool) -> np.ndarray:
+    """Return how often the best is kept, by the rule and by two errors, and how many are tied.
+
+    Shape (sizes, 3): means over the draws.
+    """
     rng = np.random.default_rng(7)
-    names = [str(i) for i in range(scene.n_runs)]
-    kept = plain = tied = 0
+    names = [str(i) for i in range(scene.exponents.size)]
+    found = []
     for _ in range(draws):
-        exponents = np.repeat(scene.exponents(), scene.repeats)
+        exponents = np.repeat(scene.exponents, scene.repeats)
         exponents = exponents + scene.seed_spread * rng.standard_normal(exponents.size)
-        every = drawn(exponents, n_rows, SHARED if paired else 0.0, rng)
-        sets = {
-            name: every[i * scene.repeats : (i + 1) * scene.repeats] for i, name in enumerate(names)
-        }
-        found = rankme.compare(sets, paired=paired)
-        truly_best = next(run for run in found.runs if run.name == names[0])
-        kept += names[0] in (found.best, *found.tied)
-        plain += truly_best.gap <= 2 * truly_best.gap_error
-        tied += len(found.tied)
-    return kept / draws, plain / draws, tied / draws
+        every = iter(drawn(exponents, n_rows, SHARED if paired else 0.0, rng))
+        sets = {name: [next(every) for _ in range(scene.repeats)] for name in names}
+        found.append([kept({name: sets[name] for name in names[:n]}, paired) for n in scene.sizes])
+    return np.mean(found, axis=0)
+
+
+def kept(sets: dict[str, list[rankme.Estimate]], paired: bool) -> tuple[bool, bool, int]:
+    """Tell whether the first run, the truly best, is the best or a tied one, and how many are."""
+    result = rankme.compare(sets, paired=paired)
+    first = next(run for run in result.runs if run.name == "0")
+    by_rule = "0" in (result.best, *result.tied)
+    return by_rule, first.gap <= 2 * first.gap_error, len(result.tied)
 
 
 def pair_errors(
@@ -124,17 +126,15 @@ def pair_errors(
 def report(draws: int, n_rows: int) -> None:
     """Print the tables."""
     print(f"K = {COLUMNS}, N = {n_rows}, {GROUPS} groups, {draws} draws each.\n")
-    print("| runs | pairs | the rule keeps the best | two errors alone | tied, of the others |")
-    print("|:--|:--|--:|--:|--:|")
+    print("| true scores | rows | runs | the rule keeps the best | two errors alone | tied |")
+    print("|:--|:--|--:|--:|--:|--:|")
     for scene in SCENES:
         for paired in (False, True):
-            kept, plain, tied = choices(scene, n_rows, draws, paired=paired)
-            words = "paired" if paired else "unpaired"
-            print(
-                f"| {scene.name} | {words} | {kept:.1%} | {plain:.1%} | {tied:.1f} of "
-                f"{scene.n_runs - 1} |",
-                flush=True,
-            )
+            rows = "paired" if paired else "unpaired"
+            shares = choices(scene, n_rows, draws, paired=paired)
+            for size, (rule, plain, tied) in zip(scene.sizes, shares, strict=True):
+                text = f"| {scene.name} | {rows} | {size} | {rule:.1%} | {plain:.1%} | {tied:.1f} |"
+                print(text, flush=True)
     print("\n| two checkpoints | N | true error | paired | ratio | unpaired | paired / unpaired |")
     print("|:--|--:|--:|--:|--:|--:|--:|")
     for exponents in ((0.5, 0.52), (1.0, 1.02), (0.2, 0.22)):

@@ -106,7 +106,7 @@ def _of_shape(runs: Sequence[Run]) -> list[str]:
         whose = "all runs" if len(short) == len(runs) else names_of([run.name for run in short])
         told.append(
             f"N = {few.n_rows} is less than 10 K = {_ROWS_A_COLUMN * few.n_cols} ({whose}): the "
-            f"scores still grow with N, not all by as much; the corrected ones show how far"
+            f"scores still grow with N, and not all by as much; take more rows where there are some"
         )
     return told
 

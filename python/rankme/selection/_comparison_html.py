@@ -26,13 +26,14 @@ _BEST, _TIED, _OTHER = "#0b6e4f", "#d9822b", "#7a8794"
 _LONGEST_NAME = 26
 
 
-def page(comparison: Comparison) -> str:
-    """Return a whole page."""
+def page(comparison: Comparison, agreement: str = "") -> str:
+    """Return a whole page; with what an agreement says, if there is one."""
+    more = f"<h2>Agreement with the truth</h2>\n<pre>{escape(agreement)}</pre>"
+    body = [_picture(comparison), fragment(comparison), *([more] if agreement else [])]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>rankme compare</title><style>{_STYLE}</style></head>\n<body>\n"
-        f"<h1>RankMe of {len(comparison.runs)} runs</h1>\n"
-        f"{_picture(comparison)}\n{fragment(comparison)}\n</body></html>\n"
+        f"<h1>RankMe of {len(comparison.runs)} runs</h1>\n" + "\n".join([*body, "</body></html>\n"])
     )
 
 

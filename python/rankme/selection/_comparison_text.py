@@ -15,6 +15,7 @@ __all__ = ["HEADS", "cells_of", "notes_of", "text_of"]
 HEADS = ("", "run", "RankMe", "error", "below best", "corrected", "normalised", "N", "K")
 _LEFT = 2  # columns that hold words
 _MOST_DECIMALS = 9
+_CORRECTABLE = 4  # rows a column
 
 
 def text_of(comparison: Comparison) -> str:
@@ -47,11 +48,16 @@ def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
         f"{run.score:.{decimals}f}",
         f"{error:.{decimals}f}",
         "" if run.name == comparison.best else behind,
-        f"{run.bias_corrected:.{decimals}f}",
+        f"{run.bias_corrected:.{decimals}f}" if _is_correctable(run) else "",
         f"{run.normalized:.4f}",
         str(run.n_rows),
         str(run.n_cols),
     )
+
+
+def _is_correctable(run: Run) -> bool:
+    """Whether there are rows enough for the bias to be proportional to 1 / N."""
+    return run.n_rows >= _CORRECTABLE * run.n_cols
 
 
 def _decimals(error: float) -> int:

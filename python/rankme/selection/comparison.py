@@ -94,7 +94,7 @@ class Comparison:
         -------
         Agreement
         """
-        from rankme.selection.agreement import agreement  # noqa: PLC0415
+        from rankme.selection._agreement import agreement  # noqa: PLC0415
 
         return agreement(self.scores, truth, higher_is_better=higher_is_better, by=by)
 
@@ -147,14 +147,19 @@ class Comparison:
         }
         return json.dumps(record, allow_nan=False)
 
-    def to_html(self) -> str:
+    def to_html(self, agreement: object = None) -> str:
         """Return a page that needs nothing else: the table, a picture and the warnings.
+
+        Parameters
+        ----------
+        agreement : Agreement, optional
+            What `agreement` returned, to be shown as well.
 
         Returns
         -------
         str
         """
-        return page(self)
+        return page(self, "" if agreement is None else str(agreement))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each run's score with its error: a dot and a bar of two standard errors.
