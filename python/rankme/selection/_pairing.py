@@ -57,6 +57,8 @@ def _obstacle(runs: Sequence[Measured]) -> str | None:
                     f"run {first.name!r} has {first.samples[0].n_rows} rows and run {run.name!r} "
                     f"{sample.n_rows}"
                 )
-            if not np.array_equal(one.group_rows, first.estimates[0].group_rows):
+            if not np.array_equal(one.group_rows, first.estimates[0].group_rows) or (
+                sums and sample.held.run_length != first.samples[0].held.run_length
+            ):
                 return f"the groups of runs {first.name!r} and {run.name!r} differ"
     return None
