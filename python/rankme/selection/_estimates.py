@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme._accumulators.accumulator import Accumulator
+from rankme._base.errors import PrecisionWarning
 from rankme._scoring.estimate import estimate
 from rankme.metrics._estimate import Estimate
 from rankme.selection._sets import naming
@@ -74,10 +75,21 @@ def estimate_runs(
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     estimates.append(_estimate_of(sample, count, definition))
-                told += [f"{name}: {warning.message}" for warning in caught]
+                told += [f"{name}: {text}" for text in _precision_texts(caught)]
                 _refuse_another(estimates[-1], definition, allow)
             measured.append(Measured(name, samples, estimates))
     return measured, told
+
+
+def _precision_texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """Return what is said of scores; other warnings are handed on."""
+    texts = []
+    for one in caught:
+        if issubclass(one.category, PrecisionWarning):
+            texts.append(str(one.message))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return texts
 
 
 def _estimate_of(sample: Sample, count: int, definition: Definition) -> Estimate:

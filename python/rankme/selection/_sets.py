@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
-from rankme._accumulators.provenance import Tags, fingerprint_of
+from rankme._accumulators.provenance import Tags, as_tags, fingerprint_of
 from rankme._base.arguments import as_index, type_name
 from rankme._base.arrays import as_matrix
 from rankme.metrics._estimate import Estimate
@@ -144,7 +144,7 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         n_rows=n_rows,
         n_cols=n_cols,
         dtype=dtype,
-        tags={**tags, **told},
+        tags={**tags, **as_tags(told)},
         fingerprint=fingerprint,
     )
 

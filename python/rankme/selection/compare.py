@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme._accumulators.provenance import as_tags
 from rankme._base.arguments import MAX_SEED, as_eps, as_index
 from rankme.selection._cautions import cautions, log_ratio, not_above, refuse_unlike_tags
 from rankme.selection._checkpoints import chosen, local_maxima, steps_of
@@ -124,8 +123,9 @@ def compare(
         If there are fewer than two runs, or an empty one; if a run was computed by another
         definition, or has fewer rows than wanted, or sums of another number of rows; if tags that
         should be alike differ; if `paired` runs have different numbers of rows, groups or ids; if
-        another argument is none of the above. The text names the run, and how to insist.
-    BadDataError, OSError, MissingLibraryError, IntegrityError, RuntimeError, MemoryError
+        another argument is none of the above. The text names the run, and how to insist. Also if
+        a set is none that `rankme.score` takes, or holds NaN or infinity.
+    OSError, MissingLibraryError, IntegrityError, RuntimeError, MemoryError
         As `rankme.score`.
 
     Notes
@@ -188,8 +188,7 @@ def compare_sets(
         groups=choices.groups,
         seed=seed,
     )
-    tags = {name: as_tags(own) for name, own in (choices.tags or {}).items()}
-    runs = open_runs(sets, tags=tags, ids=choices.ids, failed=failed)
+    runs = open_runs(sets, tags=choices.tags, ids=choices.ids, failed=failed)
     _refuse_few(runs)
     if choices.baseline is not None and choices.baseline not in runs:
         raise ValueError(f"baseline={choices.baseline!r} is none of the runs {names_of(runs)}")

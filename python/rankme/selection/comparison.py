@@ -11,10 +11,11 @@ from rankme.selection._comparison_html import fragment, page
 from rankme.selection._comparison_text import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
+    from rankme.selection._agreement import Agreement
     from rankme.selection._run import Run
 
 __all__ = ["Comparison"]
@@ -81,14 +82,19 @@ class Comparison:
         return {run.name: run.score for run in self.runs}
 
     def agreement(
-        self, truth: Mapping[Any, Any], *, higher_is_better: bool, by: str | None = None
-    ) -> Any:
+        self,
+        truth: object,
+        *,
+        higher_is_better: bool,
+        by: str | Sequence[str] | None = None,
+        truth_error: object = None,
+    ) -> Agreement:
         """Hold the scores against what labels say: `rankme.agreement` of `scores`.
 
         Parameters
         ----------
-        truth, higher_is_better, by
-            As in `rankme.agreement`.
+        truth, higher_is_better, by, truth_error
+            As in `rankme.agreement`; the truth has the names of all runs, and no others.
 
         Returns
         -------
@@ -96,7 +102,9 @@ class Comparison:
         """
         from rankme.selection._agreement import agreement  # noqa: PLC0415
 
-        return agreement(self.scores, truth, higher_is_better=higher_is_better, by=by)
+        return agreement(
+            self.scores, truth, higher_is_better=higher_is_better, by=by, truth_error=truth_error
+        )
 
     def to_pandas(self) -> Any:
         """Return a table with a row a run, the best first.

@@ -83,6 +83,28 @@ def test_pictures_and_pages_are_written(runs, tmp_path):
     assert re.findall(r"<td>([abc])</td>", page) == ["a", "b", "c"]
 
 
+def test_saved_states_prove_their_pairs(tmp_path):
+    for name, exponent in EXPONENTS.items():
+        acc = rankme.Accumulator(16, groups=16, tags={"model": name, "data": "test"})
+        acc.update(rows(exponent), ids=range(512))
+        acc.save(tmp_path / f"{name}.rankme")
+    result = run("compare", *(f"{name}.rankme" for name in EXPONENTS), "--json", cwd=tmp_path)
+    found = json.loads(result.stdout)
+    assert (found["best"], found["paired"]) == ("a", True)
+    assert [one["tags"]["model"] for one in found["runs"]] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("lower", "regret"), [(False, 0.0), (True, 2.0)])
+def test_a_truth_tells_whether_the_choice_was_right(runs, tmp_path, lower, regret):
+    truth, page = tmp_path / "truth.csv", tmp_path / "page.html"
+    truth.write_text("name,value\nc,1\nb,2\na,3\nz,9\n", encoding="utf-8")
+    options = ["--truth", truth, "--html", page, *(["--lower-is-better"] if lower else [])]
+    result = run("compare", *PATHS, *options, "--json", cwd=runs)
+    assert json.loads(result.stdout)["agreement"]["regret"] == regret
+    assert "regret" in page.read_text(encoding="utf-8")
+    assert "regret" in run("compare", *PATHS, *options, cwd=runs).stdout
+
+
 @pytest.mark.parametrize(
     ("args", "text"),
     [

@@ -5,7 +5,7 @@ import re
 import pytest
 
 import rankme
-from simulated_runs import estimate_with, estimate_with_error
+from simulated_runs import estimate_with, estimate_with_error, rows
 
 
 def warned(sets, **options):
@@ -56,3 +56,12 @@ def test_what_is_not_above_the_untrained_run():
     found = rankme.compare({"init": sets["init"], "c": estimate_with(20.0)}, baseline="init")
     assert found.best == "init"  # the highest, whatever else is said of it
     assert any("'c'" in one for one in found.warnings)
+
+
+def test_what_an_estimate_warns_of_is_kept():
+    outlier = rows(0.5, seed=1)
+    outlier[3] *= 1000
+    with pytest.warns(rankme.PrecisionWarning) as caught:
+        rankme.estimate(outlier)
+    expected = f"outlier: {caught[0].message}"
+    assert expected in warned({"a": rows(0.5, seed=2), "outlier": outlier})

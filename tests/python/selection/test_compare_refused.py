@@ -17,6 +17,7 @@ E = estimate_with(10.0)
         ({"a": A}, r"takes two runs or more, and there is 'a'; rankme\.estimate"),
         ({"a": A, "b": []}, "run 'b': there is no set: the list of its repeats is empty"),
         ({"a": A, "b": A[:0]}, r"run 'b': sets\['b'\] is empty: it has shape \(0, 16\)"),
+        ({"a": [[1.0, 2.0], [3.0, 4.0]], "b": B}, r"run 'a': sets\['a'\] must be 2-D"),
         ({"a": A, "b": A[None]}, r"run 'b': sets\['b'\] must be 2-D"),
         ({"a": A, "b": np.full((320, 16), np.nan)}, "run 'b': .* is nan; every entry"),
     ],
@@ -125,3 +126,11 @@ def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():
         rankme.compare(sets)
     with pytest.raises(ValueError, match="run 'a' has 2560 rows and rows=1000"):
         rankme.compare(sets, rows=1000)
+
+
+@pytest.mark.parametrize("argument", ["tags", "ids"])
+def test_what_is_told_of_runs_has_their_names(argument):
+    with pytest.raises(TypeError, match=f"{argument} must be a mapping from the names of runs"):
+        rankme.compare({"a": A, "b": B}, **{argument: ["x", "y"]})
+    with pytest.raises(TypeError, match=r"run 'a': (tags|ids) must be"):
+        rankme.compare({"a": A, "b": B}, **{argument: {"a": 3}})

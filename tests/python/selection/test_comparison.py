@@ -55,6 +55,14 @@ def test_pandas():
     assert table.loc["b", "tags.step"] == 3
 
 
+def test_agreement_is_that_of_the_scores():
+    truth = {"c": 1.0, "b": 3.0, "a<b>&": 2.0}
+    found = C.agreement(truth, higher_is_better=True)
+    assert found.to_dict() == rankme.agreement(C.scores, truth, higher_is_better=True).to_dict()
+    assert (found.regret, found.rank) == (1.0, 2.0)
+    assert C.agreement(truth, higher_is_better=False).rank == 2.0
+
+
 def test_html_needs_nothing_else():
     page = C.to_html()
     assert "<b>" not in page
