@@ -34,12 +34,15 @@ from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
 from rankme.selection._agreement import Agreement, agreement
 from rankme.selection._auroc import Auroc, auroc
+from rankme.selection.compare import compare
+from rankme.selection.comparison import Comparison
 from rankme.sources import open_source
 
 __all__ = [
     "Accumulator",
     "Agreement",
     "Auroc",
+    "Comparison",
     "Estimate",
     "IntegrityError",
     "LayerAccumulator",
@@ -49,6 +52,7 @@ __all__ = [
     "__version__",
     "agreement",
     "auroc",
+    "compare",
     "cuda",
     "estimate",
     "open_source",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 
 from rankme._accumulators.held import KINDS, HeldSum
+from rankme._accumulators.provenance import NOWHERE, Provenance, as_tags, encoded_ids
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import NOTHING, SkippedCounter, finite_rows
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, as_method, type_name
@@ -20,9 +21,9 @@ from rankme.sources.memory import array_of, as_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from typing_extensions import Self
 
     from rankme import _core
+    from rankme._accumulators.provenance import Tags
 
 __all__ = ["Accumulator"]
 
@@ -67,6 +68,8 @@ class Accumulator(HeldSum):
     skip_nonfinite : bool
         Leave out rows that hold NaN or infinity, and count them in `n_skipped`, which is merged and
         saved with the sums. By default such a row is an error.
+    tags : mapping, optional
+        Where the rows come from, as `tags` has it.
 
     Raises
     ------
@@ -108,6 +111,7 @@ class Accumulator(HeldSum):
         device: str = "cpu",
         precision: str = "float64",
         skip_nonfinite: bool = False,
+        tags: Tags | None = None,
     ) -> None:
         require_budget()
         as_method(method, tuple(KINDS))
@@ -117,11 +121,18 @@ class Accumulator(HeldSum):
         self._device = as_device(device)
         self._precision = as_precision(precision, self._device, method)
         self._skipped = SkippedCounter(NOTHING._replace(allowed=bool(skip_nonfinite)))
+        self._provenance = Provenance(NOWHERE._replace(tags=as_tags({} if tags is None else tags)))
         seeds = (number,) if method == "gram" else ()
         kind, options = self._kind()
         self._core = kind(size, bool(normalize), *seeds, **options)
 
-    def update(self, Z: object, *, shard: str | None = None) -> None:  # noqa: N803
+    def update(
+        self,
+        Z: object,  # noqa: N803
+        *,
+        shard: str | None = None,
+        ids: object = None,
+    ) -> None:
         """Take in more rows.
 
         Parameters
@@ -133,18 +144,20 @@ class Accumulator(HeldSum):
         shard : str, optional
             The id of the shard that the rows belong to: any text that names the shard wherever it
             is read. The rows and their entry in `shards` come together or not at all.
+        ids : list or array of int or str, optional
+            Of each row, what it was made of, such as its number in the data set: `fingerprint`.
 
         Raises
         ------
         TypeError
-            If `Z` is no array, is masked, requires a gradient or has another dtype, or if `shard`
-            is no text.
+            If `Z` is no array, is masked, requires a gradient or has another dtype, if `shard` is
+            no text, or if `ids` are something else.
         BufferError, ImportError
             If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
             no CUDA module here.
         ValueError
             If `Z` is not 2-D, contradicts itself, has another width or lies on another GPU than the
-            sums.
+            sums; if there are more or fewer `ids` than rows.
         NonFiniteError
             If an entry is NaN or infinite: a ValueError that names the first one. Not with
             `skip_nonfinite`.
@@ -160,6 +173,7 @@ class Accumulator(HeldSum):
         rows = array_of(Z, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, self._device, "Z")
+        known = None if ids is None else encoded_ids(ids, matrix.shape[0])
         if matrix.shape[0] == 0:
             self._check_width(matrix.shape[1], Z)
             return
@@ -169,6 +183,8 @@ class Accumulator(HeldSum):
             if not self.skip_nonfinite:
                 raise
             self._update_finite(rows, matrix, of)
+        if known is not None:
+            self._provenance.add(known, matrix.shape[0])
 
     def _check_width(self, width: int, of: object) -> None:
         """Refuse an array without rows whose columns would not do; an empty list has no width."""
@@ -198,8 +214,8 @@ class Accumulator(HeldSum):
         TypeError
             If `other` is no accumulator.
         ValueError
-            If one of these differs, or both hold rows of the same shard, which is then named.
-            Nothing has changed then.
+            If one of these differs, if both hold rows of the same shard, which is then named, or if
+            a tag that both have differs. Nothing has changed then.
         """
         if not isinstance(other, Accumulator):
             raise TypeError(f"other must be a rankme.Accumulator, not {type_name(other)}")
@@ -211,37 +227,12 @@ class Accumulator(HeldSum):
             other = other.copy(device=self.device)
         with other._skipped.lock:  # noqa: SLF001
             theirs = other._skipped.snapshot()  # noqa: SLF001
+        origin = other._provenance.origin  # noqa: SLF001
+        self._provenance.tags_with(origin.tags)  # before the sums
         with self._skipped.lock:
             self._core.merge(other._core)  # noqa: SLF001
             self._skipped.add(theirs.rows, theirs.shards)
-
-    def reset(self) -> None:
-        """Forget all rows; what the accumulator was made with stays."""
-        with self._skipped.lock:
-            self._core.reset()
-            self._skipped.reset()
-
-    def copy(self, *, device: str | None = None) -> Self:
-        """Return an independent accumulator in the same state, bit for bit.
-
-        Parameters
-        ----------
-        device : str, optional
-            Where the copy lies; by default where this one does. A copy on the CPU has `precision`
-            ``"float64"``, whatever went into its sums before.
-
-        Returns
-        -------
-        Accumulator
-
-        Raises
-        ------
-        ValueError, ImportError, RuntimeError, MemoryError
-            As the class does for `device`.
-        """
-        target = self._device if device is None else as_device(device)
-        precision = "float64" if target == "cpu" else self._precision
-        return self._from_state(self._state(), target, precision)
+        self._provenance.merge(origin)
 
     def gram(self) -> NDArray[np.float64]:
         """Gram matrix of all rows, ``Z.T @ Z``, uncentred.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rankme import _core
 from rankme._accumulators import state_file
 from rankme._accumulators.monoid import Monoid
+from rankme._accumulators.provenance import Provenance, as_tags
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import kind_of
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from rankme._accumulators.provenance import Tags
+
 __all__ = ["KINDS", "HeldSum"]
 
 KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _cuda
@@ -29,11 +32,12 @@ KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _c
 class HeldSum(Monoid):
     """The sum in the compiled core, and the bytes that it is saved and sent as."""
 
-    __slots__ = ("_core", "_device", "_method", "_precision", "_skipped")
+    __slots__ = ("_core", "_device", "_method", "_precision", "_provenance", "_skipped")
     _core: Any  # of KINDS
     _device: str
     _method: str
     _precision: str
+    _provenance: Provenance
     _skipped: SkippedCounter
 
     @property
@@ -105,6 +109,61 @@ class HeldSum(Monoid):
         """
         state = self._state()
         return column_std(state.kind, state.n_rows, state.numbers, state.arrays)
+
+    def reset(self) -> None:
+        """Forget all rows; what the accumulator was made with stays."""
+        with self._skipped.lock:
+            self._core.reset()
+            self._skipped.reset()
+            self._provenance.reset()
+
+    def copy(self, *, device: str | None = None) -> Self:
+        """Return an independent accumulator in the same state, bit for bit.
+
+        Parameters
+        ----------
+        device : str, optional
+            Where the copy lies; by default where this one does. A copy on the CPU has `precision`
+            ``"float64"``, whatever went into its sums before.
+
+        Returns
+        -------
+        Accumulator
+
+        Raises
+        ------
+        ValueError, ImportError, RuntimeError, MemoryError
+            As the class does for `device`.
+        """
+        target = self._device if device is None else as_device(device)
+        precision = "float64" if target == "cpu" else self._precision
+        return self._from_state(self._state(), target, precision)
+
+    @property
+    def tags(self) -> Tags:
+        """Where the rows come from: such as model, step, layer, split and data.
+
+        Texts as keys, and texts, numbers or booleans as values. Saved and copied with the sums;
+        `merge` keeps the tags of both sides, and refuses a key that has another value there. May be
+        set. `rankme.compare` refuses runs that differ in ``layer``, ``tap``, ``split`` or ``data``.
+        """
+        return dict(self._provenance.tags)
+
+    @tags.setter
+    def tags(self, tags: Tags) -> None:
+        """Put other tags in the place of all."""
+        self._provenance.tags = as_tags(tags)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Hash of the ids of all rows in their order; None unless every row came with one.
+
+        Two accumulators with the same fingerprint took in rows of the same inputs in the same
+        order, whatever the calls were. After a merge, or an update of what was loaded or copied, it
+        depends on where that was.
+        """
+        origin = self._provenance.origin
+        return origin.digest if origin.n_ids == self.n_rows > 0 else None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a file, whole or not at all.
@@ -188,6 +247,7 @@ class HeldSum(Monoid):
             arrays,
             decoded(shards),
             skipped=skipped,
+            origin=self._provenance.origin,
         )
 
     @classmethod
@@ -204,6 +264,7 @@ class HeldSum(Monoid):
         self._device = device
         self._precision = precision
         self._skipped = SkippedCounter(state.skipped)
+        self._provenance = Provenance(state.origin)
         kind, options = self._kind()
         self._core = kind.from_state(
             state.dim,

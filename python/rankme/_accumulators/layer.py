@@ -19,7 +19,13 @@ class StackLayer(Accumulator):
 
     __slots__ = ()
 
-    def update(self, Z: object, *, shard: str | None = None) -> NoReturn:  # noqa: ARG002, N803
+    def update(
+        self,
+        Z: object,  # noqa: ARG002, N803
+        *,
+        shard: str | None = None,  # noqa: ARG002
+        ids: object = None,  # noqa: ARG002
+    ) -> NoReturn:
         """Refuse: the stack would not have the rows."""
         self._refuse("update")
 

@@ -13,8 +13,9 @@ The header holds ``kind``, ``dim`` (K), ``normalize``, ``n_rows``, the numbers o
 ``sections`` (of each array its name, its size and whether a reader must know it, in their order),
 ``shards`` (an object: how many of the rows came from the shard of each id), perhaps ``skipped``
 (``rows`` that were left out since they held NaN or infinity, how many of them came from each of
-``shards``, and whether more are ``allowed`` to be) and perhaps ``run`` (what a run has to know to
-be resumed). `state_header.KINDS` has the numbers and arrays of each kind:
+``shards``, and whether more are ``allowed`` to be), perhaps ``run`` (what a run has to know to be
+resumed), perhaps ``tags``, and perhaps ``ids`` (how many ``rows`` came with one, and the hash
+``blake2b`` of these). `state_header.KINDS` has the numbers and arrays of each kind:
 
 ``scatter``
     Squares about the mean, of ``Z * 2**-exponent``, with the mean as a row (``origin``) and what it
@@ -43,7 +44,7 @@ from numpy.typing import NDArray
 from rankme._accumulators.state_header import KINDS, State, parse_header, write_header
 from rankme._base.atomic_file import write_pieces
 
-__all__ = ["State", "decode", "encode", "pieces", "read", "read_run", "write"]
+__all__ = ["State", "decode", "encode", "is_state", "pieces", "read", "read_run", "write"]
 
 # The first byte is no ASCII and the last three would be changed by a transfer in text mode.
 _MAGIC = b"\x93RNKM\r\n\x1a"
@@ -103,6 +104,15 @@ def read(path: str | os.PathLike[str]) -> State:
         data = file.read(_PREFIX.size)
         # What is none of ours may be large, or have no end.
         return decode(data + file.read() if data.startswith(_MAGIC) else data, name)
+
+
+def is_state(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is that of a saved accumulator, by its first bytes; a URL is that of none."""
+    name = os.fspath(path)
+    if not os.path.isfile(name):  # noqa: PTH113
+        return False
+    with _named(name), open(name, "rb") as file:  # noqa: PTH123
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def read_run(path: str | os.PathLike[str]) -> Mapping[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rankme._accumulators.provenance import NOWHERE, Origin, parse_origin
 from rankme._accumulators.shards import parse_table
 from rankme._accumulators.skipped import NOTHING, Skipped, parse_note
 from rankme._base.arguments import MAX_DIM, MAX_SEED
@@ -27,8 +28,8 @@ class State(NamedTuple):
     """What an accumulator is, without the room it works in.
 
     ``numbers`` and ``arrays`` are those of the kind, in the order of `KINDS`. ``shards`` has the
-    rows of each shard, ``skipped`` those that were left out; ``run`` belongs to the file and not to
-    the accumulator.
+    rows of each shard, ``skipped`` those that were left out, ``origin`` their tags and ids; ``run``
+    belongs to the file and not to the accumulator.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class State(NamedTuple):
     shards: Mapping[str, int] = _NO_SHARDS
     run: Mapping[str, Any] | None = None
     skipped: Skipped = NOTHING
+    origin: Origin = NOWHERE
 
     @property
     def method(self) -> str:
@@ -136,6 +138,7 @@ def write_header(state: State) -> bytes:
         fields["skipped"] = note
     if state.run is not None:
         fields["run"] = dict(state.run)
+    fields.update(state.origin.notes())
     return json.dumps(fields).encode("ascii")
 
 
@@ -167,7 +170,8 @@ def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
     )
     shards = parse_table(fields.get("shards", {}), n_rows)
     skipped = parse_note(fields.get("skipped"))
-    state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped)
+    origin = parse_origin(fields)
+    state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped, origin)
     own = [Section(array, size(dim), True) for array, size in KINDS[name].arrays.items()]
     if version < _FIRST_WITH_SECTIONS:
         return state, [section for section in own if section.name not in _SINCE_SECTIONS]

@@ -1,1 +1,1 @@
-"""Which run is best, and was the choice right."""
+"""Which run is best: scores side by side, with what can be told apart and what must not be."""

@@ -125,7 +125,14 @@ def test_the_reference_has_every_public_name():
     page = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (rankme\S*)$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     engines = [f"rankme.distributed.{engine}" for engine in ("torch", "ray", "dask", "spark")]
-    assert list(sections) == ["rankme", "rankme.metrics", "rankme.sources", *engines, "rankme.cuda"]
+    assert list(sections) == [
+        "rankme",
+        "rankme.metrics",
+        "rankme.sources",
+        "rankme.integrations.torch",
+        *engines,
+        "rankme.cuda",
+    ]
     for module, section in sections.items():
         listed = re.findall(r"^   (\w+)$", section, re.MULTILINE)
         public = set(importlib.import_module(module).__all__) - {"__version__", "cuda"}

@@ -122,6 +122,8 @@ def saved_files(folder):
         "cannot merge accumulators of method": filled(method="qr"),
     }.items():
         yield text, {"acc": acc.copy(), "other": other}, "acc.merge(other)"
+    tagged = {"acc": filled(tags={"step": 1}), "other": filled(tags={"step": 2})}
+    yield "cannot merge: tag", tagged, "acc.merge(other)"
     yield "cannot merge: both hold", {"acc": filled(shard="a.npy")}, "acc.merge(acc)"
     path, original = folder / "copy.rankme", folder / "original.rankme"
     acc.save(original)
@@ -139,6 +141,20 @@ def saved_files(folder):
         path.write_bytes(contents)
         names = {"path": path, "original": original, "again": acc}
         yield text, names, "rankme.Accumulator.load(path).spectrum()"
+
+
+def comparisons():
+    sets = {"a": PLAIN, "b": PLAIN}
+    yield "to compare takes two", {"Z": PLAIN}, "rankme.compare({'a': Z})"
+    centred = {**sets, "b": rankme.estimate(PLAIN, center=True)}
+    yield "run 'b': it was computed", {"sets": centred}, "rankme.compare(sets)"
+    tags = {"a": {"layer": "fc"}, "b": {"layer": "head"}}
+    yield "run 'a' has layer", {"sets": sets, "tags": tags}, "rankme.compare(sets, tags=tags)"
+    sums = {name: rankme.estimate(PLAIN[:n]) for name, n in (("a", 30), ("b", 20))}
+    yield "run 'a' has 30", {"sets": sums, "Z": PLAIN}, "rankme.compare(sets)"
+    yield "rows=40", {"sets": sets}, "rankme.compare(sets, rows=40)"
+    uneven = {"sets": {"a": PLAIN, "b": PLAIN[:20]}}
+    yield "paired=True", uneven, "rankme.compare(sets, paired=True)"
 
 
 def files(folder):
@@ -229,6 +245,7 @@ def tries(folder, monkeypatch):
     yield from metrics()
     yield from agreements()
     yield from saved_files(folder)
+    yield from comparisons()
     yield from files(folder)
     yield from folders(folder)
     yield from columns(folder / "rows.parquet")

@@ -6,8 +6,7 @@ import pytest
 
 from package_imports import PACKAGE, imports_of, module_name
 
-# From the roof to the ground. Rooms of one floor do not know each other. The floors of
-# `integrations` and `selection` wait for their rooms.
+# From the roof to the ground. Rooms of one floor do not know each other.
 FLOORS = (
     {"cli"},
     {"bench"},

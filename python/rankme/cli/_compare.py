@@ -1,0 +1,255 @@
+"""``rankme compare``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rankme.cli._names import differing_parts
+from rankme.cli._options import (
+    BAD_DATA,
+    CenterOption,
+    EpsOption,
+    check_folder,
+    check_plot,
+    require_threads,
+)
+from rankme.cli._paths import describe
+from rankme.cli._text import one_line, print_error, print_warning, text_of
+
+if TYPE_CHECKING:
+    from rankme import Comparison
+
+__all__ = ["HELP", "compare"]
+
+HELP = (
+    "Rank runs by RankMe, the best first, and say which cannot be told from it. A path is one run: "
+    "a file, folder, quoted pattern, URL, or a saved state with groups; its name is the part in "
+    "which the paths differ. All are scored on as many rows."
+)
+
+
+def compare(
+    *,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", help="Two or more, each of one run."),
+    ],
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            min=1,
+            help="Score this many rows of each; by default as many as the smallest has.",
+        ),
+    ] = None,
+    seed: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER|none",
+            help="Which rows: a random subset by this number, or none for the first ones.",
+        ),
+    ] = "0",
+    groups: Annotated[
+        int, typer.Option(min=8, help="Of the jackknife, which tells the sampling error.")
+    ] = 16,
+    eps: EpsOption = 1e-7,
+    center: CenterOption = False,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Divide each row by its Euclidean norm.")
+    ] = False,
+    paired: Annotated[
+        bool | None,
+        typer.Option(
+            "--paired/--unpaired",
+            help="Whether row i of every path belongs to the same input; by default if saved ids "
+            "prove it.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="An untrained run: warn of what is not above."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            exists=True,
+            dir_okay=False,
+            help="What labels say of each run, columns name and value: was the choice right?",
+        ),
+    ] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="Of the truth, such as an error.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", callback=check_plot, help="Draw the scores with errors."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", callback=check_folder, help="Write one page that needs nothing else."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on one line.")
+    ] = False,
+) -> int:
+    """Compare runs and print the table; return the exit status."""
+    from rankme.selection.compare import Choices  # noqa: PLC0415
+
+    require_threads()
+    runs = _named(paths)
+    if baseline is not None and baseline not in runs:
+        known = ", ".join(runs)
+        raise typer.BadParameter(f"the runs are {known}", param_hint="'--baseline'")
+    choices = Choices(
+        rows="equal" if rows is None else rows,
+        seed=_as_seed(seed),
+        groups=groups,
+        paired=paired,
+        baseline=baseline,
+        eps=eps,
+        center=center,
+        normalize=normalize,
+    )
+    try:
+        told = None if truth is None else _read_truth(truth)
+        result = _compared(runs, choices)
+        agreement = (
+            None
+            if told is None
+            else result.agreement(_of_runs(told, result), higher_is_better=not lower_is_better)
+        )
+    except (ValueError, ImportError, ArithmeticError, RuntimeError, MemoryError) as error:
+        print_error(text_of(error))
+        return BAD_DATA
+    _print(result, agreement, as_json=as_json)
+    written = [_draw(result, plot), _write(result, agreement, html)]
+    return BAD_DATA if result.errors or not all(written) else 0
+
+
+def _named(paths: list[str]) -> dict[str, str]:
+    """Name the paths; too few of them, or one twice, are wrong usage."""
+    plain = [path if "://" in path else os.path.normpath(path) for path in paths]
+    twice = next((path for i, path in enumerate(plain) if path in plain[:i]), None)
+    if twice is not None:
+        raise typer.BadParameter(f"{twice} is given twice", param_hint="'PATH'")
+    if len(plain) == 1:
+        raise typer.BadParameter(
+            f"{plain[0]} is one run, and to compare takes two; rankme score gives its score",
+            param_hint="'PATH'",
+        )
+    return dict(zip(differing_parts(plain), plain, strict=True))
+
+
+def _as_seed(seed: str) -> int | None:
+    """Read the option: a number, or none for the first rows."""
+    if seed == "none":
+        return None
+    if not (seed.isascii() and seed.isdigit()):
+        raise typer.BadParameter(
+            f"{seed!r} is neither a number, for random rows, nor none, for the first rows",
+            param_hint="'--seed'",
+        )
+    return int(seed)
+
+
+def _read_truth(path: Path) -> dict[str, float]:
+    """Read a table of names and values."""
+    import csv  # noqa: PLC0415
+
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if not {"name", "value"} <= set(reader.fieldnames or ()):
+            raise ValueError(f"{path}: wanted are the columns name and value, in the first line")
+        truth: dict[str, float] = {}
+        for record in reader:
+            name, value = record["name"], record["value"]
+            if name in truth:
+                raise ValueError(f"{path}: line {reader.line_num} has {name!r} a second time")
+            try:
+                truth[name] = float(value)
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{path}: line {reader.line_num} has {value!r} for {name!r}; wanted a number"
+                ) from None
+    return truth
+
+
+def _of_runs(truth: dict[str, float], result: Comparison) -> dict[str, float]:
+    """Return the truths of the runs that were compared; the others say nothing."""
+    missing = [name for name in result.scores if name not in truth]
+    if missing:
+        raise ValueError(f"the truth has no value of run {missing[0]!r}; it has {', '.join(truth)}")
+    return {name: truth[name] for name in result.scores}
+
+
+def _compared(runs: dict[str, str], choices: Any) -> Comparison:
+    """Compare; what is wrong with a path is printed, and the others are compared."""
+    from rankme.selection.compare import compare_sets  # noqa: PLC0415
+
+    errors: list[tuple[str, str]] = []
+
+    def failed(name: str, error: Exception) -> None:
+        path = runs[name]
+        text = describe(error, [path])
+        print_error(text)
+        errors.append((path, one_line(text)))
+
+    result = compare_sets(runs, choices, failed)
+    return replace(result, errors=tuple(errors))
+
+
+def _print(result: Comparison, agreement: Any, *, as_json: bool) -> None:
+    """Print the table, or one line of JSON."""
+    if as_json:
+        record = json.loads(result.to_json())
+        if agreement is not None:
+            record["agreement"] = agreement.to_dict()
+        sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
+    else:
+        # Warnings and errors go to standard error, a line each.
+        shown = str(replace(result, warnings=(), errors=()))
+        sys.stdout.write("\n".join(one_line(line) for line in shown.splitlines()) + "\n")
+        if agreement is not None:
+            sys.stdout.write(f"\n{agreement}\n")
+    for warning in result.warnings:
+        print_warning(warning)
+    sys.stdout.flush()
+
+
+def _draw(result: Comparison, path: Path | None) -> bool:
+    """Draw the scores into a file; print what is wrong and return False where that fails."""
+    if path is None:
+        return True
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    result.plot()
+    try:
+        plt.savefig(path, dpi=130)
+    except OSError as error:
+        print_error(f"{path}: {error.strerror or error}")
+        return False
+    finally:
+        plt.close()
+    return True
+
+
+def _write(result: Comparison, agreement: Any, path: Path | None) -> bool:
+    """Write the page; print what is wrong and return False where that fails."""
+    if path is None:
+        return True
+    try:
+        path.write_text(result.to_html(agreement), encoding="utf-8")
+    except OSError as error:
+        print_error(f"{path}: {error.strerror or error}")
+        return False
+    return True

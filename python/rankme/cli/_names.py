@@ -1,0 +1,34 @@
+"""Short names of paths: the parts in which they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["differing_parts"]
+
+
+def differing_parts(paths: Sequence[str]) -> list[str]:
+    """Return what is left of different paths without the parts that all share at both ends.
+
+    Of ``runs/a/z.npy`` and ``runs/b/z.npy`` the names are ``a`` and ``b``; of ``a.npy`` and
+    ``b.npy`` too, since a suffix that all share goes as well.
+    """
+    parts = [[part for part in path.split("/") if part not in ("", ".")] for path in paths]
+    shortest = min(map(len, parts))
+    front = _shared(parts, shortest - 1)
+    back = _shared([each[::-1] for each in parts], shortest - 1 - front)
+    names = ["/".join(each[front : len(each) - back]) for each in parts]
+    stems, dots, suffixes = zip(*(name.rpartition(".") for name in names), strict=True)
+    one_suffix = len(set(suffixes)) == 1 and all(dots)
+    return list(stems) if back == 0 and one_suffix and all(stems) else names
+
+
+def _shared(parts: Sequence[Sequence[str]], most: int) -> int:
+    """Count the parts at the front that all share, at most so many."""
+    for i in range(most):
+        if len({each[i] for each in parts}) > 1:
+            return i
+    return most

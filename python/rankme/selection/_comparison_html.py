@@ -1,0 +1,92 @@
+"""A comparison as HTML that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from rankme.selection._comparison_text import HEADS, cells_of, notes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rankme.selection._run import Run
+    from rankme.selection.comparison import Comparison
+
+__all__ = ["fragment", "page"]
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;color:#22282e;margin:2em auto;max-width:60em}"
+    "table{border-collapse:collapse}td,th{padding:.25em .8em;text-align:right;"
+    "border-bottom:1px solid #d5dade}td:nth-child(2),th:nth-child(2){text-align:left}"
+    "text{font:13px system-ui,sans-serif;fill:#22282e}"
+)
+_WIDTH, _LEFT, _RIGHT, _STEP = 720, 200, 30, 26  # pixels
+_BEST, _TIED, _OTHER = "#0b6e4f", "#d9822b", "#7a8794"
+_LONGEST_NAME = 26
+
+
+def page(comparison: Comparison, agreement: str = "") -> str:
+    """Return a whole page; with what an agreement says, if there is one."""
+    more = f"<h2>Agreement with the truth</h2>\n<pre>{escape(agreement)}</pre>"
+    body = [_picture(comparison), fragment(comparison), *([more] if agreement else [])]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>rankme compare</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<h1>RankMe of {len(comparison.runs)} runs</h1>\n" + "\n".join([*body, "</body></html>\n"])
+    )
+
+
+def fragment(comparison: Comparison) -> str:
+    """Return the table and the notes."""
+    heads = "".join(f"<th>{escape(head)}</th>" for head in HEADS)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells_of(run, comparison)) + "</tr>"
+        for run in comparison.runs
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in notes_of(comparison))
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>\n<ul>{notes}</ul>"
+
+
+def _picture(comparison: Comparison) -> str:
+    """Draw a dot a run, with a bar of two standard errors."""
+    runs = comparison.runs
+    low = min(run.score - 2 * run.std_error for run in runs)
+    high = max(run.score + 2 * run.std_error for run in runs)
+    span = (high - low) or 1.0
+
+    def place(value: float) -> float:
+        return _LEFT + (value - low) / span * (_WIDTH - _LEFT - _RIGHT)
+
+    height = _STEP * (len(runs) + 2)
+    marks = [
+        _mark(run, _colour(run, comparison), _STEP * (i + 1), place) for i, run in enumerate(runs)
+    ]
+    ticks = "".join(
+        f'<text x="{place(value):.1f}" y="{height - 12}" text-anchor="middle">{value:.6g}</text>'
+        for value in (low, (low + high) / 2, high)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'width="{_WIDTH}" role="img" aria-label="RankMe of each run, with two standard errors">'
+        f"{''.join(marks)}{ticks}</svg>"
+    )
+
+
+def _mark(run: Run, colour: str, y: float, place: Callable[[float], float]) -> str:
+    """Draw one run."""
+    name = run.name if len(run.name) <= _LONGEST_NAME else f"{run.name[: _LONGEST_NAME - 1]}…"
+    first, last = place(run.score - 2 * run.std_error), place(run.score + 2 * run.std_error)
+    return (
+        f'<text x="{_LEFT - 16}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
+        f'<line x1="{first:.1f}" x2="{last:.1f}" y1="{y}" y2="{y}" stroke="{colour}" '
+        f'stroke-width="2"/><circle cx="{place(run.score):.1f}" cy="{y}" r="4" fill="{colour}">'
+        f"<title>{escape(run.name)}: {run.score:.6g}</title></circle>"
+    )
+
+
+def _colour(run: Run, comparison: Comparison) -> str:
+    """Return the colour of the best run, of those tied with it, or of the others."""
+    if run.name == comparison.best:
+        return _BEST
+    return _TIED if run.name in comparison.tied else _OTHER

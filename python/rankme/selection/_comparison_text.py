@@ -1,0 +1,84 @@
+"""A comparison as a table of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankme.selection._run import Run
+    from rankme.selection.comparison import Comparison
+
+__all__ = ["HEADS", "cells_of", "notes_of", "text_of"]
+
+HEADS = ("", "run", "RankMe", "error", "below best", "corrected", "normalised", "N", "K")
+_LEFT = 2  # columns that hold words
+_MOST_DECIMALS = 9
+_CORRECTABLE = 4  # rows a column
+
+
+def text_of(comparison: Comparison) -> str:
+    """Write the table, and below it what is to be known about it."""
+    lines = [HEADS, *(cells_of(run, comparison) for run in comparison.runs)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
+    return "\n".join([*table, "", *notes_of(comparison)])
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Fill the cells of a line: words at the left, numbers at the right."""
+    return [
+        cell.ljust(width) if i < _LEFT else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+
+
+def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
+    """Write the cells of a run, under `HEADS`."""
+    mark = "*" if run.name == comparison.best else "=" if run.name in comparison.tied else ""
+    error = max(run.std_error, (run.high - run.low) / 2)
+    decimals = _decimals(error)
+    behind = (
+        f"{run.gap:.{_decimals(run.gap_error)}f} ± {run.gap_error:.{_decimals(run.gap_error)}f}"
+    )
+    return (
+        mark,
+        run.name,
+        f"{run.score:.{decimals}f}",
+        f"{error:.{decimals}f}",
+        "" if run.name == comparison.best else behind,
+        f"{run.bias_corrected:.{decimals}f}" if _is_correctable(run) else "",
+        f"{run.normalized:.4f}",
+        str(run.n_rows),
+        str(run.n_cols),
+    )
+
+
+def _is_correctable(run: Run) -> bool:
+    """Whether there are rows enough for the bias to be proportional to 1 / N."""
+    return run.n_rows >= _CORRECTABLE * run.n_cols
+
+
+def _decimals(error: float) -> int:
+    """Return how many decimals show two digits of an error."""
+    if not error > 0:
+        return 2
+    return min(max(1 - int(f"{error:e}".partition("e")[2]), 0), _MOST_DECIMALS)
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """Write what is to be known about the table, one sentence a line."""
+    notes = [f"* the highest: {comparison.best}"]
+    if comparison.tied:
+        notes.append(f"= not told from it: {', '.join(comparison.tied)}")
+    if comparison.choice != comparison.best or comparison.local_maxima:
+        peaks = ", ".join(comparison.local_maxima) or "none"
+        notes.append(f"chosen by the rule: {comparison.choice}; local maxima: {peaks}")
+    kind = "paired" if comparison.paired else "not paired"
+    notes.append(f"{comparison.rows} rows of each; {kind}: {comparison.pairing}")
+    definitions = sorted({run.definition for run in comparison.runs})
+    notes.append("; ".join(definitions))
+    notes += [f"warning: {text}" for text in comparison.warnings]
+    notes += [f"error: {path}: {text}" for path, text in comparison.errors]
+    return notes

@@ -1,0 +1,64 @@
+"""Whether row i of every run belongs to the same input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rankme._accumulators.accumulator import Accumulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankme.selection._estimates import Measured
+
+__all__ = ["pairing_of"]
+
+
+def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str]:
+    """Tell whether differences are those of pairs, and why; an error where that cannot be."""
+    samples = [sample for run in runs for sample in run.samples]
+    prints = {sample.fingerprint: sample.run for sample in samples}
+    known = {key: run for key, run in prints.items() if key is not None}
+    if wanted is not None and not wanted:
+        return False, "as asked"
+    obstacle = _obstacle(runs)
+    if len(known) > 1:
+        first, second = list(known.values())[:2]
+        obstacle = f"the ids of runs {first!r} and {second!r} are not the same in the same order"
+    if wanted:
+        if obstacle is not None:
+            raise ValueError(
+                f"paired=True takes the same inputs through every run, and {obstacle}; "
+                f"paired=False compares them as samples of their own"
+            )
+        return True, "as asked"
+    if obstacle is not None:
+        return False, obstacle
+    if None in prints:
+        return False, "nothing tells whether rows correspond; if they do, paired=True"
+    return True, "the ids of all runs are the same"
+
+
+def _obstacle(runs: Sequence[Measured]) -> str | None:
+    """Say why rows, or their groups, cannot correspond; None if they can."""
+    first = runs[0]
+    sums = isinstance(first.samples[0].held, Accumulator)
+    for run in runs:
+        for sample, one in zip(run.samples, run.estimates, strict=True):
+            if isinstance(sample.held, Accumulator) != sums:
+                return (
+                    f"an accumulator deals its rows to groups in another way than rows are dealt "
+                    f"that are there at once ({first.name!r} and {run.name!r})"
+                )
+            if sample.n_rows != first.samples[0].n_rows:
+                return (
+                    f"run {first.name!r} has {first.samples[0].n_rows} rows and run {run.name!r} "
+                    f"{sample.n_rows}"
+                )
+            if not np.array_equal(one.group_rows, first.estimates[0].group_rows) or (
+                sums and sample.held.run_length != first.samples[0].held.run_length
+            ):
+                return f"the groups of runs {first.name!r} and {run.name!r} differ"
+    return None

@@ -1,0 +1,179 @@
+"""What is compared: each set opened, and the number of rows that all of them have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rankme._accumulators import state_file
+from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.provenance import Tags, as_tags, fingerprint_of
+from rankme._base.arguments import as_index, type_name
+from rankme._base.arrays import as_matrix
+from rankme.metrics._estimate import Estimate
+from rankme.sources import RowSource, open_source
+from rankme.sources._block_stream import is_blocks
+from rankme.sources.memory import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Sample", "common_rows", "names_of", "naming", "open_runs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One set of rows of one run: the rows, or the sums or the estimate that is left of them."""
+
+    run: str
+    held: Any  # an array, a source, an Accumulator or an Estimate
+    n_rows: int
+    n_cols: int
+    dtype: str | None = None
+    tags: Tags = field(default_factory=dict)
+    fingerprint: str | None = None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether rows can still be chosen from it."""
+        return not isinstance(self.held, Accumulator | Estimate)
+
+
+_FAILURES = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    OSError,
+    ImportError,
+    RuntimeError,
+    MemoryError,
+)
+
+
+@contextmanager
+def naming(run: str, failed: Callable[[str, Exception], None] | None = None) -> Iterator[None]:
+    """Let errors name the run, or hand them on."""
+    try:
+        yield
+    except _FAILURES as error:
+        if failed is not None:
+            failed(run, error)
+            return
+        if isinstance(error, ValueError | TypeError):
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"run {run!r}: {error}") from error
+        raise
+
+
+def open_runs(
+    sets: object,
+    *,
+    tags: object,
+    ids: object,
+    failed: Callable[[str, Exception], None] | None = None,
+) -> dict[str, list[Sample]]:
+    """Open all sets of all runs; the arguments are those of `rankme.compare`."""
+    if not isinstance(sets, Mapping):
+        raise TypeError(
+            f"sets must be a mapping from names to sets, such as {{'a': Za, 'b': Zb}}, not "
+            f"{type_name(sets)}"
+        )
+    for name in sets:
+        if not isinstance(name, str):
+            raise TypeError(f"the names of sets must be texts, and {name!r} is {type_name(name)}")
+    told = _by_run(tags, sets, "tags")
+    known = _by_run(ids, sets, "ids")
+    runs = {}
+    for name, entry in sets.items():
+        with naming(name, failed):
+            repeats = list(entry) if isinstance(entry, list | tuple) else [entry]
+            if not repeats:
+                raise ValueError("there is no set: the list of its repeats is empty")
+            runs[name] = [
+                _opened(one, name, told.get(name, {}), known.get(name)) for one in repeats
+            ]
+    return runs
+
+
+def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping[str, Any]:
+    """Return what was told of some of the runs."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{argument} must be a mapping from the names of runs, not {type_name(given)}"
+        )
+    for name in given:
+        if name not in sets:
+            raise ValueError(f"{argument} tells of {name!r}, and the runs are {names_of(sets)}")
+    return given
+
+
+def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sample:
+    """Find out what a set is, without reading its rows."""
+    if isinstance(entry, str | os.PathLike):
+        entry = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
+    if is_blocks(entry) and not isinstance(entry, RowSource):
+        raise TypeError(
+            f"it is {type_name(entry)}, whose rows may come once only; take them in with "
+            f"acc = rankme.Accumulator(dim, groups=16) and acc.update(block), and compare acc"
+        )
+    tags: dict[str, Any] = {}
+    fingerprint = dtype = None
+    if isinstance(entry, Accumulator | Estimate):
+        n_rows = entry.n_rows
+        n_cols = entry.n_cols if isinstance(entry, Estimate) else entry.dim
+        if isinstance(entry, Accumulator):
+            tags, fingerprint = dict(entry.tags), entry.fingerprint
+    else:
+        entry = entry if isinstance(entry, RowSource) else resolve(entry, name=f"sets[{run!r}]")
+        if isinstance(entry, RowSource):
+            n_rows, n_cols = entry.n_rows, entry.n_cols
+            dtype = ",".join(sorted({shard.dtype.name for shard in entry.shards}))
+        else:
+            view = as_matrix(entry, f"sets[{run!r}]")
+            (n_rows, n_cols), dtype = view.shape, view.dtype
+    if ids is not None:
+        fingerprint = fingerprint_of(ids, n_rows)
+    return Sample(
+        run=run,
+        held=entry,
+        n_rows=n_rows,
+        n_cols=n_cols,
+        dtype=dtype,
+        tags={**tags, **as_tags(told)},
+        fingerprint=fingerprint,
+    )
+
+
+def common_rows(runs: Mapping[str, Sequence[Sample]], rows: object) -> int:
+    """Return the number of rows that all sets are scored on; an error names who has another."""
+    samples = [sample for repeats in runs.values() for sample in repeats]
+    few = min(samples, key=lambda sample: sample.n_rows)
+    if isinstance(rows, str):
+        if rows != "equal":
+            raise ValueError(f"rows must be 'equal' or a number, not {rows!r}")
+        count = few.n_rows
+    else:
+        count = as_index(rows, "rows", 1)  # type: ignore[arg-type]
+        if count > few.n_rows:
+            raise ValueError(
+                f"rows={count} is more than the {few.n_rows} rows of run {few.run!r}; "
+                f"rows={few.n_rows} is the most that all have"
+            )
+    for sample in samples:
+        if not sample.has_rows and sample.n_rows != count:
+            other = f"rows={count}" if not isinstance(rows, str) else f"run {few.run!r} has {count}"
+            raise ValueError(
+                f"run {sample.run!r} has {sample.n_rows} rows and {other}, and of sums no rows can "
+                f"be left out: RankMe grows with N; compare the rows themselves, or sums of as many"
+            )
+    return count
+
+
+def names_of(names: Sequence[str] | Mapping[str, object]) -> str:
+    """List names in an error."""
+    return ", ".join(map(repr, names))

@@ -1,0 +1,162 @@
+"""``rankme compare``: the table, the files that it writes, and bad input."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import rankme
+from command import error_line, run
+from rankme.cli._names import differing_parts
+from simulated_runs import rows
+
+EXPONENTS = {"a": 0.3, "b": 0.5, "c": 1.0}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    for i, (name, exponent) in enumerate(EXPONENTS.items()):
+        (folder / "runs" / name).mkdir(parents=True)
+        np.save(folder / "runs" / name / "z.npy", rows(exponent, n=300 + i, seed=i))
+    return folder
+
+
+PATHS = [f"runs/{name}/z.npy" for name in EXPONENTS]
+
+
+def test_the_table(runs):
+    result = run("compare", *PATHS, cwd=runs)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    sets = {name: runs / "runs" / name / "z.npy" for name in EXPONENTS}
+    assert result.stdout == f"{rankme.compare(sets)}\n"
+
+
+def test_options_are_those_of_python(runs):
+    options = ["--rows", 200, "--seed", "none", "--groups", 10, "--center", "--normalize"]
+    result = run("compare", *PATHS, *options, "--eps", 0, "--paired", "--json", cwd=runs)
+    assert result.returncode == 1  # of unequal length: these rows cannot correspond
+    assert "paired=True" in error_line(result)
+    result = run("compare", *PATHS, *options, "--eps", 0, "--json", cwd=runs)
+    sets = {name: runs / "runs" / name / "z.npy" for name in EXPONENTS}
+    expected = rankme.compare(
+        sets, rows=200, seed=None, groups=10, center=True, normalize=True, eps=0
+    )
+    assert json.loads(result.stdout) == json.loads(expected.to_json())
+
+
+def test_a_bad_file_is_told_and_the_others_are_compared(runs, tmp_path):
+    (tmp_path / "bad.npy").write_bytes(b"no array")
+    bad = rows(0, n=300)
+    bad[7, 3] = np.nan
+    np.save(tmp_path / "nan.npy", bad)
+    paths = [*(runs / path for path in PATHS), tmp_path / "bad.npy", tmp_path / "nan.npy"]
+    result = run("compare", *paths, "--json")
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert found["best"].endswith("a/z")
+    assert len(found["runs"]) == 3
+    assert [error["path"] for error in found["errors"]] == [str(path) for path in paths[3:]]
+    lines = [line for line in result.stderr.splitlines() if line.startswith("rankme: error: ")]
+    assert [line.removeprefix("rankme: error: ") for line in lines] == [
+        error["error"] for error in found["errors"]
+    ]
+
+
+def test_a_baseline_has_the_name_of_a_run(tmp_path):
+    for name, exponent in EXPONENTS.items():
+        np.save(tmp_path / f"{name}.npy", rows(exponent))
+    result = run("compare", "a.npy", "b.npy", "c.npy", "--json", "--baseline", "c", cwd=tmp_path)
+    found = json.loads(result.stdout)
+    assert [one["name"] for one in found["runs"]] == ["a", "b", "c"]
+    assert found["baseline"] == "c"
+
+
+def test_pictures_and_pages_are_written(runs, tmp_path):
+    out = ["--plot", tmp_path / "out.png", "--html", tmp_path / "page.html"]
+    assert run("compare", *PATHS, *out, cwd=runs).returncode == 0
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert re.findall(r"<td>([abc])</td>", page) == ["a", "b", "c"]
+
+
+def test_saved_states_prove_their_pairs(tmp_path):
+    for name, exponent in EXPONENTS.items():
+        acc = rankme.Accumulator(16, groups=16, tags={"model": name, "data": "test"})
+        acc.update(rows(exponent), ids=range(512))
+        acc.save(tmp_path / f"{name}.rankme")
+    result = run("compare", *(f"{name}.rankme" for name in EXPONENTS), "--json", cwd=tmp_path)
+    found = json.loads(result.stdout)
+    assert (found["best"], found["paired"]) == ("a", True)
+    assert [one["tags"]["model"] for one in found["runs"]] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("lower", "regret"), [(False, 0.0), (True, 2.0)])
+def test_a_truth_tells_whether_the_choice_was_right(runs, tmp_path, lower, regret):
+    truth, page = tmp_path / "truth.csv", tmp_path / "page.html"
+    truth.write_text("name,value\nc,1\nb,2\na,3\nz,9\n", encoding="utf-8")
+    options = ["--truth", truth, "--html", page, *(["--lower-is-better"] if lower else [])]
+    result = run("compare", *PATHS, *options, "--json", cwd=runs)
+    assert json.loads(result.stdout)["agreement"]["regret"] == regret
+    assert "regret" in page.read_text(encoding="utf-8")
+    assert "regret" in run("compare", *PATHS, *options, cwd=runs).stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["runs/a/z.npy"], "runs/a/z.npy is one run, and to compare takes two"),
+        (["runs/a/z.npy", "./runs/a//z.npy"], "runs/a/z.npy is given twice"),
+        ([*PATHS, "--baseline", "d"], "the runs are a, b, c"),
+        ([*PATHS, "--seed", "x"], "'x' is neither a number, for random rows, nor none"),
+        ([*PATHS, "--html", "absent/page.html"], "absent is no folder"),
+        ([*PATHS, "--truth", "absent.csv"], "absent.csv"),
+    ],
+)
+def test_wrong_usage(runs, args, text):
+    result = run("compare", *args, cwd=runs)
+    assert result.returncode == 2
+    assert text in error_line(result)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("run,accuracy\na,1\n", "wanted are the columns name and value"),
+        ("name,value\na,1\na,2\n", "line 3 has 'a' a second time"),
+        ("name,value\na,high\n", "line 2 has 'high' for 'a'; wanted a number"),
+        ("name,value\na,1\nb,2\n", "the truth has no value of run 'c'; it has a, b"),
+    ],
+)
+def test_a_truth_that_cannot_be(runs, tmp_path, content, text):
+    (tmp_path / "truth.csv").write_text(content, encoding="utf-8")
+    result = run("compare", *PATHS, "--truth", tmp_path / "truth.csv", cwd=runs)
+    assert result.returncode == 1
+    assert text in error_line(result)
+
+
+def test_more_rows_than_there_are(runs):
+    result = run("compare", *PATHS, "--rows", 301, cwd=runs)
+    assert result.returncode == 1
+    assert error_line(result).startswith("rows=301 is more than the 300 rows of run 'a'")
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["runs/a/z.npy", "runs/b/z.npy"], ["a", "b"]),
+        (["a.npy", "b.npy"], ["a", "b"]),
+        (["a.npy", "b.npz"], ["a.npy", "b.npz"]),
+        (["x/a/1/z.npy", "x/b/2/z.npy"], ["a/1", "b/2"]),
+        (["/x/a", "/x/a/b"], ["a", "a/b"]),
+        (["a/z.npy", "z.npy"], ["a/z", "z"]),
+        (["s3://bucket/a/z.npy", "s3://bucket/b/z.npy"], ["a", "b"]),
+        (["v1.0/z.npy", "v1.1/z.npy"], ["v1.0", "v1.1"]),
+        ([".npy", "a.npy"], [".npy", "a.npy"]),
+    ],
+)
+def test_names_are_the_parts_that_differ(paths, names):
+    assert differing_parts(paths) == names

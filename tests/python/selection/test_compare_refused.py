@@ -1,0 +1,136 @@
+"""What `rankme.compare` refuses, and how each text says to insist."""
+
+import numpy as np
+import pytest
+
+import rankme
+from simulated_runs import estimate_with, rows
+
+A, B = rows(0.0, n=320, seed=1), rows(0.5, n=320, seed=2)
+E = estimate_with(10.0)
+
+
+@pytest.mark.parametrize(
+    ("sets", "text"),
+    [
+        ({}, "takes two runs or more, and there is none"),
+        ({"a": A}, r"takes two runs or more, and there is 'a'; rankme\.estimate"),
+        ({"a": A, "b": []}, "run 'b': there is no set: the list of its repeats is empty"),
+        ({"a": A, "b": A[:0]}, r"run 'b': sets\['b'\] is empty: it has shape \(0, 16\)"),
+        ({"a": [[1.0, 2.0], [3.0, 4.0]], "b": B}, r"run 'a': sets\['a'\] must be 2-D"),
+        ({"a": A, "b": A[None]}, r"run 'b': sets\['b'\] must be 2-D"),
+        ({"a": A, "b": np.full((320, 16), np.nan)}, "run 'b': .* is nan; every entry"),
+    ],
+)
+def test_what_cannot_be_compared(sets, text):
+    with pytest.raises(ValueError, match=text):
+        rankme.compare(sets)
+
+
+@pytest.mark.parametrize(
+    ("sets", "text"),
+    [
+        ([A, B], "sets must be a mapping from names to sets"),
+        ({"a": A, 2: B}, "the names of sets must be texts, and 2 is int"),
+        ({"a": A, "b": (block for block in [B])}, "run 'b': it is generator, whose rows may come"),
+        ({"a": A, "b": A.astype(int)}, "run 'b': .* has dtype int64"),
+    ],
+)
+def test_what_is_no_set(sets, text):
+    with pytest.raises(TypeError, match=text):
+        rankme.compare(sets)
+
+
+def test_a_missing_file_is_its_own_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        rankme.compare({"a": A, "b": tmp_path / "absent.npy"})
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"rows": 321}, "rows=321 is more than the 320 rows of run 'a'; rows=320 is the most"),
+        ({"rows": "all"}, "rows must be 'equal' or a number, not 'all'"),
+        ({"rows": 0}, "rows must be 1 or more"),
+        ({"seed": -1}, "seed must be from 0"),
+        ({"eps": 2}, "eps must be from 0 to 1"),
+        ({"baseline": "c"}, "baseline='c' is none of the runs 'a', 'b'"),
+        ({"tags": {"c": {}}}, "tags tells of 'c', and the runs are 'a', 'b'"),
+        ({"ids": {"c": []}}, "ids tells of 'c', and the runs are 'a', 'b'"),
+        ({"ids": {"a": [1, 2]}}, "run 'a': there are 2 ids and 320 rows"),
+        ({"allow": "dtype"}, "allow takes 'eps', .* not 'dtype'"),
+        ({"rule": "last", "order": [1, 2]}, "rule must be 'max' or 'plateau', not 'last'"),
+        ({"rule": "plateau"}, "pass order="),
+        ({"after": 3}, "pass order="),
+        ({"order": [1, 2], "after": 3}, "after=3 leaves no checkpoint: the last is at 2"),
+        ({"order": [1]}, "order has 1 steps, and there are 2 runs"),
+        ({"order": [1, 1]}, "order has a step twice"),
+        ({"order": {"a": 1}}, "order has no step of run 'b'"),
+        ({"order": [1, float("nan")]}, "order has nan for run 'b'"),
+    ],
+)
+def test_options_that_cannot_be(options, text):
+    with pytest.raises(ValueError, match=text):
+        rankme.compare({"a": A, "b": B}, **options)
+
+
+@pytest.mark.parametrize(("key", "other"), [("eps", 0.0), ("center", True), ("normalize", True)])
+def test_another_definition_is_refused(key, other):
+    sets = {"a": E, "b": estimate_with(9.0, **{key: other})}
+    with pytest.raises(
+        ValueError, match=rf"run 'b': it was computed with {key}={other!r}, .*allow="
+    ):
+        rankme.compare(sets)
+    found = rankme.compare(sets, allow=key)  # as the text says
+    assert len({run.definition for run in found.runs}) == 2
+    both = {"a": sets["b"], "b": sets["b"]}
+    assert rankme.compare(both, **{key: other}).best == "a"  # as it says too
+
+
+@pytest.mark.parametrize("key", ["layer", "tap", "split", "data"])
+def test_tags_that_should_be_alike(key):
+    tags = {"a": {key: "one", "model": "m"}, "b": {key: "two", "model": "n", "step": 3}}
+    with pytest.raises(ValueError, match=rf"run 'a' has {key} 'one' and run 'b' has {key} 'two'"):
+        rankme.compare({"a": A, "b": B}, tags=tags)
+    found = rankme.compare({"a": A, "b": B}, tags=tags, allow=[key])
+    assert {run.name: dict(run.tags) for run in found.runs} == tags
+
+
+def test_tags_of_what_is_compared_may_differ():
+    tags = {"a": {"model": "m", "step": 1, "data": "x"}, "b": {"model": "n", "step": 2}}
+    assert rankme.compare({"a": A, "b": B}, tags=tags).best == "a"
+
+
+@pytest.mark.parametrize(
+    ("sets", "ids", "text"),
+    [
+        ({"a": A, "b": B[:300]}, None, "run 'a' has 320 rows and run 'b' 300"),
+        (
+            {"a": E, "b": estimate_with(9, [9] * 20, n_rows=2560)},
+            None,
+            "groups of runs 'a' and 'b'",
+        ),
+        ({"a": A, "b": B}, {"a": range(320), "b": range(1, 321)}, "are not the same in the same"),
+    ],
+)
+def test_what_are_no_pairs(sets, ids, text):
+    with pytest.raises(ValueError, match=f"{text}.*paired=False"):
+        rankme.compare(sets, ids=ids, paired=True)
+    assert not rankme.compare(sets, ids=ids, paired=False).paired
+    assert not rankme.compare(sets, ids=ids).paired
+
+
+def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():
+    sets = {"a": E, "b": estimate_with(9.0, n_rows=2000)}
+    with pytest.raises(ValueError, match="run 'a' has 2560 rows and run 'b' has 2000"):
+        rankme.compare(sets)
+    with pytest.raises(ValueError, match="run 'a' has 2560 rows and rows=1000"):
+        rankme.compare(sets, rows=1000)
+
+
+@pytest.mark.parametrize("argument", ["tags", "ids"])
+def test_what_is_told_of_runs_has_their_names(argument):
+    with pytest.raises(TypeError, match=f"{argument} must be a mapping from the names of runs"):
+        rankme.compare({"a": A, "b": B}, **{argument: ["x", "y"]})
+    with pytest.raises(TypeError, match=r"run 'a': (tags|ids) must be"):
+        rankme.compare({"a": A, "b": B}, **{argument: {"a": 3}})

@@ -1,0 +1,100 @@
+"""How a comparison is shown: text, HTML, JSON, pandas and a picture."""
+
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import rankme
+from simulated_runs import estimate_with_error, rows
+
+SETS = {
+    "a<b>&": estimate_with_error(40.0, 0.1),
+    "b": estimate_with_error(39.9, 0.1, seed=1),
+    "c": estimate_with_error(20.0, 0.123456, seed=2),
+}
+C = rankme.compare(SETS, tags={"b": {"step": 3, "model": "m"}}, baseline="c")
+
+
+def test_the_table():
+    lines = str(C).splitlines()
+    assert " ".join(lines[0].split()) == ("run RankMe error below best corrected normalised N K")
+    assert re.match(r"\*  a<b>& +40\.00 +0\.10 ", lines[1])
+    assert re.match(r"=  b +39\.90 +0\.10 +0\.10 ± 0\.14 ", lines[2])
+    assert re.match(r"   c +20\.00 +0\.12 +20\.00 ± 0\.16 ", lines[3])
+    assert "= not told from it: b" in lines
+    assert len({len(line.rstrip()) for line in lines[:4]}) == 1
+
+
+def test_a_corrected_score_needs_rows():
+    few = rankme.compare({"a": rows(0, n=48), "b": rows(1, n=48)}, groups=8)
+    row = str(few).splitlines()[1].split()
+    assert len(row) == len(["*", "a", "score", "error", "normalised", "48", "16"])
+
+
+def test_json():
+    found = json.loads(C.to_json())
+    assert found["schema"] == "rankme.compare/1"
+    assert (found["best"], found["tied"], found["decided"]) == ("a<b>&", ["b"], False)
+    assert (found["rows"], found["paired"], found["errors"]) == (2560, False, [])
+    assert [run["name"] for run in found["runs"]] == ["a<b>&", "b", "c"]
+    wanted = {"name", "score", "low", "high", "std_error", "bias_corrected", "normalized"}
+    wanted |= {"n_rows", "n_cols", "dtype", "definition", "tags"}
+    assert wanted <= found["runs"][0].keys()
+    assert found["runs"][1]["tags"] == {"step": 3, "model": "m"}
+    assert found["warnings"] == list(C.warnings)
+
+
+def test_pandas():
+    pytest.importorskip("pandas")
+    table = C.to_pandas()
+    assert list(table.index) == ["a<b>&", "b", "c"]
+    assert list(table["tied"]) == [True, True, False]
+    assert list(table["score"]) == [40.0, 39.9, 20.0]
+    assert table.loc["b", "tags.step"] == 3
+
+
+def test_agreement_is_that_of_the_scores():
+    truth = {"c": 1.0, "b": 3.0, "a<b>&": 2.0}
+    found = C.agreement(truth, higher_is_better=True)
+    assert found.to_dict() == rankme.agreement(C.scores, truth, higher_is_better=True).to_dict()
+    assert (found.regret, found.rank) == (1.0, 2.0)
+    assert C.agreement(truth, higher_is_better=False).rank == 2.0
+
+
+def test_html_needs_nothing_else():
+    page = C.to_html()
+    assert "<b>" not in page
+    assert "a&lt;b&gt;&amp;" in page
+    assert not re.search(r"<script|<link|src=|href=|@import|url\(", page)
+    body = ET.fromstring(  # noqa: S314
+        page.partition("\n")[2].replace('<meta charset="utf-8">', "")
+    )
+    assert len(list(body.iter("tr"))) == 4
+    assert len(list(body.iter("{http://www.w3.org/2000/svg}circle"))) == 3
+    assert "<pre>" not in page
+    assert "<pre>tau &lt; 1</pre>" in C.to_html("tau < 1")
+    assert C._repr_html_() in page
+
+
+def test_plot():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    ax = C.plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a<b>&", "b", "c"]
+    assert ax.get_xlabel() == "RankMe"
+    _, own = plt.subplots()
+    along = rankme.compare(SETS, order=[30, 10, 20]).plot(own)
+    assert along is own
+    assert along.get_xlabel() == "step"
+    assert list(along.lines[0].get_xdata()) == [10, 20, 30]
+    assert list(along.lines[0].get_ydata()) == [39.9, 20.0, 40.0]
+    plt.close("all")
+
+
+def test_a_run_with_equal_errors_of_zero_is_drawn():
+    page = rankme.compare({"a": rows(0), "b": rows(0)}, paired=True).to_html()
+    assert "nan" not in page
