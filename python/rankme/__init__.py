@@ -28,14 +28,17 @@ from rankme._base.threads import apply_environment as _apply_environment
 from rankme._config import show_config
 from rankme._core import __version__
 from rankme._scoring.batch import score_batch, spectrum_batch
+from rankme._scoring.curve import curve
 from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
+from rankme.metrics._curve import Curve
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
 from rankme.sources import open_source
 
 __all__ = [
     "Accumulator",
+    "Curve",
     "Estimate",
     "IntegrityError",
     "LayerAccumulator",
@@ -44,6 +47,7 @@ __all__ = [
     "Spectrum",
     "__version__",
     "cuda",
+    "curve",
     "estimate",
     "open_source",
     "score",
