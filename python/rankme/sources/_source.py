@@ -124,7 +124,12 @@ class RowSource(ABC):
             It cannot be read.
         """
 
-    def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
+    def take(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        hold: int = 0,  # noqa: ARG002 - formats that know better need it
+    ) -> Iterator[NDArray[Any]]:
         """Yield chosen rows, in order.
 
         Unless a format knows better, the blocks that have some are read, and what lies between
@@ -150,11 +155,10 @@ class RowSource(ABC):
         done = 0
         while done < len(rows):
             first = int(rows[done])
-            for block in self.blocks(first, hold=hold):
+            for block in self.blocks(first):
                 last = int(np.searchsorted(rows, first + len(block)))
                 if last > done:
-                    chosen = rows[done:last] - first
-                    yield block if len(chosen) == len(block) else block[chosen]
+                    yield block[rows[done:last] - first]  # a copy, which outlives any steps
                 done, first = last, first + len(block)
                 if done == len(rows) or self._can_begin(first + len(block), int(rows[done])):
                     break
