@@ -52,14 +52,6 @@ def subset(source: RowSource, rows: SupportsIndex, *, seed: SupportsIndex | None
         `rows` or `seed` is no integer.
     ValueError
         One is out of range, or `rows` is more than there are.
-
-    Examples
-    --------
-    >>> import rankme
-    >>> from rankme.sources import subset
-    >>> source = subset(rankme.open_source("embeddings.npy"), 512)  # doctest: +SKIP
-    >>> source.n_rows  # doctest: +SKIP
-    512
     """
     wanted, start = as_row_count(rows), as_row_seed(seed)
     check_enough(wanted, source.n_rows, source.name)

@@ -53,6 +53,8 @@ def test_unknown_mode():
 def test_public_names():
     assert sorted(rankme.__all__) == [
         "Accumulator",
+        "Curve",
+        "Estimate",
         "IntegrityError",
         "LayerAccumulator",
         "NonFiniteError",
@@ -60,6 +62,8 @@ def test_public_names():
         "Spectrum",
         "__version__",
         "cuda",
+        "curve",
+        "estimate",
         "open_source",
         "score",
         "score_batch",

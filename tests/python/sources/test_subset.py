@@ -4,6 +4,7 @@ import itertools
 import os
 import pickle
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rankme import sources
 from rankme.sources import BadDataError, RowSource, choose_rows, open_source, subset
 from rankme.sources._bytes import files
 from rankme.sources._in_memory import ChunkRows
+from rankme.sources._picked import picked
 from source_files import FORMATS, arrow_table, matrix, parquet_writer, small_blocks, write
 from web import serve
 
@@ -142,7 +144,7 @@ class Counted(RowSource):
     def check_unchanged(self):
         self.checks += 1
 
-    def blocks(self, start=0, *, hold=0):
+    def blocks(self, start=0, *, hold=0):  # noqa: ARG002 - the protocol has it
         for first in range(start, self.given, 10):
             numbers = np.arange(first, min(first + 10, self.given))
             self.seen += numbers.tolist()
@@ -305,6 +307,14 @@ def test_row_groups_without_chosen_rows_are_not_read(tmp_path):
     np.testing.assert_array_equal(rows_of(subset(open_source(path), 5)), z[chosen])
     with pytest.raises(BadDataError):
         rows_of(open_source(path))
+
+
+def test_an_array_of_an_unknown_library_on_a_gpu_is_refused_with_a_way_out():
+    # What the compiled core says of such an array; there is no GPU to have one on.
+    view = SimpleNamespace(device="cuda:0", shape=(9, 3))
+    with pytest.raises(TypeError, match=r"of object on cuda:0 pass Z\[index\], with index = ") as e:
+        picked(object(), view, np.array([1, 4]))
+    assert "rankme.sources.choose_rows(9, 2)" in str(e.value)
 
 
 def test_memory_rows():
