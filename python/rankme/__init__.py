@@ -28,8 +28,10 @@ from rankme._base.threads import apply_environment as _apply_environment
 from rankme._config import show_config
 from rankme._core import __version__
 from rankme._scoring.batch import score_batch, spectrum_batch
+from rankme._scoring.curve import curve
 from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
+from rankme.metrics._curve import Curve
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
 from rankme.selection._agreement import Agreement, agreement
@@ -43,6 +45,7 @@ __all__ = [
     "Agreement",
     "Auroc",
     "Comparison",
+    "Curve",
     "Estimate",
     "IntegrityError",
     "LayerAccumulator",
@@ -54,6 +57,7 @@ __all__ = [
     "auroc",
     "compare",
     "cuda",
+    "curve",
     "estimate",
     "open_source",
     "score",

@@ -55,7 +55,8 @@ class Accumulator(HeldSum):
     method : {"gram", "qr"}
         What is kept of the rows.
     seed : int
-        Of the probes, 0 to 2**64 - 1; ``method="qr"`` has none. The same on every machine.
+        Of the probes, 0 to 2**64 - 1; ``method="qr"`` has none. The same on every machine. It
+        chooses no rows, as the `seed` of `rankme.score` does.
     device : {"cpu", "cuda", "cuda:1", ...}
         Where the sums lie and the work is done; ``"cuda"`` is ``"cuda:0"``. A GPU takes arrays that
         lie on it without a copy, and streams those in host memory to itself.

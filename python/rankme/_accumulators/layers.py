@@ -50,7 +50,8 @@ class LayerAccumulator(HeldStack):
     normalize : bool
         Divide each row by its Euclidean norm as it comes; a zero row stays zero.
     seed : int
-        Of the probes, which all layers share, 0 to 2**64 - 1.
+        Of the probes, which all layers share, 0 to 2**64 - 1. It chooses no rows, as the `seed` of
+        `rankme.score` does.
 
     Raises
     ------

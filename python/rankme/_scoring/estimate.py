@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, SupportsIndex
+
 import numpy as np
 
+from rankme._scoring.opened import open_rows
 from rankme._scoring.score import spectrum
 from rankme.metrics._estimate import Estimate
+from rankme.sources import RowSource
+
+if TYPE_CHECKING:
+    from rankme._scoring.opened import Select
 
 __all__ = ["estimate"]
 
@@ -13,10 +20,15 @@ __all__ = ["estimate"]
 def estimate(
     Z: object,  # noqa: N803
     *,
-    groups: int = 16,
+    groups: SupportsIndex = 16,
     eps: float = 1e-7,
     center: bool = False,
     normalize: bool = False,
+    column: str | None = None,
+    select: Select = None,
+    skip_nonfinite: bool = False,
+    rows: SupportsIndex | None = None,
+    seed: SupportsIndex | None = 0,
 ) -> Estimate:
     """RankMe of a sample of rows, with its sampling error by the delete-a-group jackknife.
 
@@ -26,17 +38,21 @@ def estimate(
         Shape (N, K), a row per embedding.
     groups : int
         B: the rows are dealt to B equal runs.
-    eps, center, normalize
-        As in `rankme.score`.
+    eps, center, normalize, column, select, skip_nonfinite, rows, seed
+        As in `rankme.score`; the groups are runs of the rows that are chosen.
 
     Returns
     -------
     Estimate
     """
-    rows = np.asarray(Z)
-    whole = spectrum(rows, center=center, normalize=normalize)
-    ends = np.arange(1, groups) * rows.shape[0] // groups
-    runs = np.split(rows, ends)
+    found = open_rows(
+        Z, rows=rows, seed=seed, column=column, select=select, nulls=skip_nonfinite
+    ).rows
+    matrix = found.matrix() if isinstance(found, RowSource) else np.asarray(found)
+    groups = int(groups)
+    whole = spectrum(matrix, center=center, normalize=normalize)
+    ends = np.arange(1, groups) * matrix.shape[0] // groups
+    runs = np.split(matrix, ends)
     left_out = [
         spectrum(
             np.concatenate([run for i, run in enumerate(runs) if i != b]),
@@ -50,7 +66,7 @@ def estimate(
         whole.rankme(eps=eps),
         low,
         high,
-        *rows.shape,
+        *matrix.shape,
         eps,
         center,
         normalize,

@@ -5,7 +5,10 @@ shard are in: the two are saved as one, so that a row is in both or in neither. 
 tells what the shards were when the run read them, whether it came to its end, with every shard
 looked at after its last row, and what this very checkpoint is called::
 
-    {"shards": {id: [size in bytes, version, number of rows]}, "finished": bool, "checkpoint": text}
+    {"shards": {id: [size in bytes, version, number of rows]}, "finished": bool, "checkpoint": text,
+     "rows": int or null, "seed": int or null}
+
+The last two tell which rows were asked for; without `rows` it was all of them.
 
 A run replaces its own last checkpoint only. Another name in the file is that of another run.
 """
@@ -15,11 +18,12 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.atomic_file import remove_strays
+from rankme._scoring.run_header import RunHeader, parse_run, words_of_choice, words_of_facts
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
 from rankme.sources._grouped import TOLD
@@ -46,6 +50,8 @@ def accumulate(
     every: float,
     meter: Meter,
     skip_nonfinite: bool = False,
+    rows: int | None = None,
+    seed: int | None = None,
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -63,6 +69,8 @@ def accumulate(
         Told of the bytes that are in, those of earlier runs among them.
     skip_nonfinite
         As in `rankme.Accumulator`, of the rows from now on: a run that met a bad row may go on so.
+    rows, seed
+        Which rows of a larger set the source has, if some were chosen: a run goes on with the same.
 
     Returns
     -------
@@ -84,7 +92,8 @@ def accumulate(
     """
     if skip_nonfinite:
         source = source.with_nulls_as_nan()
-    run = _Run(source, path, normalize=normalize, method=method, device=device)
+    choice = (rows, None if rows is None else seed)
+    run = _Run(source, path, choice, normalize=normalize, method=method, device=device)
     run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
@@ -111,7 +120,7 @@ def load_finished(path: str) -> Accumulator:
     """
     state = state_file.read(path)
     if state.run is not None:
-        run = _parse_run(state.run, path)
+        run = parse_run(state.run, path)
         _require_finished(run, _rows_seen(state.shards, state.skipped), path)
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
 
@@ -124,7 +133,7 @@ def _rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
     return seen
 
 
-def _require_finished(run: _Header, shards: Mapping[str, int], path: str) -> None:
+def _require_finished(run: RunHeader, shards: Mapping[str, int], path: str) -> None:
     """Refuse a run that has not come to its end."""
     went_on = "go on with 'rankme score --state'"
     for shard in run.shards.keys() | shards.keys():
@@ -164,20 +173,20 @@ def _take_in(
                 saved = time.monotonic()
 
 
-class _Header(NamedTuple):
-    """What a file says of its run."""
-
-    shards: dict[str, tuple[int, str, int]]
-    finished: bool
-    checkpoint: str
-
-
 class _Run:
     """A run, its accumulator and the file that it is saved in."""
 
     def __init__(
-        self, source: RowSource, path: str, *, normalize: bool, method: str, device: str
+        self,
+        source: RowSource,
+        path: str,
+        choice: tuple[int | None, int | None],
+        *,
+        normalize: bool,
+        method: str,
+        device: str,
     ) -> None:
+        self._choice = choice
         self.failed = False  # to save, or interrupted there
         self._path = path
         self._shards = {shard.identity.shard: shard for shard in source.shards}
@@ -185,7 +194,7 @@ class _Run:
             names = [shard.identity.shard for shard in source.shards]
             twice = next(name for name in names if names.count(name) > 1)
             raise BadDataError(twice, "is given twice, and would be counted twice")
-        self._header: _Header | None = None  # in the file, where this run has read or written one
+        self._header: RunHeader | None = None  # in the file, where this run has read or written one
         try:
             state = state_file.read(path)
         except FileNotFoundError:
@@ -231,7 +240,7 @@ class _Run:
 
     def save(self, *, finished: bool = False, stopped_by: BaseException | None = None) -> None:
         """Write a checkpoint."""
-        header = _Header(self._facts(), finished, secrets.token_hex(8))
+        header = RunHeader(self._facts(), finished, secrets.token_hex(8), *self._choice)
         state = self.accumulator._state()._replace(run=header._asdict())  # noqa: SLF001
         try:
             self._require_own()
@@ -282,10 +291,18 @@ class _Run:
                 raise BadDataError(
                     self._path, f"the run in it has {name} {then[name]}; wanted {value}"
                 )
+        header = None if state.run is None else parse_run(state.run, self._path)
+        if header is not None and (header.rows, header.seed) != self._choice:
+            raise BadDataError(
+                self._path,
+                f"the run in it takes {words_of_choice(header.rows, header.seed)}; wanted "
+                f"{words_of_choice(*self._choice)}; go on as it began, or start again with another "
+                f"file",
+            )
 
     def _require_types(self, state: state_file.State) -> None:
         """Refuse bytes that the run took for another type; then their width says little."""
-        header = None if state.run is None else _parse_run(state.run, self._path)
+        header = None if state.run is None else parse_run(state.run, self._path)
         for name, facts in self._facts().items():
             then = None if header is None else header.shards.get(name)
             if then is None or then == facts or not state.shards.get(name):
@@ -308,7 +325,7 @@ class _Run:
                 "holds a saved accumulator, but no run that could go on; wanted a file that "
                 "'rankme score --state' wrote",
             )
-        self._header = _parse_run(state.run, self._path)
+        self._header = parse_run(state.run, self._path)
         facts = self._facts()
         for name, rows in _rows_seen(state.shards, state.skipped).items():
             if name not in facts:
@@ -322,26 +339,7 @@ class _Run:
             if then != facts[name]:
                 raise BadDataError(
                     self._shards[name].name,
-                    f"changed since {self._path} took in {rows} rows of it: then {_words(then)}, "
-                    f"now {_words(facts[name])}; start again with another file",
+                    f"changed since {self._path} took in {rows} rows of it: then "
+                    f"{words_of_facts(then)}, now {words_of_facts(facts[name])}; start again with "
+                    f"another file",
                 )
-
-
-def _parse_run(run: Mapping[str, Any], path: str) -> _Header:
-    """Return what the header of a file says of its run."""
-    try:
-        shards = {
-            shard: (size, version, n_rows)
-            for shard, (size, version, n_rows) in run["shards"].items()
-        }
-        return _Header(shards, bool(run["finished"]), str(run["checkpoint"]))
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise BadDataError(path, "the header has a run of another form") from None
-
-
-def _words(facts: tuple[int, str, int] | None) -> str:
-    """Write out what a shard was."""
-    if facts is None:
-        return "unknown"
-    size, version, n_rows = facts
-    return f"{size} bytes, {version}, {n_rows} rows"

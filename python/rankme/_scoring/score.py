@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, SupportsIndex
 
-import numpy as np
-
-from rankme._base.arguments import as_eps, as_method, as_rtol, type_name
+from rankme._base.arguments import as_eps, as_method, as_rtol
 from rankme._base.devices import as_precision, place_of
 from rankme._base.threads import require_budget
 from rankme._scoring.from_blocks import spectrum_of_blocks
 from rankme._scoring.from_source import Plan, spectrum_of_source
 from rankme._scoring.matrix import spectrum_of_matrix
+from rankme._scoring.opened import in_rows_of, open_rows
 from rankme._scoring.passes import DEFAULT_EPS, first_certain, passes_of
 from rankme.metrics._certainty import score_of
-from rankme.sources import RowSource, open_source
-from rankme.sources._block_stream import BlockStream, is_blocks
-from rankme.sources.memory import as_rows, resolve
+from rankme.sources import RowSource
+from rankme.sources._block_stream import BlockStream
+from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from rankme._scoring.opened import Select
     from rankme._scoring.passes import Choices
     from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["score", "spectrum"]
-
-# Which part of an item of an iterable holds the rows.
-Select: TypeAlias = int | str | Callable[[Any], Any] | None
 
 
 def score(
@@ -45,6 +40,8 @@ def score(
     column: str | None = None,
     select: Select = None,
     skip_nonfinite: bool = False,
+    rows: SupportsIndex | None = None,
+    seed: SupportsIndex | None = 0,
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -81,7 +78,7 @@ def score(
         As in `spectrum`.
     precision : {"float64", "fast"}
         As in `spectrum`.
-    column, select, skip_nonfinite
+    column, select, skip_nonfinite, rows, seed
         As in `spectrum`.
 
     Returns
@@ -127,6 +124,8 @@ def score(
         column=column,
         select=select,
         skip_nonfinite=bool(skip_nonfinite),
+        rows=rows,
+        seed=seed,
     )
     return score_of(result, checked_eps, stacklevel=2)
 
@@ -143,6 +142,8 @@ def spectrum(
     column: str | None = None,
     select: Select = None,
     skip_nonfinite: bool = False,
+    rows: SupportsIndex | None = None,
+    seed: SupportsIndex | None = 0,
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
@@ -189,6 +190,15 @@ def spectrum(
     skip_nonfinite : bool
         Leave out rows that hold NaN or infinity, and those of Arrow and Parquet that are null;
         ``Spectrum.n_skipped`` tells how many. By default such a row is an error.
+    rows : int, optional
+        Score this many of the N rows: RankMe grows with N, so only scores of as many rows are
+        compared. Those left out by `skip_nonfinite` are among them, and fewer are then scored. By
+        default all.
+    seed : int or None
+        Which `rows`: a random subset, drawn without replacement and kept in order, the same for
+        every format and any blocks, as `rankme.sources.choose_rows` tells; or with None the first.
+        It is not the `seed` of `rankme.Accumulator`, which draws its probes. Of an iterable a
+        random subset takes two passes.
 
     Returns
     -------
@@ -235,6 +245,8 @@ def spectrum(
         column=column,
         select=select,
         skip_nonfinite=bool(skip_nonfinite),
+        rows=rows,
+        seed=seed,
     )
 
 
@@ -248,28 +260,22 @@ def _certain_spectrum(
     precision: str,
     column: str | None,
     select: Select,
+    rows: SupportsIndex | None,
+    seed: SupportsIndex | None,
     **choices: Unpack[Choices],
 ) -> Spectrum:
     """Find the spectrum by the first pass that leaves RankMe with `eps` certain enough."""
     require_budget()
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
-    rows = _opened(Z, column, select, nulls=choices["skip_nonfinite"])
-    if isinstance(rows, BlockStream):
-        return spectrum_of_blocks(
-            rows,
-            eps=eps,
-            method=method,
-            rtol=tolerance,
-            device=device,
-            precision=precision,
-            **choices,
-        )
-    if isinstance(rows, RowSource):
+    found, numbers = open_rows(
+        Z, rows=rows, seed=seed, column=column, select=select, nulls=choices["skip_nonfinite"]
+    )
+    if isinstance(found, RowSource):
         place = place_of("cpu", device, "Z")
         as_precision(precision, place, method)
         return spectrum_of_source(
-            rows,
+            found,
             eps=eps,
             method=method,
             rtol=tolerance,
@@ -277,32 +283,23 @@ def _certain_spectrum(
             precision=precision,
             **choices,
         )
-    matrix = as_rows(rows, of=Z)
-    place = place_of(matrix.device, device, "Z")
-    as_precision(precision, place, method)
-    return first_certain(
-        passes_of(method, precision),
-        lambda one: spectrum_of_matrix(matrix, Plan(by=one, device=place, **choices), rows),
-        eps=eps,
-        rtol=tolerance,
-    )
-
-
-def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
-    """Find the rows of what the user gave: a source, blocks, or what may be an array."""
-    if type(Z) is np.ndarray and Z.dtype != object and column is None and select is None:
-        return Z  # most of all calls
-    blocks = is_blocks(Z) and not isinstance(Z, RowSource | os.PathLike)
-    if select is not None and not blocks:
-        raise TypeError(
-            f"select= chooses from the items of an iterable of blocks, and Z is {type_name(Z)}"
+    with in_rows_of(numbers):
+        if isinstance(found, BlockStream):
+            return spectrum_of_blocks(
+                found,
+                eps=eps,
+                method=method,
+                rtol=tolerance,
+                device=device,
+                precision=precision,
+                **choices,
+            )
+        matrix = as_rows(found, of=Z)
+        place = place_of(matrix.device, device, "Z")
+        as_precision(precision, place, method)
+        return first_certain(
+            passes_of(method, precision),
+            lambda one: spectrum_of_matrix(matrix, Plan(by=one, device=place, **choices), found),
+            eps=eps,
+            rtol=tolerance,
         )
-    if blocks:
-        return BlockStream(Z, column=column, select=select, nulls=nulls)
-    if isinstance(Z, str | os.PathLike):
-        return open_source(Z, column=column)
-    if isinstance(Z, RowSource):
-        if column is not None:
-            raise TypeError("Z is a source, which was opened with its column: leave out column=")
-        return Z
-    return resolve(Z, column=column, nulls=nulls)

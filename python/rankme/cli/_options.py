@@ -19,6 +19,9 @@ __all__ = [
     "EpsOption",
     "Method",
     "MetricsOption",
+    "RowsOption",
+    "SeedOption",
+    "as_seed",
     "check_device",
     "check_dtype",
     "check_folder",
@@ -117,6 +120,38 @@ def require_threads() -> None:
         require_budget()
 
 
+def _check_rows(rows: int | None) -> int | None:
+    """Take a number of rows below 1 for wrong usage."""
+    from rankme.sources._choice import as_row_count  # noqa: PLC0415
+
+    with _wrong_usage():
+        return None if rows is None else as_row_count(rows)
+
+
+def as_seed(seed: str | None, rows: int | None) -> int | None:
+    """Return the seed of a choice of rows, or None for the first; alone it is wrong usage."""
+    from rankme.sources._choice import as_row_seed  # noqa: PLC0415
+
+    if seed is None:
+        return 0
+    hint = "'--seed'"
+    if rows is None:
+        raise typer.BadParameter(
+            "nothing is drawn without --rows; wanted such as --rows 25600 --seed 0", param_hint=hint
+        )
+    if seed == "none":
+        return None
+    if not (seed.isascii() and seed.isdigit()):
+        raise typer.BadParameter(
+            f"{seed!r} is neither a number, for random rows, nor none, for the first rows",
+            param_hint=hint,
+        )
+    try:
+        return as_row_seed(int(seed))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=hint) from error
+
+
 EpsOption = Annotated[
     float,
     typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
@@ -124,4 +159,22 @@ EpsOption = Annotated[
 CenterOption = Annotated[bool, typer.Option("--center", help="Subtract the column means.")]
 MetricsOption = Annotated[
     bool, typer.Option("--metrics", help="Print the related metrics of the same spectrum.")
+]
+RowsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--rows",
+        metavar="NUMBER",
+        callback=_check_rows,
+        help="Score this many rows of each set, since only scores of as many rows are compared.",
+    ),
+]
+SeedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--seed",
+        metavar="NUMBER|none",
+        help="With --rows: which ones, a random subset by this number (0 if not given), the same "
+        "of every format; or none for the first rows.",
+    ),
 ]

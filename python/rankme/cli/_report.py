@@ -47,6 +47,8 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "normalize": spectrum.normalize,
         "method": spectrum.method,
     }
+    if score.options.rows is not None:
+        record |= {"rows": score.options.rows, "seed": score.options.seed}
     if metrics:
         record["metrics"] = _metrics(score)
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
@@ -64,40 +66,20 @@ def _folders(files: Collection[str]) -> set[str]:
     return {file.rpartition("/")[0] for file in files}
 
 
-def unequal_rows(scores: Sequence[Score], column: str | None, dtype: str | None) -> str | None:
+def unequal_rows(scores: Sequence[Score]) -> str | None:
     """Say that scores of sets of different size must not be compared, and what can be."""
     by_rows = {score.spectrum.n_rows: score for score in scores}
     if len(by_rows) <= 1:
         return None
     few, many = min(by_rows), max(by_rows)
-    told = {"column": column, "dtype": dtype}
-    opened = "".join(f", {name}={value!r}" for name, value in told.items() if value is not None)
-    chosen = by_rows[many].options
-    plain = {
-        "eps": 1e-7,
-        "center": False,
-        "normalize": False,
-        "method": "gram",
-        "rtol": 1e-4,
-        "device": "cpu",
-    }
-    options = "".join(
-        f", {name}={getattr(chosen, name)!r}"
-        for name, value in plain.items()
-        if getattr(chosen, name) != value
-    )
+    advice = f"score as many rows of each: --rows {few}"
+    if any(score.spectrum.n_skipped for score in scores):
+        advice = "rows were left out: drop them from the files, and then score as many of each"
     return (
         f"these scores must not be compared: N differs, {few} rows in "
         f"{' + '.join(by_rows[few].paths)} and {many} in {' + '.join(by_rows[many].paths)}, and "
-        f"RankMe depends on N; take the first {few} rows of each, in Python: "
-        f"rankme.score(rankme.open_source({_as_argument(by_rows[many].paths)}{opened})"
-        f".matrix()[:{few}]{options})"
+        f"RankMe depends on N; {advice}"
     )
-
-
-def _as_argument(paths: Sequence[str]) -> str:
-    """Write paths as the argument of `open_source`."""
-    return repr(paths[0]) if len(paths) == 1 else repr(list(paths))
 
 
 def print_text(score: Score, *, metrics: bool) -> None:
@@ -132,7 +114,7 @@ def _lines(score: Score) -> dict[str, str]:
     return {
         "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most} = {bound}",
         **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
-        "rows N": f"{spectrum.n_rows}{left_out if spectrum.n_skipped else ''}",
+        "rows N": f"{spectrum.n_rows}{_chosen(score)}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
         **({} if score.dtype is None else {"dtype": score.dtype}),
         "eps": f"{score.options.eps:g}",
@@ -140,6 +122,15 @@ def _lines(score: Score) -> dict[str, str]:
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
     }
+
+
+def _chosen(score: Score) -> str:
+    """Write of how many rows some were chosen, and how."""
+    options = score.options
+    if options.rows is None:
+        return ""
+    how = "the first" if options.seed is None else f"drawn with seed {options.seed}"
+    return f" of {score.of_rows}, {how}"
 
 
 def _is_named(score: Score) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rankme._scoring.meter import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "ScoreOptions", "score_source", "score_spectrum"]
+__all__ = ["Score", "ScoreOptions", "score_spectrum", "spectrum_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,8 @@ class ScoreOptions:
     rtol: float
     device: str = "cpu"
     skip_nonfinite: bool = False
+    rows: int | None = None
+    seed: int | None = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +37,13 @@ class Score:
     """RankMe of one set of rows, the ends of its interval, and what was assumed for it.
 
     ``paths`` are as the user gave them. ``files`` are those that made up the set, by their full
-    names, or None where nobody knows them any more. ``warnings`` holds the text of every
-    PrecisionWarning.
+    names, or None where nobody knows them any more. ``of_rows`` is how many rows these have, of
+    which the options may choose some. ``warnings`` holds the text of every PrecisionWarning.
     """
 
     paths: tuple[str, ...]
     files: frozenset[str] | None
+    of_rows: int
     dtype: str | None
     options: ScoreOptions
     spectrum: Spectrum
@@ -50,11 +53,9 @@ class Score:
     warnings: tuple[str, ...]
 
 
-def score_source(
-    source: RowSource, paths: tuple[str, ...], options: ScoreOptions, meter: Meter
-) -> Score:
-    """Score the rows of a source as one set, each row once; errors as of `spectrum_of_source`."""
-    result = spectrum_of_source(
+def spectrum_of(source: RowSource, options: ScoreOptions, meter: Meter) -> Spectrum:
+    """Find the spectrum of a source, each row taken once; errors as of `spectrum_of_source`."""
+    return spectrum_of_source(
         source,
         eps=options.eps,
         center=options.center,
@@ -65,7 +66,6 @@ def score_source(
         skip_nonfinite=options.skip_nonfinite,
         meter=meter,
     )
-    return score_spectrum(result, paths, options, source)
 
 
 def score_spectrum(
@@ -75,10 +75,11 @@ def score_spectrum(
     source: RowSource | None = None,
     files: frozenset[str] | None = None,
 ) -> Score:
-    """Score a spectrum of the rows of a source, or of files that nobody opens any more."""
-    dtype = None
+    """Score a spectrum of rows of a source, or of files that nobody opens any more."""
+    dtype, of_rows = None, result.n_rows
     if source is not None:
         dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
+        of_rows = source.n_rows
         files = frozenset(shard.identity.name for shard in source.shards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -87,6 +88,7 @@ def score_spectrum(
     return Score(
         paths=paths,
         files=files,
+        of_rows=of_rows,
         dtype=dtype,
         options=options,
         spectrum=result,

@@ -12,8 +12,9 @@ import typer
 from rankme.cli._options import check_folder
 
 if TYPE_CHECKING:
+    from rankme import Spectrum
     from rankme._scoring.meter import Meter
-    from rankme.cli._result import Score, ScoreOptions
+    from rankme.cli._result import ScoreOptions
     from rankme.sources import RowSource
 
 __all__ = [
@@ -22,7 +23,7 @@ __all__ = [
     "StateOption",
     "as_checkpoints",
     "old_rule",
-    "score_resumed",
+    "resumed",
 ]
 
 EVERY = 30.0
@@ -108,16 +109,11 @@ def old_rule(path: str, error: Exception) -> str:
     )
 
 
-def score_resumed(
-    source: RowSource,
-    paths: tuple[str, ...],
-    options: ScoreOptions,
-    meter: Meter,
-    checkpoints: Checkpoints,
-) -> Score:
-    """Score the rows of a source as one set, each row once over all runs, as `accumulate` does."""
+def resumed(
+    source: RowSource, options: ScoreOptions, meter: Meter, checkpoints: Checkpoints
+) -> Spectrum:
+    """Find the spectrum of a source, each row taken once over all runs, as `accumulate` does."""
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
-    from rankme.cli._result import score_spectrum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,
@@ -126,9 +122,10 @@ def score_resumed(
         method=options.method,
         device=options.device,
         skip_nonfinite=options.skip_nonfinite,
+        rows=options.rows,
+        seed=options.seed,
         every=checkpoints.every,
         meter=meter,
     )
     meter.stage("eigenvalues")
-    spectrum = accumulator.spectrum(center=options.center)
-    return score_spectrum(spectrum, paths, options, source)
+    return accumulator.spectrum(center=options.center)

@@ -15,6 +15,9 @@ from rankme.cli._options import (
     EpsOption,
     Method,
     MetricsOption,
+    RowsOption,
+    SeedOption,
+    as_seed,
     check_device,
     check_dtype,
     check_plot,
@@ -81,6 +84,8 @@ def score(
             "--skip-nonfinite", help="Leave out rows with NaN or infinity, and say how many."
         ),
     ] = False,
+    rows: RowsOption = None,
+    seed: SeedOption = None,
     method: Annotated[
         Method,
         typer.Option(
@@ -142,6 +147,8 @@ def score(
         rtol=rtol,
         device=device,
         skip_nonfinite=skip_nonfinite,
+        rows=rows,
+        seed=as_seed(seed, rows),
     )
     status = 0
     scores: list[Score] = []
@@ -163,7 +170,7 @@ def score(
         if plot is not None and not _draw(result, plot):
             status = BAD_DATA
         scores.append(result)
-    unequal = _report.unequal_rows(scores, column, dtype)
+    unequal = _report.unequal_rows(scores)
     if unequal is not None:
         print_warning(unequal)
     return status
@@ -209,17 +216,23 @@ def _score_group(
 ) -> Score:
     """Score paths as one set; a PathsError tells what is wrong with them."""
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
-    from rankme.cli._result import score_source  # noqa: PLC0415
-    from rankme.cli._resume import score_resumed  # noqa: PLC0415
+    from rankme.cli._result import score_spectrum, spectrum_of  # noqa: PLC0415
+    from rankme.cli._resume import resumed  # noqa: PLC0415
+    from rankme.sources import subset  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    source = open_paths(paths, column, dtype)
+    whole = open_paths(paths, column, dtype)
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
-        with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
+        some = whole
+        if options.rows is not None:
+            some = subset(whole, options.rows, seed=options.seed)
+        with progress_bar(label, n_rows=some.n_rows, n_bytes=source_bytes(some)) as meter:
             if checkpoints is None:
-                return score_source(source, tuple(paths), options, meter)
-            return score_resumed(source, tuple(paths), options, meter, checkpoints)
+                spectrum = spectrum_of(some, options, meter)
+            else:
+                spectrum = resumed(some, options, meter, checkpoints)
+        return score_spectrum(spectrum, tuple(paths), options, whole)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         failed = paths[0] if len(paths) == 1 else getattr(error, "name", None) or _names(paths)
         raise PathsError([(failed, describe(error, paths), error)]) from error

@@ -101,7 +101,7 @@ def accumulate(
     column : str, optional
         Of files: as in `rankme.open_source`.
     normalize, method, seed, skip_nonfinite
-        As in `rankme.Accumulator`.
+        As in `rankme.Accumulator`: `seed` is that of its probes, and chooses no rows.
     rows_per_task : int
         Of files: the most rows that one task reads.
 

@@ -111,7 +111,7 @@ def accumulate(
         Of files: as in `rankme.open_source`. Of a dataset: tensors of shape (K,), or lists of K
         numbers. It may be left out where there is one such column.
     normalize, method, seed, skip_nonfinite
-        As in `rankme.Accumulator`.
+        As in `rankme.Accumulator`: `seed` is that of its probes, and chooses no rows.
     rows_per_task : int
         The most rows that become one partial result; of a dataset they are in memory together.
     ray_remote_args : mapping, optional

@@ -97,7 +97,7 @@ def accumulate(
         Of type ``array<float>`` or ``array<double>``, K numbers in each row. Vectors of MLlib
         become arrays by ``pyspark.ml.functions.vector_to_array``.
     normalize, method, seed, skip_nonfinite
-        As in `rankme.Accumulator`.
+        As in `rankme.Accumulator`: `seed` is that of its probes, and chooses no rows.
 
     Returns
     -------

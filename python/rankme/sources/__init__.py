@@ -7,10 +7,12 @@ One module a format; :mod:`rankme.sources._formats` tells which one a file is in
 from rankme._base.optional import MissingLibraryError
 from rankme._base.public import name_after_face as _name_after_face
 from rankme.sources._bytes.read_ahead import Block, row_blocks
+from rankme.sources._choice import choose_rows
 from rankme.sources._errors import BadDataError
 from rankme.sources._open import open_source
 from rankme.sources._sharded import ShardedSource
 from rankme.sources._source import Identity, RowSource
+from rankme.sources._subset import subset
 from rankme.sources.npy import NpySource
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "NpySource",
     "RowSource",
     "ShardedSource",
+    "choose_rows",
     "open_source",
     "row_blocks",
+    "subset",
 ]
 
 _name_after_face(__name__, __all__, globals())

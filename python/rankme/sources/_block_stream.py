@@ -73,6 +73,10 @@ class BlockStream:
 
     def __iter__(self) -> Iterator[_core.ArrayView]:
         """Yield matrices of at least one row; vectors are gathered first."""
+        return (view for _, view in self.matrices())
+
+    def matrices(self) -> Iterator[tuple[Any, _core.ArrayView]]:
+        """Yield matrices of at least one row, as they came and as the core reads them."""
         vectors: list[Any] = []
         size = 0
         for number, item in enumerate(self._items()):
@@ -142,14 +146,15 @@ class BlockStream:
                 f"[{self._select!r}]"
             ) from error
 
-    def _gathered(self, vectors: list[Any]) -> _core.ArrayView:
+    def _gathered(self, vectors: list[Any]) -> tuple[Any, _core.ArrayView]:
         """Stack vectors to a matrix."""
-        return as_matrix(stacked(vectors, self.name, 0), self.name)
+        matrix = stacked(vectors, self.name, 0)
+        return matrix, as_matrix(matrix, self.name)
 
-    def _checked(self, array: Any, number: int) -> _core.ArrayView:
+    def _checked(self, array: Any, number: int) -> tuple[Any, _core.ArrayView]:
         """Check that an item is a matrix."""
         try:
-            return as_matrix(array, "z")
+            return array, as_matrix(array, "z")
         except (TypeError, ValueError) as error:
             raise self._blamed(error, number) from error
 

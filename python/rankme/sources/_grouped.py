@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rankme.sources._file_source import FileSource
+from rankme.sources._vectors import pyarrow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rankme.sources._source import Identity
 
-__all__ = ["TOLD", "GroupedSource"]
+__all__ = ["TOLD", "GroupedSource", "Rows", "chosen_of"]
+
+# Numbers of rows, ascending: all from one on, or some.
+Rows: TypeAlias = range | NDArray[np.int64]
 
 # Between the version of a file and what its bytes were taken for.
 TOLD = ";bytes:"
@@ -54,10 +64,27 @@ class GroupedSource(FileSource):
         """Return the number of the group that a row is in."""
         return bisect_right(self.firsts, row) - 1
 
+    def by_group(self, rows: Rows) -> Iterator[Rows]:
+        """Yield those of some rows that are in each group."""
+        for first, last in pairwise(bisect_left(rows, row) for row in self.firsts):
+            yield rows[first:last]
+
     def where(self, row: int) -> str:
         """Say in words where a row stands, group first."""
         return self.where_in(self.group_of(row), row)
 
+    def where_of(self, group: int, rows: Rows, number: int) -> str:
+        """Say where one of some rows of a known group stands."""
+        return self.where_in(group, int(rows[number]))
+
     def where_in(self, group: int, row: int) -> str:
         """Say where a row of the file stands that is in a known group."""
         return f"{self.noun} {group}, row {row - self.firsts[group]} (row {row} of the file)"
+
+
+def chosen_of(array: Any, rows: Rows, first: int) -> Any:
+    """Return some rows of an Arrow array whose first row has a number."""
+    if rows[-1] - rows[0] == len(rows) - 1:
+        return array.slice(int(rows[0]) - first, len(rows))
+    pa = pyarrow("some rows", "arrow")
+    return array.take(pa.array(np.asarray(rows) - first))

@@ -99,6 +99,10 @@ class VectorRows(MemoryRows):
         """Return all rows as one array or tensor."""
         return stacked(self._vectors, self.name, 0, self.n_cols)
 
+    def some(self, rows: NDArray[np.int64]) -> Any:
+        """Return some rows as one array or tensor."""
+        return stacked([self._vectors[row] for row in rows.tolist()], self.name, 0, self.n_cols)
+
 
 def stacked(vectors: Any, name: str, first: int, width: int | None = None) -> Any:
     """Make a matrix of vectors.

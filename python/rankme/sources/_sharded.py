@@ -109,6 +109,26 @@ class ShardedSource(RowSource):
                 yield from part.blocks(start, hold=hold)
             start = max(0, start - part.n_rows)
 
+    def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield chosen rows; parts without any are not opened.
+
+        Parameters
+        ----------
+        rows, hold
+            As in :meth:`RowSource.take`.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (some rows, K), with the dtype of its own part.
+        """
+        first = 0
+        for part in self.parts:
+            begin, end = np.searchsorted(rows, [first, first + part.n_rows])
+            if begin < end:
+                yield from part.take(rows[begin:end] - first, hold=hold)
+            first += part.n_rows
+
     def with_nulls_as_nan(self) -> ShardedSource:
         """Return the source with each part so.
 

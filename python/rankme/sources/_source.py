@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,15 +13,13 @@ from rankme._base.errors import NonFiniteError
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
 __all__ = [
     "BLOCK_BYTES",
     "Identity",
-    "Pool",
-    "Ring",
     "RowSource",
     "check_count",
     "check_start",
@@ -127,6 +124,54 @@ class RowSource(ABC):
             It cannot be read.
         """
 
+    def take(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        hold: int = 0,  # noqa: ARG002 - formats that know better need it
+    ) -> Iterator[NDArray[Any]]:
+        """Yield chosen rows, in order.
+
+        Unless a format knows better, the blocks that have some are read, and what lies between
+        them is passed over as far as reading can begin again behind it.
+
+        Parameters
+        ----------
+        rows
+            Shape (n,), ascending, each once, counted from 0.
+        hold
+            As of :meth:`blocks`.
+
+        Yields
+        ------
+        numpy.ndarray
+            Shape (some of the n, K), of the source's dtype.
+
+        Raises
+        ------
+        BadDataError, OSError
+            As :meth:`blocks`.
+        """
+        done = 0
+        while done < len(rows):
+            first = int(rows[done])
+            for block in self.blocks(first):
+                last = int(np.searchsorted(rows, first + len(block)))
+                if last > done:
+                    yield block[rows[done:last] - first]  # a copy, which outlives any steps
+                done, first = last, first + len(block)
+                if done == len(rows) or self._can_begin(first + len(block), int(rows[done])):
+                    break
+            else:
+                raise BadDataError(self.name, f"ends before row {rows[done]}")
+        self.check_unchanged()
+
+    def _can_begin(self, after: int, row: int) -> bool:
+        """Tell whether reading can begin between two rows, to come to the second."""
+        if self.entries is None:
+            return after <= row
+        return any(after <= entry <= row for entry in self.entries)
+
     def check_unchanged(self) -> None:  # noqa: B027 - most that is no file has nothing to ask
         """Raise a BadDataError if the source is not what it was when it was opened.
 
@@ -221,77 +266,6 @@ class RowSource(ABC):
             first += len(block)
         check_count(self, first)
         return rows
-
-
-class Ring:
-    """Buffers that blocks are read into, one after the other.
-
-    Parameters
-    ----------
-    size
-        Entries of a buffer.
-    dtype
-        Of the entries.
-    hold
-        As of :meth:`RowSource.blocks`: how many others are used before a buffer's turn comes again.
-    """
-
-    def __init__(self, size: int, dtype: np.dtype[Any], hold: int) -> None:
-        self._size = size
-        self._dtype = dtype
-        self._buffers: list[NDArray[Any]] = []
-        self._count = hold + 1
-        self._turn = 0
-
-    def next(self) -> NDArray[Any]:
-        """Return the buffer that was used longest ago, 1-D; a new one in the first round."""
-        if len(self._buffers) < self._count:
-            self._buffers.append(np.empty(self._size, dtype=self._dtype))
-            return self._buffers[-1]
-        buffer = self._buffers[self._turn]
-        self._turn = (self._turn + 1) % self._count
-        return buffer
-
-
-class Pool:
-    """Buffers that several threads fill, and that come back once their blocks were used.
-
-    Memory that is given back to the system and asked for again costs a page fault for every 4 KiB:
-    a quarter of the time that decoding takes.
-
-    Parameters
-    ----------
-    shape
-        Of a buffer.
-    dtype
-        Of its entries.
-    hold
-        As of :meth:`RowSource.blocks`.
-    """
-
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], hold: int) -> None:
-        self._shape = shape
-        self._dtype = dtype
-        self._hold = hold
-        self._free: deque[NDArray[Any]] = deque()  # its methods are atomic
-
-    def take(self) -> NDArray[Any]:
-        """Return a buffer that is not in use."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return np.empty(self._shape, dtype=self._dtype)
-
-    def lend(self, blocks: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """Yield blocks, each a view of a buffer of its own, and take the buffers back."""
-        lent: deque[NDArray[Any]] = deque()
-        for block in blocks:
-            lent.append(block)
-            yield block
-            if len(lent) > self._hold:
-                buffer = lent.popleft().base
-                assert buffer is not None  # noqa: S101
-                self._free.append(buffer)
 
 
 def check_start(start: int, n_rows: int) -> None:

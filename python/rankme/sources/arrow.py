@@ -14,18 +14,21 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rankme.sources._buffers import Ring
 from rankme.sources._bytes.ipc_headers import MAGIC, batch_lengths
+from rankme.sources._bytes.scattered import fill_rows
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._grouped import GroupedSource
-from rankme.sources._source import BLOCK_BYTES, Ring, check_start
+from rankme.sources._grouped import GroupedSource, chosen_of
+from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
@@ -127,6 +130,44 @@ class ArrowSource(GroupedSource):
             return self._decoded(start, step)
         return self._raw(self.offsets, start, step, hold)
 
+    def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield chosen rows; of a local file that is not compressed little more is read."""
+        if self.offsets is None:
+            return self._taken(rows)
+        return self._scattered(self.offsets, rows, hold)
+
+    def _scattered(
+        self, offsets: Sequence[int], rows: NDArray[np.int64], hold: int
+    ) -> Iterator[NDArray[Any]]:
+        """Yield rows from where they lie in the file."""
+        row_bytes = self.n_cols * self.dtype.itemsize
+        step = max(1, min(BLOCK_BYTES // row_bytes, len(rows)))
+        ring = Ring(step * self.n_cols, self.dtype, hold)
+        starts = np.array(offsets) - np.array(self.firsts[:-1]) * row_bytes
+        with self.file.open() as handle:
+            for first in range(0, len(rows), step):
+                some = rows[first : first + step]
+                block = ring.next()[: len(some) * self.n_cols].reshape(-1, self.n_cols)
+                groups = np.searchsorted(self.firsts, some, side="right") - 1
+                positions = starts[groups] + some * row_bytes
+                fill_rows(self.file, handle, positions, block, self.file.size)
+                yield block
+            self.file.check_unchanged(handle)
+
+    def _taken(self, rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+        """Yield rows that PyArrow reads, a record batch at a time."""
+        wanted = {group: some for group, some in enumerate(self.by_group(rows)) if len(some)}
+        with _opened(self.file, mapped=False, column=self.column) as (reader, _):
+            vectors = VectorColumn(
+                self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
+            )
+            for group, batch in _chosen_batches(reader, wanted):
+                self._check_length(group, batch.num_rows)
+                some = wanted[group]
+                array = chosen_of(batch.column(self.column), some, self.firsts[group])
+                yield vectors.matrix(array, partial(self.where_of, group, some))
+            self.file.check_unchanged()
+
     def _raw(
         self, offsets: Sequence[int], start: int, step: int, hold: int
     ) -> Iterator[NDArray[Any]]:
@@ -184,6 +225,17 @@ def _batches(reader: Any, group: int) -> Iterator[Any]:
     for number, batch in enumerate(reader):
         if number >= group:
             yield batch
+
+
+def _chosen_batches(reader: Any, wanted: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
+    """Yield the record batches of some numbers, of an IPC file or stream."""
+    if hasattr(reader, "num_record_batches"):
+        for number in wanted:
+            yield number, reader.get_batch(number)
+        return
+    for number, batch in zip(range(max(wanted) + 1), reader, strict=False):
+        if number in wanted:
+            yield number, batch
 
 
 @contextmanager

@@ -9,12 +9,13 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from rankme.sources._buffers import Ring
 from rankme.sources._bytes.npy_header import read_header
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._file_source import FileSource
-from rankme.sources._source import BLOCK_BYTES, Ring, check_start
+from rankme.sources._source import BLOCK_BYTES, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,11 +11,12 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from rankme import _core
+from rankme.sources._buffers import Pool
 from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._grouped import GroupedSource
-from rankme.sources._source import BLOCK_BYTES, Pool, check_start
+from rankme.sources._grouped import GroupedSource, chosen_of
+from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._grouped import Rows
 
 __all__ = ["ParquetSource"]
 
@@ -91,27 +94,34 @@ class ParquetSource(GroupedSource):
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on; several row groups are decoded at a time."""
         check_start(start, self.n_rows)
-        return self._blocks(start, hold)
+        return self._blocks(range(start, self.n_rows), hold)
 
-    def _blocks(self, start: int, hold: int) -> Iterator[NDArray[Any]]:
-        """Yield the rows from one on."""
+    def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield chosen rows; row groups without any are not read."""
+        return self._blocks(rows, hold)
+
+    def _blocks(self, rows: Rows, hold: int) -> Iterator[NDArray[Any]]:
+        """Yield some rows."""
         most = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
         pool = Pool((min(most, self.n_rows), self.n_cols), self.dtype, hold)
-        groups = range(self.group_of(start), len(self.firsts) - 1)
         with _opened(self.file) as reader:
             # Of one file at a time: a footer may take megabytes, and there may be thousands.
             footer = reader.metadata
-        jobs = (partial(self._group, footer, group, start, pool) for group in groups)
+        jobs = (
+            partial(self._group, footer, group, inside, pool)
+            for group, inside in enumerate(self.by_group(rows))
+            if len(inside)
+        )
         with closing(read_in_parallel(jobs, _workers())) as blocks:
             yield from pool.lend(blocks)
         self.file.check_unchanged()
 
     def _group(
-        self, footer: Any, group: int, start: int, pool: Pool
+        self, footer: Any, group: int, wanted: Rows, pool: Pool
     ) -> Generator[NDArray[Any], None, None]:
-        """Yield the rows of a group from ``start`` on, in blocks."""
+        """Yield some rows of a group, in blocks."""
         block, used = None, 0
-        for rows in self._batches(footer, group, start):
+        for rows in self._batches(footer, group, wanted):
             if block is not None and used + len(rows) > len(block):
                 yield block[:used]
                 block, used = None, 0
@@ -122,35 +132,35 @@ class ParquetSource(GroupedSource):
         if block is not None:
             yield block[:used]
 
-    def _batches(self, footer: Any, group: int, start: int) -> Iterator[NDArray[Any]]:
-        """Yield the rows of a group from one on, decoded a few at a time."""
+    def _batches(self, footer: Any, group: int, wanted: Rows) -> Iterator[NDArray[Any]]:
+        """Yield some rows of a group, decoded a few at a time."""
         first, last = self.firsts[group : group + 2]
         size = max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
+        done = 0
         with _opened(self.file, footer) as reader:
             field_ = reader.schema_arrow.field(self.column)
             vectors = VectorColumn(self.file.name, field_, self.n_cols, told=self.told)
+            read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
             batches = reader.iter_batches(
                 batch_size=size, row_groups=[group], columns=[self.column], use_threads=False
             )
             for batch in batches:
-                # A row group cannot be entered in the middle: rows before the start are dropped.
-                array = batch.column(self.column)
-                array = array.slice(min(max(start - first, 0), batch.num_rows))
-                end = first + batch.num_rows
-                read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
-                if len(array):
-                    yield read(array, partial(self._place, group, end - len(array)))
-                first = end
+                # A row group cannot be entered in the middle: rows that are not wanted are dropped,
+                # before anything is said of them.
+                begin, done = done, bisect_left(wanted, first + batch.num_rows)
+                inside = wanted[begin:done]
+                if len(inside):
+                    array = chosen_of(batch.column(self.column), inside, first)
+                    yield read(array, partial(self.where_of, group, inside))
+                first += batch.num_rows
+                if done == len(wanted) and wanted[-1] < last - 1:
+                    return
         if first != last:
             raise BadDataError(
                 self.file.name,
                 f"row group {group} gave {first - self.firsts[group]} rows; its footer announces "
                 f"{last - self.firsts[group]}",
             )
-
-    def _place(self, group: int, first: int, row: int) -> str:
-        """Say where a row of a group stands."""
-        return self.where_in(group, first + row)
 
 
 def _workers() -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._grouped import Rows
 
 __all__ = ["FvecsSource", "open_bin", "open_fvecs"]
 
@@ -101,23 +102,29 @@ class FvecsSource(RowSource):
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on as strided blocks of up to 16 MiB."""
-        return self._without_lengths(start, self.records.blocks(start, hold=hold))
+        rows = range(start, self.n_rows)
+        return self._without_lengths(rows, self.records.blocks(start, hold=hold))
+
+    def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield chosen rows; little more than these is read."""
+        return self._without_lengths(rows, self.records.take(rows, hold=hold))
 
     def check_unchanged(self) -> None:
         """Ask the file."""
         self.records.check_unchanged()
 
     def _without_lengths(
-        self, first: int, blocks: Iterator[NDArray[Any]]
+        self, rows: Rows, blocks: Iterator[NDArray[Any]]
     ) -> Iterator[NDArray[Any]]:
         """Yield blocks without their first column, which is checked."""
+        first = 0
         for block in blocks:
             lengths = block[:, 0].view("<i4")
             if (wrong := np.flatnonzero(lengths != self.n_cols)).size:
                 row = int(wrong[0])
                 raise BadDataError(
                     self.name,
-                    f"row {first + row} has length {lengths[row]}; wanted {self.n_cols}",
+                    f"row {rows[first + row]} has length {lengths[row]}; wanted {self.n_cols}",
                 )
             yield block[:, 1:]
             first += len(block)

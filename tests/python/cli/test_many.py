@@ -9,6 +9,7 @@ import pytest
 import rankme
 from command import run
 from oracles import moderate
+from rankme.sources import choose_rows
 
 
 @pytest.fixture
@@ -85,26 +86,28 @@ def test_sets_of_different_size_are_not_compared(options, keywords):
         "rankme: warning: these scores must not be compared: N differs, 37 rows in short.npy and 60"
     )
     assert result.stderr.count("\n") == 1
-    # What it says is done: the same number of rows, and their score.
-    code = re.search(r"in Python: (rankme\.score\(.*\))$", result.stderr.strip())[1]
-    name = re.search(r"open_source\('([ab]\.npy)'\)", code)[1]
-    expected = rankme.score(np.load(name)[:37], **keywords)
-    assert eval(code, {"rankme": rankme}) == pytest.approx(expected, rel=1e-12)  # noqa: S307
+    # What it says is done: as many rows of each, and nothing is left to say.
+    advice = re.search(r"score as many rows of each: (--rows \d+)$", result.stderr.strip())[1]
+    again = run("score", "--json", *options, "a.npy", "short.npy", "b.npy", *advice.split())
+    assert (again.returncode, again.stderr) == (0, "")
+    found = {line["path"]: line for line in lines_of(again)}
+    for name in ("a.npy", "short.npy", "b.npy"):
+        assert found[name]["n_rows"] == 37
+        expected = rankme.score(np.load(name)[choose_rows(len(np.load(name)), 37)], **keywords)
+        assert found[name]["rankme"] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_hint_keeps_what_was_told():
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    for name, n_rows in (("x", 40), ("y", 50)):
-        rows = moderate(n_rows, n_rows, 8).astype(np.float16)
-        data = pa.array([row.tobytes() for row in rows], pa.binary(16))
-        pq.write_table(pa.table({"emb": data, "id": data}), f"{name}.parquet")
-    result = run("score", "x.parquet", "y.parquet", "--column", "emb", "--dtype", "float16")
-    code = re.search(r"in Python: (rankme\.score\(.*\))$", result.stderr.strip())[1]
-    expected = rankme.score(rows[:40])
-    assert eval(code, {"rankme": rankme}) == pytest.approx(expected, rel=1e-12)  # noqa: S307
+def test_rows_that_were_left_out_are_to_be_dropped_first():
+    rows = np.load("a.npy")
+    rows[7, 2] = np.nan
+    np.save("c.npy", rows)
+    result = run("score", "c.npy", "b.npy", "--skip-nonfinite")
+    assert result.stderr.endswith(
+        "rows were left out: drop them from the files, and then score as many of each\n"
+    )
+    np.save("c.npy", rows[np.isfinite(rows).all(axis=1)])
+    assert run("score", "c.npy", "b.npy", "--rows", "59").stderr == ""
 
 
 @pytest.mark.usefixtures("folder")

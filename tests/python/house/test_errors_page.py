@@ -64,6 +64,12 @@ def arrays():
     yield "Z has 2 columns", {"Z": pd.DataFrame({"a": [*PLAIN], "b": [*PLAIN]})}, score
     yield "block 0 of Z", {"Z": DataLoader(TensorDataset(torch.ones(9, 2), torch.ones(9)))}, score
     once = {"Z": iter([PLAIN]), "again": iter([PLAIN])}
+    yield "rows is 60", {"Z": PLAIN}, "rankme.score(Z, rows=60)"
+    for text, call in {
+        "a random choice": "rankme.score(Z, rows=20)",
+        "Z gives its rows once": "rankme.curve(Z, rows=[20, 30])",
+    }.items():
+        yield text, {"Z": iter([PLAIN]), "again": iter([PLAIN])}, call
     yield 'method="auto" may', once, 'rankme.score(Z, method="auto")'
     layers = {"stack": rankme.LayerAccumulator(2, 4), "Z": PLAIN}
     yield "cannot update a layer", layers, "stack[0].update(Z)"

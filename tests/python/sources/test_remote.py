@@ -12,7 +12,7 @@ import pytest
 
 import rankme
 from command import error_line, run
-from rankme.sources import BadDataError, open_source
+from rankme.sources import BadDataError, choose_rows, open_source
 from rankme.sources._bytes import remote, urls
 from source_files import FORMATS, matrix, small_blocks, write
 from web import serve
@@ -220,6 +220,8 @@ def test_a_bucket_of_shards(bucket, tmp_path):
     assert source.shards[1].identity.version.startswith("ETag:")
     expected = rankme.score(np.concatenate(parts))
     assert rankme.score(f"{url}/run/*.npy") == pytest.approx(expected, rel=1e-12)
+    some = np.concatenate(parts)[choose_rows(90, 20)]
+    assert rankme.score(f"{url}/run", rows=20) == pytest.approx(rankme.score(some), rel=1e-12)
     assert rankme.score(source) == pytest.approx(expected, rel=1e-12)
 
 

@@ -7,7 +7,7 @@ import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from rankme.sources._errors import BadDataError
 from rankme.sources._source import Identity
@@ -27,10 +27,13 @@ class DataFile(ABC):
         As it is shown.
     size : int
         In bytes.
+    nearby : int
+        Bytes between two places that cost no more to read than to pass over.
     """
 
     name: str
     size: int
+    nearby: ClassVar[int]
 
     @property
     def local(self) -> Path | None:
@@ -38,8 +41,14 @@ class DataFile(ABC):
         return None
 
     @abstractmethod
-    def open(self) -> BinaryIO:
-        """Open it for reading, unbuffered; an error if it has changed."""
+    def open(self, *, ahead: bool = True) -> BinaryIO:
+        """Open it for reading, unbuffered; an error if it has changed.
+
+        Parameters
+        ----------
+        ahead
+            Whether more may be fetched than is asked for, which then costs no round trip.
+        """
 
     @abstractmethod
     def check_unchanged(self, handle: BinaryIO | None = None) -> None:
@@ -107,6 +116,7 @@ class LocalFile(DataFile):
     path: Path
     stamp: tuple[int | None, int | None, int, int]
     real: str
+    nearby: ClassVar[int] = 16 * 2**10  # the copying costs as much as another system call
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process may have another working directory.
@@ -140,7 +150,7 @@ class LocalFile(DataFile):
         """The path."""
         return self.path
 
-    def open(self) -> BinaryIO:
+    def open(self, *, ahead: bool = True) -> BinaryIO:  # noqa: ARG002 - the system's own matter
         """Open it for reading, unbuffered; an error if it has changed."""
         handle = self.path.open("rb", buffering=0)
         try:

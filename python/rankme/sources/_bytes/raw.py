@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme.sources._buffers import Ring
+from rankme.sources._bytes.scattered import fill_rows
 from rankme.sources._errors import BadDataError
 from rankme.sources._file_source import FileSource
-from rankme.sources._source import BLOCK_BYTES, Ring, check_start
+from rankme.sources._source import BLOCK_BYTES, check_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,6 +99,34 @@ class RawSource(FileSource):
         """
         check_start(start, self.n_rows)
         return self._slices(by_rows=True, start=start, step=self._block_rows(), hold=hold)
+
+    def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
+        """Yield chosen rows; of a C-order file little more than these is read.
+
+        Parameters
+        ----------
+        rows, hold
+            As in :meth:`RowSource.take`.
+
+        Yields
+        ------
+        numpy.ndarray
+            As :meth:`blocks`.
+        """
+        return super().take(rows, hold=hold) if self.fortran_order else self._lines(rows, hold)
+
+    def _lines(self, rows: NDArray[np.int64], hold: int) -> Iterator[NDArray[Any]]:
+        """Yield rows from where they lie, each in one piece."""
+        step = min(self._block_rows(), len(rows))
+        ring = Ring(step * self.n_cols, self.dtype, hold)
+        with self.file.open(ahead=False) as handle:
+            for first in range(0, len(rows), step):
+                some = rows[first : first + step]
+                block = ring.next()[: len(some) * self.n_cols].reshape(-1, self.n_cols)
+                positions = self.offset + some * self.row_bytes
+                fill_rows(self.file, handle, positions, block, self.end)
+                yield block
+            self.file.check_unchanged(handle)
 
     def panels(self, width: int) -> Iterator[NDArray[Any]]:
         """Yield the columns, ``width`` at a time, each exactly once.
