@@ -13,7 +13,6 @@ from rankme._base.errors import PrecisionWarning
 from rankme._scoring.estimate import estimate
 from rankme.metrics._estimate import Estimate
 from rankme.selection._sets import naming
-from rankme.sources import RowSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -99,24 +98,14 @@ def _estimate_of(sample: Sample, count: int, definition: Definition) -> Estimate
     if isinstance(sample.held, Accumulator):
         return sample.held.estimate(eps=definition.eps, center=definition.center)
     return estimate(
-        _chosen_rows(sample.held, count, definition.seed),
+        sample.held,
         groups=definition.groups,
         eps=definition.eps,
         center=definition.center,
         normalize=definition.normalize,
+        rows=None if count == sample.n_rows else count,
+        seed=definition.seed,
     )
-
-
-def _chosen_rows(rows: Any, count: int, seed: int | None) -> Any:
-    """Return as many rows as are wanted, in their order, the same ones of every set of N rows."""
-    matrix = rows.matrix() if isinstance(rows, RowSource) else rows
-    n_rows = len(matrix)
-    if count == n_rows:
-        return matrix
-    if seed is None:
-        return matrix[:count]
-    chosen = np.random.default_rng(seed).choice(n_rows, count, replace=False, shuffle=False)
-    return matrix[np.sort(chosen)]
 
 
 def definition_of(one: Estimate) -> str:
