@@ -11,6 +11,7 @@
 
 #include "array_view.hpp"
 #include "gram_state.hpp"
+#include "matrix_list.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/group_sums.hpp"
 #include "rankme/spectrum.hpp"
@@ -41,6 +42,38 @@ void update(GroupSums& self, const ArrayView& z, const Labels& groups,
   self.update(rows, labels, shard ? &*shard : nullptr);
 }
 
+std::vector<GroupSums*> all_of(const py::list& sums) {
+  std::vector<GroupSums*> all;
+  for (const py::handle sum : sums) all.push_back(sum.cast<GroupSums*>());
+  return all;
+}
+
+void merge_all(const py::list& sums, const py::list& others) {
+  const std::vector<GroupSums*> ours = all_of(sums);
+  const std::vector<GroupSums*> theirs = all_of(others);
+  if (ours.size() != theirs.size()) {
+    throw py::value_error("cannot merge stacks of n_layers " + std::to_string(ours.size()) +
+                          " and n_layers " + std::to_string(theirs.size()));
+  }
+  const Unlocked unlocked;
+  GroupSums::merge_all(ours, theirs);
+}
+
+void update_all(const py::list& sums, const py::object& zs, const Labels& groups) {
+  const std::vector<GroupSums*> all = all_of(sums);
+  const MatrixList layers = matrices_of(zs);
+  if (layers.views.size() != all.size()) {
+    throw py::value_error("Zs has " + std::to_string(layers.views.size()) +
+                          " layers, the accumulator has n_layers " + std::to_string(all.size()));
+  }
+  if (groups.size() != layers.views.front().rows) {
+    throw py::value_error("groups must have a label for each row");
+  }
+  const std::int64_t* labels = groups.data();
+  const Unlocked unlocked;
+  GroupSums::update_all(all, layers.views, labels);
+}
+
 // (values, n_rows)
 py::tuple spectrum(const GroupSums& self, bool center) {
   SingularValues values;
@@ -60,14 +93,34 @@ py::tuple of_groups(GroupSpectra found) {
   return py::make_tuple(to_numpy(std::move(found.rows)), filled);
 }
 
+// (values of all rows, rows of each group, values without each that has rows)
+py::tuple without_groups(GroupSpectra found) {
+  py::tuple whole = to_tuple(std::move(found.whole));
+  py::tuple groups = of_groups(std::move(found));
+  return py::make_tuple(whole, groups[0], groups[1]);
+}
+
 py::tuple leave_out_spectra(const GroupSums& self, bool center) {
   GroupSpectra found;
   {
     const Unlocked unlocked;
     found = self.leave_out_spectra(center);
   }
-  py::tuple whole = to_tuple(std::move(found.whole));
-  return py::make_tuple(whole, of_groups(std::move(found)));
+  return without_groups(std::move(found));
+}
+
+py::tuple leave_out_of_wide(const ArrayView& z, const Labels& groups, std::int64_t n_groups,
+                            bool center, bool normalize) {
+  require_cpu(z);
+  const MatrixView rows = matrix_of(z);
+  if (groups.size() != rows.rows) throw py::value_error("groups must have a label for each row");
+  const std::int64_t* labels = groups.data();
+  GroupSpectra found;
+  {
+    const Unlocked unlocked;
+    found = leave_out_spectra(rows, labels, n_groups, center, normalize);
+  }
+  return without_groups(std::move(found));
 }
 
 py::tuple group_spectra(const GroupSums& self, bool center) {
@@ -144,6 +197,11 @@ std::unique_ptr<GroupSums> from_state(std::int64_t dim, bool normalize, const py
 }  // namespace
 
 void register_groups(py::module_& m) {
+  m.def("leave_out_of_wide", &leave_out_of_wide, py::arg("z"), py::arg("groups").noconvert(),
+        py::arg("n_groups"), py::arg("center"), py::arg("normalize"));
+  m.def("merge_groups_of_all", &merge_all, py::arg("sums"), py::arg("others"));
+  m.def("update_groups_of_all", &update_all, py::arg("sums"), py::arg("zs"),
+        py::arg("groups").noconvert());
   py::class_<GroupSums>(m, "GroupSums")
       .def(py::init<std::int64_t, std::int64_t, bool, std::uint64_t>(), py::arg("dim"),
            py::arg("n_groups"), py::arg("normalize"), py::arg("seed"), unlock())

@@ -67,7 +67,7 @@ class _Accumulator:
     def spectrum(self, center: bool) -> tuple[_Values, int]: ...
 
 # n_rows, (exponent, seed, blocks, longest_block), the arrays of a kind in state_header.KINDS
-_GramState: TypeAlias = tuple[int, tuple[int, int, int, int], tuple[_Doubles, ...]]
+_GramState: TypeAlias = tuple[int, tuple[int, ...], tuple[_Doubles, ...]]
 
 class GramAccumulator(_Accumulator):
     # probed=False is for the benchmark, which measures what the probes cost: it has no spectrum
@@ -148,6 +148,20 @@ class LayerAccumulator:
     # of all layers at one instant
     def states(self) -> list[_GramState]: ...
 
+# of all rows; the rows of each group; and of the rows without each group that has some
+_WithoutGroups: TypeAlias = tuple[_Values, NDArray[np.int64], list[_Values]]
+
+# of a matrix with fewer rows than columns
+def leave_out_of_wide(
+    z: ArrayView, groups: NDArray[np.int64], n_groups: int, center: bool, normalize: bool
+) -> _WithoutGroups: ...
+
+# zs as LayerAccumulator.update takes them, a matrix for each of the sums
+def update_groups_of_all(
+    sums: list[GroupSums], zs: ArrayView | Sequence[Any], groups: NDArray[np.int64]
+) -> None: ...
+def merge_groups_of_all(sums: list[GroupSums], others: list[GroupSums]) -> None: ...
+
 # A sum for each group of rows, and what they tell together.
 class GroupSums:
     def __init__(self, dim: int, n_groups: int, normalize: bool, seed: int) -> None: ...
@@ -179,10 +193,7 @@ class GroupSums:
     def gram(self) -> _Doubles: ...
     # of all rows: the values, and the number of rows behind them
     def spectrum(self, center: bool) -> tuple[_Values, int]: ...
-    # of all rows; the rows of each group; and of the rows without each group that has some
-    def leave_out_spectra(
-        self, center: bool
-    ) -> tuple[_Values, tuple[NDArray[np.int64], list[_Values]]]: ...
+    def leave_out_spectra(self, center: bool) -> _WithoutGroups: ...
     # the rows of each group; and of the rows of each group that has some
     def group_spectra(self, center: bool) -> tuple[NDArray[np.int64], list[_Values]]: ...
     # of all groups at one instant, and shards

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "group_rows.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
@@ -43,29 +44,6 @@ std::int64_t rows_of_all(const std::vector<CentredSum>& sums) {
 }
 
 }  // namespace
-
-// Where in z the rows of one group stand: runs of them, and how many come before each.
-struct GroupSums::Rows {
-  struct Run {
-    std::int64_t begin, before;
-  };
-  std::size_t group;
-  std::vector<Run> runs = {};
-  std::int64_t count = 0;
-
-  // Calls body(first, last) for the runs of z that rows `begin` to `end` of the group lie in.
-  template <class Body>
-  void for_each(std::int64_t begin, std::int64_t end, const Body& body) const {
-    auto run = std::upper_bound(runs.begin(), runs.end(), begin,
-                                [](std::int64_t at, const Run& r) { return at < r.before; });
-    for (--run; begin < end; ++run) {
-      const bool last = run + 1 == runs.end();
-      const std::int64_t stop = std::min(end, last ? count : (run + 1)->before);
-      body(run->begin + (begin - run->before), run->begin + (stop - run->before));
-      begin = stop;
-    }
-  }
-};
 
 GroupSums::GroupSums(std::int64_t dim, std::int64_t n_groups, bool normalize, std::uint64_t seed)
     : GroupSums(empty_sums(n_groups, dim), normalize, seed) {}
@@ -229,13 +207,26 @@ void GroupSums::update(const MatrixView& z, const std::int64_t* groups, const st
   entry.commit();
 }
 
-void GroupSums::merge(const GroupSums& other) {
+void GroupSums::require_like(const GroupSums& other) const {
   if (other.n_groups() != n_groups()) {
     throw std::invalid_argument("cannot merge accumulators of " + std::to_string(n_groups()) +
                                 " and " + std::to_string(other.n_groups()) + " groups");
   }
   require_mergeable(Terms{dim_, normalize_, seed_},
                     Terms{other.dim_, other.normalize_, other.seed_});
+}
+
+// For the rows that wait in the other one.
+void GroupSums::prepare_merge(const GroupSums& other) {
+  std::vector<Rows> by_group;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    if (other.groups_[group].waiting.count > 0) by_group.push_back({group});
+  }
+  prepare(SumPlan{1, false, most_, 0}, by_group);
+}
+
+void GroupSums::merge(const GroupSums& other) {
+  require_like(other);
   // The copy of one that is merged with itself is another one.
   if (this == &other) {
     ShardRows shards;
@@ -250,11 +241,7 @@ void GroupSums::merge(const GroupSums& other) {
   other.require_whole();
   ledger_.require_mergeable(other.ledger_);
   Ledger added = other.ledger_;
-  std::vector<Rows> by_group;
-  for (std::size_t group = 0; group < groups_.size(); ++group) {
-    if (other.groups_[group].waiting.count > 0) by_group.push_back({group});
-  }
-  prepare(SumPlan{1, false, most_, 0}, by_group);
+  prepare_merge(other);
   const SingleThreadedBlas single;
   torn_ = true;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
@@ -266,8 +253,9 @@ void GroupSums::merge(const GroupSums& other) {
     if (theirs.waiting.count == 0) continue;
     const MatrixView rows = view_of(theirs.waiting.rows.data(), theirs.waiting.count, dim_);
     const Rows all{i, {{0, 0}}, rows.rows};
-    if (!take_in(rows, all, 0, rows.rows, most_, group.waiting, workers_.front()))
+    if (!take_in(rows, all, 0, rows.rows, most_, group.waiting, workers_.front())) {
       throw TornError();
+    }
     fold(group, workers_.front().young, num_threads());
   }
   ledger_.merge(added);

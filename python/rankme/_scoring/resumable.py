@@ -46,6 +46,7 @@ def accumulate(
     every: float,
     meter: Meter,
     skip_nonfinite: bool = False,
+    groups: int | None = None,
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -55,7 +56,7 @@ def accumulate(
         Where the rows come from.
     path
         The file of the run: made where it is not there, resumed where it is.
-    normalize, method, device
+    normalize, method, groups, device
         As in `rankme.Accumulator`. A run may be resumed on another device than it began on.
     every
         Seconds from one checkpoint to the next; 0 saves after every block.
@@ -84,7 +85,8 @@ def accumulate(
     """
     if skip_nonfinite:
         source = source.with_nulls_as_nan()
-    run = _Run(source, path, normalize=normalize, method=method, device=device)
+    settings = {"normalize": normalize, "method": method, "groups": groups}
+    run = _Run(source, path, device, settings)
     run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
@@ -175,9 +177,7 @@ class _Header(NamedTuple):
 class _Run:
     """A run, its accumulator and the file that it is saved in."""
 
-    def __init__(
-        self, source: RowSource, path: str, *, normalize: bool, method: str, device: str
-    ) -> None:
+    def __init__(self, source: RowSource, path: str, device: str, settings: dict[str, Any]) -> None:
         self.failed = False  # to save, or interrupted there
         self._path = path
         self._shards = {shard.identity.shard: shard for shard in source.shards}
@@ -189,16 +189,12 @@ class _Run:
         try:
             state = state_file.read(path)
         except FileNotFoundError:
-            self.accumulator = Accumulator(
-                source.n_cols, normalize=normalize, method=method, device=device
-            )
+            self.accumulator = Accumulator(source.n_cols, device=device, **settings)
             return
         except ValueError as error:
             raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error
         self._require_types(state)
-        self._require_settings(
-            state, {"columns": source.n_cols, "normalize": normalize, "method": method}
-        )
+        self._require_settings(state, {"columns": source.n_cols, **settings})
         self._require_shards(state)
         self.accumulator = Accumulator._from_state(state, device, "float64")  # noqa: SLF001
 
@@ -276,7 +272,12 @@ class _Run:
 
     def _require_settings(self, state: state_file.State, now: dict[str, object]) -> None:
         """Refuse a file of other settings."""
-        then = {"columns": state.dim, "normalize": state.normalize, "method": state.method}
+        then = {
+            "columns": state.dim,
+            "normalize": state.normalize,
+            "method": state.method,
+            "groups": state.groups and len(state.groups.rows),
+        }
         for name, value in now.items():
             if then[name] != value:
                 raise BadDataError(

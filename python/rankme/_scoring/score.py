@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rankme._scoring.passes import Choices
     from rankme.metrics._spectrum import Spectrum
 
-__all__ = ["score", "spectrum"]
+__all__ = ["Select", "opened", "score", "spectrum"]
 
 # Which part of an item of an iterable holds the rows.
 Select: TypeAlias = int | str | Callable[[Any], Any] | None
@@ -254,7 +254,7 @@ def _certain_spectrum(
     require_budget()
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
-    rows = _opened(Z, column, select, nulls=choices["skip_nonfinite"])
+    rows = opened(Z, column, select, nulls=choices["skip_nonfinite"])
     if isinstance(rows, BlockStream):
         return spectrum_of_blocks(
             rows,
@@ -288,7 +288,7 @@ def _certain_spectrum(
     )
 
 
-def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
+def opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
     """Find the rows of what the user gave: a source, blocks, or what may be an array."""
     if type(Z) is np.ndarray and Z.dtype != object and column is None and select is None:
         return Z  # most of all calls

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from rankme import Estimate
     from rankme.cli._result import Score
 
 __all__ = ["draw", "print_json", "print_json_error", "print_text", "unequal_rows"]
@@ -46,11 +47,17 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "center": spectrum.center,
         "normalize": spectrum.normalize,
         "method": spectrum.method,
+        **({} if score.estimate is None else _sampling(score.estimate)),
     }
     if metrics:
         record["metrics"] = _metrics(score)
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def _sampling(estimate: Estimate) -> dict[str, object]:
+    """Return what JSON has of the sampling error."""
+    return {key: estimate.to_dict()[key] for key in ("std_error", "bias_corrected", "groups")}
 
 
 def print_json_error(path: str, text: str) -> None:
@@ -130,7 +137,7 @@ def _lines(score: Score) -> dict[str, str]:
     bound = min(spectrum.n_rows - bound, spectrum.n_cols)
     left_out = f" ({spectrum.n_skipped} more left out: NaN or infinity)"
     return {
-        "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most} = {bound}",
+        "RankMe": f"{_score_and_error(score)} of {most} = {bound}",
         **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
         "rows N": f"{spectrum.n_rows}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
@@ -140,6 +147,13 @@ def _lines(score: Score) -> dict[str, str]:
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
     }
+
+
+def _score_and_error(score: Score) -> str:
+    """Write the score with what it is off by: for other rows where that is known."""
+    if score.estimate is None:
+        return with_interval(score.rankme, score.low, score.high)
+    return str(score.estimate)
 
 
 def _is_named(score: Score) -> bool:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._scoring.from_source import spectrum_of_source
+from rankme._scoring.grouped_rows import GroupChoices, parts_of_source
 from rankme.metrics._certainty import score_of
+from rankme.metrics._estimate import estimate_of
 
 if TYPE_CHECKING:
-    from rankme import Spectrum
+    from rankme import Accumulator, Estimate, Spectrum
     from rankme._scoring.meter import Meter
+    from rankme.metrics._estimate import Parts
     from rankme.sources import RowSource
 
-__all__ = ["Score", "ScoreOptions", "score_source", "score_spectrum"]
+__all__ = ["Score", "ScoreOptions", "score_parts", "score_source", "score_spectrum", "score_sum"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class ScoreOptions:
     rtol: float
     device: str = "cpu"
     skip_nonfinite: bool = False
+    groups: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +53,22 @@ class Score:
     low: float
     high: float
     warnings: tuple[str, ...]
+    estimate: Estimate | None = None
 
 
 def score_source(
     source: RowSource, paths: tuple[str, ...], options: ScoreOptions, meter: Meter
 ) -> Score:
     """Score the rows of a source as one set, each row once; errors as of `spectrum_of_source`."""
+    if options.groups is not None:
+        choices = GroupChoices(
+            groups=options.groups,
+            run_length=RUN_LENGTH,
+            center=options.center,
+            normalize=options.normalize,
+            skip_nonfinite=options.skip_nonfinite,
+        )
+        return score_parts(parts_of_source(source, choices, meter), paths, options, source)
     result = spectrum_of_source(
         source,
         eps=options.eps,
@@ -66,6 +81,37 @@ def score_source(
         meter=meter,
     )
     return score_spectrum(result, paths, options, source)
+
+
+def score_sum(
+    total: Accumulator,
+    paths: tuple[str, ...],
+    options: ScoreOptions,
+    source: RowSource | None = None,
+    files: frozenset[str] | None = None,
+) -> Score:
+    """Score what an accumulator holds, with its sampling error where it keeps groups."""
+    if total.groups is not None:
+        parts = total._parts(center=options.center)  # noqa: SLF001
+        return score_parts(parts, paths, options, source, files)
+    return score_spectrum(total.spectrum(center=options.center), paths, options, source, files)
+
+
+def score_parts(
+    parts: Parts,
+    paths: tuple[str, ...],
+    options: ScoreOptions,
+    source: RowSource | None = None,
+    files: frozenset[str] | None = None,
+) -> Score:
+    """Score all rows, with their sampling error by the groups of them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimate = estimate_of(*parts, options.eps, stacklevel=1)
+    score = score_spectrum(parts.whole, paths, options, source, files)
+    return replace(
+        score, estimate=estimate, warnings=tuple(str(warning.message) for warning in caught)
+    )
 
 
 def score_spectrum(

@@ -117,7 +117,7 @@ def score_resumed(
 ) -> Score:
     """Score the rows of a source as one set, each row once over all runs, as `accumulate` does."""
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
-    from rankme.cli._result import score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import score_sum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,
@@ -126,9 +126,9 @@ def score_resumed(
         method=options.method,
         device=options.device,
         skip_nonfinite=options.skip_nonfinite,
+        groups=options.groups,
         every=checkpoints.every,
         meter=meter,
     )
     meter.stage("eigenvalues")
-    spectrum = accumulator.spectrum(center=options.center)
-    return score_spectrum(spectrum, paths, options, source)
+    return score_sum(accumulator, paths, options, source)

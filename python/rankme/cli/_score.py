@@ -13,10 +13,12 @@ from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
     EpsOption,
+    GroupsOption,
     Method,
     MetricsOption,
     check_device,
     check_dtype,
+    check_groups,
     check_plot,
     check_rtol,
     require_threads,
@@ -103,6 +105,7 @@ def score(
             help="Where to compute: cpu, cuda, or cuda:1 for another GPU than the first.",
         ),
     ] = "cpu",
+    groups: GroupsOption = None,
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
@@ -126,14 +129,15 @@ def score(
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
-    groups = [paths] if pool else [[path] for path in paths]
-    if plot is not None and len(groups) > 1:
+    sets = [paths] if pool else [[path] for path in paths]
+    if plot is not None and len(sets) > 1:
         raise typer.BadParameter(
-            f"one picture shows one set, and there are {len(groups)} files; --pool makes one set "
+            f"one picture shows one set, and there are {len(sets)} files; --pool makes one set "
             f"of them",
             param_hint="'--plot'",
         )
-    checkpoints = as_checkpoints(state, checkpoint_every, len(groups), method.value)
+    check_groups(groups, method.value, device)
+    checkpoints = as_checkpoints(state, checkpoint_every, len(sets), method.value)
     options = ScoreOptions(
         eps=eps,
         center=center,
@@ -142,10 +146,11 @@ def score(
         rtol=rtol,
         device=device,
         skip_nonfinite=skip_nonfinite,
+        groups=groups,
     )
     status = 0
     scores: list[Score] = []
-    for group in groups:
+    for group in sets:
         try:
             result = _score_group(group, column, dtype, options, checkpoints)
         except PathsError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["MIN_GROUPS", "Jackknife", "jackknife"]
 
@@ -18,7 +20,7 @@ class Jackknife(NamedTuple):
 
     std_error: float
     bias_corrected: float
-    largest_share: float  # of the variance, that one group has
+    dominating: tuple[int, float]  # the group with most of the variance, and its share
 
 
 def jackknife(
@@ -53,5 +55,6 @@ def jackknife(
     deviations = parts * score - (parts - 1) * left_out - corrected
     shares = deviations**2 / (parts - 1)
     total = float(shares.sum())
-    largest = float(shares.max()) / total if total > 0 else 0.0
-    return Jackknife(float(np.sqrt(total / parts.size)), corrected, largest)
+    most = int(shares.argmax())
+    share = float(shares[most]) / total if total > 0 else 0.0
+    return Jackknife(float(np.sqrt(total / parts.size)), corrected, (most, share))

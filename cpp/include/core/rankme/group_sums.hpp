@@ -19,9 +19,14 @@ namespace rankme {
 // Of one instant.
 struct GroupSpectra {
   std::vector<std::int64_t> rows;      // of every group, filled or not
-  SingularValues whole;                // of all rows; with leave_out_spectra alone
+  SingularValues whole;                // of all rows, with leave_out_spectra
   std::vector<SingularValues> filled;  // one for every group with rows, in their order
 };
+
+// Of a whole matrix with fewer rows than columns, row i of group groups[i]: by Z Z^T, of which each
+// of the others is a part. Throws NonFiniteError, and where fewer than two groups have rows.
+GroupSpectra leave_out_spectra(const MatrixView& z, const std::int64_t* groups,
+                               std::int64_t n_groups, bool center, bool normalize);
 
 class GroupSums {
 public:
@@ -37,8 +42,15 @@ public:
   // infinity, or a group that is not there change nothing. Safe to call from several threads.
   void update(const MatrixView& z, const std::int64_t* groups, const std::string* shard = nullptr);
 
+  // Adds the rows of zs[i], of which there are as many in each, to sums[i], with the same groups.
+  // All or nothing over all of them, which must not be updated by anybody else meanwhile.
+  static void update_all(const std::vector<GroupSums*>& sums, const std::vector<MatrixView>& zs,
+                         const std::int64_t* groups);
+
   // Group by group. A shard that both hold is a DuplicateShardError, and nothing has changed.
   void merge(const GroupSums& other);
+  // Each into the one of the same place, as update_all.
+  static void merge_all(const std::vector<GroupSums*>& sums, const std::vector<GroupSums*>& others);
   void reset();
 
   std::int64_t dim() const { return dim_; }
@@ -99,6 +111,8 @@ private:
   CentredSum total_of_all(int workers) const;
   GroupSpectra solve(bool center, bool leave_out) const;
   void require_whole() const;
+  void require_like(const GroupSums& other) const;
+  void prepare_merge(const GroupSums& other);
 
   std::int64_t dim_;
   bool normalize_;
