@@ -74,9 +74,9 @@ def estimate(
     Warns
     -----
     PrecisionWarning
-        As `rankme.score`; and where one group has more than half of the sampling variance. The
-        error is then that of a few rows and may be far too small: with Student t rows of 3 degrees
-        of freedom it was 38% too small in the mean.
+        As `rankme.score`; and where one group has more of the sampling variance (62% of 16) than in
+        1 of 500 samples of like rows. The error is then that of a few rows and may be far too
+        small: with Student t rows of 3 degrees of freedom it was 38% too small in the mean.
 
     Raises
     ------

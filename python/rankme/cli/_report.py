@@ -137,7 +137,7 @@ def _lines(score: Score) -> dict[str, str]:
     bound = min(spectrum.n_rows - bound, spectrum.n_cols)
     left_out = f" ({spectrum.n_skipped} more left out: NaN or infinity)"
     return {
-        "RankMe": f"{_score_and_error(score)} of {most} = {bound}",
+        **_score_of(score, f"{most} = {bound}"),
         **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
         "rows N": f"{spectrum.n_rows}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
@@ -149,11 +149,15 @@ def _lines(score: Score) -> dict[str, str]:
     }
 
 
-def _score_and_error(score: Score) -> str:
+def _score_of(score: Score, most: str) -> dict[str, str]:
     """Write the score with what it is off by: for other rows where that is known."""
     if score.estimate is None:
-        return with_interval(score.rankme, score.low, score.high)
-    return str(score.estimate)
+        return {"RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most}"}
+    return {
+        "RankMe": str(score.estimate),
+        "at most": most,
+        "groups": f"{score.estimate.groups}, each left out once",
+    }
 
 
 def _is_named(score: Score) -> bool:

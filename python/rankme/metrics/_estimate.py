@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rankme.metrics._certainty import flat_scores, score_of, warn_uncertain
-from rankme.metrics._jackknife import MIN_GROUPS, Jackknife, jackknife
+from rankme.metrics._jackknife import MIN_GROUPS, Jackknife, jackknife, largest_usual_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
     from rankme.metrics._spectrum import Spectrum
 
-__all__ = ["DOMINATING_SHARE", "Estimate", "Parts", "estimate_of", "require_filled"]
+__all__ = ["Estimate", "Parts", "estimate_of", "require_filled"]
 
-# Of the jackknife variance. Of 16 like groups one has half of it in 1 of 300 samples; of Student t
-# rows with 3 degrees of freedom in 1 of 3 (bench/sampling.py).
-DOMINATING_SHARE = 0.5
 # Below so many rows a column the bias is not proportional to 1 / N.
 _ROWS_TO_EXTRAPOLATE = 4
 
@@ -198,7 +195,7 @@ def estimate_of(
     Warns
     -----
     PrecisionWarning
-        Where rounding leaves the score uncertain, or one group has more than half of the variance.
+        Where rounding leaves the score uncertain, or one group has most of the variance.
     """
     score = score_of(whole, eps, stacklevel=stacklevel + 1)
     low, high = whole.rankme_bounds(eps=eps)
@@ -228,11 +225,11 @@ def estimate_of(
 def _warn_of_dominating(result: Estimate, stacklevel: int) -> None:
     """Warn where one group makes most of the error: there is no telling then how large it is."""
     group, share = result._jackknife.dominating  # noqa: SLF001
-    if share > DOMINATING_SHARE:
+    if share > largest_usual_share(result.groups):
         warn_uncertain(
             f"group {group} of {result.groups}, {result.group_rows[group]} rows, makes {share:.0%} "
             f"of the sampling variance of RankMe {result.score:.6g}: long or odd rows in it; the "
-            f"standard error {result.std_error:.2g} may be far too small, look at the norms of the "
+            f"standard error {result.std_error:.2g} may be far too small: look at the norms of the "
             f"rows, or score with normalize=True",
             stacklevel + 1,
         )
