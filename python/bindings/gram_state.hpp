@@ -109,9 +109,9 @@ inline GramSum gram_of(std::int64_t dim, const py::tuple& numbers, const py::tup
 }
 
 inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
-                             const py::tuple& arrays) {
+                             const py::tuple& arrays, Storage storage = Storage::square) {
   const Doubles triangle = triangle_of(arrays, dim);
-  CentredSum sum(dim);
+  CentredSum sum(dim, storage);
   set_numbers(sum, numbers);
   sum.rows = n_rows;
   const auto read = [&](std::size_t i, std::int64_t size, const char* name) {

@@ -21,9 +21,12 @@ void scale(std::vector<double>& x, int exponent) {
 
 }  // namespace
 
-CentredSum::CentredSum(std::int64_t dim_)
+CentredSum::CentredSum(std::int64_t dim_, Storage storage_)
     : dim(valid_dim(dim_)),
-      scatter(zeros(dim_, dim_, gram_purpose(dim_))),
+      storage(storage_),
+      scatter(storage_ == Storage::packed
+                  ? zeros(1, dim_ * (dim_ + 1) / 2, "half of " + gram_purpose(dim_))
+                  : zeros(dim_, dim_, gram_purpose(dim_))),
       origin(static_cast<std::size_t>(dim_)),
       offset{std::vector<double>(static_cast<std::size_t>(dim_)),
              std::vector<double>(static_cast<std::size_t>(dim_))},
@@ -37,8 +40,7 @@ CentredSum::CentredSum(std::int64_t dim_)
 bool CentredSum::is_zero() const {
   for (std::int64_t i = 0; i < dim; ++i) {
     const auto j = static_cast<std::size_t>(i);
-    if (scatter[static_cast<std::size_t>(i * dim + i)] != 0 || origin[j] != 0 ||
-        offset.high[j] != 0) {
+    if (scatter[row_start(i) + j] != 0 || origin[j] != 0 || offset.high[j] != 0) {
       return false;
     }
   }
@@ -54,6 +56,13 @@ void CentredSum::clear() {
                                       &probe_products_low, &mean_products}) {
     std::fill(values->begin(), values->end(), 0.0);
   }
+}
+
+void CentredSum::note_loss() {
+  double trace = 0;
+  for (std::int64_t i = 0; i < dim; ++i)
+    trace += scatter[row_start(i) + static_cast<std::size_t>(i)];
+  unseen += unit_roundoff * std::max(trace, 0.0);
 }
 
 void CentredSum::rescale(int new_exponent) {
@@ -180,8 +189,8 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
 
   const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most
   for_each_row(dim, workers, [&](std::int64_t i) {
-    double* to = scatter.data() + i * dim;
-    const double* from = other.scatter.data() + i * dim;
+    double* to = scatter.data() + row_start(i);
+    const double* from = other.scatter.data() + other.row_start(i);
     const double r = row_[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) {
       to[j] += from[j] * factor + r * row_[static_cast<std::size_t>(j)];
@@ -205,17 +214,28 @@ void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin
   if (probes != nullptr) add_moved(rows, probes);
   for (const double r : row_) squares.add(r * r);
   for_each_row(dim, workers, [&](std::int64_t i) {
-    double* to = scatter.data() + i * dim;
+    double* to = scatter.data() + row_start(i);
     const double r = row_[static_cast<std::size_t>(i)];
     for (std::int64_t j = 0; j <= i; ++j) to[j] += r * row_[static_cast<std::size_t>(j)];
   });
 }
 
-std::vector<double> CentredSum::packed() const& { return packed_triangle(scatter, dim); }
+std::vector<double> CentredSum::packed() const& {
+  return storage == Storage::packed ? scatter : packed_triangle(scatter, dim);
+}
 
-std::vector<double> CentredSum::packed() && { return packed_triangle(std::move(scatter), dim); }
+std::vector<double> CentredSum::packed() && {
+  if (storage == Storage::packed) return std::move(scatter);
+  return packed_triangle(std::move(scatter), dim);
+}
 
-void CentredSum::unpack(const double* packed) { unpack_triangle(packed, dim, scatter); }
+void CentredSum::unpack(const double* packed) {
+  if (storage == Storage::packed) {
+    std::copy(packed, packed + scatter.size(), scatter.begin());
+  } else {
+    unpack_triangle(packed, dim, scatter);
+  }
+}
 
 GramSum CentredSum::uncentred(const double* probes) const& {
   return CentredSum(*this).uncentred(probes);

@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "rankme/accuracy.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/error.hpp"
@@ -43,20 +42,10 @@ CentredSum copy_of(const CentredSum& sum) {
 // A layer that takes fewer blocks at a time gains nothing from a sum aside, which costs a matrix.
 constexpr std::int64_t least_young_blocks = 8;
 
-// What adding to a sum may have taken from what was added, unseen by the probes: a rounding of each
-// entry.
-void note_loss(CentredSum& sum) {
-  double trace = 0;
-  for (std::int64_t i = 0; i < sum.dim; ++i) {
-    trace += sum.scatter[static_cast<std::size_t>(i * (sum.dim + 1))];
-  }
-  sum.unseen += unit_roundoff * std::max(trace, 0.0);
-}
-
 void add_with_loss(CentredSum& sum, const CentredSum& other, const std::vector<double>& probes) {
   const bool rounds = sum.rows > 0;
   sum.add(other, probes.data());
-  if (rounds) note_loss(sum);
+  if (rounds) sum.note_loss();
 }
 
 std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }
@@ -191,7 +180,7 @@ bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int w
     const bool rounds = sum.rows > 0;
     const MatrixView block = rows.row_range(row, std::min(rows.rows, row + block_rows));
     if (!adder.add(sum, block, normalize_, probes_.data())) return false;
-    if (rounds) note_loss(sum);
+    if (rounds) sum.note_loss();
   }
   return true;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -14,84 +13,16 @@
 #include "rankme/eigen.hpp"
 #include "rankme/ledger.hpp"
 #include "rankme/measure.hpp"
-#include "rankme/one_shot.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/widen.hpp"
 #include "tails.hpp"
+#include "wide_gram.hpp"
 
 namespace rankme {
 
 namespace {
 
-// ---- centring ----------------------------------------------------------------------------------
-
-// G <- H G H with H = I - 1 1^T / N, where G = Z Z^T is the N x N Gram matrix of the rows: the
-// same centring seen from the other side, which needs no column sums.
-void center_both_sides(GramSum& sum) {
-  const std::int64_t n = sum.dim;
-  std::vector<double> means(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double* row = sum.gram.data() + i * n;
-    for (std::int64_t j = 0; j < i; ++j) {
-      means[static_cast<std::size_t>(i)] += row[j];
-      means[static_cast<std::size_t>(j)] += row[j];
-    }
-    means[static_cast<std::size_t>(i)] += row[i];
-  }
-  double grand_mean = 0;
-  for (double& mean : means) {
-    mean /= static_cast<double>(n);
-    grand_mean += mean / static_cast<double>(n);
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    double* row = sum.gram.data() + i * n;
-    const double shift = means[static_cast<std::size_t>(i)] - grand_mean;
-    for (std::int64_t j = 0; j <= i; ++j) row[j] -= means[static_cast<std::size_t>(j)] + shift;
-  }
-}
-
 // ---- from a factor to singular values ----------------------------------------------------------
-
-// Moves their rows and columns together, in place.
-void keep_dimensions(std::vector<double>& matrix, std::int64_t dim,
-                     const std::vector<std::int64_t>& kept) {
-  const auto order = static_cast<std::int64_t>(kept.size());
-  if (order == dim) return;
-  for (std::int64_t i = 0; i < order; ++i) {
-    const double* from = matrix.data() + kept[static_cast<std::size_t>(i)] * dim;
-    double* to = matrix.data() + i * order;
-    for (std::int64_t j = 0; j <= i; ++j) to[j] = from[kept[static_cast<std::size_t>(j)]];
-  }
-}
-
-// Of the dimensions that are live; `lines` are those of the larger side.
-SingularValues from_gram(GramSum sum, std::vector<std::int64_t> live, const Extent& extent,
-                         const GramAccuracy& accuracy, bool center, TailLines lines) {
-  const double depth = addition_depth(sum.blocks, sum.longest_block);
-  std::vector<double> squares;
-  for (const std::int64_t i : live) {
-    squares.push_back(largest_square(sum.gram[static_cast<std::size_t>(i * (sum.dim + 1))], depth));
-  }
-  keep_dimensions(sum.gram, sum.dim, live);
-  const double absolute = center ? subtraction_error(accuracy) : 0;
-  const auto order = static_cast<std::int64_t>(live.size());
-  if (order == 0) return from_eigenvalues({}, sum.exponent, extent, accuracy, absolute);
-  // Of entries that both means have been taken from, the diagonal knows no more than the rest.
-  const SmallColumns columns =
-      center ? SmallColumns{} : small_columns({sum.gram.data(), order}, squares, depth, accuracy);
-  TwoTriangles kept(sum.gram.data(), order);
-  SingularValues values = from_eigenvalues(symmetric_eigenvalues(sum.gram.data(), order),
-                                           sum.exponent, extent, accuracy, absolute, columns);
-  const double scale = values.scaled.front() * values.scaled.front();
-  if (has_tail(values, extent, scale)) {
-    kept.restore();
-    lines.exponent = sum.exponent;
-    lines.less_first_and_mean = center;
-    improve_tail(values, extent, scale, {std::move(sum.gram), std::move(live), accuracy, absolute},
-                 lines);
-  }
-  return values;
-}
 
 // Beyond this many times the trace of the scatter, what the mean adds to the Gram matrix would
 // drown the rest in its rounding.
@@ -125,55 +56,18 @@ SingularValues from_factor(QrFactor factor, const Extent& extent, double error, 
 
 // ---- one matrix --------------------------------------------------------------------------------
 
-std::vector<UnitScale> row_scales(const MatrixView& z) {
-  std::vector<UnitScale> scales(static_cast<std::size_t>(z.rows));
-  std::vector<double> row(static_cast<std::size_t>(z.cols));
-  for (std::int64_t i = 0; i < z.rows; ++i) {
-    if (!widen(z.row_range(i, i + 1), Layout::row_major, row.data()).finite) {
-      throw_first_nonfinite(z);
-    }
-    scales[static_cast<std::size_t>(i)] = unit_scale(row.data(), z.cols, 1);
-  }
-  return scales;
-}
-
 // Of a sum of the rows of z, or of any rows that are not at hand.
 SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
                             bool normalize, const MatrixView* z);
 
 SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
-  const Extent extent = extent_of(z.rows, z.cols, center, normalize);
-  const bool wide = z.rows < z.cols;
-  const std::vector<UnitScale> scales =
-      wide && normalize ? row_scales(z) : std::vector<UnitScale>{};
-  if (!wide) {
-    std::optional<GramAccumulator> accumulator(std::in_place, z.cols, normalize, 0);
-    if (!accumulator->consume(z)) throw_first_nonfinite(z);
-    const std::vector<double> probes = accumulator->probes();
-    CentredSum sum = std::move(*accumulator).take();
-    accumulator.reset();  // what its threads needed
-    return from_centred(std::move(sum), probes, center, normalize, &z);
-  }
-  Preparation preparation;
-  if (!scales.empty()) preparation.column_scales = scales.data();
-  preparation.subtract_first_column = center && mean_dominates(sample_of(z), normalize);
-  const std::vector<double> probes = gaussian_probes(z.rows, 0);
-  std::optional<GramSum> found = gram_sum(z.transposed(), probes, preparation);
-  if (!found) throw_first_nonfinite(z);
-  GramSum sum = std::move(*found);
-  const TailLines lines{.lines = z.transposed(), .column_scales = preparation.column_scales};
-  GramAccuracy accuracy = measure_accuracy(sum, probes);
-  if (center) {
-    // Rows of Z: the mean is taken over all of them, those of zeros as well.
-    accuracy.delta += two_sided_centering_error(sum.dim, accuracy);
-    center_both_sides(sum);
-    std::vector<std::int64_t> all(static_cast<std::size_t>(sum.dim));
-    std::iota(all.begin(), all.end(), 0);
-    return from_gram(std::move(sum), std::move(all), extent, accuracy, true, lines);
-  }
-  std::vector<std::int64_t> live =
-      live_dimensions(sum.gram.data(), sum.dim + 1, sum.column_sums.data(), sum.dim);
-  return from_gram(std::move(sum), std::move(live), extent, accuracy, false, lines);
+  if (z.rows < z.cols) return by_wide_gram(z, center, normalize);
+  std::optional<GramAccumulator> accumulator(std::in_place, z.cols, normalize, 0);
+  if (!accumulator->consume(z)) throw_first_nonfinite(z);
+  const std::vector<double> probes = accumulator->probes();
+  CentredSum sum = std::move(*accumulator).take();
+  accumulator.reset();  // what its threads needed
+  return from_centred(std::move(sum), probes, center, normalize, &z);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {

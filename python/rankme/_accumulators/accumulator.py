@@ -6,29 +6,27 @@ from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
-from rankme._accumulators.held import KINDS, HeldSum
+from rankme import _core
+from rankme._accumulators.asked import AskedSum
+from rankme._accumulators.dealt import RUN_LENGTH, Deal, DealtRows
+from rankme._accumulators.held import KINDS
 from rankme._accumulators.provenance import NOWHERE, Provenance, as_tags, encoded_ids
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import NOTHING, SkippedCounter, finite_rows
-from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, as_method, type_name
+from rankme._base.arguments import MAX_DIM, MAX_SEED, as_index, as_method, type_name
 from rankme._base.arrays import is_tensor
 from rankme._base.devices import as_device, as_precision, place_of
 from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
-from rankme.metrics._certainty import score_of
-from rankme.metrics._spectrum import Spectrum
 from rankme.sources.memory import array_of, as_rows
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from rankme import _core
     from rankme._accumulators.provenance import Tags
 
 __all__ = ["Accumulator"]
 
 
-class Accumulator(HeldSum):
+class Accumulator(AskedSum):
     """Streaming RankMe: rows come in blocks of any size, and only K x K numbers are kept.
 
     With ``method="gram"`` it holds the Gram matrix ``Z.T @ Z`` of all rows seen and their column
@@ -71,16 +69,26 @@ class Accumulator(HeldSum):
         saved with the sums. By default such a row is an error.
     tags : mapping, optional
         Where the rows come from, as `tags` has it.
+    groups : int, optional
+        Keep a sum for each of so many groups, 8 or more, so that `estimate` can tell how far other
+        samples would be from the score; 16 is usual. Rows are dealt in runs of `run_length` over
+        the whole stream, run i to group i mod `groups`, however they are cut into blocks; rows that
+        are left out are not counted. It takes ``4 * groups * dim**2`` bytes. With
+        ``method="gram"`` on the CPU: groups have not been built for GPUs.
+    run_length : int
+        With `groups`: rows of one run, 32. Longer than the stretch over which neighbours belong
+        together, as the tokens of a sequence do: 1024 for sequences of a few hundred.
 
     Raises
     ------
     TypeError
-        If `dim` or `seed` is no integer.
+        If `dim`, `seed`, `groups` or `run_length` is no integer.
     ValueError
         If `dim` is less than 1 or beyond LAPACK's 32-bit integers, if `seed` is out of range, if
         `method` is another one, or if ``RANKME_NUM_THREADS`` was set to something else than a
         positive integer; if `device` or `precision` is none of the above, or if `precision` is
-        ``"fast"`` on the CPU or with ``method="qr"``.
+        ``"fast"`` on the CPU or with ``method="qr"``; if `groups` is less than 8, or is given with
+        ``method="qr"`` or a GPU.
     MemoryError
         If there is no room for dim x dim numbers; the text tells how much was wanted.
     ImportError
@@ -113,6 +121,8 @@ class Accumulator(HeldSum):
         precision: str = "float64",
         skip_nonfinite: bool = False,
         tags: Tags | None = None,
+        groups: SupportsIndex | None = None,
+        run_length: SupportsIndex = RUN_LENGTH,
     ) -> None:
         require_budget()
         as_method(method, tuple(KINDS))
@@ -123,6 +133,12 @@ class Accumulator(HeldSum):
         self._precision = as_precision(precision, self._device, method)
         self._skipped = SkippedCounter(NOTHING._replace(allowed=bool(skip_nonfinite)))
         self._provenance = Provenance(NOWHERE._replace(tags=as_tags({} if tags is None else tags)))
+        if groups is not None:
+            deal = Deal(groups, run_length)
+            self._require_groups_here()
+            sums = _core.GroupSums(size, deal.groups, bool(normalize), number)
+            self._core = DealtRows(sums, deal)
+            return
         seeds = (number,) if method == "gram" else ()
         kind, options = self._kind()
         self._core = kind(size, bool(normalize), *seeds, **options)
@@ -208,7 +224,9 @@ class Accumulator(HeldSum):
         Parameters
         ----------
         other : Accumulator
-            Of the same `dim`, `normalize`, `method` and `seed`, on any device.
+            Of the same `dim`, `normalize`, `method`, `seed`, `groups` and `run_length`, on any
+            device. Groups are merged one by one, and rows that come later are dealt from where this
+            accumulator was.
 
         Raises
         ------
@@ -224,6 +242,7 @@ class Accumulator(HeldSum):
             raise ValueError(
                 f"cannot merge accumulators of method {self.method!r} and method {other.method!r}"
             )
+        self._require_like_groups(other)
         if other.device != self.device:
             other = other.copy(device=self.device)
         with other._skipped.lock:  # noqa: SLF001
@@ -235,104 +254,11 @@ class Accumulator(HeldSum):
             self._skipped.add(theirs.rows, theirs.shards)
         self._provenance.merge(origin)
 
-    def gram(self) -> NDArray[np.float64]:
-        """Gram matrix of all rows, ``Z.T @ Z``, uncentred.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (dim, dim), float64, symmetric, read-only, in the unit of the entries squared.
-            A snapshot: later updates do not change it.
-
-        Raises
-        ------
-        OverflowError
-            If an entry is beyond float64. The score is still defined.
-        ValueError
-            If `method` is not ``"gram"``.
-        """
-        if self.method != "gram":
-            raise ValueError(f"an accumulator of method {self.method!r} keeps no Gram matrix")
-        gram: NDArray[np.float64] = self._core.gram()
-        gram.flags.writeable = False
-        return gram
-
-    def spectrum(self, *, center: bool = False) -> Spectrum:
-        """Singular values of all rows so far; the stream may go on.
-
-        Parameters
-        ----------
-        center : bool
-            Subtract the column means, which the column sums give without a second pass.
-
-        Returns
-        -------
-        Spectrum
-            With min(n_rows, dim) singular values.
-
-        Raises
-        ------
-        ValueError
-            If there are no rows yet, or all were left out.
-        IntegrityError
-            If the Gram matrix disagrees with its probes.
-        RuntimeError
-            If LAPACK fails; the text names the routine.
-        """
-        center = bool(center)
-        if self.n_skipped and not self.n_rows:
-            raise ValueError(
-                f"there are no rows yet: all {self.n_skipped} were left out, for each holds NaN or "
-                f"infinity"
-            )
-        # The number of rows comes with the values: another thread may be adding some right now.
-        values, n_rows = self._core.spectrum(center)
-        return Spectrum(
-            n_rows,
-            self.dim,
-            center,
-            self.normalize,
-            self.method,
-            *values,
-            precision=self._precision,
-            n_skipped=self.n_skipped,
-        )
-
-    def score(self, *, eps: float = 1e-7, center: bool = False) -> float:
-        """RankMe of all rows so far; the stream may go on.
-
-        Parameters
-        ----------
-        eps : float
-            As in `rankme.score`.
-        center : bool
-            Subtract the column means, which the column sums give without a second pass.
-
-        Returns
-        -------
-        float
-
-        Warns
-        -----
-        PrecisionWarning
-            As `rankme.score`.
-
-        Raises
-        ------
-        TypeError
-            If `eps` is no real number.
-        ValueError
-            If there are no rows yet, or if `eps` is outside 0 to 1.
-        IntegrityError, RuntimeError
-            As `spectrum`.
-        """
-        checked_eps = as_eps(eps)  # before the work, not after it
-        return score_of(self.spectrum(center=center), checked_eps, stacklevel=2)
-
     def __repr__(self) -> str:
         place = "" if self.device == "cpu" else f", device={self.device!r}"
         arithmetic = "" if self.precision == "float64" else f", precision={self.precision!r}"
+        dealt = "" if self.groups is None else f", groups={self.groups}"
         return (
             f"Accumulator(dim={self.dim}, normalize={self.normalize}, method={self.method!r}"
-            f"{place}{arithmetic}): {self.n_rows} rows"
+            f"{place}{arithmetic}{dealt}): {self.n_rows} rows"
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme import _core
 from rankme._accumulators import state_file
+from rankme._accumulators.dealt import DealtRows, restored_rows, state_with_groups
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.provenance import Provenance, as_tags
 from rankme._accumulators.shards import decoded, encoded
@@ -64,6 +65,16 @@ class HeldSum(Monoid):
     def precision(self) -> str:
         """How rows are multiplied: ``"float64"`` or ``"fast"``."""
         return self._precision
+
+    @property
+    def groups(self) -> int | None:
+        """How many groups rows are dealt to; None where there are none."""
+        return self._core.deal.groups if isinstance(self._core, DealtRows) else None
+
+    @property
+    def run_length(self) -> int | None:
+        """Rows that go to one group before the next one's turn; None without groups."""
+        return self._core.deal.run_length if isinstance(self._core, DealtRows) else None
 
     @property
     def n_rows(self) -> int:
@@ -173,8 +184,8 @@ class HeldSum(Monoid):
         Parameters
         ----------
         path : str or os.PathLike
-            An existing file is replaced and keeps its permissions. About ``4 * dim**2`` bytes;
-            the format is specified in the documentation.
+            An existing file is replaced and keeps its permissions. About ``4 * dim**2`` bytes,
+            for each of `groups` where there are some; the format is specified in the documentation.
 
         Raises
         ------
@@ -232,10 +243,36 @@ class HeldSum(Monoid):
             options["precision"] = self._precision
         return getattr(module, name), options
 
+    def _require_groups_here(self) -> None:
+        """Refuse groups where they have not been built."""
+        if self._method != "gram":
+            raise ValueError(
+                f"groups are kept with method='gram' and not {self._method!r}: leave out one "
+                f"of the two"
+            )
+        if self._device != "cpu":
+            raise ValueError(
+                f"groups are kept on the CPU and not on {self._device}, for which they have not "
+                f"been built: leave out groups, or device; rows on a GPU go as Z.cpu()"
+            )
+
+    def _require_like_groups(self, other: HeldSum) -> None:
+        """Refuse one whose rows are dealt otherwise."""
+        for name in ("groups", "run_length"):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if ours != theirs:
+                raise ValueError(
+                    f"cannot merge accumulators of {name} {ours} and {name} {theirs}: make both "
+                    f"with the same {name}"
+                )
+
     def _state(self) -> state_file.State:
         """Return all that is held, of one instant."""
         # One call of the core, so that rows and shards are those of one instant.
         with self._skipped.lock:
+            if isinstance(self._core, DealtRows):
+                dealt = state_with_groups(self._core)
+                return dealt._replace(skipped=self._skipped.snapshot())
             n_rows, numbers, arrays, shards = self._core.state()
             skipped = self._skipped.snapshot()
         return state_file.State(
@@ -265,6 +302,10 @@ class HeldSum(Monoid):
         self._precision = precision
         self._skipped = SkippedCounter(state.skipped)
         self._provenance = Provenance(state.origin)
+        if state.groups is not None:
+            self._require_groups_here()
+            self._core = restored_rows(state)
+            return
         kind, options = self._kind()
         self._core = kind.from_state(
             state.dim,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rankme import _core
 from rankme._accumulators import layers_file
+from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.state_header import State
 from rankme._base.threads import require_budget
@@ -24,7 +25,7 @@ class HeldStack(Monoid):
     """The sums of all layers in the compiled core, and the bytes that they are saved as."""
 
     __slots__ = ("_core",)
-    _core: _core.LayerAccumulator
+    _core: _core.LayerAccumulator | DealtLayers
 
     @property
     def n_layers(self) -> int:
@@ -42,6 +43,16 @@ class HeldStack(Monoid):
         return self._core.normalize
 
     @property
+    def groups(self) -> int | None:
+        """How many groups the rows of every layer are dealt to; None where there are none."""
+        return self._core.deal.groups if isinstance(self._core, DealtLayers) else None
+
+    @property
+    def run_length(self) -> int | None:
+        """Rows that go to one group before the next one's turn; None without groups."""
+        return self._core.deal.run_length if isinstance(self._core, DealtLayers) else None
+
+    @property
     def n_rows(self) -> int:
         """How many rows each layer took in, over all updates and merges."""
         return self._core.n_rows
@@ -56,7 +67,8 @@ class HeldStack(Monoid):
         ----------
         path : str or os.PathLike
             An existing file is replaced and keeps its permissions. About ``4 * n_layers * dim**2``
-            bytes; the format is specified in the documentation.
+            bytes, for each of `groups` where there are some; the format is specified in the
+            documentation.
 
         Raises
         ------
@@ -96,13 +108,17 @@ class HeldStack(Monoid):
     def __setstate__(self, state: bytes) -> None:
         self._restore(layers_file.decode(state, "pickled rankme.LayerAccumulator"))
 
-    def _state_of(self, state: tuple[int, Any, Any]) -> State:
-        """Return the state of a layer from what the core tells of it."""
-        return State("scatter", self.dim, self.normalize, *state)
-
     def _states(self) -> list[State]:
         """Return the states of all layers, of one instant."""
-        return [self._state_of(state) for state in self._core.states()]
+        if isinstance(self._core, DealtLayers):
+            return self._core.states()
+        return [State("scatter", self.dim, self.normalize, *state) for state in self._core.states()]
+
+    def _state(self, layer: int) -> State:
+        """Return the state of one layer."""
+        if isinstance(self._core, DealtLayers):
+            return self._core.state(layer)
+        return State("scatter", self.dim, self.normalize, *self._core.state(layer))
 
     @classmethod
     def _from_states(cls, states: list[State]) -> Self:
@@ -115,5 +131,8 @@ class HeldStack(Monoid):
         """Hold the states of layers."""
         require_budget()
         first = states[0]
+        if first.groups is not None:
+            self._core = DealtLayers.restored(states)
+            return
         layers = [(state.n_rows, state.numbers, state.arrays) for state in states]
         self._core = _core.LayerAccumulator.from_states(first.dim, first.normalize, layers)

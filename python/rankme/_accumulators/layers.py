@@ -6,12 +6,15 @@ import operator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rankme import _core
+from rankme._accumulators.dealt import RUN_LENGTH, Deal
+from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.held_layers import METHOD, HeldStack
 from rankme._accumulators.layer import StackLayer
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_name
 from rankme._base.arrays import as_matrices
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import scores_of
+from rankme.metrics._estimate import estimate_of, require_filled
 from rankme.metrics._spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import Self
+
+    from rankme.metrics._estimate import Estimate
 
 __all__ = ["LayerAccumulator"]
 
@@ -52,11 +57,14 @@ class LayerAccumulator(HeldStack):
     seed : int
         Of the probes, which all layers share, 0 to 2**64 - 1. It chooses no rows, as the `seed` of
         `rankme.score` does.
+    groups, run_length
+        As in `rankme.Accumulator`, for `estimates`: the rows of every layer are dealt alike. It
+        takes ``4 * n_layers * groups * dim**2`` bytes.
 
     Raises
     ------
     TypeError
-        If `n_layers`, `dim` or `seed` is no integer.
+        If `n_layers`, `dim`, `seed`, `groups` or `run_length` is no integer.
     ValueError
         If one of them is out of range, or if ``RANKME_NUM_THREADS`` was set to something else than
         a positive integer.
@@ -85,13 +93,18 @@ class LayerAccumulator(HeldStack):
         *,
         normalize: bool = False,
         seed: SupportsIndex = 0,
+        groups: SupportsIndex | None = None,
+        run_length: SupportsIndex = RUN_LENGTH,
     ) -> None:
         require_budget()
-        self._core = _core.LayerAccumulator(
-            as_index(n_layers, "n_layers", 1, _MAX_LAYERS),
-            as_index(dim, "dim", 1, MAX_DIM),
-            bool(normalize),
-            as_index(seed, "seed", 0, MAX_SEED),
+        layers = as_index(n_layers, "n_layers", 1, _MAX_LAYERS)
+        size = as_index(dim, "dim", 1, MAX_DIM)
+        number = as_index(seed, "seed", 0, MAX_SEED)
+        if groups is None:
+            self._core = _core.LayerAccumulator(layers, size, bool(normalize), number)
+            return
+        self._core = DealtLayers.empty(
+            layers, size, Deal(groups, run_length), normalize=bool(normalize), seed=number
         )
 
     def update(self, Zs: Any | Sequence[Any]) -> None:  # noqa: N803
@@ -124,7 +137,10 @@ class LayerAccumulator(HeldStack):
         layers = as_matrices(Zs, "(L, n, K)", "(n, K)", empty=True)
         shapes = _shapes_of(layers)
         if any(shape != (0, self.dim) for shape in shapes) or len(shapes) != self.n_layers:
-            self._core.update(layers)
+            if isinstance(self._core, DealtLayers):
+                self._core.update(layers)
+            else:
+                self._core.update(layers)
 
     def merge(self, other: LayerAccumulator) -> None:
         """Take in the rows of another stack, which stays as it is; also ``self += other``.
@@ -132,7 +148,7 @@ class LayerAccumulator(HeldStack):
         Parameters
         ----------
         other : LayerAccumulator
-            Of the same `n_layers`, `dim`, `normalize` and `seed`.
+            Of the same `n_layers`, `dim`, `normalize`, `seed`, `groups` and `run_length`.
 
         Raises
         ------
@@ -143,7 +159,15 @@ class LayerAccumulator(HeldStack):
         """
         if not isinstance(other, LayerAccumulator):
             raise TypeError(f"other must be a rankme.LayerAccumulator, not {type_name(other)}")
-        self._core.merge(other._core)
+        for name in ("groups", "run_length"):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if ours != theirs:
+                raise ValueError(
+                    f"cannot merge stacks of {name} {ours} and {name} {theirs}: make both with the "
+                    f"same {name}"
+                )
+        core: Any = self._core
+        core.merge(other._core)
 
     def reset(self) -> None:
         """Forget all rows; what the stack was made with stays."""
@@ -243,13 +267,50 @@ class LayerAccumulator(HeldStack):
         checked_eps = as_eps(eps)  # before the work, not after it
         return scores_of(self.spectra(center=center), checked_eps, stacklevel=2)
 
+    def estimates(self, *, eps: float = 1e-7, center: bool = False) -> list[Estimate]:
+        """RankMe of every layer with its sampling error; the stream may go on.
+
+        Parameters
+        ----------
+        eps, center
+            As in `score`.
+
+        Returns
+        -------
+        list of Estimate
+            One a layer, all of the same rows in the same groups: the error of a difference of two
+            layers can be had from them.
+
+        Warns
+        -----
+        PrecisionWarning
+            As `rankme.estimate`, for each layer.
+
+        Raises
+        ------
+        TypeError, ValueError, IntegrityError, RuntimeError
+            As `rankme.Accumulator.estimate`.
+        """
+        core = self._core
+        if not isinstance(core, DealtLayers):
+            raise ValueError(  # noqa: TRY004
+                "the stack keeps no groups of rows to leave out; make it with groups, as "
+                "rankme.LayerAccumulator(n_layers, dim, groups=16), before it takes in rows"
+            )
+        checked_eps = as_eps(eps)  # before the work, not after it
+        require_filled(core.group_rows(), self.run_length)
+        results = []
+        for values, rows, left_out in core.leave_out_spectra(center=bool(center)):
+            whole = self._spectrum_of(values, int(rows.sum()), center=bool(center))
+            results.append(estimate_of(whole, rows, left_out, checked_eps, stacklevel=2))
+        return results
+
     def __len__(self) -> int:
         return self.n_layers
 
     def __getitem__(self, layer: SupportsIndex) -> StackLayer:
         number = self._index(layer)
-        state = self._state_of(self._core.state(number))
-        return StackLayer._from_state(state, "cpu", "float64")  # noqa: SLF001
+        return StackLayer._from_state(self._state(number), "cpu", "float64")  # noqa: SLF001
 
     def __repr__(self) -> str:
         return (

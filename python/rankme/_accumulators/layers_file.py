@@ -122,6 +122,8 @@ def _require_one_stack(states: list[State], name: str) -> None:
     if not states:
         raise ValueError(f"{name}: the saved stack has no layers")
     kinds = {(state.method, state.dim, state.normalize, state.n_rows) for state in states}
-    seeds = {state.numbers[1] for state in states if state.method == "gram"}
+    seeds = {state.seed for state in states if state.method == "gram"}
     if len(kinds) != 1 or len(seeds) != 1:
         raise ValueError(f"{name}: the layers differ in method, dim, normalize, n_rows or seed")
+    if len({state.groups and state.groups._replace(numbers=()) for state in states}) != 1:
+        raise ValueError(f"{name}: the layers differ in their groups")

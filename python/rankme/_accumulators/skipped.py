@@ -14,9 +14,11 @@ from rankme.metrics._values import float64_blocks
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from rankme import _core
 
-__all__ = ["NOTHING", "Skipped", "SkippedCounter", "finite_rows", "parse_note"]
+__all__ = ["NOTHING", "Skipped", "SkippedCounter", "finite_mask", "finite_rows", "parse_note"]
 
 _MAX_COUNT = 2**63 - 1
 
@@ -133,6 +135,11 @@ def finite_rows(obj: Any, view: _core.ArrayView) -> tuple[_core.ArrayView, int]:
             f"PyTorch; of {type_name(obj)} on {view.device} pass Z[xp.isfinite(Z).all(axis=1)], "
             f"where xp is its module"
         )
-    parts = [chunk[np.isfinite(chunk).all(axis=1)] for chunk in float64_blocks(view)]
-    rows = np.concatenate(parts)
+    rows = np.concatenate([chunk[finite_mask(chunk)] for chunk in float64_blocks(view)])
     return as_array(rows), n_rows - len(rows)
+
+
+def finite_mask(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each row whether it holds neither NaN nor infinity."""
+    finite: NDArray[np.bool_] = np.isfinite(rows).all(axis=1)
+    return finite

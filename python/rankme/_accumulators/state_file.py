@@ -22,6 +22,10 @@ resumed), perhaps ``tags``, and perhaps ``ids`` (how many ``rows`` came with one
     is off by; what the processor keeps.
 ``gram``
     ``Z^T Z`` with column sums; what a GPU keeps.
+``groups``
+    A scatter for each group that rows were dealt to. ``groups`` in the header has ``run_length``
+    and ``position``, which say how they are dealt, and lists of ``n_rows`` and the numbers of each
+    group; the arrays of group b are those of a scatter with ``[b]`` behind their names.
 ``qr``
     The upper triangle of the factor of ``[1 Z]``, packed column by column, with the row that was
     subtracted from all rows of ``Z`` before (``origin``) and a norm that rounding goes with beside
@@ -41,7 +45,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rankme._accumulators.state_header import KINDS, State, parse_header, write_header
+from rankme._accumulators.state_header import State, arrays_of, parse_header, write_header
 from rankme._base.atomic_file import write_pieces
 
 __all__ = ["State", "decode", "encode", "is_state", "pieces", "read", "read_run", "write"]
@@ -86,12 +90,13 @@ def decode(data: bytes, name: str) -> State:
         )
     if not intact:
         raise ValueError(f"{name}: the checksum does not match: the file was changed")
-    kind = KINDS[state.kind]
-    arrays = {key: np.zeros(size(state.dim)) for key, size in kind.arrays.items()}
+    arrays = {}
     for section in sections:
         arrays[section.name] = _floats(data, section.size, start)
         start += _FLOAT.itemsize * section.size
-    own = tuple(arrays[key] for key in kind.arrays)
+    # What a file of an older version lacks is zeros.
+    sizes = arrays_of(state).items()
+    own = tuple(arrays[key] if key in arrays else np.zeros(size) for key, size in sizes)
     if not all(map(_all_finite, own)):
         raise ValueError(f"{name}: the saved state holds NaN or infinity")
     return state._replace(arrays=own)

@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 from rankme._accumulators.provenance import NOWHERE, Origin, parse_origin
 from rankme._accumulators.shards import parse_table
 from rankme._accumulators.skipped import NOTHING, Skipped, parse_note
+from rankme._accumulators.state_groups import Groups, parse_groups
 from rankme._base.arguments import MAX_DIM, MAX_SEED
 
-__all__ = ["KINDS", "Section", "State", "kind_of", "parse_header", "write_header"]
+__all__ = [
+    "KINDS",
+    "Section",
+    "State",
+    "arrays_of",
+    "kind_of",
+    "parse_header",
+    "with_groups",
+    "write_header",
+]
 
 _FIRST_WITH_SECTIONS = 3  # version of the format
 # Arrays of a kind that older versions had as well, but without them: zeros there.
@@ -29,7 +39,8 @@ class State(NamedTuple):
 
     ``numbers`` and ``arrays`` are those of the kind, in the order of `KINDS`. ``shards`` has the
     rows of each shard, ``skipped`` those that were left out, ``origin`` their tags and ids; ``run``
-    belongs to the file and not to the accumulator.
+    belongs to the file and not to the accumulator. Of the kind ``groups`` the arrays are those of
+    one scatter after the other.
     """
 
     kind: str
@@ -42,6 +53,32 @@ class State(NamedTuple):
     run: Mapping[str, Any] | None = None
     skipped: Skipped = NOTHING
     origin: Origin = NOWHERE
+    groups: Groups | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the probes, where there are any."""
+        return dict(zip(KINDS[self.kind].numbers, self.numbers, strict=True)).get("seed")
+
+    @property
+    def parts(self) -> "list[State]":
+        """One scatter for each group, without shards; of the kind ``groups``."""
+        assert self.groups is not None  # noqa: S101
+        (seed,) = self.numbers
+        size = len(self.arrays) // len(self.groups.rows)
+        return [
+            State(
+                "scatter",
+                self.dim,
+                self.normalize,
+                rows,
+                (exponent, seed, *others),
+                self.arrays[size * i : size * (i + 1)],
+            )
+            for i, (rows, (exponent, *others)) in enumerate(
+                zip(self.groups.rows, self.groups.numbers, strict=True)
+            )
+        ]
 
     @property
     def method(self) -> str:
@@ -91,6 +128,8 @@ KINDS = {
             "triangle": _triangle,
         },
     ),
+    # A scatter for each group: how many there are is in the header, and so are their numbers.
+    "groups": _Kind("gram", {"seed": _OF_SQUARES["seed"]}, {}),
     "gram": _Kind(
         "gram",
         _OF_SQUARES,
@@ -112,6 +151,41 @@ KINDS = {
 }
 
 
+def with_groups(parts: list[State], run_length: int, position: int) -> State:
+    """Put the scatters of groups together to one state, without shards."""
+    first = parts[0]
+    numbers = [dict(zip(_OF_SQUARES, part.numbers, strict=True)) for part in parts]
+    return State(
+        "groups",
+        first.dim,
+        first.normalize,
+        sum(part.n_rows for part in parts),
+        (numbers[0]["seed"],),
+        tuple(array for part in parts for array in part.arrays),
+        groups=Groups(
+            run_length,
+            position,
+            tuple(part.n_rows for part in parts),
+            tuple(tuple(of[name] for name in _OF_GROUPS) for of in numbers),
+        ),
+    )
+
+
+_OF_GROUPS = {name: limits for name, limits in _OF_SQUARES.items() if name != "seed"}
+
+
+def arrays_of(state: State) -> dict[str, int]:
+    """Name the arrays of a state, with the entries of each, in the order of the file."""
+    if state.groups is None:
+        return {name: size(state.dim) for name, size in KINDS[state.kind].arrays.items()}
+    scatter = KINDS["scatter"].arrays.items()
+    return {
+        f"{name}[{group}]": size(state.dim)
+        for group in range(len(state.groups.rows))
+        for name, size in scatter
+    }
+
+
 def kind_of(method: str, arrays: tuple[NDArray[np.float64], ...]) -> str:
     """Name the kind of a sum by what the core gives for it."""
     return next(
@@ -130,9 +204,11 @@ def write_header(state: State) -> bytes:
         "normalize": state.normalize,
         "n_rows": state.n_rows,
         **dict(zip(kind.numbers, state.numbers, strict=True)),
-        "sections": [Section(name, size(state.dim), True) for name, size in kind.arrays.items()],
+        "sections": [Section(name, size, True) for name, size in arrays_of(state).items()],
         "shards": dict(state.shards),
     }
+    if state.groups is not None:
+        fields["groups"] = state.groups.note(tuple(_OF_GROUPS))
     note = state.skipped.note()
     if note is not None:
         fields["skipped"] = note
@@ -171,8 +247,9 @@ def parse_header(header: bytes, version: int) -> tuple[State, list[Section]]:
     shards = parse_table(fields.get("shards", {}), n_rows)
     skipped = parse_note(fields.get("skipped"))
     origin = parse_origin(fields)
-    state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped, origin)
-    own = [Section(array, size(dim), True) for array, size in KINDS[name].arrays.items()]
+    groups = parse_groups(fields.get("groups"), _OF_GROUPS, n_rows) if name == "groups" else None
+    state = State(name, dim, normalize, n_rows, numbers, (), shards, run, skipped, origin, groups)
+    own = [Section(array, size, True) for array, size in arrays_of(state).items()]
     if version < _FIRST_WITH_SECTIONS:
         return state, [section for section in own if section.name not in _SINCE_SECTIONS]
     return state, _sections(fields.get("sections"), own, name)

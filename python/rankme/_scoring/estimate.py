@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsIndex
 
-import numpy as np
-
-from rankme._scoring.opened import open_rows
-from rankme._scoring.score import spectrum
-from rankme.metrics._estimate import Estimate
+from rankme._accumulators.dealt import RUN_LENGTH, as_groups, as_run_length
+from rankme._base.arguments import as_eps
+from rankme._base.threads import require_budget
+from rankme._scoring.grouped_rows import (
+    GroupChoices,
+    parts_of_blocks,
+    parts_of_matrix,
+    parts_of_source,
+)
+from rankme._scoring.opened import in_rows_of, open_rows
+from rankme.metrics._estimate import estimate_of
 from rankme.sources import RowSource
+from rankme.sources._block_stream import BlockStream
+from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from rankme._scoring.opened import Select
+    from rankme.metrics._estimate import Estimate
 
 __all__ = ["estimate"]
 
@@ -27,49 +36,97 @@ def estimate(
     column: str | None = None,
     select: Select = None,
     skip_nonfinite: bool = False,
+    run_length: SupportsIndex = RUN_LENGTH,
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
 ) -> Estimate:
     """RankMe of a sample of rows, with its sampling error by the delete-a-group jackknife.
 
+    The rows are one sample of what the model could be shown. `std_error` of the result tells how
+    far RankMe of another sample of N rows would be from this one, and `bias_corrected` what it
+    tends to with more rows. The rows are cut into B groups of neighbours, and RankMe of the rows
+    without group b is r_(b)::
+
+        std_error^2    = (B - 1)/B sum_b (r_(b) - mean r_(.))^2
+        bias_corrected = B r - (B - 1) mean r_(.)
+
+    with weights where groups are unequal [1]_. No row is multiplied twice: each group has a sum of
+    its own, of which all rows are the total.
+
     Parameters
     ----------
-    Z : array
-        Shape (N, K), a row per embedding.
+    Z : array, list, table, iterable, RowSource, str or os.PathLike
+        What `rankme.score` takes, on the CPU.
     groups : int
-        B: the rows are dealt to B equal runs.
-    eps, center, normalize, column, select, skip_nonfinite, rows, seed
+        B, 8 or more. A set of known length is cut into B runs of N // B rows or one more, whatever
+        holds it. Of an iterable of unknown length rows are dealt in runs of `run_length`, as
+        `rankme.Accumulator` does. The error of `std_error` itself is about 1 / sqrt(2 B) of it.
+    eps, center, normalize
+        As in `rankme.score`.
+    column, select, skip_nonfinite
+        As in `rankme.spectrum`. The runs are counted with the rows that are left out, except in an
+        iterable.
+    run_length : int
+        Of an iterable: how many rows go to one group before the next one's turn.
+    rows, seed
         As in `rankme.score`; the groups are runs of the rows that are chosen.
 
     Returns
     -------
     Estimate
+
+    Warns
+    -----
+    PrecisionWarning
+        As `rankme.score`; and where one group has more of the sampling variance (62% of 16) than in
+        1 of 500 samples of like rows. The error is then that of a few rows and may be far too
+        small: with Student t rows of 3 degrees of freedom it was 38% too small in the mean.
+
+    Raises
+    ------
+    TypeError, BufferError, ImportError, ValueError, NonFiniteError, IntegrityError, RuntimeError
+        As `rankme.spectrum`, and MemoryError; if `groups` is less than 8 or there are not rows for
+        8 groups, if `eps` is outside 0 to 1, or if `Z` lies on a GPU.
+
+    Notes
+    -----
+    Beside the rows it takes ``4 * B * K**2`` bytes, and ``12 * K**2`` a thread; with N < K rows
+    ``16 * N**2`` a thread. Neighbours count as belonging together, as views of one image or tokens
+    of one text do: shuffled, such rows give an error that is too small. A bootstrap with
+    replacement would be wrong: equal rows lower a rank.
+
+    References
+    ----------
+    .. [1] F. M. T. A. Busing, E. Meijer, R. van der Leeden, "Delete-m jackknife for unequal m",
+       Statistics and Computing 9 (1999), 3-8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rankme
+    >>> Z = np.random.default_rng(0).standard_normal((4000, 64))
+    >>> e = rankme.estimate(Z)
+    >>> print(f"{e.score:.2f}, standard error {e.std_error:.3f}")
+    63.32, standard error 0.017
     """
-    found = open_rows(
-        Z, rows=rows, seed=seed, column=column, select=select, nulls=skip_nonfinite
-    ).rows
-    matrix = found.matrix() if isinstance(found, RowSource) else np.asarray(found)
-    groups = int(groups)
-    whole = spectrum(matrix, center=center, normalize=normalize)
-    ends = np.arange(1, groups) * matrix.shape[0] // groups
-    runs = np.split(matrix, ends)
-    left_out = [
-        spectrum(
-            np.concatenate([run for i, run in enumerate(runs) if i != b]),
-            center=center,
-            normalize=normalize,
-        ).rankme(eps=eps)
-        for b in range(groups)
-    ]
-    low, high = whole.rankme_bounds(eps=eps)
-    return Estimate(
-        whole.rankme(eps=eps),
-        low,
-        high,
-        *matrix.shape,
-        eps,
-        center,
-        normalize,
-        np.array(left_out),
-        np.array([len(run) for run in runs]),
+    require_budget()
+    checked_eps = as_eps(eps)  # before the work, not after it
+    choices = GroupChoices(
+        groups=as_groups(groups),
+        run_length=as_run_length(run_length),
+        center=bool(center),
+        normalize=bool(normalize),
+        skip_nonfinite=bool(skip_nonfinite),
     )
+    found, numbers = open_rows(
+        Z, rows=rows, seed=seed, column=column, select=select, nulls=choices.skip_nonfinite
+    )
+    if isinstance(found, RowSource):
+        parts = parts_of_source(found, choices)
+    else:
+        with in_rows_of(numbers):
+            if isinstance(found, BlockStream):
+                parts = parts_of_blocks(found, choices)
+            else:
+                parts = parts_of_matrix(as_rows(found, of=Z), choices)
+    return estimate_of(*parts, checked_eps, stacklevel=2)

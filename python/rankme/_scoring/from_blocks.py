@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from rankme._accumulators.accumulator import Accumulator
+    from rankme._scoring.from_source import Dealing
     from rankme._scoring.passes import Choices, Pass
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources._block_stream import BlockStream
 
-__all__ = ["spectrum_of_blocks"]
+__all__ = ["StreamedRows", "spectrum_of_blocks"]
 
 
 def spectrum_of_blocks(
@@ -58,7 +59,7 @@ def spectrum_of_blocks(
     counts: list[int] = []
 
     def find(one: Pass) -> Spectrum:
-        found = _Rows(stream.name, one, device, choices)
+        found = StreamedRows(stream.name, one, device, choices)
         for block in stream:
             found.add(block)
         counts.append(found.n_rows)
@@ -82,18 +83,26 @@ def _no_second_pass(name: str, method: str) -> str:
     )
 
 
-class _Rows:
+class StreamedRows:
     """The rows of one pass: held while they are fewer than columns, summed from then on."""
 
     # A sum of K columns takes K x K numbers, as many as the rows that are held at the most. A set
     # that ends before is scored as the one matrix that it is.
 
-    def __init__(self, name: str, one: Pass, device: str | None, choices: Choices) -> None:
+    def __init__(
+        self,
+        name: str,
+        one: Pass,
+        device: str | None,
+        choices: Choices,
+        dealt: Dealing | None = None,
+    ) -> None:
         self.n_rows = 0  # that came, those that are left out among them
         self._name = name
         self._by = one
         self._device = device
         self._choices = choices
+        self._dealt = dealt
         self._plan: Plan | None = None
         self._held: list[NDArray[np.float64]] = []
         self._sum: Accumulator | None = None
@@ -118,13 +127,18 @@ class _Rows:
 
     def spectrum(self) -> Spectrum:
         """Compute the spectrum of all rows."""
+        rows = self.all()
         plan = self._plan
-        if plan is None:
-            raise ValueError(f"{self._name} has no rows")
-        if self._sum is not None:
-            return self._sum.spectrum(center=plan.center)
-        rows = np.concatenate(self._held)
+        assert plan is not None  # noqa: S101
+        if not isinstance(rows, np.ndarray):
+            return rows.spectrum(center=plan.center)
         return spectrum_of_matrix(as_matrix(rows, self._name), plan, rows)
+
+    def all(self) -> Accumulator | NDArray[np.float64]:
+        """Return the sum of all rows, or the rows where they are fewer than columns."""
+        if self._plan is None:
+            raise ValueError(f"{self._name} has no rows")
+        return np.concatenate(self._held) if self._sum is None else self._sum
 
     def _planned(self, block: _core.ArrayView) -> Plan:
         """Decide by the first block where the work is done."""
@@ -132,7 +146,7 @@ class _Rows:
             self._width = block.shape[1]
             place = place_of(block.device, self._device, self._name)
             as_precision(self._by.precision, place, self._by.method)
-            self._plan = Plan(by=self._by, device=place, **self._choices)
+            self._plan = Plan(by=self._by, device=place, dealt=self._dealt, **self._choices)
         else:
             place_of(block.device, self._plan.device, self._name)
         return self._plan

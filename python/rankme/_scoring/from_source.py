@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from rankme.sources import BadDataError, row_blocks
 from rankme.sources._source import check_count, not_finite_in, source_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
     from typing_extensions import Unpack
 
     from rankme._scoring.meter import Meter
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources import RowSource
 
-__all__ = ["Plan", "spectrum_of_source"]
+__all__ = ["Dealing", "Plan", "spectrum_of_source", "whole_matrix"]
 
 # Of a file with fewer rows than columns, this much of all rows is read at a time.
 PANEL_BYTES = 16 * 2**20
@@ -43,6 +46,7 @@ class Plan:
     center: bool
     normalize: bool
     skip_nonfinite: bool
+    dealt: Dealing | None = None
 
     def accumulator(self, dim: int, *, normalize: bool) -> Accumulator:
         """Make the empty sum that the rows go to."""
@@ -53,7 +57,15 @@ class Plan:
             device=self.device,
             precision=self.by.precision,
             skip_nonfinite=self.skip_nonfinite,
+            **(self.dealt or {}),
         )
+
+
+class Dealing(TypedDict, total=False):
+    """How rows are dealt to groups, if they are, as in `rankme.Accumulator`."""
+
+    groups: int
+    run_length: int
 
 
 def spectrum_of_source(
@@ -151,10 +163,16 @@ def _sum_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
 
 def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
     """Return the spectrum of all rows at once, mapped or in memory."""
-    rows = source.matrix()
-    meter.stage("spectrum")
+    with whole_matrix(source) as rows:
+        meter.stage("spectrum")
+        return spectrum_of_matrix(as_matrix(rows), plan)
+
+
+@contextmanager
+def whole_matrix(source: RowSource) -> Iterator[NDArray[Any]]:
+    """Give all rows at once; a bad entry that is met in them is named by its file."""
     try:
-        result = spectrum_of_matrix(as_matrix(rows), plan)
+        yield source.matrix()
     except NonFiniteError as error:
         row = error.row
         for shard in source.shards:
@@ -163,7 +181,6 @@ def _spectrum_of_matrix(source: RowSource, plan: Plan, meter: Meter) -> Spectrum
             row -= shard.n_rows
         raise
     source.check_unchanged()  # its rows may have been mapped
-    return result
 
 
 def _first_not_finite(source: RowSource) -> ValueError:

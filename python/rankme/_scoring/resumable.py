@@ -52,6 +52,7 @@ def accumulate(
     skip_nonfinite: bool = False,
     rows: int | None = None,
     seed: int | None = None,
+    groups: int | None = None,
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -61,7 +62,7 @@ def accumulate(
         Where the rows come from.
     path
         The file of the run: made where it is not there, resumed where it is.
-    normalize, method, device
+    normalize, method, groups, device
         As in `rankme.Accumulator`. A run may be resumed on another device than it began on.
     every
         Seconds from one checkpoint to the next; 0 saves after every block.
@@ -92,8 +93,8 @@ def accumulate(
     """
     if skip_nonfinite:
         source = source.with_nulls_as_nan()
-    choice = (rows, None if rows is None else seed)
-    run = _Run(source, path, choice, normalize=normalize, method=method, device=device)
+    settings = {"normalize": normalize, "method": method, "groups": groups}
+    run = _Run(source, path, device, settings, (rows, None if rows is None else seed))
     run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
@@ -180,11 +181,9 @@ class _Run:
         self,
         source: RowSource,
         path: str,
-        choice: tuple[int | None, int | None],
-        *,
-        normalize: bool,
-        method: str,
         device: str,
+        settings: dict[str, Any],
+        choice: tuple[int | None, int | None],
     ) -> None:
         self._choice = choice
         self.failed = False  # to save, or interrupted there
@@ -198,16 +197,12 @@ class _Run:
         try:
             state = state_file.read(path)
         except FileNotFoundError:
-            self.accumulator = Accumulator(
-                source.n_cols, normalize=normalize, method=method, device=device
-            )
+            self.accumulator = Accumulator(source.n_cols, device=device, **settings)
             return
         except ValueError as error:
             raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error
         self._require_types(state)
-        self._require_settings(
-            state, {"columns": source.n_cols, "normalize": normalize, "method": method}
-        )
+        self._require_settings(state, {"columns": source.n_cols, **settings})
         self._require_shards(state)
         self.accumulator = Accumulator._from_state(state, device, "float64")  # noqa: SLF001
 
@@ -285,7 +280,12 @@ class _Run:
 
     def _require_settings(self, state: state_file.State, now: dict[str, object]) -> None:
         """Refuse a file of other settings."""
-        then = {"columns": state.dim, "normalize": state.normalize, "method": state.method}
+        then = {
+            "columns": state.dim,
+            "normalize": state.normalize,
+            "method": state.method,
+            "groups": state.groups and len(state.groups.rows),
+        }
         for name, value in now.items():
             if then[name] != value:
                 raise BadDataError(

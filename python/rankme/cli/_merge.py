@@ -130,17 +130,16 @@ def _save(total: Accumulator, output: Path) -> None:
 
 def _score(total: Accumulator, paths: tuple[str, ...], *, eps: float, center: bool) -> Score:
     """Score all rows of the parts as one set."""
-    from rankme.cli._result import ScoreOptions, score_spectrum  # noqa: PLC0415
+    from rankme.cli._result import ScoreOptions, measured_sum, scored  # noqa: PLC0415
 
     options = ScoreOptions(
         eps=eps, center=center, normalize=total.normalize, method=total.method, rtol=0
     )
-    try:
-        spectrum = total.spectrum(center=center)
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{' + '.join(paths)}: {error}") from error
     shards = total.shards
     known = sum(shards.values()) == total.n_rows
     # Behind the # is the name of a column.
     files = frozenset(shard.partition("#")[0] for shard in shards) if known else None
-    return score_spectrum(spectrum, paths, options, files=files)
+    try:
+        return scored(measured_sum(total, options), paths, options, files=files)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{' + '.join(paths)}: {error}") from error

@@ -17,6 +17,7 @@ __all__ = [
     "BAD_DATA",
     "CenterOption",
     "EpsOption",
+    "GroupsOption",
     "Method",
     "MetricsOption",
     "RowsOption",
@@ -25,6 +26,7 @@ __all__ = [
     "check_device",
     "check_dtype",
     "check_folder",
+    "check_groups",
     "check_plot",
     "check_rtol",
     "require_threads",
@@ -87,6 +89,22 @@ def check_folder(path: Path | None) -> Path | None:
     if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"{path.parent} is no folder")
     return path
+
+
+def check_groups(groups: int | None, method: str, device: str) -> None:
+    """Take groups where they have not been built, or too few of them, for wrong usage."""
+    from rankme._accumulators.dealt import as_groups  # noqa: PLC0415
+
+    if groups is None:
+        return
+    with _wrong_usage():
+        as_groups(groups)
+    for name, value, wanted in (("--method", method, "gram"), ("--device", device, "cpu")):
+        if value != wanted:
+            raise typer.BadParameter(
+                f"groups are kept with {name} {wanted}, and not with {name} {value}",
+                param_hint="'--groups'",
+            )
 
 
 def check_plot(path: Path | None) -> Path | None:
@@ -155,6 +173,15 @@ def as_seed(seed: str | None, rows: int | None) -> int | None:
 EpsOption = Annotated[
     float,
     typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),
+]
+GroupsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--groups",
+        metavar="B",
+        help="Print the sampling error too, by leaving out one after the other of B groups of "
+        "neighbouring rows; 16 is usual, 8 the least.",
+    ),
 ]
 CenterOption = Annotated[bool, typer.Option("--center", help="Subtract the column means.")]
 MetricsOption = Annotated[

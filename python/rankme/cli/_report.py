@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from rankme import Estimate
     from rankme.cli._result import Score
 
 __all__ = ["draw", "print_json", "print_json_error", "print_text", "unequal_rows"]
@@ -46,6 +47,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "center": spectrum.center,
         "normalize": spectrum.normalize,
         "method": spectrum.method,
+        **({} if score.estimate is None else _sampling(score.estimate)),
     }
     if score.options.rows is not None:
         record |= {"rows": score.options.rows, "seed": score.options.seed}
@@ -53,6 +55,11 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         record["metrics"] = _metrics(score)
     sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def _sampling(estimate: Estimate) -> dict[str, object]:
+    """Return what JSON has of the sampling error."""
+    return {key: estimate.to_dict()[key] for key in ("std_error", "bias_corrected", "groups")}
 
 
 def print_json_error(path: str, text: str) -> None:
@@ -112,7 +119,7 @@ def _lines(score: Score) -> dict[str, str]:
     bound = min(spectrum.n_rows - bound, spectrum.n_cols)
     left_out = f" ({spectrum.n_skipped} more left out: NaN or infinity)"
     return {
-        "RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most} = {bound}",
+        **_score_of(score, f"{most} = {bound}"),
         **({"files": _counted(score.files)} if score.files and not _is_named(score) else {}),
         "rows N": f"{spectrum.n_rows}{_chosen(score)}{left_out if spectrum.n_skipped else ''}",
         "columns K": f"{spectrum.n_cols}",
@@ -131,6 +138,17 @@ def _chosen(score: Score) -> str:
         return ""
     how = "the first" if options.seed is None else f"drawn with seed {options.seed}"
     return f" of {score.of_rows}, {how}"
+
+
+def _score_of(score: Score, most: str) -> dict[str, str]:
+    """Write the score with what it is off by: for other rows where that is known."""
+    if score.estimate is None:
+        return {"RankMe": f"{with_interval(score.rankme, score.low, score.high)} of {most}"}
+    return {
+        "RankMe": str(score.estimate),
+        "at most": most,
+        "groups": f"{score.estimate.groups}, each left out once",
+    }
 
 
 def _is_named(score: Score) -> bool:

@@ -6,15 +6,18 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._scoring.from_source import spectrum_of_source
+from rankme._scoring.grouped_rows import GroupChoices, parts_of_source
 from rankme.metrics._certainty import score_of
+from rankme.metrics._estimate import Parts, estimate_of
 
 if TYPE_CHECKING:
-    from rankme import Spectrum
+    from rankme import Accumulator, Estimate, Spectrum
     from rankme._scoring.meter import Meter
     from rankme.sources import RowSource
 
-__all__ = ["Score", "ScoreOptions", "score_spectrum", "spectrum_of"]
+__all__ = ["Score", "ScoreOptions", "measured", "measured_sum", "scored"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class ScoreOptions:
     skip_nonfinite: bool = False
     rows: int | None = None
     seed: int | None = 0
+    groups: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +55,20 @@ class Score:
     low: float
     high: float
     warnings: tuple[str, ...]
+    estimate: Estimate | None = None
 
 
-def spectrum_of(source: RowSource, options: ScoreOptions, meter: Meter) -> Spectrum:
-    """Find the spectrum of a source, each row taken once; errors as of `spectrum_of_source`."""
+def measured(source: RowSource, options: ScoreOptions, meter: Meter) -> Spectrum | Parts:
+    """Take each row of a source once; errors as of `spectrum_of_source`."""
+    if options.groups is not None:
+        choices = GroupChoices(
+            groups=options.groups,
+            run_length=RUN_LENGTH,
+            center=options.center,
+            normalize=options.normalize,
+            skip_nonfinite=options.skip_nonfinite,
+        )
+        return parts_of_source(source, choices, meter)
     return spectrum_of_source(
         source,
         eps=options.eps,
@@ -68,14 +82,22 @@ def spectrum_of(source: RowSource, options: ScoreOptions, meter: Meter) -> Spect
     )
 
 
-def score_spectrum(
-    result: Spectrum,
+def measured_sum(total: Accumulator, options: ScoreOptions) -> Spectrum | Parts:
+    """Ask an accumulator, with and without its groups where it keeps any."""
+    if total.groups is not None:
+        return total._parts(center=options.center)  # noqa: SLF001
+    return total.spectrum(center=options.center)
+
+
+def scored(
+    found: Spectrum | Parts,
     paths: tuple[str, ...],
     options: ScoreOptions,
     source: RowSource | None = None,
     files: frozenset[str] | None = None,
 ) -> Score:
-    """Score a spectrum of rows of a source, or of files that nobody opens any more."""
+    """Score the rows of a source, or of files that nobody opens any more."""
+    result = found.whole if isinstance(found, Parts) else found
     dtype, of_rows = None, result.n_rows
     if source is not None:
         dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
@@ -83,7 +105,12 @@ def score_spectrum(
         files = frozenset(shard.identity.name for shard in source.shards)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        rankme = score_of(result, options.eps, stacklevel=1)
+        if isinstance(found, Parts):
+            estimate = estimate_of(*found, options.eps, stacklevel=1)
+            rankme = estimate.score
+        else:
+            estimate = None
+            rankme = score_of(result, options.eps, stacklevel=1)
     low, high = result.rankme_bounds(eps=options.eps)
     return Score(
         paths=paths,
@@ -95,5 +122,6 @@ def score_spectrum(
         rankme=rankme,
         low=low,
         high=high,
+        estimate=estimate,
         warnings=tuple(str(warning.message) for warning in caught),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rankme import Spectrum
     from rankme._scoring.meter import Meter
     from rankme.cli._result import ScoreOptions
+    from rankme.metrics._estimate import Parts
     from rankme.sources import RowSource
 
 __all__ = [
@@ -111,9 +112,10 @@ def old_rule(path: str, error: Exception) -> str:
 
 def resumed(
     source: RowSource, options: ScoreOptions, meter: Meter, checkpoints: Checkpoints
-) -> Spectrum:
-    """Find the spectrum of a source, each row taken once over all runs, as `accumulate` does."""
+) -> Spectrum | Parts:
+    """Take each row of a source once over all runs, as `accumulate` does."""
     from rankme._scoring.resumable import accumulate  # noqa: PLC0415
+    from rankme.cli._result import measured_sum  # noqa: PLC0415
 
     accumulator = accumulate(
         source,
@@ -124,8 +126,9 @@ def resumed(
         skip_nonfinite=options.skip_nonfinite,
         rows=options.rows,
         seed=options.seed,
+        groups=options.groups,
         every=checkpoints.every,
         meter=meter,
     )
     meter.stage("eigenvalues")
-    return accumulator.spectrum(center=options.center)
+    return measured_sum(accumulator, options)

@@ -13,6 +13,7 @@ from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
     EpsOption,
+    GroupsOption,
     Method,
     MetricsOption,
     RowsOption,
@@ -20,6 +21,7 @@ from rankme.cli._options import (
     as_seed,
     check_device,
     check_dtype,
+    check_groups,
     check_plot,
     check_rtol,
     require_threads,
@@ -108,6 +110,7 @@ def score(
             help="Where to compute: cpu, cuda, or cuda:1 for another GPU than the first.",
         ),
     ] = "cpu",
+    groups: GroupsOption = None,
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
@@ -131,14 +134,15 @@ def score(
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
-    groups = [paths] if pool else [[path] for path in paths]
-    if plot is not None and len(groups) > 1:
+    sets = [paths] if pool else [[path] for path in paths]
+    if plot is not None and len(sets) > 1:
         raise typer.BadParameter(
-            f"one picture shows one set, and there are {len(groups)} files; --pool makes one set "
+            f"one picture shows one set, and there are {len(sets)} files; --pool makes one set "
             f"of them",
             param_hint="'--plot'",
         )
-    checkpoints = as_checkpoints(state, checkpoint_every, len(groups), method.value)
+    check_groups(groups, method.value, device)
+    checkpoints = as_checkpoints(state, checkpoint_every, len(sets), method.value)
     options = ScoreOptions(
         eps=eps,
         center=center,
@@ -149,10 +153,11 @@ def score(
         skip_nonfinite=skip_nonfinite,
         rows=rows,
         seed=as_seed(seed, rows),
+        groups=groups,
     )
     status = 0
     scores: list[Score] = []
-    for group in groups:
+    for group in sets:
         try:
             result = _score_group(group, column, dtype, options, checkpoints)
         except PathsError as error:
@@ -216,7 +221,7 @@ def _score_group(
 ) -> Score:
     """Score paths as one set; a PathsError tells what is wrong with them."""
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
-    from rankme.cli._result import score_spectrum, spectrum_of  # noqa: PLC0415
+    from rankme.cli._result import measured, scored  # noqa: PLC0415
     from rankme.cli._resume import resumed  # noqa: PLC0415
     from rankme.sources import subset  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
@@ -229,10 +234,10 @@ def _score_group(
             some = subset(whole, options.rows, seed=options.seed)
         with progress_bar(label, n_rows=some.n_rows, n_bytes=source_bytes(some)) as meter:
             if checkpoints is None:
-                spectrum = spectrum_of(some, options, meter)
+                found = measured(some, options, meter)
             else:
-                spectrum = resumed(some, options, meter, checkpoints)
-        return score_spectrum(spectrum, tuple(paths), options, whole)
+                found = resumed(some, options, meter, checkpoints)
+        return scored(found, tuple(paths), options, whole)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         failed = paths[0] if len(paths) == 1 else getattr(error, "name", None) or _names(paths)
         raise PathsError([(failed, describe(error, paths), error)]) from error

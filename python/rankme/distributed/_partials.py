@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps
 from rankme._base.errors import NonFiniteError
 from rankme.metrics._certainty import score_of
@@ -39,6 +40,8 @@ class JobSettings:
     method: str
     seed: int
     skip_nonfinite: bool = False
+    groups: int | None = None
+    run_length: int = RUN_LENGTH
 
     def __post_init__(self) -> None:
         self.accumulator(1)  # a wrong one fails here and not in a task
@@ -51,6 +54,8 @@ class JobSettings:
             method=self.method,
             seed=self.seed,
             skip_nonfinite=self.skip_nonfinite,
+            groups=self.groups,
+            run_length=self.run_length,
         )
 
 

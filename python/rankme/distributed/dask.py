@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._partials import (
@@ -88,6 +89,8 @@ def accumulate(
     method: str = "gram",
     seed: int = 0,
     skip_nonfinite: bool = False,
+    groups: int | None = None,
+    run_length: int = RUN_LENGTH,
     rows_per_task: int = ROWS_PER_TASK,
 ) -> Accumulator:
     """Take in the rows of a Dask array, of delayed blocks or of files.
@@ -102,6 +105,9 @@ def accumulate(
         Of files: as in `rankme.open_source`.
     normalize, method, seed, skip_nonfinite
         As in `rankme.Accumulator`: `seed` is that of its probes, and chooses no rows.
+    groups, run_length
+        As in `rankme.Accumulator`, for `rankme.Accumulator.estimate` of the result: each task deals
+        its own rows, and partial results take as many times the memory.
     rows_per_task : int
         Of files: the most rows that one task reads.
 
@@ -133,6 +139,8 @@ def accumulate(
         method=method,
         seed=seed,
         skip_nonfinite=bool(skip_nonfinite),
+        groups=groups,
+        run_length=run_length,
     )
     if is_paths(data):
         ranges = ranges_of(data, column, rows_per_task)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
@@ -97,6 +98,8 @@ def accumulate(
     method: str = "gram",
     seed: int = 0,
     skip_nonfinite: bool = False,
+    groups: int | None = None,
+    run_length: int = RUN_LENGTH,
     rows_per_task: int = ROWS_PER_TASK,
     ray_remote_args: Mapping[str, Any] | None = None,
 ) -> Accumulator:
@@ -112,6 +115,9 @@ def accumulate(
         numbers. It may be left out where there is one such column.
     normalize, method, seed, skip_nonfinite
         As in `rankme.Accumulator`: `seed` is that of its probes, and chooses no rows.
+    groups, run_length
+        As in `rankme.Accumulator`, for `rankme.Accumulator.estimate` of the result: each task deals
+        its own rows, and partial results take as many times the memory.
     rows_per_task : int
         The most rows that become one partial result; of a dataset they are in memory together.
     ray_remote_args : mapping, optional
@@ -142,6 +148,8 @@ def accumulate(
         method=method,
         seed=seed,
         skip_nonfinite=bool(skip_nonfinite),
+        groups=groups,
+        run_length=run_length,
     )
     options = dict(ray_remote_args or {})
     if is_paths(data):

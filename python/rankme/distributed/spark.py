@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
@@ -85,6 +86,8 @@ def accumulate(
     method: str = "gram",
     seed: int = 0,
     skip_nonfinite: bool = False,
+    groups: int | None = None,
+    run_length: int = RUN_LENGTH,
 ) -> Accumulator:
     """Take in a column of embeddings, a partition a task.
 
@@ -98,6 +101,9 @@ def accumulate(
         become arrays by ``pyspark.ml.functions.vector_to_array``.
     normalize, method, seed, skip_nonfinite
         As in `rankme.Accumulator`: `seed` is that of its probes, and chooses no rows.
+    groups, run_length
+        As in `rankme.Accumulator`, for `rankme.Accumulator.estimate` of the result: each task deals
+        its own rows, and partial results take as many times the memory.
 
     Returns
     -------
@@ -123,6 +129,8 @@ def accumulate(
         method=method,
         seed=seed,
         skip_nonfinite=bool(skip_nonfinite),
+        groups=groups,
+        run_length=run_length,
     )
     if not hasattr(data, "mapInArrow"):
         raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")

@@ -21,14 +21,13 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from rankme import _core
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.shards import duplicate_shard, encoded
+from rankme._accumulators.state_header import with_groups
 from rankme._base.arguments import as_index, type_name
 from rankme._base.optional import require
-from rankme.distributed._collectives import all_well, exchange, from_rank, sum_in_place, summed
+from rankme.distributed._collectives import all_well, exchange
+from rankme.distributed._one_scatter import MOST_BLOCKS, reduced, require_countable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,11 +41,6 @@ dist = require("torch.distributed", extra="torch", what="rankme.distributed.torc
 
 __all__ = ["all_reduce", "drop_padding"]
 
-_NOTHING = -(2**31)  # below every exponent, and below every rank's negative
-_PLACE = 3  # arrays of a scatter that say about what it is: the origin, and the mean less it
-_MAX_COUNT = 2**63 - 1  # of rows, over all ranks
-_MOST_BLOCKS = 2**62
-
 
 def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Accumulator:
     """Sum the accumulators of all ranks; a collective call.
@@ -54,9 +48,9 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     Parameters
     ----------
     acc : rankme.Accumulator
-        This rank's rows; there may be none. The same `dim`, `normalize` and `seed` on every rank,
-        and ``method="gram"``. It stays as it is, so that the stream may go on, and a later call
-        counts no row twice.
+        This rank's rows; there may be none. The same `dim`, `normalize`, `seed`, `groups` and
+        `run_length` on every rank, and ``method="gram"``. Groups are summed one by one. It stays as
+        it is, so that the stream may go on, and a later call counts no row twice.
     group : torch.distributed.ProcessGroup, optional
         The default group where none is given.
     device : torch.device or str, optional
@@ -76,7 +70,7 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     TypeError
         If `acc` is no accumulator.
     ValueError
-        If `dim`, `normalize` or `seed` differ among the ranks: on every rank, with the extremes. If
+        If one of those differs among the ranks: on every rank, with the extremes. If
         two ranks hold rows of the same shard: on every rank, with its name. If `method` is another
         one, or this process is no member of `group`.
     RuntimeError
@@ -102,31 +96,26 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     offer, problem = _prepare(acc, usual if device is None else device)
     # What is wrong with a rank's device has to be told the others as well.
     place = torch.device(usual if problem is not None or device is None else device)
-    facts = _agree(offer, problem, group, place)
+    together = _agree(offer, problem, group, place)
     tables = _joined(offer, group, place)
-    arrays = _about_one_mean(offer, facts, group, place)
-    for array in arrays[_PLACE:]:
-        sum_in_place(torch.from_numpy(array), offer.staging, group)
+    sums = [reduced(one, offer.staging, group, place) for one in offer.sums]
     # A problem of this rank has raised above, so that acc is what it should be.
-    return _result(offer, arrays, facts, tables, acc.device)
+    return _result(offer, sums, together, tables, acc.device)
 
 
 class _Offer(NamedTuple):
-    """What a rank brings: its state, of the kind scatter, and room to send it from."""
+    """What a rank brings: its state, the scatters in it, and room to send them from."""
 
     state: State | None
+    sums: list[State]  # one, or one for each group
     staging: Any  # where the backend needs its tensors elsewhere; as large as the largest
 
 
-class _Facts(NamedTuple):
-    """What all ranks know of the sum before it is made."""
+class _Together(NamedTuple):
+    """What is counted beside the sums: rows left out, and whose turn it is on the first rank."""
 
-    n_rows: int
-    exponent: int
-    blocks: int
-    longest_block: int
-    first: int  # the lowest rank that has rows; negative where none has
     skipped: int
+    position: int
 
 
 def _default_device(group: Any) -> Any:
@@ -148,46 +137,37 @@ def _prepare(acc: object, device: Any) -> tuple[_Offer, Exception | None]:
                 f"save the accumulators and merge them"
             )
         state = acc._state()  # noqa: SLF001
-        if state.kind != "scatter":  # that of a GPU is made one here
+        if state.kind == "gram":  # that of a GPU is made a scatter here
             state = Accumulator._from_state(state, "cpu", "float64")._state()  # noqa: SLF001
+        sums = [state] if state.groups is None else state.parts
         staging = None
         place = torch.device(device)
         if place.type != "cpu":
             largest = max(array.size for array in state.arrays)
             staging = torch.empty(largest, dtype=torch.float64, device=place)
-        return _Offer(state, staging), None
+        return _Offer(state, sums, staging), None
     except Exception as error:  # noqa: BLE001
-        return _Offer(None, None), error
+        return _Offer(None, [], None), error
 
 
-def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> _Facts:
+def _agree(offer: _Offer, problem: Exception | None, group: Any, place: Any) -> _Together:
     """Exchange some numbers, so that what does not fit together is an error on every rank."""
     state = offer.state
-    rank = dist.get_rank(group)
-    same = [0, 0, 0, 0]
-    most = [_NOTHING, 0, _NOTHING]
-    sums = [0, 0, 0, 0, 0]
+    same = [0, 0, 0, 0, 0, 0]
+    sums = [0, 0]
     if state is not None:
-        exponent, seed, blocks, longest_block = state.numbers
-        same = [state.dim, int(state.normalize), seed >> 32, seed & 0xFFFFFFFF]
-        zero = not any(array.any() for array in state.arrays)
-        most = [_NOTHING if zero else exponent, longest_block, -rank if state.n_rows else _NOTHING]
-        # A share of the count for each rank: sums of saturated counts stay countable.
-        share = _MOST_BLOCKS // dist.get_world_size(group)
-        sums = [*divmod(state.n_rows, 2**32), min(blocks, share), int(blocks > 0)]
-        sums.append(min(state.skipped.rows, share))
-    _, exponent, longest_block, first = all_well(problem, most, group, place)
+        seed = state.seed or 0
+        same = [state.dim, int(state.normalize), seed >> 32, seed & 0xFFFFFFFF, 0, 0]
+        sums[0] = min(state.skipped.rows, MOST_BLOCKS // dist.get_world_size(group))
+        if state.groups is not None:
+            same[4:] = [len(state.groups.rows), state.groups.run_length]
+            # Who comes first goes on, as in a merge.
+            sums[1] = state.groups.position if dist.get_rank(group) == 0 else 0
+    all_well(problem, [], group, place)
     # A value and its negative: the largest and the smallest of all ranks in one exchange.
     extremes = exchange([*same, *(-value for value in same)], dist.ReduceOp.MAX, group, place)
-    _require_same(extremes[:4], [-value for value in extremes[4:]])
-    upper, lower, blocks, ranks, skipped = exchange(sums, dist.ReduceOp.SUM, group, place)
-    n_rows = upper * 2**32 + lower
-    if n_rows > _MAX_COUNT:
-        raise OverflowError("more than 2^63 - 1 rows on all ranks together")
-    exponent = 0 if exponent == _NOTHING else exponent
-    # Each sum of two sums that hold something rounds once more.
-    first = -1 if first == _NOTHING else -first
-    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), longest_block, first, skipped)
+    _require_same(extremes[: len(same)], [-value for value in extremes[len(same) :]])
+    return _Together(*exchange(sums, dist.ReduceOp.SUM, group, place))
 
 
 def _require_same(high: list[int], low: list[int]) -> None:
@@ -195,7 +175,9 @@ def _require_same(high: list[int], low: list[int]) -> None:
     for name, largest, smallest in (
         ("dim", high[0], low[0]),
         ("normalize", bool(high[1]), bool(low[1])),
-        ("seed", tuple(high[2:]), tuple(low[2:])),
+        ("seed", tuple(high[2:4]), tuple(low[2:4])),
+        ("groups", high[4], low[4]),
+        ("run_length", high[5], low[5]),
     ):
         if largest != smallest:
             extremes = "" if name == "seed" else f": {smallest} and {largest}"
@@ -223,49 +205,23 @@ def _joined(offer: _Offer, group: Any, place: Any) -> tuple[dict[str, int], dict
     return total, dict(skipped)
 
 
-def _about_one_mean(
-    offer: _Offer, facts: _Facts, group: Any, place: Any
-) -> tuple[NDArray[np.float64], ...]:
-    """Return the arrays of this rank's scatter about the mean of the rows of all ranks."""
-    state = offer.state
-    assert state is not None  # noqa: S101
-    if facts.first < 0:
-        return state.arrays
-    shift = state.numbers[0] - facts.exponent
-    own, mean, low = (np.ldexp(array, shift) for array in state.arrays[:_PLACE])
-    origin = from_rank(facts.first, own, group, place)
-    # In two steps, so that the mean has two parts: the second is small, and so is its rounding.
-    weight = state.n_rows / facts.n_rows
-    mean += own - origin
-    high = summed(weight * mean, group, place)
-    rest = summed(weight * (mean - high + low), group, place)
-    problem, arrays = None, state.arrays
-    try:
-        arrays = _core.scatter_about(
-            state.dim, state.n_rows, state.numbers, arrays, facts.exponent, origin, high, rest
-        )
-    except Exception as error:  # noqa: BLE001
-        problem = error
-    all_well(problem, [], group, place)
-    return arrays
-
-
 def _result(
     offer: _Offer,
-    arrays: tuple[NDArray[np.float64], ...],
-    facts: _Facts,
+    sums: list[State],
+    together: _Together,
     tables: tuple[dict[str, int], dict[str, int]],
     device: str,
 ) -> Accumulator:
     """Return the accumulator of the sums."""
     state = offer.state
     assert state is not None  # noqa: S101
-    total = state._replace(
-        n_rows=facts.n_rows,
-        numbers=(facts.exponent, state.numbers[1], facts.blocks, facts.longest_block),
-        arrays=arrays,
+    total = sums[0]
+    if state.groups is not None:
+        total = with_groups(sums, state.groups.run_length, together.position)
+        require_countable(total.n_rows)
+    total = total._replace(
         shards=tables[0],
-        skipped=state.skipped._replace(rows=facts.skipped, shards=tables[1]),
+        skipped=state.skipped._replace(rows=together.skipped, shards=tables[1]),
     )
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rankme.metrics._jackknife import Jackknife, jackknife
+import numpy as np
+
+from rankme.metrics._certainty import flat_scores, score_of, warn_uncertain
+from rankme.metrics._jackknife import MIN_GROUPS, Jackknife, jackknife, largest_usual_share
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["Estimate"]
+    from rankme.metrics._spectrum import Spectrum
+
+__all__ = ["Estimate", "Parts", "estimate_of", "require_filled"]
+
+# Below so many rows a column the bias is not proportional to 1 / N.
+_ROWS_TO_EXTRAPOLATE = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """RankMe of a sample of rows, its rounding and its sampling error.
 
-    Made by `rankme.estimate` and `rankme.Accumulator.estimate`, not by hand.
+    Made by `rankme.estimate` and `rankme.Accumulator.estimate`, not by hand. ``str()`` writes it as
+    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``.
 
     Attributes
     ----------
@@ -38,6 +48,11 @@ class Estimate:
         Shape (B,), int64, read-only: the rows of each group.
     n_skipped : int
         Rows that were left out since they held NaN or infinity.
+
+    References
+    ----------
+    .. [1] F. M. T. A. Busing, E. Meijer, R. van der Leeden, "Delete-m jackknife for unequal m",
+       Statistics and Computing 9 (1999), 3-8.
     """
 
     score: float
@@ -67,7 +82,154 @@ class Estimate:
         """What the score tends to with more rows, as far as its bias is proportional to 1 / N."""
         return self._jackknife.bias_corrected
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON has of it.
+
+        Returns
+        -------
+        dict
+            ``rankme, low, high, std_error, bias_corrected, groups, n_rows, n_cols, n_skipped, eps,
+            center, normalize``: plain numbers and truth values.
+        """
+        return {
+            "rankme": self.score,
+            "low": self.low,
+            "high": self.high,
+            "std_error": self.std_error,
+            "bias_corrected": self.bias_corrected,
+            "groups": self.groups,
+            "n_rows": self.n_rows,
+            "n_cols": self.n_cols,
+            "n_skipped": self.n_skipped,
+            "eps": self.eps,
+            "center": self.center,
+            "normalize": self.normalize,
+        }
+
+    def __str__(self) -> str:
+        decimals = _decimals_of(self.std_error)
+        error = f"{self.std_error:.{decimals}f}" if self.std_error else "0"
+        text = f"{self.score:.{decimals}f} ± {error} (sampling)"
+        if self.n_rows < _ROWS_TO_EXTRAPOLATE * self.n_cols:
+            return text
+        return f"{text}, {self.bias_corrected:.{decimals}f} extrapolated"
+
+    def __repr__(self) -> str:
+        return (
+            f"Estimate({self}; N = {self.n_rows}, K = {self.n_cols}, {self.groups} groups, "
+            f"eps={self.eps:g}, center={self.center}, normalize={self.normalize})"
+        )
+
     @cached_property
     def _jackknife(self) -> Jackknife:
         """What the scores without each group tell."""
         return jackknife(self.score, self.left_out, self.group_rows)
+
+
+def _decimals_of(error: float) -> int:
+    """Count the decimals that show two digits of an error; six where there is none."""
+    if error == 0:
+        return 6
+    return int(np.clip(1 - np.floor(np.log10(error)), 0, 12))
+
+
+class Parts(NamedTuple):
+    """What an estimate is put together from.
+
+    Attributes
+    ----------
+    whole : Spectrum
+        Of all rows.
+    group_rows : numpy.ndarray
+        Shape (B,), int64: the rows of each group, which may be none.
+    left_out : list of tuple
+        Of the rows without each group that has some: what the core tells of singular values.
+    """
+
+    whole: Spectrum
+    group_rows: NDArray[np.int64]
+    left_out: Sequence[tuple[Any, ...]]
+
+
+def require_filled(group_rows: NDArray[np.int64], run_length: int | None = None) -> None:
+    """Refuse groups of which fewer than 8 have rows.
+
+    group_rows: shape (B,). run_length: of the runs that rows were dealt in, if they were.
+    """
+    filled = int(np.count_nonzero(group_rows))
+    if filled >= MIN_GROUPS:
+        return
+    if run_length is None:
+        raise ValueError(
+            f"{int(group_rows.sum())} rows fill {filled} groups, and an estimate leaves out one "
+            f"after the other of {MIN_GROUPS} or more: it needs {MIN_GROUPS} rows at least, and "
+            f"means little below a few hundred"
+        )
+    raise ValueError(
+        f"{int(group_rows.sum())} rows fill {filled} of {group_rows.size} groups, and an estimate "
+        f"leaves out one after the other of {MIN_GROUPS} or more: take in more than "
+        f"{(MIN_GROUPS - 1) * run_length} rows, or make the accumulator with a run_length below "
+        f"{run_length}"
+    )
+
+
+def estimate_of(
+    whole: Spectrum,
+    group_rows: NDArray[np.int64],
+    left_out: Sequence[tuple[Any, ...]],
+    eps: float,
+    *,
+    stacklevel: int,
+) -> Estimate:
+    """Put an estimate together.
+
+    Parameters
+    ----------
+    whole, group_rows, left_out
+        As in `Parts`.
+    eps
+        Of RankMe.
+    stacklevel
+        Frames from this function to the caller of the public name, for warnings.
+
+    Warns
+    -----
+    PrecisionWarning
+        Where rounding leaves the score uncertain, or one group has most of the variance.
+    """
+    score = score_of(whole, eps, stacklevel=stacklevel + 1)
+    low, high = whole.rankme_bounds(eps=eps)
+    scaled, lows, highs = (np.concatenate([values[i] for values in left_out]) for i in range(3))
+    ends = np.cumsum([0, *(values[0].size for values in left_out)])
+    scores, _ = flat_scores((scaled, lows, highs), ends, eps, np.inf)
+    filled = group_rows[group_rows > 0]
+    for array in (scores, filled):
+        array.flags.writeable = False
+    result = Estimate(
+        score,
+        low,
+        high,
+        whole.n_rows,
+        whole.n_cols,
+        eps,
+        whole.center,
+        whole.normalize,
+        scores,
+        filled,
+        n_skipped=whole.n_skipped,
+    )
+    _warn_of_dominating(result, stacklevel + 1)
+    return result
+
+
+def _warn_of_dominating(result: Estimate, stacklevel: int) -> None:
+    """Warn where one group makes most of the error: there is no telling then how large it is."""
+    group, share = result._jackknife.dominating  # noqa: SLF001
+    if share > largest_usual_share(result.groups):
+        warn_uncertain(
+            f"group {group} of {result.groups}, {result.group_rows[group]} rows, makes {share:.0%} "
+            f"of the sampling variance of RankMe {result.score:.6g}: long or odd rows in it; the "
+            f"standard error {result.std_error:.2g} may be far too small: look at the norms of the "
+            f"rows, or score with normalize=True",
+            stacklevel + 1,
+        )

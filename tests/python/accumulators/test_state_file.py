@@ -142,7 +142,7 @@ def test_probes_of_another_seed_are_others():
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("name", STATES)
+@pytest.mark.parametrize("name", [name for name, acc in STATES.items() if acc.groups is None])
 def test_older_versions_are_read(name, version, tmp_path):
     acc = STATES[name]
     state = acc._state()

@@ -132,7 +132,10 @@ OUT_OF_RANGE = {
     "seed absent": ({"seed": "absent"}, "seed None"),
     "blocks negative": ({"blocks": -1}, "blocks -1, outside 0 to"),
     "longest block": ({"longest_block": 0.5}, "longest_block 0.5"),
-    "kind": ({"kind": "svd"}, "kind 'svd', and this rankme knows 'scatter' and 'gram' and 'qr'"),
+    "kind": (
+        {"kind": "svd"},
+        "kind 'svd', and this rankme knows 'scatter' and 'groups' and 'gram' and 'qr'",
+    ),
     "kind absent": ({"kind": "absent"}, "kind None"),
     "kind no text": ({"kind": ["gram"]}, r"kind \['gram'\]"),
     "the other kind": ({"kind": "qr"}, "a section 'column_sums', which this rankme does not know"),

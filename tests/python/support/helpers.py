@@ -48,9 +48,9 @@ def half_width(spectrum, eps=1e-7):
 
 def bits(acc):
     """Everything that an accumulator knows, as values that compare bit for bit."""
-    n_rows, numbers, arrays, shards = acc._core.state()
-    contents = tuple(array.tobytes() for array in arrays)
-    return acc.dim, acc.normalize, n_rows, acc.method, numbers, contents, shards
+    state = acc._state()
+    arrays = tuple(array.tobytes() for array in state.arrays)
+    return state._replace(arrays=arrays, skipped=None)
 
 
 def contents(acc):

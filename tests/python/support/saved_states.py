@@ -33,6 +33,9 @@ STATES = {
     "qr, empty": accumulated(9, 0, 5, method="qr"),
     "qr, one column": accumulated(10, 3, 1, method="qr"),
     "qr, normalised": accumulated(11, 40, 5, normalize=True, method="qr"),
+    "groups": accumulated(13, 300, 5, groups=8),
+    "groups, empty": accumulated(14, 0, 5, groups=8),
+    "groups, few rows": accumulated(15, 7, 3, groups=9, run_length=2, seed=3),
     "qr, huge": accumulated(12, 40, 5, 1e250, method="qr"),
 }
 

@@ -23,7 +23,13 @@ LIMITS = {
 }
 OF_ALL = ("dim", "n_rows", "blocks")
 OF_SQUARES = (*OF_ALL, "exponent", "seed", "longest_block")
-KEYS = {"scatter": OF_SQUARES, "gram": OF_SQUARES, "qr": OF_ALL}
+OF_GROUP = ("n_rows", "blocks", "exponent", "longest_block")
+KEYS = {
+    "scatter": OF_SQUARES,
+    "gram": OF_SQUARES,
+    "qr": OF_ALL,
+    "groups": ("dim", "n_rows", "seed"),
+}
 
 
 def counts_of(kind, k):
@@ -66,6 +72,33 @@ def check_skipped(note):
     require(isinstance(note.get("allowed"), bool))
 
 
+def check_groups(header):
+    """How many groups a header tells of."""
+    groups = header.get("groups")
+    require(isinstance(groups, dict) and isinstance(groups.get("n_rows"), list))
+    count = len(groups["n_rows"])
+    require(8 <= count <= 2**16)
+    for key in OF_GROUP:
+        values = groups.get(key)
+        require(isinstance(values, list) and len(values) == count)
+        require(all(is_integer(value, *LIMITS[key]) for value in values))
+    require(sum(groups["n_rows"]) == header["n_rows"])
+    require(is_integer(groups.get("run_length"), 1, 2**31 - 1))
+    require(is_integer(groups.get("position"), 0, groups["run_length"] * count - 1))
+    return count
+
+
+def sections_of(header):
+    """The sections that a file must have."""
+    if header["kind"] != "groups":
+        return counts_of(header["kind"], header["dim"])
+    return {
+        f"{name}[{group}]": count
+        for group in range(check_groups(header))
+        for name, count in counts_of("scatter", header["dim"]).items()
+    }
+
+
 def read_header(raw, version):
     try:
         header = json.loads(raw)
@@ -78,7 +111,7 @@ def read_header(raw, version):
         if version == 1:
             header["shards"] = {}
     check_skipped(header.get("skipped", {"rows": 0, "shards": {}, "allowed": False}))
-    require(header.get("kind") in ("scatter", "gram", "qr"))
+    require(header.get("kind") in KEYS)
     require(isinstance(header.get("normalize"), bool))
     for key in KEYS[header["kind"]]:
         require(is_integer(header.get(key), *LIMITS[key]))
@@ -86,7 +119,7 @@ def read_header(raw, version):
     require(isinstance(shards, dict))
     require(all(is_integer(rows, 1, COUNT) for rows in shards.values()))
     require(sum(shards.values()) <= header["n_rows"])
-    own = counts_of(header["kind"], header["dim"])
+    own = sections_of(header)
     if version < 3:
         later = {"origin", "beside"} if header["kind"] == "qr" else set()
         header["sections"] = [[n, count, True] for n, count in own.items() if n not in later]

@@ -23,15 +23,20 @@ struct Offset {
   std::vector<double> high, low;
 };
 
+// How a scatter is stored: as a square, whose lower triangle BLAS and LAPACK work in, or as that
+// triangle alone, row after row, for sums that are only added up and kept.
+enum class Storage { square, packed };
+
 struct CentredSum {
-  // Throws OutOfMemory where dim x dim doubles cannot be had.
-  explicit CentredSum(std::int64_t dim);
+  // Throws OutOfMemory where there is no room for it.
+  explicit CentredSum(std::int64_t dim, Storage storage = Storage::square);
 
   std::int64_t dim;
+  Storage storage;
   int exponent = 0;       // everything here is of Z * 2^-exponent, as in a GramSum
   std::int64_t rows = 0;  // n
-  std::vector<double>
-      scatter;                 // (dim, dim) row-major, lower triangle; the upper one is not defined
+  // (dim, dim) row-major, lower triangle, the upper one is not defined; or packed.
+  std::vector<double> scatter;
   std::vector<double> origin;  // (dim,)
   Offset offset;               // (dim,) the mean less the origin
   // scatter X for the probes X of probe.hpp, (dim, 8) row-major, in two parts.
@@ -53,8 +58,15 @@ struct CentredSum {
   std::int64_t blocks = 0;  // as in a GramSum
   std::int64_t longest_block = 0;
 
+  // Where row i of the triangle begins in the scatter.
+  std::size_t row_start(std::int64_t i) const {
+    return static_cast<std::size_t>(storage == Storage::packed ? i * (i + 1) / 2 : i * dim);
+  }
   bool is_zero() const;
   void clear();
+  // Counts among what is unseen what the last addition may have taken from what was added: a
+  // rounding of each entry.
+  void note_loss();
   // Makes room for rows whose largest magnitude is given, before their squares are added. True
   // where the scale has changed.
   bool fit_scale(double largest);
@@ -65,7 +77,8 @@ struct CentredSum {
   // false where that is zero.
   bool move_mean(std::int64_t more, const Offset& their_mean, double* row);
 
-  // probes: (dim, 8), or none. workers: threads that share the matrix. Asks for no memory.
+  // Each of the two may be a square or packed. probes: (dim, 8), or none. workers: threads that
+  // share the matrix. Asks for no memory.
   void add(const CentredSum& other, const double* probes, int workers = 1);
 
   // Sums over other rows each that are about one point, on one scale, add up entry by entry, to the
@@ -75,7 +88,7 @@ struct CentredSum {
                const double* probes, int workers = 1);
 
   // The same rows as Z^T Z, by S + n m m^T; and back, by G - s s^T / n, which loses what cancels:
-  // `unseen` says how much at most.
+  // `unseen` says how much at most. Of a square.
   GramSum uncentred(const double* probes) const&;
   GramSum uncentred(const double* probes) &&;  // in the same matrix
   static CentredSum from_uncentred(const GramSum& sum, std::int64_t n_rows, const double* probes);

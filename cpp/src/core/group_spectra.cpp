@@ -1,0 +1,181 @@
+// What is asked of groups: their total, and the eigenproblems with and without each of them.
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "rankme/budget.hpp"
+#include "rankme/error.hpp"
+#include "rankme/group_sums.hpp"
+#include "rankme/spectrum.hpp"
+#include "rankme/threads.hpp"
+
+namespace rankme {
+
+// Rows that wait are multiplied on the way, and go on waiting: to look changes nothing. They join
+// their group's sum first, so that what was saved and loaded gives the same bits.
+void GroupSums::add_group(const Group& group, CentredSum& to, RowAdder& adder, int workers) const {
+  if (group.waiting.count == 0) {
+    to.add(group.sum, probes_.data(), workers);
+    return;
+  }
+  const MatrixView rows = view_of(group.waiting.rows.data(), group.waiting.count, dim_);
+  adder.reserve(rows.rows, dim_);
+  CentredSum young(dim_);
+  if (!adder.add(young, rows, normalize_, probes_.data())) throw TornError();
+  CentredSum all = group.sum;
+  all.add(young, probes_.data(), workers);
+  if (group.sum.rows > 0) all.note_loss();
+  to.add(all, probes_.data(), workers);
+}
+
+CentredSum GroupSums::total_of_all(int workers) const {
+  CentredSum sum(dim_);
+  RowAdder adder;
+  for (const Group& group : groups_) add_group(group, sum, adder, workers);
+  return sum;
+}
+
+CentredSum GroupSums::total(std::int64_t* n_rows, ShardRows* shards) const {
+  const std::shared_lock lock(mutex_);
+  require_whole();
+  *n_rows = ledger_.n_rows;
+  if (shards != nullptr) *shards = ledger_.shards;
+  return total_of_all(num_threads());
+}
+
+CentredSum GroupSums::group(std::int64_t group) const {
+  if (group < 0 || group >= n_groups()) {
+    throw std::out_of_range("group " + std::to_string(group) + " of " + std::to_string(n_groups()));
+  }
+  const std::shared_lock lock(mutex_);
+  require_whole();
+  CentredSum sum(dim_);
+  RowAdder adder;
+  add_group(groups_[static_cast<std::size_t>(group)], sum, adder, num_threads());
+  return sum;
+}
+
+std::vector<CentredSum> GroupSums::sums(ShardRows* shards) const {
+  const std::shared_lock lock(mutex_);
+  require_whole();
+  *shards = ledger_.shards;
+  std::vector<CentredSum> all;
+  RowAdder adder;
+  for (const Group& group : groups_) {
+    CentredSum& sum = all.emplace_back(dim_, Storage::packed);
+    add_group(group, sum, adder, num_threads());
+  }
+  return all;
+}
+
+// One thread's share of the eigenproblems: those of the rows without group `begin` up to `end`,
+// where a group that is not there stands for all rows.
+class GroupSums::Solver {
+public:
+  Solver(const GroupSums& sums, const std::vector<const Group*>& filled, bool center,
+         std::vector<SingularValues>& values)
+      : sums_(sums), filled_(filled), center_(center), values_(values) {}
+
+  void leave_out(std::size_t begin, std::size_t end) {
+    if (end > filled_.size()) {
+      values_[--end] = solve(sums_.total_of_all(1));
+      if (begin == end) return;
+    }
+    CentredSum outside(sums_.dim_, end - begin == 1 ? Storage::square : Storage::packed);
+    add(0, begin, outside);
+    add(end, filled_.size(), outside);
+    leave_out(begin, end, std::move(outside));
+  }
+
+  void each(std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      CentredSum sum(sums_.dim_);
+      add(i, i + 1, sum);
+      values_[i] = solve(std::move(sum));
+    }
+  }
+
+private:
+  // The groups of one half are outside of the other: so each is added log2 times, not once for
+  // every other.
+  void leave_out(std::size_t begin, std::size_t end, CentredSum outside) {
+    if (end - begin == 1) {
+      values_[begin] = solve(std::move(outside));
+      return;
+    }
+    const std::size_t middle = begin + (end - begin) / 2;
+    leave_out(begin, middle, with(outside, middle, end, middle - begin));
+    leave_out(middle, end, with(outside, begin, middle, end - middle));
+  }
+
+  // A copy of a sum with some groups more; a square where it leaves out a single one.
+  CentredSum with(const CentredSum& sum, std::size_t begin, std::size_t end, std::size_t left) {
+    CentredSum more(sums_.dim_, left == 1 ? Storage::square : Storage::packed);
+    more.add(sum, sums_.probes_.data());
+    add(begin, end, more);
+    return more;
+  }
+
+  void add(std::size_t begin, std::size_t end, CentredSum& to) {
+    for (std::size_t i = begin; i < end; ++i) sums_.add_group(*filled_[i], to, adder_, 1);
+  }
+
+  SingularValues solve(CentredSum sum) const {
+    return singular_values(std::move(sum), sums_.probes_, center_, sums_.normalize_);
+  }
+
+  const GroupSums& sums_;
+  const std::vector<const Group*>& filled_;
+  bool center_;
+  std::vector<SingularValues>& values_;
+  RowAdder adder_;
+};
+
+GroupSpectra GroupSums::solve(bool center, bool leave_out) const {
+  const std::shared_lock lock(mutex_);
+  require_whole();
+  GroupSpectra found;
+  std::vector<const Group*> filled;
+  for (const Group& group : groups_) {
+    found.rows.push_back(group.rows());
+    if (group.rows() > 0) filled.push_back(&group);
+  }
+  if (leave_out && filled.size() < 2) {
+    throw std::invalid_argument("rows without a group need two groups with rows, there are " +
+                                std::to_string(filled.size()));
+  }
+  const std::size_t problems = filled.size() + (leave_out ? 1 : 0);
+  found.filled.resize(problems);
+  const double order = static_cast<double>(dim_);
+  const double work = static_cast<double>(problems) * order * order * order / least_work;
+  const double wanted = std::min<double>(num_threads(), static_cast<double>(problems));
+  const int workers = static_cast<int>(std::clamp(std::floor(work), 1.0, std::max(wanted, 1.0)));
+  std::optional<SingleThreadedBlas> single;
+  if (workers > 1) single.emplace();
+  parallel_ranges(static_cast<std::int64_t>(problems), workers,
+                  [&](int, std::int64_t begin, std::int64_t end) {
+                    Solver solver(*this, filled, center, found.filled);
+                    const auto first = static_cast<std::size_t>(begin);
+                    const auto last = static_cast<std::size_t>(end);
+                    if (leave_out) {
+                      solver.leave_out(first, last);
+                    } else {
+                      solver.each(first, last);
+                    }
+                  });
+  if (leave_out) {
+    found.whole = std::move(found.filled.back());
+    found.filled.pop_back();
+  }
+  return found;
+}
+
+GroupSpectra GroupSums::leave_out_spectra(bool center) const { return solve(center, true); }
+
+GroupSpectra GroupSums::group_spectra(bool center) const { return solve(center, false); }
+
+}  // namespace rankme

@@ -1,0 +1,293 @@
+#include "rankme/group_sums.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "group_rows.hpp"
+#include "rankme/error.hpp"
+#include "rankme/memory.hpp"
+#include "rankme/probe.hpp"
+#include "rankme/threads.hpp"
+#include "rankme/widen.hpp"
+
+namespace rankme {
+
+namespace {
+
+// With a few rows at a time each of the groups would cost a pass over its triangle. A quarter of
+// the triangle's memory is for rows that wait, and at least as much as makes a product worth while.
+std::int64_t most_waiting(std::int64_t dim) {
+  return std::clamp<std::int64_t>(dim / 8, 64, 192) - 1;
+}
+
+std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim) {
+  if (count < 1) {
+    throw std::invalid_argument("n_groups must be 1 or more, got " + std::to_string(count));
+  }
+  valid_dim(dim);
+  std::vector<CentredSum> sums;
+  for (std::int64_t group = 0; group < count; ++group) sums.emplace_back(dim, Storage::packed);
+  return sums;
+}
+
+std::int64_t rows_of_all(const std::vector<CentredSum>& sums) {
+  std::int64_t rows = 0;
+  for (const CentredSum& sum : sums) {
+    require_countable(rows, sum.rows);
+    rows += sum.rows;
+  }
+  return rows;
+}
+
+}  // namespace
+
+GroupSums::GroupSums(std::int64_t dim, std::int64_t n_groups, bool normalize, std::uint64_t seed)
+    : GroupSums(empty_sums(n_groups, dim), normalize, seed) {}
+
+GroupSums::GroupSums(std::vector<CentredSum> sums, bool normalize, std::uint64_t seed,
+                     ShardRows shards)
+    : dim_(sums.front().dim),
+      normalize_(normalize),
+      seed_(seed),
+      most_(most_waiting(dim_)),
+      probes_(gaussian_probes(dim_, seed)),
+      ledger_{rows_of_all(sums), std::move(shards)} {
+  groups_.reserve(sums.size());
+  for (CentredSum& sum : sums) groups_.push_back({std::move(sum), {}});
+}
+
+void GroupSums::require_whole() const {
+  if (torn_) throw TornError();
+}
+
+// Of the groups that have some, in the order of the groups.
+std::vector<GroupSums::Rows> GroupSums::rows_by_group(const std::int64_t* groups,
+                                                      std::int64_t count) const {
+  std::vector<Rows> all(groups_.size());
+  for (std::int64_t row = 0; row < count; ++row) {
+    const std::int64_t group = groups[row];
+    if (group < 0 || group >= n_groups()) {
+      throw std::out_of_range("row " + std::to_string(row) + " is of group " +
+                              std::to_string(group) + " of " + std::to_string(n_groups()));
+    }
+    Rows& rows = all[static_cast<std::size_t>(group)];
+    const bool goes_on = !rows.runs.empty() &&
+                         rows.runs.back().begin + (rows.count - rows.runs.back().before) == row;
+    if (!goes_on) rows.runs.push_back({row, rows.count});
+    ++rows.count;
+  }
+  for (std::size_t group = 0; group < all.size(); ++group) all[group].group = group;
+  std::erase_if(all, [](const Rows& rows) { return rows.count == 0; });
+  return all;
+}
+
+// Nothing asks for memory after it.
+void GroupSums::prepare(const SumPlan& plan, const std::vector<Rows>& by_group) {
+  const auto count = static_cast<std::size_t>(plan.workers);
+  workers_.reserve(count);
+  while (workers_.size() < count) workers_.emplace_back(dim_);
+  for (Worker& worker : workers_) {
+    worker.adder.reserve(std::max(plan.block_rows, most_), dim_);
+    if (worker.gathered.rows.empty()) worker.gathered.rows = zeros(most_, dim_, "waiting rows");
+  }
+  for (const Rows& rows : by_group) {
+    std::vector<double>& waiting = groups_[rows.group].waiting.rows;
+    if (waiting.empty()) waiting = zeros(most_, dim_, "waiting rows");
+  }
+}
+
+bool GroupSums::add_waiting(Waiting& waiting, Worker& worker) const {
+  if (waiting.count == 0) return true;
+  const MatrixView rows = view_of(waiting.rows.data(), waiting.count, dim_);
+  if (!worker.adder.add(worker.young, rows, normalize_, probes_.data())) return false;
+  waiting.count = 0;
+  return true;
+}
+
+// Rows `begin` to `end` of a group: into the worker's young sum where they are many, else to those
+// that wait. False where an entry is not finite.
+bool GroupSums::take_in(const MatrixView& z, const Rows& rows, std::int64_t begin, std::int64_t end,
+                        std::int64_t block_rows, Waiting& waiting, Worker& worker) const {
+  bool finite = true;
+  rows.for_each(begin, end, [&](std::int64_t row, std::int64_t last) {
+    while (row < last && finite) {
+      if (waiting.count == 0 && last - row >= most_) {
+        const MatrixView block = z.row_range(row, std::min(last, row + block_rows));
+        finite = worker.adder.add(worker.young, block, normalize_, probes_.data());
+        row += block.rows;
+        continue;
+      }
+      const MatrixView part = z.row_range(row, std::min(last, row + most_ - waiting.count));
+      double* const to = waiting.rows.data() + waiting.count * dim_;
+      finite = widen(part, Layout::row_major, to).finite;
+      row += part.rows;
+      waiting.count += part.rows;
+      if (finite && waiting.count == most_) finite = add_waiting(waiting, worker);
+    }
+  });
+  return finite;
+}
+
+void GroupSums::fold(Group& group, CentredSum& young, int workers) {
+  if (young.rows == 0) return;
+  const bool rounds = group.sum.rows > 0;
+  group.sum.add(young, probes_.data(), workers);
+  if (rounds) group.sum.note_loss();
+  young.clear();
+}
+
+// A group with so many of the rows that the workers share them.
+bool GroupSums::add_together(const MatrixView& z, const Rows& rows, const SumPlan& plan) {
+  std::atomic<bool> finite = true;
+  parallel_ranges(rows.count, plan.workers, [&](int index, std::int64_t begin, std::int64_t end) {
+    Worker& worker = workers_[static_cast<std::size_t>(index)];
+    Waiting& gathered = worker.gathered;
+    gathered.count = 0;
+    if (!take_in(z, rows, begin, end, plan.block_rows, gathered, worker) ||
+        !add_waiting(gathered, worker)) {
+      finite = false;
+    }
+  });
+  if (!finite) return false;
+  for (int worker = 0; worker < plan.workers; ++worker) {
+    fold(groups_[rows.group], workers_[static_cast<std::size_t>(worker)].young, plan.workers);
+  }
+  return true;
+}
+
+bool GroupSums::accumulate(const MatrixView& z, const std::vector<Rows>& by_group,
+                           const SumPlan& plan) {
+  std::optional<SingleThreadedBlas> single;
+  if (!plan.blas_threads) single.emplace();
+  torn_ = true;  // until all of it is in; from here on nothing asks for memory
+  const auto shared = [&](const Rows& rows) {
+    return plan.workers > 1 && rows.count > z.rows / plan.workers &&
+           rows.count >= plan.workers * most_;
+  };
+  for (const Rows& rows : by_group) {
+    if (shared(rows) && !add_together(z, rows, plan)) return false;
+  }
+  // The others are one worker's each, so the result does not tell whose.
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> finite = true;
+  const int folding = plan.blas_threads ? num_threads() : 1;
+  parallel_ranges(plan.workers, plan.workers, [&](int index, std::int64_t, std::int64_t) {
+    Worker& worker = workers_[static_cast<std::size_t>(index)];
+    for (std::size_t i = next++; i < by_group.size() && finite; i = next++) {
+      const Rows& rows = by_group[i];
+      if (shared(rows)) continue;
+      Group& group = groups_[rows.group];
+      if (!take_in(z, rows, 0, rows.count, plan.block_rows, group.waiting, worker)) {
+        finite = false;
+      } else {
+        fold(group, worker.young, folding);
+      }
+    }
+  });
+  torn_ = !finite;
+  return finite;
+}
+
+void GroupSums::update(const MatrixView& z, const std::int64_t* groups, const std::string* shard) {
+  require_width(z, dim_);
+  // The workers' squares may take as much memory again as the groups do.
+  const SumPlan plan = plan_sums(dim_, z.rows, 1 + n_groups() / 2);
+  const std::vector<Rows> by_group = rows_by_group(groups, z.rows);
+  require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
+
+  const std::lock_guard lock(mutex_);
+  require_whole();
+  LedgerEntry entry(ledger_, z.rows, shard);
+  prepare(plan, by_group);
+  if (!accumulate(z, by_group, plan)) throw TornError();
+  entry.commit();
+}
+
+void GroupSums::require_like(const GroupSums& other) const {
+  if (other.n_groups() != n_groups()) {
+    throw std::invalid_argument("cannot merge accumulators of " + std::to_string(n_groups()) +
+                                " and " + std::to_string(other.n_groups()) + " groups");
+  }
+  require_mergeable(Terms{dim_, normalize_, seed_},
+                    Terms{other.dim_, other.normalize_, other.seed_});
+}
+
+// For the rows that wait in the other one.
+void GroupSums::prepare_merge(const GroupSums& other) {
+  std::vector<Rows> by_group;
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    if (other.groups_[group].waiting.count > 0) by_group.push_back({group});
+  }
+  prepare(SumPlan{1, false, most_, 0}, by_group);
+}
+
+void GroupSums::merge(const GroupSums& other) {
+  require_like(other);
+  // The copy of one that is merged with itself is another one.
+  if (this == &other) {
+    ShardRows shards;
+    std::vector<CentredSum> copies = sums(&shards);
+    return merge(GroupSums(std::move(copies), normalize_, seed_, std::move(shards)));
+  }
+  // They are too large to copy, so both are locked, in whichever order does not block.
+  std::unique_lock lock(mutex_, std::defer_lock);
+  std::shared_lock other_lock(other.mutex_, std::defer_lock);
+  std::lock(lock, other_lock);
+  require_whole();
+  other.require_whole();
+  ledger_.require_mergeable(other.ledger_);
+  Ledger added = other.ledger_;
+  prepare_merge(other);
+  const SingleThreadedBlas single;
+  torn_ = true;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = groups_[i];
+    const Group& theirs = other.groups_[i];
+    const bool rounds = group.sum.rows > 0 && theirs.sum.rows > 0;
+    group.sum.add(theirs.sum, probes_.data(), num_threads());
+    if (rounds) group.sum.note_loss();
+    if (theirs.waiting.count == 0) continue;
+    const MatrixView rows = view_of(theirs.waiting.rows.data(), theirs.waiting.count, dim_);
+    const Rows all{i, {{0, 0}}, rows.rows};
+    if (!take_in(rows, all, 0, rows.rows, most_, group.waiting, workers_.front())) {
+      throw TornError();
+    }
+    fold(group, workers_.front().young, num_threads());
+  }
+  ledger_.merge(added);
+  torn_ = false;
+}
+
+void GroupSums::reset() {
+  const std::lock_guard lock(mutex_);
+  for (Group& group : groups_) {
+    group.sum.clear();
+    group.waiting.count = 0;
+  }
+  for (Worker& worker : workers_) worker.young.clear();
+  ledger_.clear();
+  torn_ = false;
+}
+
+std::int64_t GroupSums::n_rows() const {
+  const std::shared_lock lock(mutex_);
+  return ledger_.n_rows;
+}
+
+std::vector<std::int64_t> GroupSums::group_rows() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::int64_t> rows;
+  for (const Group& group : groups_) rows.push_back(group.rows());
+  return rows;
+}
+
+ShardRows GroupSums::shards() const {
+  const std::shared_lock lock(mutex_);
+  return ledger_.shards;
+}
+
+}  // namespace rankme
