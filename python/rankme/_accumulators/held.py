@@ -272,7 +272,9 @@ class HeldSum(Monoid):
         with self._skipped.lock:
             if isinstance(self._core, DealtRows):
                 dealt = state_with_groups(self._core)
-                return dealt._replace(skipped=self._skipped.snapshot())
+                return dealt._replace(
+                    skipped=self._skipped.snapshot(), origin=self._provenance.origin
+                )
             n_rows, numbers, arrays, shards = self._core.state()
             skipped = self._skipped.snapshot()
         return state_file.State(

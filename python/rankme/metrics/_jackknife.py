@@ -35,7 +35,8 @@ def largest_usual_share(groups: int) -> float:
     .. [1] W. G. Cochran, "The distribution of the largest of a set of estimated variances as a
        fraction of their total", Annals of Eugenics 11 (1941), 47-52.
     """
-    return float((groups - 1) / groups * (1 - (0.008 / groups) ** (2 / (groups - 2))))
+    tail = float((0.008 / groups) ** (2 / (groups - 2)))
+    return (groups - 1) / groups * (1 - tail)
 
 
 def jackknife(

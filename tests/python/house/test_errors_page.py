@@ -82,6 +82,9 @@ def arrays():
 
 def metrics():
     yield "the accumulator has no rows", {"acc": rankme.Accumulator(4), "Z": PLAIN}, "acc.score()"
+    yield "the accumulator keeps no groups", {"Z": PLAIN}, "rankme.Accumulator(4).estimate()"
+    yield "... rows fill", {"Z": PLAIN}, "rankme.estimate(iter([Z]))"
+    yield "groups are kept with", {}, "rankme.Accumulator(4, groups=16, method='qr')"
     yield "eps must be", {"Z": PLAIN}, "rankme.score(Z, eps=7)"
     wide = np.ones((2, 200_000), "f4")
     yield "out of memory", {"Z": wide}, "rankme.Accumulator(Z.shape[1]).update(Z)"
@@ -130,6 +133,8 @@ def saved_files(folder):
         yield text, {"acc": acc.copy(), "other": other}, "acc.merge(other)"
     tagged = {"acc": filled(tags={"step": 1}), "other": filled(tags={"step": 2})}
     yield "cannot merge: tag", tagged, "acc.merge(other)"
+    grouped = {"acc": filled(groups=16), "other": filled()}
+    yield "cannot merge accumulators of groups", grouped, "acc.merge(other)"
     yield "cannot merge: both hold", {"acc": filled(shard="a.npy")}, "acc.merge(acc)"
     path, original = folder / "copy.rankme", folder / "original.rankme"
     acc.save(original)

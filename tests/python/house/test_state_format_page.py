@@ -1,5 +1,6 @@
 """The reader that is written from docs/reference/state-format.md alone reads what was saved."""
 
+import math
 import struct
 
 import numpy as np
@@ -234,3 +235,37 @@ def test_a_mean_that_is_far_from_zero_costs_nothing(tmp_path):
         assert score_of(singular_values(*state, center=center)) == pytest.approx(
             float(exact), rel=1e-12
         )
+
+
+def test_the_groups_give_the_estimate(tmp_path):
+    acc = rankme.Accumulator(ROWS.shape[1], groups=8, run_length=3)
+    acc.update(ROWS)
+    acc.save(tmp_path / "a")
+    header, sections = read_accumulator((tmp_path / "a").read_bytes())
+    dealt, k = header["groups"], header["dim"]
+    labels = np.arange(len(ROWS)) // dealt["run_length"] % 8
+    assert dealt["n_rows"] == np.bincount(labels, minlength=8).tolist()
+    assert dealt["position"] == len(ROWS) % 24
+    parts = []
+    for group, n_rows in enumerate(dealt["n_rows"]):
+        own = {name: sections[f"{name}[{group}]"] for name in ("origin", "offset", "offset_low")}
+        scale = 2.0 ** dealt["exponent"][group]
+        mean = (own["origin"] + (own["offset"] + own["offset_low"])) * scale
+        parts.append((n_rows, mean, symmetric(sections[f"triangle[{group}]"], k) * scale**2))
+
+    def without(left):
+        kept = [part for group, part in enumerate(parts) if group != left and part[0]]
+        mean = sum(n * m for n, m, _ in kept) / sum(n for n, _, _ in kept)
+        scatter = sum(s + n * np.outer(m - mean, m - mean) for n, m, s in kept)
+        values = np.sqrt(np.maximum(np.linalg.eigvalsh(scatter)[::-1], 0))
+        return score_of(values[: min(k, sum(n for n, _, _ in kept))])
+
+    filled = [group for group, part in enumerate(parts) if part[0]]
+    score, left_out = without(None), [without(group) for group in filled]
+    h = len(ROWS) / np.array([parts[group][0] for group in filled])
+    corrected = len(filled) * score - sum((1 - 1 / h) * left_out)
+    squares = (h * score - (h - 1) * left_out - corrected) ** 2 / (h - 1)
+    e = acc.estimate(center=True)
+    assert score == pytest.approx(e.score, rel=1e-9)
+    assert corrected == pytest.approx(e.bias_corrected, rel=1e-7)
+    assert math.sqrt(squares.sum() / len(filled)) == pytest.approx(e.std_error, rel=1e-6)

@@ -156,7 +156,7 @@ def read_accumulator(data):
     for name, count, _ in header["sections"]:
         sections[name] = np.frombuffer(data, "<f8", count, start)
         start += 8 * count
-    counts = counts_of(header["kind"], header["dim"])
+    counts = sections_of(header)
     own = {name: sections.get(name, np.zeros(count)) for name, count in counts.items()}
     require(all(np.isfinite(numbers).all() for numbers in own.values()))
     return header, own
