@@ -124,7 +124,7 @@ class Agreement:
 
     @cached_property
     def cells(self) -> dict[Any, Agreement]:
-        """An `Agreement` for each cell of a table, by its value of `by`, or the tuple of them."""
+        """An `Agreement` for each cell of a table, by its value of ``by``, or the tuple of them."""
         if not self.by:
             return {}
         return {
@@ -133,12 +133,12 @@ class Agreement:
         }
 
     def mean_by(self, column: str) -> dict[Any, Agreement]:
-        """Group the cells by one column of `by`; the numbers are means over the cells of a group.
+        """Group the cells by one column of ``by``; the numbers are means over the cells of a group.
 
         Parameters
         ----------
         column : str
-            One of `by`, ``"horizon"`` for example.
+            One of ``by``, ``"horizon"`` for example.
 
         Returns
         -------
