@@ -124,7 +124,7 @@ class Agreement:
 
     @cached_property
     def cells(self) -> dict[Any, Agreement]:
-        """An `Agreement` for each cell of a table, by its value of `by`, or the tuple of them."""
+        """An `Agreement` for each cell of a table, by its value of ``by``, or the tuple of them."""
         if not self.by:
             return {}
         return {
@@ -133,12 +133,12 @@ class Agreement:
         }
 
     def mean_by(self, column: str) -> dict[Any, Agreement]:
-        """Group the cells by one column of `by`; the numbers are means over the cells of a group.
+        """Group the cells by one column of ``by``; the numbers are means over the cells of a group.
 
         Parameters
         ----------
         column : str
-            One of `by`, ``"horizon"`` for example.
+            One of ``by``, ``"horizon"`` for example.
 
         Returns
         -------
@@ -227,21 +227,9 @@ def agreement(
     Parameters
     ----------
     scores, truth : mapping, Series, sequence or table
-        Either side in one of these forms:
-
-        - a mapping from names of runs to numbers, or a pandas Series with the names as its index;
-        - a sequence or an array of numbers; both sides then, in the same order of runs;
-        - a wide table: a mapping from names of runs to mappings from cells to numbers, or a pandas
-          DataFrame with the names as its index and a column for each cell;
-        - a long table with a row for each run in each cell: a DataFrame, or a sequence of mappings.
-          `by` names the columns that make a cell. The names of runs are in the column ``name`` and
-          the numbers in ``value`` (or ``score``, ``truth``); with two columns left, one of
-          numbers, they may have any names. A DataFrame without `by` is long if it has a column
-          ``name``.
-
-        Scores without cells, or with only some of the columns of `by`, serve all cells that they
-        are silent about. A list of numbers in the place of one number holds repeats of a run, seeds
-        for example: their mean counts, and the repeats of a truth tell its error.
+        Either side in one of the forms in the notes, a number for each run, or for each run in each
+        cell. A list of numbers in the place of one holds repeats of a run, seeds for example: their
+        mean counts, and the repeats of a truth tell its error.
     higher_is_better : bool
         Of the truth: True for an accuracy, False for an error or a loss.
     score_higher_is_better : bool
@@ -271,6 +259,20 @@ def agreement(
 
     Notes
     -----
+    What either side may be:
+
+    - a mapping from names of runs to numbers, or a pandas Series with the names as its index;
+    - a sequence or an array of numbers; both sides then, in the same order of runs;
+    - a wide table: a mapping from names of runs to mappings from cells to numbers, or a pandas
+      DataFrame with the names as its index and a column for each cell;
+    - a long table with a row for each run in each cell: a DataFrame, or a sequence of mappings.
+      `by` names the columns that make a cell. The names of runs are in the column ``name`` and the
+      numbers in ``value`` (or ``score``, ``truth``); with two columns left, one of numbers, they
+      may have any names. A DataFrame without `by` is long if it has a column ``name``.
+
+    Scores without cells, or with only some of the columns of `by`, serve all cells that they are
+    silent about.
+
     The coefficients are SciPy's: ``pearsonr``, ``spearmanr``, ``kendalltau`` (tau-b) and
     ``weightedtau`` (additive, hyperbolic, ranked by both sides) [1]_. In a table they are means
     over the cells in which neither all scores nor all truths are equal.

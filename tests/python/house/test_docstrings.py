@@ -29,6 +29,10 @@ def is_marked(node, mark):
     return any(ast.unparse(one).rpartition(".")[2] == mark for one in node.decorator_list)
 
 
+def is_property(node):
+    return is_marked(node, "property") or is_marked(node, "cached_property")
+
+
 def definitions(body, prefix=""):
     """Yield name and node of functions and classes, and of what classes hold."""
     for node in body:
@@ -121,7 +125,7 @@ def wrong_class(module, node):
                 missing = set(arguments_of(method)) - names_in(ast.get_docstring(node) or "")
                 if missing:
                     yield f"{node.name} has no parameter {', '.join(sorted(missing))}"
-            elif not method.name.startswith("_") and not is_marked(method, "property"):
+            elif not method.name.startswith("_") and not is_property(method):
                 yield from wrong_function(name, method)
 
 
