@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,21 +27,22 @@ import numpy as np
 from rankme import _core
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.shards import duplicate_shard, encoded
-from rankme._base.arguments import as_index, type_name
+from rankme._base.arguments import type_name
 from rankme._base.optional import require
 from rankme.distributed._collectives import all_well, exchange, from_rank, sum_in_place, summed
+from rankme.distributed._padding import drop_padding
+from rankme.distributed._torch_grouped import groups_of_all_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
+    from rankme._accumulators.grouped import GroupedAccumulator
     from rankme._accumulators.state_file import State
 
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
-__all__ = ["all_reduce", "drop_padding"]
+__all__ = ["all_reduce", "all_reduce_groups", "drop_padding"]
 
 _NOTHING = -(2**31)  # below every exponent, and below every rank's negative
 _PLACE = 3  # arrays of a scatter that say about what it is: the origin, and the mean less it
@@ -94,10 +96,7 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     and ``8 * K**2`` before that to move it and after that for the result; with NCCL the triangle
     once more on the GPU.
     """
-    if dist.get_rank(group) < 0:
-        raise ValueError(
-            "this process is no member of group, and cannot take part in its reduction"
-        )
+    _require_member(group)
     usual = _default_device(group)
     offer, problem = _prepare(acc, usual if device is None else device)
     # What is wrong with a rank's device has to be told the others as well.
@@ -109,6 +108,46 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
         sum_in_place(torch.from_numpy(array), offer.staging, group)
     # A problem of this rank has raised above, so that acc is what it should be.
     return _result(offer, arrays, facts, tables, acc.device)
+
+
+def all_reduce_groups(
+    acc: GroupedAccumulator, *, group: Any = None, device: Any = None
+) -> GroupedAccumulator:
+    """Sum the grouped accumulators of all ranks, group by group; a collective call.
+
+    Parameters
+    ----------
+    acc : rankme.GroupedAccumulator
+        This rank's rows; there may be none. The same `dim`, `n_groups`, `normalize` and `seed` on
+        every rank. It stays as it is.
+    group, device
+        As in `all_reduce`.
+
+    Returns
+    -------
+    rankme.GroupedAccumulator
+        All rows and shards of all ranks. Each group is reduced as `all_reduce` does, if any rank
+        has rows of it.
+
+    Raises
+    ------
+    TypeError
+        If `acc` is no grouped accumulator.
+    ValueError, RuntimeError, OverflowError
+        As `all_reduce`, on every rank; also if `n_groups` differs among the ranks.
+    """
+    _require_member(group)
+    place = torch.device(_default_device(group))
+    reduce = partial(all_reduce, group=group, device=device)
+    return groups_of_all_ranks(acc, reduce, group, place)
+
+
+def _require_member(group: Any) -> None:
+    """Refuse a process that the others do not wait for."""
+    if dist.get_rank(group) < 0:
+        raise ValueError(
+            "this process is no member of group, and cannot take part in its reduction"
+        )
 
 
 class _Offer(NamedTuple):
@@ -268,66 +307,3 @@ def _result(
         skipped=state.skipped._replace(rows=facts.skipped, shards=tables[1]),
     )
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
-
-
-def drop_padding(
-    blocks: Iterable[NDArray[Any]],
-    *,
-    n_total: int,
-    rank: int | None = None,
-    world_size: int | None = None,
-    group: Any = None,
-) -> Iterator[NDArray[Any]]:
-    """Leave out the rows that ``DistributedSampler`` repeats to give every rank as many.
-
-    With ``drop_last=False``, its default, the sampler lets the list of all `n_total` rows, shuffled
-    or not, start again from its beginning until it can be dealt out evenly; rank r gets the places
-    r, r + world_size, ... of it. Those beyond `n_total` are repeats, and the last of their rank: at
-    most one a rank unless there are more ranks than rows.
-
-    Parameters
-    ----------
-    blocks : iterable of array
-        This rank's rows in the sampler's order, each of shape (n, K): a ``DataLoader`` with
-        ``sampler=DistributedSampler(...)`` and ``drop_last=False``, any number of workers.
-    n_total : int
-        Rows of the whole dataset, ``len(dataset)``.
-    rank, world_size : int, optional
-        As the sampler has them; those of `group` where they are not given.
-    group : torch.distributed.ProcessGroup, optional
-
-    Yields
-    ------
-    array
-        The blocks, the last ones shorter or left out: views, no copies.
-
-    Raises
-    ------
-    TypeError
-        If one of the numbers is no integer.
-    ValueError
-        If one of them is out of range, or `blocks` has fewer or more rows than the sampler deals
-        out: they do not come from such a sampler then.
-    """
-    world = dist.get_world_size(group) if world_size is None else world_size
-    world = as_index(world, "world_size", 1)
-    own = as_index(dist.get_rank(group) if rank is None else rank, "rank", 0, world - 1)
-    total = as_index(n_total, "n_total", 1)
-    return _without_padding(blocks, len(range(own, total, world)), -(-total // world))
-
-
-def _without_padding(
-    blocks: Iterable[NDArray[Any]], own: int, dealt: int
-) -> Iterator[NDArray[Any]]:
-    """Yield the first `own` rows of blocks that have `dealt`."""
-    seen = 0
-    for block in blocks:
-        left = own - seen
-        seen += len(block)
-        if left > 0:
-            yield block[:left]
-    if seen != dealt:
-        raise ValueError(
-            f"blocks have {seen} rows, and DistributedSampler deals out {dealt} to each rank, "
-            f"padding included"
-        )
