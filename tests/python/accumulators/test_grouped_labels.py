@@ -50,7 +50,11 @@ def test_no_rows():
     [
         ([0, 1, 2, 3, 0], ValueError, "from 0 to 2; row 3 has the label 3; .* more n_groups"),
         ([0, -1, 2, 3, 0], ValueError, r"row 1 has the label -1; .* Z\[groups >= 0\]"),
-        (np.array([0, 2**63, 0, 0, 0], "u8"), ValueError, "row 1 has the label 9223372036854775808"),
+        (
+            np.array([0, 2**63, 0, 0, 0], "u8"),
+            ValueError,
+            "row 1 has the label 9223372036854775808",
+        ),
         ([0, 1, 2, 0], ValueError, "4 labels for 5 rows: row 4 has no label"),
         ([0] * 6, ValueError, "6 labels for 5 rows: row 5 does not exist"),
         (np.zeros((5, 1), int), ValueError, r"shape is \(5, 1\); pass groups.ravel\(\)"),
