@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "rankme/error.hpp"
-#include "rankme/group_sums.hpp"
 #include "rankme/gram_sum.hpp"
+#include "rankme/group_sums.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"
@@ -34,8 +34,7 @@ void LidarSums::add(CentredSum group, bool weighted, int workers) {
   ++groups;
 }
 
-EqualGroups::EqualGroups(std::int64_t dim, std::int64_t q)
-    : q_(q), groups_a_block_(1), sums_(dim) {
+EqualGroups::EqualGroups(std::int64_t dim, std::int64_t q) : q_(q), groups_a_block_(1), sums_(dim) {
   if (q < 2) throw std::invalid_argument("q must be 2 or more, got " + std::to_string(q));
   groups_a_block_ = std::max<std::int64_t>(1, rows_a_block(dim, true) / q);
   rows_ = zeros(groups_a_block_ * q, dim, "a block of groups");

@@ -206,13 +206,12 @@ class AskedGroups(HeldGroups):
     def worst(
         self, *, eps: float = 1e-7, center: bool = False, min_rows: SupportsIndex | None = None
     ) -> WorstGroup:
-        """Return the group with the lowest RankMe among those that have enough rows.
+        """Return the group whose RankMe is lowest for its number of rows.
 
         RankMe depends on N: it is at most ``min(N, K)``, and grows with N until there are many
-        times K rows. So a group of few rows is low whatever it is, and is not looked at. The
-        value that is divided by the largest, ``log(score) / log(min(N, K))``, stands beside the
-        score; it depends on N less, and is not free of it. Where classes have very different N,
-        score as many rows of each.
+        times K rows. So groups are compared by ``log(score) / log(min(N, K))``, which depends on N
+        much less, though it is not free of it. Among groups of as many rows, or of K rows and more,
+        that is the one with the lowest RankMe.
 
         Parameters
         ----------
@@ -221,14 +220,13 @@ class AskedGroups(HeldGroups):
         center : bool
             Subtract the column means of each group.
         min_rows : int, optional
-            How many rows a group must have; 1 or more. By default half as many as the median group
-            with rows, or 10 K where that is less.
+            How many rows a group must have to be looked at; 1 or more. By default half as many as
+            the median group with rows, or 10 K where that is less.
 
         Returns
         -------
         WorstGroup
-            ``group``, ``score``, ``normalized``, ``n_rows`` and ``min_rows``; of equal scores the
-            first group.
+            ``group``, ``score``, ``normalized``, ``n_rows`` and ``min_rows``; of equals the first.
 
         Warns
         -----
@@ -257,10 +255,12 @@ class AskedGroups(HeldGroups):
                 f"no group has min_rows = {least} rows; the largest has {rows.max()}: "
                 f"pass min_rows={rows.max()} or less"
             )
-        group = int(np.nanargmin(np.where(rows >= least, scores, np.nan)))
-        score, n_rows = float(scores[group]), int(rows[group])
-        most = min(n_rows - bool(center), self.dim)
-        return WorstGroup(group, score, _normalized(score, most), n_rows, least)
+        most = np.minimum(rows - bool(center), self.dim)
+        enough = np.flatnonzero(rows >= least)
+        normalized = [_normalized(float(scores[group]), int(most[group])) for group in enough]
+        first = int(np.argmin(normalized))
+        group = int(enough[first])
+        return WorstGroup(group, float(scores[group]), normalized[first], int(rows[group]), least)
 
     def spread(self) -> GroupSpread:
         """Tell how much of the spread of all rows is between the groups, and how much within.

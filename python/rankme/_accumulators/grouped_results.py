@@ -8,7 +8,7 @@ __all__ = ["GroupSpread", "WorstGroup"]
 
 
 class WorstGroup(NamedTuple):
-    """The group with the lowest RankMe among those that have enough rows.
+    """The group whose RankMe is lowest for its number of rows, among those that have enough.
 
     Attributes
     ----------

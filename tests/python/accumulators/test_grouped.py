@@ -204,17 +204,39 @@ def test_the_worst_class():
     worst = acc.worst()  # the median of 1, 2, 13, 40 and 300 rows is 13
     scores = acc.scores()
     assert worst.min_rows == 7
-    assert worst.group == min((2, 4, 5), key=lambda group: scores[group])
+    most = np.minimum(SIZES, K)
+    assert worst.group == min((2, 4, 5), key=lambda g: math.log(scores[g]) / math.log(most[g]))
     assert worst.score == scores[worst.group]
-    most = min(worst.n_rows, K)
-    assert worst.normalized == pytest.approx(math.log(worst.score) / math.log(most))
-    assert acc.worst(min_rows=1).group == 0
-    assert acc.worst(min_rows=1).normalized == 1
+    expected = math.log(worst.score) / math.log(most[worst.group])
+    assert worst.normalized == pytest.approx(expected)
     assert acc.worst(min_rows=300).group == 4
     with pytest.raises(ValueError, match="largest has 300: pass min_rows=300"):
         acc.worst(min_rows=301)
     with pytest.raises(ValueError, match="there are no rows yet"):
         rankme.GroupedAccumulator(2, 2).worst()
+
+
+def test_few_rows_are_not_the_worst_class():
+    # One spectrum k^-0.5 with 32 to 1280 rows, and a narrower one with most rows.
+    sizes = [32, 64, 640, 1280, 1280]
+    labels = np.repeat(np.arange(5), sizes)
+    decay = np.arange(1, 65) ** -np.array([0.5, 0.5, 0.5, 0.5, 0.9])[:, None]
+    rows = np.random.default_rng(0).standard_normal((len(labels), 64)) * decay[labels]
+    acc = made(rows, labels, 5)
+    assert acc.scores().argmin() == 0
+    assert acc.worst(min_rows=1).group == 4
+    # The same spectrum: the score doubles, and what is compared differs by 6%.
+    scores = acc.scores()[:4]
+    values = np.log(scores) / np.log(np.minimum(sizes[:4], 64))
+    assert scores.max() > 1.9 * scores.min()
+    assert values.max() < 1.07 * values.min()
+
+
+def test_a_collapsed_class_is_the_worst():
+    rows = moderate(0, 90, K)
+    rows[30:60] = rows[30]
+    worst = made(rows, np.repeat([0, 1, 2], 30), 3).worst(center=True)
+    assert worst[:3] == (1, 0.0, -math.inf)
 
 
 @pytest.mark.parametrize("far", [0.0, 2.0**20])
