@@ -7,8 +7,8 @@
 4.0
 
 `score` takes one matrix and `score_batch` many, `Accumulator` takes rows as they come and merges
-with others, `LayerAccumulator` does so for all layers of a network at once, and `Spectrum` is what
-they reduce the rows to.
+with others, `LayerAccumulator` does so for all layers of a network at once, `GroupedAccumulator`
+for each class of labelled rows, and `Spectrum` is what they reduce the rows to.
 
 References
 ----------
@@ -21,6 +21,8 @@ References
 
 from rankme import cuda
 from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.grouped import GroupedAccumulator
+from rankme._accumulators.grouped_results import GroupSpread, WorstGroup
 from rankme._accumulators.layers import LayerAccumulator
 from rankme._base.errors import IntegrityError, NonFiniteError, PrecisionWarning
 from rankme._base.public import name_after_face as _name_after_face
@@ -47,11 +49,14 @@ __all__ = [
     "Comparison",
     "Curve",
     "Estimate",
+    "GroupSpread",
+    "GroupedAccumulator",
     "IntegrityError",
     "LayerAccumulator",
     "NonFiniteError",
     "PrecisionWarning",
     "Spectrum",
+    "WorstGroup",
     "__version__",
     "agreement",
     "auroc",

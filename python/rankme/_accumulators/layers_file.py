@@ -13,7 +13,6 @@ So every byte is covered, no state can be exchanged for another one, and none is
 states have the same ``dim``, ``normalize``, ``n_rows`` and ``seed``, and the method ``gram``.
 """
 
-import hashlib
 import io
 import os
 import struct
@@ -21,6 +20,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from rankme._accumulators import state_file
+from rankme._accumulators.container import bound, read_exactly, read_states
 from rankme._accumulators.state_header import State
 from rankme._base.atomic_file import write_pieces
 
@@ -30,7 +30,6 @@ _MAGIC = b"\x93RNKL\r\n\x1a"
 _VERSION = 1
 _PREFIX = struct.Struct("<8sII")
 _LENGTH = struct.Struct("<Q")
-_DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def encode(states: list[State]) -> bytes:
@@ -64,12 +63,7 @@ def _pieces(states: list[State]) -> Iterator[bytes | memoryview]:
     layers = [list(state_file.pieces(state)) for state in states]
     head = _PREFIX.pack(_MAGIC, _VERSION, len(states))
     head += b"".join(_LENGTH.pack(sum(map(len, layer))) for layer in layers)
-    digest = hashlib.sha256(head)
-    yield head
-    for layer in layers:
-        yield from layer
-        digest.update(layer[-1])
-    yield digest.digest()
+    return bound(head, layers)
 
 
 def _decode(file: BinaryIO, name: str) -> list[State]:
@@ -88,33 +82,11 @@ def _decode(file: BinaryIO, name: str) -> list[State]:
         raise ValueError(
             f"{name}: container version {version}, and this rankme reads {_VERSION}{hint}"
         )
-    table = _read(file, _LENGTH.size * count, name)
-    digest = hashlib.sha256(prefix + table)
-    states = []
-    for layer, (length,) in enumerate(_LENGTH.iter_unpack(table)):
-        data = _read(file, length, name)
-        digest.update(data[-_DIGEST_SIZE:])
-        states.append(state_file.decode(data, f"{name}, layer {layer}"))
-    found = _read(file, _DIGEST_SIZE, name)
-    if file.read(1):
-        raise ValueError(f"{name}: the saved stack is followed by bytes that do not belong to it")
-    if found != digest.digest():
-        raise ValueError(f"{name}: the checksum does not match: the file was changed")
+    table = read_exactly(file, _LENGTH.size * count, name, "stack")
+    lengths = {f"layer {i}": size for i, (size,) in enumerate(_LENGTH.iter_unpack(table))}
+    states = read_states(file, prefix + table, lengths, name=name, what="stack")
     _require_one_stack(states, name)
     return states
-
-
-def _read(file: BinaryIO, wanted: int, name: str) -> bytes:
-    """Read exactly so many bytes; a file that has fewer is truncated."""
-    # A damaged length must not ask for memory, so what is there is looked at first.
-    here = file.tell()
-    left = file.seek(0, os.SEEK_END) - here
-    file.seek(here)
-    if left < wanted:
-        raise ValueError(
-            f"{name}: the saved stack is truncated: {left} bytes are left where {wanted} are needed"
-        )
-    return file.read(wanted)
 
 
 def _require_one_stack(states: list[State], name: str) -> None:

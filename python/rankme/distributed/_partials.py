@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.dealt import RUN_LENGTH
+from rankme._accumulators.grouped import GroupedAccumulator
+from rankme._accumulators.grouped_file import is_groups
 from rankme._base.arguments import as_eps
 from rankme._base.errors import NonFiniteError
 from rankme.metrics._certainty import score_of
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAN_IN",
+    "NO_ROWS",
     "JobSettings",
     "groups_of",
     "merged",
@@ -30,6 +33,7 @@ __all__ = [
 # Partial results that one task merges. It may hold all of them at once, so that at K = 8192, with
 # 268 MB each, a task needs 1.1 GB beside its sum.
 FAN_IN = 4
+NO_ROWS = "there are no rows to score: every shard, block or partition is empty"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,26 +95,33 @@ def merged(partials: Iterable[bytes | None]) -> bytes | None:
 
     A ValueError says what does not fit together, or was damaged.
     """
-    total: Accumulator | None = None
+    total: Any = None
     alone: bytes | None = None  # while there is only one, it need not be unpacked
     for data in partials:
         if data is None:
             continue
         if total is not None:
-            total.merge(restored(data))
+            total.merge(_unpacked(data))
         elif alone is None:
             alone = data
         else:
-            total = restored(alone)
-            total.merge(restored(data))
+            total = _unpacked(alone)
+            total.merge(_unpacked(data))
     return alone if total is None else total.__getstate__()
 
 
 def restored(data: bytes | None) -> Accumulator:
     """Return the accumulator that a partial result holds; a ValueError where there was no row."""
     if data is None:
-        raise ValueError("there are no rows to score: every shard, block or partition is empty")
-    acc = Accumulator.__new__(Accumulator)
+        raise ValueError(NO_ROWS)
+    acc: Accumulator = _unpacked(data)
+    return acc
+
+
+def _unpacked(data: bytes) -> Any:
+    """Return the accumulator of either kind that bytes hold."""
+    kind: Any = GroupedAccumulator if is_groups(data) else Accumulator
+    acc = kind.__new__(kind)
     acc.__setstate__(data)
     return acc
 

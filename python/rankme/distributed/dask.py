@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
+from rankme.distributed._grouped import GroupedSettings, partial_of_labelled, restored_groups
 from rankme.distributed._partials import (
     FAN_IN,
     JobSettings,
@@ -29,11 +32,11 @@ from rankme.distributed._ranges import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rankme import Accumulator
+    from rankme import Accumulator, GroupedAccumulator
 
 dask = require("dask", extra="dask", what="rankme.distributed.dask")
 
-__all__ = ["accumulate", "score"]
+__all__ = ["accumulate", "grouped", "score"]
 
 _GROUP_BYTES = 64 * 2**20  # of an array's small chunks, which one task takes together
 
@@ -156,6 +159,81 @@ def accumulate(
     return restored(_reduce([take(blocks, settings, name) for name, blocks in named]))
 
 
+def grouped(
+    data: Any,
+    labels: Any,
+    n_groups: int,
+    *,
+    normalize: bool = False,
+    seed: int = 0,
+    skip_nonfinite: bool = False,
+) -> GroupedAccumulator:
+    """Take in the rows of a Dask array or of delayed blocks, each into the group of its label.
+
+    Parameters
+    ----------
+    data : dask.array.Array, or list of Delayed
+        As in `accumulate`.
+    labels : dask.array.Array, array or list of int, or list of Delayed
+        Of an array, shape (N,): cut as its rows are where both lengths are known; otherwise it must
+        have the same chunks. Of delayed blocks, the labels of each. From 0 to n_groups - 1.
+    n_groups, normalize, seed, skip_nonfinite
+        As in `rankme.GroupedAccumulator`.
+
+    Returns
+    -------
+    rankme.GroupedAccumulator
+
+    Raises
+    ------
+    TypeError
+        If `data` or `labels` is none of these, or a setting is of the wrong type.
+    ValueError
+        If a setting is out of range, there are no rows, more or fewer labels than rows, or other
+        chunks of them; or if a row is not finite or its label is out of range.
+
+    Notes
+    -----
+    A partial result has ``4 * K**2`` bytes for each group that is in its rows, and merging takes
+    six times as much: chunks whose rows are of few groups are cheap.
+    """
+    settings = GroupedSettings(
+        n_groups=n_groups,
+        normalize=bool(normalize),
+        seed=seed,
+        skip_nonfinite=bool(skip_nonfinite),
+    )
+    take = dask.delayed(partial_of_labelled)
+    named = _named_groups(_labelled_groups(data, labels))
+    return restored_groups(_reduce([take(pairs, settings, name) for name, pairs in named]))
+
+
+def _labelled_groups(data: Any, labels: Any) -> list[list[Any]]:
+    """Return the blocks with their labels, those that one task takes together in one list."""
+    groups = _block_groups(data)
+    blocks = sum(map(len, groups))
+    if hasattr(data, "chunks"):
+        array = labels
+        if not hasattr(labels, "to_delayed"):
+            array = require("dask.array", extra="dask", what="labels").from_array(
+                np.asarray(labels), chunks=-1
+            )
+        if array.ndim != 1:
+            raise ValueError(f"labels must be 1-D, a label a row; it is {array.ndim}-D")
+        lengths = (_of_whole_rows(data)).chunks[0]
+        if not any(map(math.isnan, (*lengths, *array.chunks[0]))):
+            if array.shape[0] != sum(lengths):
+                raise ValueError(f"labels has {array.shape[0]} entries for {sum(lengths)} rows")
+            array = array.rechunk((lengths,))
+        delayed = array.to_delayed().ravel().tolist()
+    else:
+        delayed = list(labels)
+    if len(delayed) != blocks:
+        raise ValueError(f"labels has {len(delayed)} blocks for {blocks} of data")
+    each = iter(delayed)
+    return [[(block, next(each)) for block in group] for group in groups]
+
+
 def _named_groups(groups: list[list[Any]]) -> Iterator[tuple[str, list[Any]]]:
     """Yield each group with the numbers of its blocks, for the error messages."""
     first = 0
@@ -186,7 +264,7 @@ def _block_groups(data: Any) -> list[list[Any]]:
     if data.ndim != 2:  # noqa: PLR2004
         raise ValueError(f"data must be 2-D, a row per embedding; it is {data.ndim}-D")
     n_cols = data.shape[1]
-    array = data if len(data.chunks[1]) == 1 else data.rechunk(_whole_rows(data))
+    array = _of_whole_rows(data)
     blocks = array.to_delayed().ravel().tolist()
     if not blocks or math.isnan(n_cols):
         return [[block] for block in blocks] or [[]]
@@ -195,11 +273,13 @@ def _block_groups(data: Any) -> list[list[Any]]:
     return _joined(blocks, array.chunks[0], least)
 
 
-def _whole_rows(data: Any) -> dict[int, Any]:
-    """Choose chunks for an array whose rows are cut."""
+def _of_whole_rows(data: Any) -> Any:
+    """Return an array in chunks that span all columns."""
+    if len(data.chunks[1]) == 1:
+        return data
     # Chunks of few columns have many rows, and would become one block of all of them.
     known = not any(map(math.isnan, data.chunks[0]))
-    return {0: "auto", 1: -1} if known else {1: -1}
+    return data.rechunk({0: "auto", 1: -1} if known else {1: -1})
 
 
 def _joined(blocks: list[Any], lengths: tuple[float, ...], least: int) -> list[list[Any]]:

@@ -13,6 +13,12 @@ from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
+from rankme.distributed._grouped import (
+    GroupedSettings,
+    labelled_rows_of,
+    partial_of_labelled,
+    restored_groups,
+)
 from rankme.distributed._partials import (
     FAN_IN,
     JobSettings,
@@ -34,15 +40,16 @@ from rankme.distributed._ranges import (
 from rankme.sources._vectors import find_column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from rankme import Accumulator
+    from rankme import Accumulator, GroupedAccumulator
 
 ray = require("ray", extra="ray", what="rankme.distributed.ray")
 
-__all__ = ["accumulate", "score"]
+__all__ = ["accumulate", "grouped", "score"]
 
 _PARTIAL = "partial"  # the column of partial results
+_BATCH = "a batch of the dataset"
 
 
 def score(
@@ -157,7 +164,73 @@ def accumulate(
         return whole(_reduce_files(ranges, settings, options), ranges)
     if not hasattr(data, "map_batches"):
         raise TypeError(f"data must be a ray.data.Dataset or paths, not {type_name(data)}")
-    return restored(_reduce_dataset(data, column, settings, rows_per_task, options))
+
+    def take(batch: Any, name: str) -> bytes | None:
+        return partial_of_blocks(matrices_of([batch], name, _BATCH), settings, _BATCH)
+
+    return restored(
+        _reduce_dataset(data, column, take, rows_per_task=rows_per_task, options=options)
+    )
+
+
+def grouped(
+    data: Any,
+    labels: str,
+    n_groups: int,
+    *,
+    column: str | None = None,
+    normalize: bool = False,
+    seed: int = 0,
+    skip_nonfinite: bool = False,
+    rows_per_task: int = ROWS_PER_TASK,
+    ray_remote_args: Mapping[str, Any] | None = None,
+) -> GroupedAccumulator:
+    """Take in the rows of a dataset, each into the group of its label.
+
+    Parameters
+    ----------
+    data : ray.data.Dataset
+    labels : str
+        The column of labels: integers from 0 to n_groups - 1.
+    n_groups, normalize, seed, skip_nonfinite
+        As in `rankme.GroupedAccumulator`.
+    column, rows_per_task, ray_remote_args
+        As in `accumulate`.
+
+    Returns
+    -------
+    rankme.GroupedAccumulator
+
+    Raises
+    ------
+    TypeError
+        If `data` is no dataset, or a setting is of the wrong type.
+    ValueError
+        If a setting is out of range, a column is missing or cannot be chosen, or there are no rows;
+        within a ``RayTaskError`` if rows or labels are not as they should be.
+
+    Notes
+    -----
+    A partial result has ``4 * K**2`` bytes for each group that is in its rows.
+    """
+    settings = GroupedSettings(
+        n_groups=n_groups,
+        normalize=bool(normalize),
+        seed=seed,
+        skip_nonfinite=bool(skip_nonfinite),
+    )
+    if not hasattr(data, "map_batches"):
+        raise TypeError(f"data must be a ray.data.Dataset, not {type_name(data)}")
+
+    def take(batch: Any, name: str) -> bytes | None:
+        rows = labelled_rows_of([batch], name, labels, _BATCH)
+        return partial_of_labelled(rows, settings, _BATCH)
+
+    options = dict(ray_remote_args or {})
+    partials = _reduce_dataset(
+        data, column, take, others=(labels,), rows_per_task=rows_per_task, options=options
+    )
+    return restored_groups(partials)
 
 
 def _reduce_files(
@@ -180,11 +253,13 @@ def _reduce_files(
 def _reduce_dataset(
     dataset: Any,
     column: str | None,
-    settings: JobSettings,
+    take: Callable[[Any, str], bytes | None],
+    *,
+    others: tuple[str, ...] = (),
     rows_per_task: int,
     options: dict[str, Any],
 ) -> bytes | None:
-    """Reduce the batches of a dataset by tasks, and merge what they return."""
+    """Reduce the batches of a dataset by tasks, and merge what `take` makes of them."""
     # Ray would leave out blocks that could not be read, and rows with them.
     if dataset.context.max_errored_blocks != 0:
         raise ValueError(
@@ -195,16 +270,20 @@ def _reduce_dataset(
     if schema is None:
         return None
     name = find_column("the dataset", schema, column)
+    for other in others:
+        if other not in schema.names:
+            raise ValueError(
+                f"there is no column {other!r}, only {', '.join(map(repr, schema.names))}"
+            )
 
     def partial_of_batch(batch: Any) -> Any:
         arrow = require("pyarrow", extra="ray", what="Ray Data")
-        label = "a batch of the dataset"
-        data = partial_of_blocks(matrices_of([batch], name, label), settings, label)
+        data = take(batch, name)
         # 32-bit offsets would end at 2 GiB of partial results.
         results = arrow.array([] if data is None else [data], arrow.large_binary())
         return arrow.table({_PARTIAL: results})
 
-    partials = dataset.select_columns([name]).map_batches(
+    partials = dataset.select_columns([name, *others]).map_batches(
         partial_of_batch, batch_size=rows_per_task, batch_format="pyarrow", **options
     )
     merge = ray.remote(_merged_tables)

@@ -14,6 +14,12 @@ from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed._columns import matrices_of
+from rankme.distributed._grouped import (
+    GroupedSettings,
+    labelled_rows_of,
+    partial_of_labelled,
+    restored_groups,
+)
 from rankme.distributed._partials import (
     FAN_IN,
     JobSettings,
@@ -26,13 +32,15 @@ from rankme.distributed._partials import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from rankme import Accumulator
+    from rankme import Accumulator, GroupedAccumulator
 
 pyspark = require("pyspark", extra="spark", what="rankme.distributed.spark")
 
-__all__ = ["accumulate", "score"]
+__all__ = ["accumulate", "grouped", "score"]
 
 _PIECE_BYTES = 4 * 2**20
+_VECTORS = ("array<float>", "array<double>")
+_INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _SCHEMA = "part long, place long, piece binary"
 _FINAL_PARTITIONS = 8  # of the last result, each of which is collected by itself
 
@@ -132,13 +140,81 @@ def accumulate(
         groups=groups,
         run_length=run_length,
     )
-    if not hasattr(data, "mapInArrow"):
-        raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")
-    _require_column(data, column)
+    _require_column(data, column, _VECTORS)
+
+    def take(batches: Iterable[Any], names: list[str], label: str) -> bytes | None:
+        return partial_of_blocks(matrices_of(batches, names[0], label), settings, label)
+
+    return restored(_reduced(data, [column], take))
+
+
+def grouped(
+    data: Any,
+    column: str,
+    labels: str,
+    n_groups: int,
+    *,
+    normalize: bool = False,
+    seed: int = 0,
+    skip_nonfinite: bool = False,
+) -> GroupedAccumulator:
+    """Take in a column of embeddings, each row into the group of its label.
+
+    Parameters
+    ----------
+    data : pyspark.sql.DataFrame
+    column : str
+        As in `accumulate`.
+    labels : str
+        The column of labels: integers from 0 to n_groups - 1, none of them null.
+    n_groups, normalize, seed, skip_nonfinite
+        As in `rankme.GroupedAccumulator`.
+
+    Returns
+    -------
+    rankme.GroupedAccumulator
+
+    Raises
+    ------
+    TypeError
+        If `data` is no DataFrame, a column holds something else, or a setting is of the wrong type.
+    ValueError
+        If a setting is out of range, a column is not there, or there are no rows.
+    pyspark.errors.PythonException, py4j.protocol.Py4JJavaError
+        As in `accumulate`, and if a label is null or out of range.
+
+    Notes
+    -----
+    A partial result has ``4 * K**2`` bytes for each group that is in its partition:
+    ``repartition(labels)`` leaves few groups to each.
+    """
+    settings = GroupedSettings(
+        n_groups=n_groups,
+        normalize=bool(normalize),
+        seed=seed,
+        skip_nonfinite=bool(skip_nonfinite),
+    )
+    _require_column(data, column, _VECTORS)
+    _require_column(data, labels, _INTEGERS)
+
+    def take(batches: Iterable[Any], names: list[str], label: str) -> bytes | None:
+        return partial_of_labelled(
+            labelled_rows_of(batches, names[0], names[1], label), settings, label
+        )
+
+    return restored_groups(_reduced(data, [column, labels], take))
+
+
+def _reduced(
+    data: Any, columns: list[str], take: Callable[[Iterable[Any], list[str], str], bytes | None]
+) -> bytes | None:
+    """Reduce each partition by what `take` makes of its columns, and merge the results."""
     # A dot means a field of a struct, and mapInArrow takes no column that has one even when quoted.
-    plain = column.replace(".", "_").replace("`", "_")
-    rows = data.select(data[_quoted(column)].alias(plain))
-    pieces = rows.mapInArrow(_partials_by(settings, plain), _SCHEMA)
+    plain = columns[0].replace(".", "_").replace("`", "_")
+    names = [plain, f"{plain}_labels"][: len(columns)]
+    chosen = zip(columns, names, strict=True)
+    rows = data.select(*(data[_quoted(column)].alias(name) for column, name in chosen))
+    pieces = rows.mapInArrow(_partials_by(take, names), _SCHEMA)
     records = pieces.rdd.map(_keyed)
     count = records.getNumPartitions()
     while count > 1:
@@ -148,19 +224,22 @@ def accumulate(
         ).mapPartitionsWithIndex(_merge_partition)
     # The driver's limit on results, maxResultSize, is one for each of these.
     last = records.repartitionAndSortWithinPartitions(_FINAL_PARTITIONS, partitionFunc=_place_of)
-    return restored(merged(_joined(sorted(last.toLocalIterator()))))
+    return merged(_joined(sorted(last.toLocalIterator())))
 
 
-def _require_column(data: Any, column: str) -> None:
-    """Refuse a column that is missing, or holds no arrays of numbers."""
+def _require_column(data: Any, column: str, kinds: tuple[str, ...]) -> None:
+    """Refuse a column that is missing, or holds something else."""
+    if not hasattr(data, "mapInArrow"):
+        raise TypeError(f"data must be a pyspark.sql.DataFrame, not {type_name(data)}")
     if column not in data.columns:
         names = ", ".join(map(repr, data.columns))
         raise ValueError(f"there is no column {column!r}, only {names}")
     kind = data.schema[column].dataType.simpleString()
-    if kind not in ("array<float>", "array<double>"):
+    if kind not in kinds:
+        vectors = " (pyspark.ml.functions.vector_to_array makes one of a vector)"
         raise TypeError(
-            f"column {column!r} holds {kind}; wanted is array<float> or array<double> "
-            f"(pyspark.ml.functions.vector_to_array makes one of a vector)"
+            f"column {column!r} holds {kind}; wanted is {' or '.join(kinds)}"
+            f"{vectors if kinds == _VECTORS else ''}"
         )
 
 
@@ -172,15 +251,15 @@ def _quoted(column: str) -> str:
 # Records are ((part, place), piece): a partial result, and where in it the piece belongs.
 
 
-def _partials_by(settings: JobSettings, column: str) -> Callable[[Iterable[Any]], Iterator[Any]]:
+def _partials_by(
+    take: Callable[[Iterable[Any], list[str], str], bytes | None], names: list[str]
+) -> Callable[[Iterable[Any]], Iterator[Any]]:
     """Return the task that reduces a partition to the pieces of its partial result."""
 
     def partials(batches: Iterable[Any]) -> Iterator[Any]:
         arrow = require("pyarrow", extra="spark", what="mapInArrow")
         part = pyspark.TaskContext.get().partitionId()
-        label = f"partition {part}"
-        blocks = matrices_of(batches, column, label)
-        for (_, place), piece in _cut(part, partial_of_blocks(blocks, settings, label)):
+        for (_, place), piece in _cut(part, take(batches, names, f"partition {part}")):
             yield arrow.record_batch([[part], [place], [piece]], names=["part", "place", "piece"])
 
     return partials

@@ -19,27 +19,28 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.provenance import NOWHERE, Origin, Provenance
 from rankme._accumulators.shards import duplicate_shard, encoded
 from rankme._accumulators.state_header import with_groups
-from rankme._base.arguments import as_index, type_name
+from rankme._base.arguments import type_name
 from rankme._base.optional import require
 from rankme.distributed._collectives import all_well, exchange
 from rankme.distributed._one_scatter import MOST_BLOCKS, reduced, require_countable
+from rankme.distributed._padding import drop_padding
+from rankme.distributed._torch_grouped import groups_of_all_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from numpy.typing import NDArray
-
+    from rankme._accumulators.grouped import GroupedAccumulator
     from rankme._accumulators.state_file import State
 
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
-__all__ = ["all_reduce", "drop_padding"]
+__all__ = ["all_reduce", "all_reduce_groups", "drop_padding"]
 
 
 def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Accumulator:
@@ -88,10 +89,7 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     and ``8 * K**2`` before that to move it and after that for the result; with NCCL the triangle
     once more on the GPU.
     """
-    if dist.get_rank(group) < 0:
-        raise ValueError(
-            "this process is no member of group, and cannot take part in its reduction"
-        )
+    _require_member(group)
     usual = _default_device(group)
     offer, problem = _prepare(acc, usual if device is None else device)
     # What is wrong with a rank's device has to be told the others as well.
@@ -101,6 +99,46 @@ def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Ac
     sums = [reduced(one, offer.staging, group, place) for one in offer.sums]
     # A problem of this rank has raised above, so that acc is what it should be.
     return _result(offer, sums, together, tables, acc.device)
+
+
+def all_reduce_groups(
+    acc: GroupedAccumulator, *, group: Any = None, device: Any = None
+) -> GroupedAccumulator:
+    """Sum the grouped accumulators of all ranks, group by group; a collective call.
+
+    Parameters
+    ----------
+    acc : rankme.GroupedAccumulator
+        This rank's rows; there may be none. The same `dim`, `n_groups`, `normalize` and `seed` on
+        every rank. It stays as it is.
+    group, device
+        As in `all_reduce`.
+
+    Returns
+    -------
+    rankme.GroupedAccumulator
+        All rows and shards of all ranks. Each group is reduced as `all_reduce` does, if any rank
+        has rows of it.
+
+    Raises
+    ------
+    TypeError
+        If `acc` is no grouped accumulator.
+    ValueError, RuntimeError, OverflowError
+        As `all_reduce`, on every rank; also if `n_groups` differs among the ranks.
+    """
+    _require_member(group)
+    place = torch.device(_default_device(group))
+    reduce = partial(all_reduce, group=group, device=device)
+    return groups_of_all_ranks(acc, reduce, group, place)
+
+
+def _require_member(group: Any) -> None:
+    """Refuse a process that the others do not wait for."""
+    if dist.get_rank(group) < 0:
+        raise ValueError(
+            "this process is no member of group, and cannot take part in its reduction"
+        )
 
 
 class _Offer(NamedTuple):
@@ -116,6 +154,17 @@ class _Together(NamedTuple):
 
     skipped: int
     position: int
+
+
+class _Tables(NamedTuple):
+    """What all ranks together have beside numbers: shards, rows left out of them, tags and ids."""
+
+    shards: dict[str, int]
+    skipped: dict[str, int]
+    origin: Origin
+
+
+_NO_TABLES = _Tables({}, {}, NOWHERE)
 
 
 def _default_device(group: Any) -> Any:
@@ -184,32 +233,35 @@ def _require_same(high: list[int], low: list[int]) -> None:
             raise ValueError(f"{name} of the accumulators differs among the ranks{extremes}")
 
 
-def _joined(offer: _Offer, group: Any, place: Any) -> tuple[dict[str, int], dict[str, int]]:
-    """Gather the tables of shards, which are small, and refuse a shard that is in two of them."""
+def _joined(offer: _Offer, group: Any, place: Any) -> _Tables:
+    """Gather what is small, and refuse a shard that two ranks have and tags that differ."""
     assert offer.state is not None  # noqa: S101
-    own = json.dumps([offer.state.shards, offer.state.skipped.shards], default=dict).encode()
+    state = offer.state
+    own = json.dumps([state.shards, state.skipped.shards, state.origin], default=dict).encode()
     (size,) = exchange([len(own)], dist.ReduceOp.MAX, group, place)
-    if size == len(b"[{}, {}]"):
-        return {}, {}
+    if size == len(json.dumps(_NO_TABLES)):
+        return _NO_TABLES
     padded = torch.frombuffer(bytearray(own.ljust(size)), dtype=torch.uint8).to(place)
     tables = [torch.empty_like(padded) for _ in range(dist.get_world_size(group))]
     dist.all_gather(tables, padded, group=group)
     total: dict[str, int] = {}
     skipped: Counter[str] = Counter()
+    provenance = Provenance()
     for table in tables:
-        shards, left_out = json.loads(table.cpu().numpy().tobytes())
+        shards, left_out, origin = json.loads(table.cpu().numpy().tobytes())
         skipped.update(left_out)
         for shard in sorted(total.keys() & shards.keys()):
             raise ValueError(duplicate_shard(encoded(shard), total[shard], shards[shard]))
         total.update(shards)
-    return total, dict(skipped)
+        provenance.merge(Origin(*origin))
+    return _Tables(total, dict(skipped), provenance.origin)
 
 
 def _result(
     offer: _Offer,
     sums: list[State],
     together: _Together,
-    tables: tuple[dict[str, int], dict[str, int]],
+    tables: _Tables,
     device: str,
 ) -> Accumulator:
     """Return the accumulator of the sums."""
@@ -220,70 +272,8 @@ def _result(
         total = with_groups(sums, state.groups.run_length, together.position)
         require_countable(total.n_rows)
     total = total._replace(
-        shards=tables[0],
-        skipped=state.skipped._replace(rows=together.skipped, shards=tables[1]),
+        shards=tables.shards,
+        skipped=state.skipped._replace(rows=together.skipped, shards=tables.skipped),
+        origin=tables.origin,
     )
     return Accumulator._from_state(total, device, "float64")  # noqa: SLF001
-
-
-def drop_padding(
-    blocks: Iterable[NDArray[Any]],
-    *,
-    n_total: int,
-    rank: int | None = None,
-    world_size: int | None = None,
-    group: Any = None,
-) -> Iterator[NDArray[Any]]:
-    """Leave out the rows that ``DistributedSampler`` repeats to give every rank as many.
-
-    With ``drop_last=False``, its default, the sampler lets the list of all `n_total` rows, shuffled
-    or not, start again from its beginning until it can be dealt out evenly; rank r gets the places
-    r, r + world_size, ... of it. Those beyond `n_total` are repeats, and the last of their rank: at
-    most one a rank unless there are more ranks than rows.
-
-    Parameters
-    ----------
-    blocks : iterable of array
-        This rank's rows in the sampler's order, each of shape (n, K): a ``DataLoader`` with
-        ``sampler=DistributedSampler(...)`` and ``drop_last=False``, any number of workers.
-    n_total : int
-        Rows of the whole dataset, ``len(dataset)``.
-    rank, world_size : int, optional
-        As the sampler has them; those of `group` where they are not given.
-    group : torch.distributed.ProcessGroup, optional
-
-    Yields
-    ------
-    array
-        The blocks, the last ones shorter or left out: views, no copies.
-
-    Raises
-    ------
-    TypeError
-        If one of the numbers is no integer.
-    ValueError
-        If one of them is out of range, or `blocks` has fewer or more rows than the sampler deals
-        out: they do not come from such a sampler then.
-    """
-    world = dist.get_world_size(group) if world_size is None else world_size
-    world = as_index(world, "world_size", 1)
-    own = as_index(dist.get_rank(group) if rank is None else rank, "rank", 0, world - 1)
-    total = as_index(n_total, "n_total", 1)
-    return _without_padding(blocks, len(range(own, total, world)), -(-total // world))
-
-
-def _without_padding(
-    blocks: Iterable[NDArray[Any]], own: int, dealt: int
-) -> Iterator[NDArray[Any]]:
-    """Yield the first `own` rows of blocks that have `dealt`."""
-    seen = 0
-    for block in blocks:
-        left = own - seen
-        seen += len(block)
-        if left > 0:
-            yield block[:left]
-    if seen != dealt:
-        raise ValueError(
-            f"blocks have {seen} rows, and DistributedSampler deals out {dealt} to each rank, "
-            f"padding included"
-        )

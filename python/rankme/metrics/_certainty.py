@@ -81,19 +81,27 @@ def score_of(spectrum: Spectrum, eps: float, *, stacklevel: int) -> float:
     return float(scores[0])
 
 
-def scores_of(spectra: Sequence[Spectrum], eps: float, *, stacklevel: int) -> NDArray[np.float64]:
-    """Return RankMe of each layer, with one PrecisionWarning for all that are uncertain.
+def scores_of(
+    spectra: Sequence[Spectrum],
+    eps: float,
+    *,
+    stacklevel: int,
+    of: str = "layer",
+    numbers: Sequence[int] | None = None,
+) -> NDArray[np.float64]:
+    """Return RankMe of each spectrum, with one PrecisionWarning for all that are uncertain.
 
-    `stacklevel` as of `score_of`.
+    `stacklevel` as of `score_of`. `of` says what they are, `numbers` which; by default from 0.
     """
     scores, uncertain = _flat(spectra, eps)
     if uncertain.size:
         first, *others = uncertain.tolist()
+        known = range(scores.size) if numbers is None else numbers
         bounds = spectra[first].rankme_bounds(eps=eps)
-        text = uncertainty(float(scores[first]), bounds, of=f" of layer {first}")
+        text = uncertainty(float(scores[first]), bounds, of=f" of {of} {known[first]}")
         if others:
-            names = ", ".join(map(str, others))
-            text += f", as have {len(others)} more of {scores.size} layers ({names})"
+            names = ", ".join(str(known[other]) for other in others)
+            text += f", as have {len(others)} more of {scores.size} {of}s ({names})"
         warn_uncertain(f"{text}; a rankme.Accumulator with {SMALLER_VALUES}", stacklevel + 1)
     return scores
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,20 @@ from rankme._base.arrays import as_array, as_matrix
 from rankme._base.threads import require_budget
 from rankme.metrics._values import float64_blocks
 
-__all__ = ["lidar"]
+__all__ = ["Scatters", "as_delta", "lidar", "rank_of_scatters"]
 
 _LARGEST = 2.0**490  # of an entry, so that sums of products over many groups have a float64
+_MEAN_ROUNDING = 2.0**-46  # of a mean, in parts of the spread of its rows
+_FAR = 10_000  # beyond the exponents of all products
+_NO_INVERSE = (
+    "Sw has no inverse, for the rows do not vary within groups in all K directions; "
+    "delta must be more than 0, and not far below the variance within groups"
+)
+
+# rows, groups, and the scatters within groups and of their means, each (K, K) and its exponent
+Scatters: TypeAlias = tuple[
+    int, int, tuple[NDArray[np.float64], int], tuple[NDArray[np.float64], int]
+]
 
 
 def lidar(groups: object, *, delta: float = 1e-4, eps: float = 1e-7) -> float:
@@ -31,7 +42,8 @@ def lidar(groups: object, *, delta: float = 1e-4, eps: float = 1e-7) -> float:
     over all K eigenvalues lambda of ``Sw^-1/2 Sb Sw^-1/2``. Both covariances are the unbiased
     ones, as in the paper. The factor of Sb cancels in p; that of Sw matters against `delta`.
 
-    Groups are read block by block; two K x K sums are kept.
+    Groups are read block by block; two K x K sums are kept. `rankme.GroupedAccumulator` has LiDAR
+    of rows that come one by one with labels, and of groups of different size.
 
     Parameters
     ----------
@@ -77,71 +89,69 @@ def lidar(groups: object, *, delta: float = 1e-4, eps: float = 1e-7) -> float:
        E. Littwin, "LiDAR: Sensing Linear Probing Performance in Joint Embedding SSL
        Architectures", ICLR 2024, arXiv:2312.04000.
     """
+    ridge, checked_eps = as_delta(delta), as_eps(eps)
+    sums: _core.EqualGroups | None = None
+    shape: tuple[int, ...] = ()
+    for block in _blocks(groups):
+        _, q, dim = block.shape
+        if sums is None:
+            if q < 2:  # noqa: PLR2004
+                raise ValueError("groups must have 2 or more rows each; q is 1")
+            require_budget()
+            sums, shape = _core.EqualGroups(dim, q), (q, dim)
+        if shape != (q, dim):
+            raise ValueError(
+                f"a block of groups has q = {q} and K = {dim}; "
+                f"those before it have q = {shape[0]} and K = {shape[1]}"
+            )
+        sums.add(as_matrix(block.reshape(-1, dim)))
+    if sums is None:
+        raise ValueError("groups has no blocks")
+    scatters = sums.scatters()
+    if scatters[1] < 2:  # noqa: PLR2004
+        raise ValueError("groups must hold 2 or more groups; n is 1")
+    return rank_of_scatters(scatters, ridge, checked_eps)
+
+
+def as_delta(delta: object) -> float:
+    """Return `delta` as a float: a finite real number, 0 or more."""
     ridge = as_real(delta, "delta")
     if math.isinf(ridge):
         raise ValueError("delta must be finite")
-    checked_eps = as_eps(eps)
-    sums: _GroupSums | None = None
-    for block in _blocks(groups):
-        sums = sums or _GroupSums(*block.shape[1:])
-        sums.add(block)
-    if sums is None:
-        raise ValueError("groups has no blocks")
-    between, within = sums.covariances()
+    return ridge
+
+
+def rank_of_scatters(scatters: Scatters, delta: float, eps: float) -> float:
+    """Return LiDAR of 2 or more groups and more rows than groups, from their two scatters.
+
+    What a power of two takes from both covariances makes no difference to it, so that neither the
+    squares of large entries nor those of small ones are formed.
+    """
+    n_rows, n_groups, (within, exponent), (between, exponent_between) = scatters
+    within = within / (n_rows - n_groups)
+    # The means are known to the rounding of the rows that they are of: a smaller spread is none.
+    with np.errstate(over="ignore"):
+        spread = np.ldexp(np.trace(within), 2 * (exponent - exponent_between))
+    if np.trace(between) <= _MEAN_ROUNDING**2 * spread * n_groups:
+        return _core.rankme(np.zeros(len(within)), eps)
+    # The larger of Sw and delta is brought near 1, and what the other loses cannot be seen there.
+    own = 2 * exponent + math.frexp(np.abs(within).max())[1] if within.any() else -_FAR
+    unit = max(own, math.frexp(delta)[1] if delta else -_FAR)
+    if unit == -_FAR:
+        raise ValueError(_NO_INVERSE)
+    with np.errstate(under="ignore"):
+        within = np.ldexp(within, 2 * exponent - unit)
+    ridge = math.ldexp(delta, -unit)
     within[np.diag_indices_from(within)] += ridge
     # The least eigenvalue is at least delta; a smaller one is rounding.
     scales, vectors = np.linalg.eigh(within)
     scales = np.maximum(scales, ridge)
     if scales[0] <= 0:
-        raise ValueError(
-            "Sw has no inverse, for the rows do not vary within groups in all K directions; "
-            "delta must be more than 0"
-        )
+        raise ValueError(_NO_INVERSE)
     # V diag(1/s) V^T is Sw^-1/2; without the last V^T the eigenvalues are the same.
     whitening = vectors / np.sqrt(scales)
-    values = np.linalg.eigvalsh(whitening.T @ between @ whitening)
-    return _core.rankme(np.maximum(values, 0.0), checked_eps)
-
-
-class _GroupSums:
-    """Sums over groups, centred while each group is at hand so that nothing cancels later."""
-
-    def __init__(self, q: int, dim: int) -> None:
-        if q < 2:  # noqa: PLR2004
-            raise ValueError("groups must have 2 or more rows each; q is 1")
-        self._q = q
-        require_budget()
-        self._within = _core.GramAccumulator(dim, False, 0)
-        self._means = _core.GramAccumulator(dim, False, 0)
-        self._sum_of_means = np.zeros(dim)
-        self._origin: NDArray[np.float64] | None = None
-
-    def add(self, block: NDArray[np.float64]) -> None:
-        """Add a block of groups."""
-        _, q, dim = block.shape
-        if (q, dim) != (self._q, self._within.dim):
-            raise ValueError(
-                f"a block of groups has q = {q} and K = {dim}; "
-                f"those before it have q = {self._q} and K = {self._within.dim}"
-            )
-        means = block.mean(axis=1)
-        self._within.update(as_matrix((block - means[:, np.newaxis]).reshape(-1, dim)))
-        # A mean that all objects share would cost digits of Sb: measure from near it.
-        if self._origin is None:
-            self._origin = means.mean(axis=0)
-        means -= self._origin
-        self._means.update(as_matrix(means))
-        self._sum_of_means += means.sum(axis=0)
-
-    def covariances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return Sb, and Sw without delta."""
-        n = self._means.n_rows
-        if n < 2:  # noqa: PLR2004
-            raise ValueError("groups must hold 2 or more groups; n is 1")
-        mean = self._sum_of_means / n
-        between = (self._means.gram() - n * np.outer(mean, mean)) / (n - 1)
-        within = self._within.gram() / (n * (self._q - 1))
-        return between, within
+    values = np.linalg.eigvalsh(whitening.T @ (between / np.trace(between)) @ whitening)
+    return _core.rankme(np.maximum(values, 0.0), eps)
 
 
 def _blocks(groups: object) -> Iterator[NDArray[np.float64]]:

@@ -78,6 +78,12 @@ def arrays():
     yield "Z has 5 columns", {"Z": np.ones((3, 5)), "acc": acc}, update
     stack = {"Zs": [PLAIN], "acc": rankme.LayerAccumulator(2, 4)}
     yield "Zs has 1 layers", stack, "acc.update(Zs)"
+    grouped = rankme.GroupedAccumulator(4, 3)
+    labels = np.array([0, 1, 2, 3] + [0] * 26)
+    there = {"grouped": grouped, "Z": PLAIN, "np": np, "labels": labels}
+    yield "groups must be from 0 to 2", there, "grouped.update(Z, groups=labels)"
+    lacking = np.where(labels == 2, np.nan, labels % 3)
+    yield "groups has dtype", {**there, "labels": lacking}, "grouped.update(Z, groups=labels)"
 
 
 def metrics():

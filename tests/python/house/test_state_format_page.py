@@ -17,6 +17,7 @@ from state_reader import (
     probes,
     products_of,
     read_accumulator,
+    read_groups,
     read_stack,
     score_of,
     singular_values,
@@ -192,6 +193,21 @@ def test_a_stack_of_layers(options, n_rows, tmp_path):
     if n_rows:
         found = [score_of(singular_values(*layer, center=False)) for layer in layers]
         np.testing.assert_allclose(found, acc.score(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"seed": 9}], ids=str)
+def test_groups_of_rows(options, tmp_path):
+    acc = rankme.GroupedAccumulator(12, 9, **options)
+    acc.update(ROWS, groups=np.arange(len(ROWS)) % 2 * 7, shard="a")
+    acc.save(tmp_path / "a")
+    header, groups = read_groups((tmp_path / "a").read_bytes())
+    assert header["n_groups"] == 9
+    assert header["shards"] == {"a": len(ROWS)}
+    found = [score_of(singular_values(*groups[number], center=False)) for number in (0, 7)]
+    np.testing.assert_allclose(found, acc.scores()[[0, 7]], rtol=1e-10)
+    assert list(groups) == [0, 7]
+    rankme.GroupedAccumulator(12, 9).save(tmp_path / "empty")
+    assert read_groups((tmp_path / "empty").read_bytes())[1] == {}
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -12,6 +12,7 @@ import numpy as np
 
 ACCUMULATOR = bytes.fromhex("93524e4b4d0d0a1a")
 STACK = bytes.fromhex("93524e4b4c0d0a1a")
+GROUPS = bytes.fromhex("93524e4b430d0a1a")
 COUNT = 2**63 - 1
 LIMITS = {
     "dim": (1, 2**31 - 1),
@@ -181,6 +182,29 @@ def read_stack(data):
         require(len({header.get(key) for header in headers}) == 1)
     require(all(header["kind"] != "qr" for header in headers))
     return layers
+
+
+def read_groups(data):
+    """The header, and the accumulator of each group that has rows."""
+    require(data[:8] == GROUPS and len(data) >= 16)
+    version, length = struct.unpack_from("<II", data, 8)
+    require(version == 1)
+    start = 16 + length
+    header = json.loads(data[16:start])
+    covered, groups = data[:start], {}
+    require(sorted(dict(header["groups"])) == [number for number, _ in header["groups"]])
+    for number, size in header["groups"]:
+        require(0 <= number < header["n_groups"])
+        state = data[start : start + size]
+        groups[number] = read_accumulator(state)
+        covered += state[-32:]
+        start += size
+    require(len(data) == start + 32)
+    require(hashlib.sha256(covered).digest() == data[start:])
+    for own, _ in groups.values():
+        require(all(own[key] == header[key] for key in ("dim", "normalize", "seed")))
+        require(own["kind"] == "scatter" and own["n_rows"] > 0 and own["shards"] == {})
+    return header, groups
 
 
 def symmetric(triangle, k):

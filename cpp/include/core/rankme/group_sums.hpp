@@ -16,6 +16,8 @@
 
 namespace rankme {
 
+struct LidarSums;
+
 // Of one instant.
 struct GroupSpectra {
   std::vector<std::int64_t> rows;      // of every group, filled or not
@@ -77,6 +79,8 @@ public:
   GroupSpectra leave_out_spectra(bool center) const;
   // Those of the rows of each group.
   GroupSpectra group_spectra(bool center) const;
+  // What varies within the groups that have rows, and between them; in lidar.cpp.
+  LidarSums lidar_sums(bool weighted) const;
 
 private:
   // Rows that wait until there are enough of them for a product, as they came.
