@@ -116,6 +116,28 @@ def test_a_shard_on_two_ranks_is_an_error_on_every_rank():
         assert "both hold rows of shard 'b' (3 and 3)" in str(error)
 
 
+def reduce_tagged(rank, steps):
+    acc = rankme.Accumulator(4, tags={"model": "vit", "step": steps[rank]})
+    acc.update(np.eye(4), ids=np.arange(4 * rank, 4 * rank + 4))
+    total = rankme_torch.all_reduce(acc)
+    return total.tags, total.fingerprint
+
+
+def test_tags_and_ids_are_those_of_all_ranks():
+    first, second, third = on_ranks(3, reduce_tagged, [7, 7, 7])
+    assert first == second == third
+    assert first[0] == {"model": "vit", "step": 7}
+    merged = rankme.Accumulator(4)
+    for rank in range(3):
+        part = rankme.Accumulator(4)
+        part.update(np.eye(4), ids=np.arange(4 * rank, 4 * rank + 4))
+        merged += part
+    assert first[1] == merged.fingerprint
+    for error in on_ranks(2, reduce_tagged, [7, 8]):
+        assert isinstance(error, ValueError)
+        assert "tag 'step' is 7 here and 8" in str(error)
+
+
 def with_bad_rows(rank):
     acc = rankme.Accumulator(3, skip_nonfinite=True)
     z = np.eye(3)[np.arange(9) % 3]
