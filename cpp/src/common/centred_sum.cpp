@@ -67,6 +67,7 @@ void CentredSum::note_loss() {
 
 void CentredSum::rescale(int new_exponent) {
   const int shift = exponent - new_exponent;
+  if (shift == 0) return;  // most of all calls, and each would be a pass over the matrix
   for (auto* values : {&origin, &offset.high, &offset.low, &mean_products}) scale(*values, shift);
   for (auto* values : {&scatter, &probe_products, &probe_products_low}) scale(*values, 2 * shift);
   squares = squares.scaled(2 * shift);

@@ -8,40 +8,22 @@
 #include <utility>
 
 #include "rankme/budget.hpp"
-#include "rankme/error.hpp"
 #include "rankme/group_sums.hpp"
 #include "rankme/spectrum.hpp"
 #include "rankme/threads.hpp"
 
 namespace rankme {
 
-// Rows that wait are multiplied on the way, and go on waiting: to look changes nothing. They join
-// their group's sum first, so that what was saved and loaded gives the same bits.
-void GroupSums::add_group(const Group& group, CentredSum& to, RowAdder& adder, int workers) const {
-  if (group.waiting.count == 0) {
-    to.add(group.sum, probes_.data(), workers);
-    return;
-  }
-  const MatrixView rows = view_of(group.waiting.rows.data(), group.waiting.count, dim_);
-  adder.reserve(rows.rows, dim_);
-  CentredSum young(dim_);
-  if (!adder.add(young, rows, normalize_, probes_.data())) throw TornError();
-  CentredSum all = group.sum;
-  all.add(young, probes_.data(), workers);
-  if (group.sum.rows > 0) all.note_loss();
-  to.add(all, probes_.data(), workers);
-}
-
 CentredSum GroupSums::total_of_all(int workers) const {
   CentredSum sum(dim_);
-  RowAdder adder;
-  for (const Group& group : groups_) add_group(group, sum, adder, workers);
+  for (const Group& group : groups_) sum.add(group.sum, probes_.data(), workers);
   return sum;
 }
 
 CentredSum GroupSums::total(std::int64_t* n_rows, ShardRows* shards) const {
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   require_whole();
+  settle();
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
   return total_of_all(num_threads());
@@ -51,23 +33,22 @@ CentredSum GroupSums::group(std::int64_t group) const {
   if (group < 0 || group >= n_groups()) {
     throw std::out_of_range("group " + std::to_string(group) + " of " + std::to_string(n_groups()));
   }
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   require_whole();
+  settle();
   CentredSum sum(dim_);
-  RowAdder adder;
-  add_group(groups_[static_cast<std::size_t>(group)], sum, adder, num_threads());
+  sum.add(groups_[static_cast<std::size_t>(group)].sum, probes_.data(), num_threads());
   return sum;
 }
 
 std::vector<CentredSum> GroupSums::sums(ShardRows* shards) const {
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   require_whole();
+  settle();
   *shards = ledger_.shards;
   std::vector<CentredSum> all;
-  RowAdder adder;
   for (const Group& group : groups_) {
-    CentredSum& sum = all.emplace_back(dim_, Storage::packed);
-    add_group(group, sum, adder, num_threads());
+    all.emplace_back(dim_, Storage::packed) = group.sum;
   }
   return all;
 }
@@ -85,7 +66,7 @@ public:
       values_[--end] = solve(sums_.total_of_all(1));
       if (begin == end) return;
     }
-    CentredSum outside(sums_.dim_, end - begin == 1 ? Storage::square : Storage::packed);
+    CentredSum outside(sums_.dim_, Storage::packed);
     add(0, begin, outside);
     add(end, filled_.size(), outside);
     leave_out(begin, end, std::move(outside));
@@ -104,24 +85,21 @@ private:
   // every other.
   void leave_out(std::size_t begin, std::size_t end, CentredSum outside) {
     if (end - begin == 1) {
-      values_[begin] = solve(std::move(outside));
+      CentredSum square(sums_.dim_);
+      square.add(outside, sums_.probes_.data());
+      values_[begin] = solve(std::move(square));
       return;
     }
     const std::size_t middle = begin + (end - begin) / 2;
-    leave_out(begin, middle, with(outside, middle, end, middle - begin));
-    leave_out(middle, end, with(outside, begin, middle, end - middle));
+    CentredSum more = outside;
+    add(middle, end, more);
+    leave_out(begin, middle, std::move(more));
+    add(begin, middle, outside);
+    leave_out(middle, end, std::move(outside));
   }
 
-  // A copy of a sum with some groups more; a square where it leaves out a single one.
-  CentredSum with(const CentredSum& sum, std::size_t begin, std::size_t end, std::size_t left) {
-    CentredSum more(sums_.dim_, left == 1 ? Storage::square : Storage::packed);
-    more.add(sum, sums_.probes_.data());
-    add(begin, end, more);
-    return more;
-  }
-
-  void add(std::size_t begin, std::size_t end, CentredSum& to) {
-    for (std::size_t i = begin; i < end; ++i) sums_.add_group(*filled_[i], to, adder_, 1);
+  void add(std::size_t begin, std::size_t end, CentredSum& to) const {
+    for (std::size_t i = begin; i < end; ++i) to.add(filled_[i]->sum, sums_.probes_.data());
   }
 
   SingularValues solve(CentredSum sum) const {
@@ -132,12 +110,12 @@ private:
   const std::vector<const Group*>& filled_;
   bool center_;
   std::vector<SingularValues>& values_;
-  RowAdder adder_;
 };
 
 GroupSpectra GroupSums::solve(bool center, bool leave_out) const {
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   require_whole();
+  settle();
   GroupSpectra found;
   std::vector<const Group*> filled;
   for (const Group& group : groups_) {

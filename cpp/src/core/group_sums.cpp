@@ -86,7 +86,7 @@ std::vector<GroupSums::Rows> GroupSums::rows_by_group(const std::int64_t* groups
 }
 
 // Nothing asks for memory after it.
-void GroupSums::prepare(const SumPlan& plan, const std::vector<Rows>& by_group) {
+void GroupSums::prepare(const SumPlan& plan, const std::vector<Rows>& by_group) const {
   const auto count = static_cast<std::size_t>(plan.workers);
   workers_.reserve(count);
   while (workers_.size() < count) workers_.emplace_back(dim_);
@@ -132,12 +132,25 @@ bool GroupSums::take_in(const MatrixView& z, const Rows& rows, std::int64_t begi
   return finite;
 }
 
-void GroupSums::fold(Group& group, CentredSum& young, int workers) {
+void GroupSums::fold(Group& group, CentredSum& young, int workers) const {
   if (young.rows == 0) return;
   const bool rounds = group.sum.rows > 0;
   group.sum.add(young, probes_.data(), workers);
   if (rounds) group.sum.note_loss();
   young.clear();
+}
+
+// Multiplies the rows that wait, so that whoever looks sees all rows. The sums of all rows are the
+// same before and after; what comes next only begins a new block.
+void GroupSums::settle() const {
+  const auto waits = [](const Group& group) { return group.waiting.count > 0; };
+  if (std::none_of(groups_.begin(), groups_.end(), waits)) return;
+  prepare(SumPlan{1, false, most_, 0}, {});
+  Worker& worker = workers_.front();
+  for (Group& group : groups_) {
+    if (!add_waiting(group.waiting, worker)) throw TornError();
+    fold(group, worker.young, num_threads());
+  }
 }
 
 // A group with so many of the rows that the workers share them.
@@ -181,7 +194,9 @@ bool GroupSums::accumulate(const MatrixView& z, const std::vector<Rows>& by_grou
       const Rows& rows = by_group[i];
       if (shared(rows)) continue;
       Group& group = groups_[rows.group];
-      if (!take_in(z, rows, 0, rows.count, plan.block_rows, group.waiting, worker)) {
+      // What is folded in anyway takes the rest with it.
+      if (!take_in(z, rows, 0, rows.count, plan.block_rows, group.waiting, worker) ||
+          (worker.young.rows > 0 && !add_waiting(group.waiting, worker))) {
         finite = false;
       } else {
         fold(group, worker.young, folding);

@@ -104,14 +104,14 @@ private:
   class Solver;
 
   std::vector<Rows> rows_by_group(const std::int64_t* groups, std::int64_t count) const;
-  void prepare(const SumPlan& plan, const std::vector<Rows>& by_group);
+  void prepare(const SumPlan& plan, const std::vector<Rows>& by_group) const;
   bool accumulate(const MatrixView& z, const std::vector<Rows>& by_group, const SumPlan& plan);
   bool add_together(const MatrixView& z, const Rows& rows, const SumPlan& plan);
   bool take_in(const MatrixView& z, const Rows& rows, std::int64_t begin, std::int64_t end,
                std::int64_t block_rows, Waiting& waiting, Worker& worker) const;
   bool add_waiting(Waiting& waiting, Worker& worker) const;
-  void fold(Group& group, CentredSum& young, int workers);
-  void add_group(const Group& group, CentredSum& to, RowAdder& adder, int workers) const;
+  void fold(Group& group, CentredSum& young, int workers) const;
+  void settle() const;
   CentredSum total_of_all(int workers) const;
   GroupSpectra solve(bool center, bool leave_out) const;
   void require_whole() const;
@@ -125,8 +125,9 @@ private:
   std::vector<double> probes_;
   Ledger ledger_;
   bool torn_ = false;
-  std::vector<Group> groups_;
-  std::vector<Worker> workers_;
+  // Who looks multiplies the rows that wait first, with the lock.
+  mutable std::vector<Group> groups_;
+  mutable std::vector<Worker> workers_;
   mutable std::shared_mutex mutex_;
 };
 
