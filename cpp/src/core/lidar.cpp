@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <shared_mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -89,13 +88,13 @@ void EqualGroups::add(const MatrixView& z) {
 
 LidarSums GroupSums::lidar_sums(bool weighted) const {
   LidarSums lidar(dim_);
-  RowAdder adder;
-  const std::shared_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   require_whole();
+  settle();
   for (const Group& group : groups_) {
     if (group.rows() == 0) continue;
     CentredSum sum(dim_);
-    add_group(group, sum, adder, num_threads());
+    sum.add(group.sum, probes_.data(), num_threads());
     lidar.add(std::move(sum), weighted, num_threads());
   }
   return lidar;
