@@ -41,7 +41,7 @@ def test_an_id_changes_no_number(method):
     z = moderate(3, 50, 4)
     named.update(z, shard="a")
     plain.update(z)
-    assert bits(named)[:-1] == bits(plain)[:-1]
+    assert bits(named)._replace(shards={}) == bits(plain)._replace(shards={})
 
 
 @pytest.mark.parametrize("method", METHODS)
