@@ -109,7 +109,7 @@ def estimate(
     >>> Z = np.random.default_rng(0).standard_normal((4000, 64))
     >>> e = rankme.estimate(Z)
     >>> print(f"{e.score:.2f}, standard error {e.std_error:.3f}")
-    63.32, standard error 0.017
+    63.87, standard error 0.008
     """
     require_budget()
     checked_eps = as_eps(eps)  # before the work, not after it

@@ -73,7 +73,7 @@ def assert_update_fails(z, error, message):
         assert type(caught.value) is error
         assert bits(acc) == before
         acc.update(np.ones((2, K)))  # and it works on
-        assert acc.n_rows == before[2] + 2
+        assert acc.n_rows == before.n_rows + 2
 
 
 @pytest.mark.parametrize(("z", "message"), WRONG_KIND.values(), ids=WRONG_KIND)

@@ -30,7 +30,7 @@ def assert_update_fails(z, error, message):
             acc.update(z)
         assert bits(acc) == before
         acc.update(on_gpu(np.eye(2, K)))  # and it works on
-        assert acc.n_rows == before[2] + 2
+        assert acc.n_rows == before.n_rows + 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

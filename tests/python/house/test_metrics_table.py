@@ -146,7 +146,7 @@ def test_the_function_gives_what_the_method_gives(name):
     needs = inspect.signature(getattr(metrics, name)).parameters.keys() & shape.keys()
     arguments = ARGUMENTS.get(name, {}) | {key: shape[key] for key in needs}
     if name in OF_MEAN:
-        arguments["centred_values"] = np.ldexp(spectrum._other[0], spectrum._other[3])
+        arguments["centred_values"] = np.ldexp(spectrum._others.scaled, spectrum._others.exponent)
     found = getattr(metrics, name)(spectrum.singular_values, **arguments)
     assert found == pytest.approx(computed(name, z), rel=1e-12)
 
