@@ -69,7 +69,7 @@ def participation_ratio_corrected(Z: object, *, columns: str = "all") -> float: 
     References
     ----------
     .. [1] C. Chun, A. Canatar, S. Chung, D. Lee, "Estimating Dimensionality of Neural
-       Representations from Finite Samples", ICLR 2026, arXiv:2509.26560; PyPI's `dimensionality`.
+       Representations from Finite Samples", ICLR 2026, arXiv:2509.26560; PyPI's ``dimensionality``.
     .. [2] T. Himeno, T. Yamada, "Estimations for some functions of covariance matrix in high
        dimension under non-normality and its applications", Journal of Multivariate Analysis 130,
        2014.

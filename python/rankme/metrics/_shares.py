@@ -57,7 +57,9 @@ def pca_components(singular_values: ArrayLike, *, share: float = 0.95) -> int:
 
 
 def srank(singular_values: ArrayLike, *, delta: float = SRANK_DELTA) -> int:
-    """srank: the smallest k with ``sigma_1 + ... + sigma_k >= (1 - delta) sum(sigma)`` [1]_.
+    """srank: how many of the largest singular values add up to ``1 - delta`` of all [1]_.
+
+    The smallest k with ``sigma_1 + ... + sigma_k >= (1 - delta) sum(sigma)``.
 
     Over singular values, not their squares, and not centred. The paper calls it the effective rank
     of a feature matrix; it is the number that work on value networks reports. Some code centres

@@ -135,7 +135,7 @@ class Comparison:
         Returns
         -------
         str
-            With ``"schema": "rankme.compare/1"``; `errors` are objects ``{"path", "error"}``.
+            With ``"schema": "rankme.compare/1"``; ``errors`` are objects ``{"path", "error"}``.
         """
         record = {
             "schema": SCHEMA,
