@@ -24,6 +24,11 @@ double addition_depth(std::int64_t blocks, std::int64_t longest_block) {
   return static_cast<double>(blocks) + static_cast<double>(longest_block);
 }
 
+double mean_depth(std::int64_t longest_block) {
+  const double rows = static_cast<double>(longest_block);
+  return rows * std::sqrt(1 + rows);
+}
+
 double scatter_chains(std::int64_t dim, std::int64_t blocks, std::int64_t longest_block) {
   return 1.01 * (2 * static_cast<double>(dim) + static_cast<double>(blocks) +
                  2 * static_cast<double>(longest_block) + 8);

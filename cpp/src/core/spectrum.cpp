@@ -148,7 +148,10 @@ SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, b
   const double absolute = block_centring_error(accuracy.scatter, sum.longest_block);
   if (live.empty()) return from_eigenvalues({}, sum.exponent, extent, accuracy.scatter, absolute);
   const auto order = static_cast<std::int64_t>(live.size());
-  const double depth = addition_depth(sum.blocks, sum.longest_block);
+  // A block's mean is a chain of its rows, as far from its first row as that is from the others,
+  // and what it is off by is missing in every column's square.
+  const double depth =
+      addition_depth(sum.blocks, sum.longest_block) + mean_depth(sum.longest_block);
   const double weight = center ? 0 : static_cast<double>(sum.rows);
   Extent& centred_extent = center ? extent : other_extent;
   centred_extent.rank = std::min(centred_extent.rank, order - constant_columns(sum, order));

@@ -3,6 +3,8 @@
 `bench/hostile.py` does the same for as long as one likes.
 """
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -239,3 +241,18 @@ def test_a_fault_that_no_probe_sees_is_an_alarm_by_the_trace(part):
     acc._core = _core.GramAccumulator.from_state(k, False, n_rows, numbers, tuple(arrays))
     with pytest.raises(rankme.IntegrityError):
         acc.spectrum()
+
+
+@pytest.mark.parametrize("strided", [False, True])
+def test_what_the_mean_of_a_long_block_is_off_by_is_in_the_interval(strided):
+    # A block mean is a chain of equal rows; its rounding is missing in the column's square.
+    times, far, step = 2**18, -0.6926325243555377, 0.0024367150259670765
+    column = np.repeat([far, 0.0, step], [1, times, times])
+    z = np.zeros((2 * column.size, 2))[::2, 1:] if strided else np.zeros((column.size, 1))
+    z[:, 0] = column
+    total = Fraction(far) + times * Fraction(step)
+    squares = Fraction(far) ** 2 + times * Fraction(step) ** 2
+    scatter = squares - total**2 / column.size
+    low, high = rankme.spectrum(z, center=True).singular_value_bounds()
+    assert Fraction(low[0]) ** 2 <= scatter <= Fraction(high[0]) ** 2
+    assert high[0] - low[0] < 1e-8 * high[0]

@@ -90,6 +90,11 @@ double scatter_rounding(double trace, double mean_residual);
 // blocks + rows of the longest block.
 double addition_depth(std::int64_t blocks, std::int64_t longest_block);
 
+// The same of what the means of blocks add to the square of a column. A mean of r rows is off by
+// r u times the mean distance d from the first row (by up to r u |d|), n d^2 adds up to no more
+// than (1 + r) times the column's square, and that is off by twice the product (Cauchy, Schwarz).
+double mean_depth(std::int64_t longest_block);
+
 // The Euclidean norm on the scale of the largest entry, whose square may not fit. NaN if one is.
 double euclidean_norm(std::span<const double> x);
 
