@@ -110,7 +110,8 @@ class Estimate:
         decimals = _decimals_of(self.std_error)
         error = f"{self.std_error:.{decimals}f}" if self.std_error else "0"
         text = f"{self.score:.{decimals}f} ± {error} (sampling)"
-        if self.n_rows < _ROWS_TO_EXTRAPOLATE * self.n_cols:
+        # Of rows that a few outweigh the corrected score can be anything, and below 0 is no rank.
+        if self.n_rows < _ROWS_TO_EXTRAPOLATE * self.n_cols or self.bias_corrected < 0:
             return text
         return f"{text}, {self.bias_corrected:.{decimals}f} extrapolated"
 

@@ -37,7 +37,7 @@ def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str
     if obstacle is not None:
         return False, obstacle
     if None in prints:
-        return False, "nothing tells whether rows correspond; if they do, paired=True"
+        return False, "nothing tells whether rows correspond; if they do: paired=True, --paired"
     return True, "the ids of all runs are the same"
 
 

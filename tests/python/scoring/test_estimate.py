@@ -210,6 +210,12 @@ def test_the_estimate_as_an_object():
     assert repr(e).startswith(f"Estimate({e}; N = 4000, K = 16, 16 groups, eps=1e-07")
     assert "extrapolated" not in str(rankme.estimate(rows(63, 16)))
     assert "extrapolated" in str(rankme.estimate(rows(64, 16)))
+    long = rows(64, 16)
+    long[0] *= 1e10
+    with pytest.warns(rankme.PrecisionWarning, match="of the sampling variance"):
+        outweighed = rankme.estimate(long)
+    assert outweighed.bias_corrected < 0
+    assert "extrapolated" not in str(outweighed)
     record = json.loads(json.dumps(e.to_dict()))
     assert record["rankme"] == e.score
     assert record["std_error"] == e.std_error
