@@ -53,10 +53,11 @@ double QrFactor::error() const {
   const double count = static_cast<double>(blocks);
   // Rounding in all directions, as of LAPACK's reflections of any data; and rounding in one
   // direction, which rows that are all alike add up inside a block, sixteen sums at a time, and
-  // from block to block.
+  // from block to block. A reflector has a norm and a product of such sums, and the next one again:
+  // 2 rows / 16 were seen, and four are counted.
   const double scattered =
       4 * (10 + std::sqrt(static_cast<double>(order()))) * std::sqrt(count + 1);
-  const double steady = static_cast<double>(qr_block_rows(order())) / 16 + 2 * count;
+  const double steady = static_cast<double>(qr_block_rows(order())) / 4 + 2 * count;
   const double subnormal = std::numeric_limits<double>::denorm_min() * static_cast<double>(order());
   return (scattered + steady) * (unit_roundoff * size + subnormal);
 }

@@ -91,7 +91,7 @@ class Spectrum(SpectrumMetrics):
         last ones: the smallest eigenvalues add up to no more than as many smallest squared norms,
         and a few columns whose squares are below delta have those of a Schur complement. With
         ``method="qr"`` every singular value is known to within
-        ``(4 (10 + sqrt(K)) sqrt(blocks + 1) + rows / 16 + 2 blocks) u ||Z||_F`` for blocks
+        ``(4 (10 + sqrt(K)) sqrt(blocks + 1) + rows / 4 + 2 blocks) u ||Z||_F`` for blocks
         of that many rows, an absolute bound that reaches far below the 1e-8 sigma_1 at which a
         Gram matrix ends. Columns whose squares vanish beside the
         largest entry (a ratio of 1e-120 or so) count as zeros.

@@ -256,3 +256,17 @@ def test_what_the_mean_of_a_long_block_is_off_by_is_in_the_interval(strided):
     low, high = rankme.spectrum(z, center=True).singular_value_bounds()
     assert Fraction(low[0]) ** 2 <= scatter <= Fraction(high[0]) ** 2
     assert high[0] - low[0] < 1e-8 * high[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_factor_of_many_equal_rows_is_in_its_interval(dtype):
+    # What rounds in one direction adds up in the norm and in the products of a reflector.
+    far = [-0.18199828665446738, -1.6315305887708689, 1.2278932500148612, -0.40883412345087117]
+    step = [0.00013260772126352723, 0.0009916575523635626, -0.000740686549206312]
+    step.append(4.425502357826648e-05)
+    blocks = [(np.array([far], dtype), 1), (np.zeros((1, 4), dtype), 2**15)]
+    hostile = Hostile([*blocks, (np.array([step], dtype), 2**15)])
+    truth = exact(hostile, center=False, normalize=False)
+    low, high = rankme.spectrum(hostile.whole(), method="qr").singular_value_bounds()
+    assert (low <= truth.sigma + truth.error).all()
+    assert (truth.sigma - truth.error <= high).all()
