@@ -24,6 +24,8 @@ from rankme.cli._paths import describe
 from rankme.cli._text import one_line, print_error, print_warning, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rankme import Comparison
 
 __all__ = ["HELP", "compare"]
@@ -121,12 +123,17 @@ def compare(
         normalize=normalize,
     )
     try:
-        told = None if truth is None else _read_truth(truth)
+        told = {} if truth is None else _read_truth(truth)
+        if truth is not None:
+            _require_truths(told, runs)
         result = _compared(runs, choices)
         agreement = (
             None
-            if told is None
-            else result.agreement(_of_runs(told, result), higher_is_better=not lower_is_better)
+            if truth is None
+            else result.agreement(
+                {name: told[name] for name in result.scores},
+                higher_is_better=not lower_is_better,
+            )
         )
     except (ValueError, ImportError, ArithmeticError, RuntimeError, MemoryError) as error:
         print_error(text_of(error))
@@ -184,12 +191,11 @@ def _read_truth(path: Path) -> dict[str, float]:
     return truth
 
 
-def _of_runs(truth: dict[str, float], result: Comparison) -> dict[str, float]:
-    """Return the truths of the runs that were compared; the others say nothing."""
-    missing = [name for name in result.scores if name not in truth]
+def _require_truths(truth: dict[str, float], names: Iterable[str]) -> None:
+    """Refuse runs without a truth before the first of them is read."""
+    missing = [name for name in names if name not in truth]
     if missing:
         raise ValueError(f"the truth has no value of run {missing[0]!r}; it has {', '.join(truth)}")
-    return {name: truth[name] for name in result.scores}
 
 
 def _compared(runs: dict[str, str], choices: Any) -> Comparison:

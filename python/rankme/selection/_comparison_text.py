@@ -77,6 +77,8 @@ def notes_of(comparison: Comparison) -> list[str]:
         notes.append(f"chosen by the rule: {comparison.choice}; local maxima: {peaks}")
     kind = "paired" if comparison.paired else "not paired"
     notes.append(f"{comparison.rows} rows of each; {kind}: {comparison.pairing}")
+    if all(len(run.scores) == 1 for run in comparison.runs):
+        notes.append("no repeats: no error holds the spread among seeds")
     definitions = sorted({run.definition for run in comparison.runs})
     notes.append("; ".join(definitions))
     notes += [f"warning: {text}" for text in comparison.warnings]

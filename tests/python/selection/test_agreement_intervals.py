@@ -142,3 +142,9 @@ def test_intervals_hold_what_they_should(n, rho):
     # The bench has the figures of a thousand draws; three standard errors of 80 are 7%.
     for name, count in held.items():
         assert count / 80 >= 0.87, name
+
+
+def test_no_rank_correlation_is_rarer_than_two_of_all_orders():
+    runs = {str(i): float(i) for i in range(10)}
+    result = rankme.agreement(runs, runs, higher_is_better=True)
+    assert result.spearman.p_value == 2 / math.factorial(10) == pytest.approx(5.5e-7, rel=0.01)
