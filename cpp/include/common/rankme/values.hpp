@@ -26,7 +26,7 @@ struct SingularValues {
   Uncertainty uncertainty;
   // Finds those of the same rows, centred where these are not and the other way round, where one
   // reduction answers both. A score has no use for them, so they wait until they are asked for.
-  std::function<SingularValues()> other;
+  std::function<SingularValues()> other = nullptr;
 };
 
 // Over the box of the ends and what the uncertainty leaves of it.
