@@ -98,3 +98,16 @@ def test_plot():
 def test_a_run_with_equal_errors_of_zero_is_drawn():
     page = rankme.compare({"a": rows(0), "b": rows(0)}, paired=True).to_html()
     assert "nan" not in page
+
+
+def test_dollars_in_names_are_no_formulas():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    name = r"lr=$\bad{$"
+    ax = rankme.compare({name: SETS["b"], "c": SETS["c"]}).plot()
+    ax.figure.draw_without_rendering()
+    assert ax.get_yticklabels()[0].get_text() == name
+    assert ax.get_title().endswith(name)
+    plt.close("all")
