@@ -95,7 +95,18 @@ def open_runs(
             runs[name] = [
                 _opened(one, name, told.get(name, {}), known.get(name)) for one in repeats
             ]
+            _refuse_unlike_widths(runs[name])
     return runs
+
+
+def _refuse_unlike_widths(repeats: Sequence[Sample]) -> None:
+    """Refuse repeats of different K: they are no repeats, and their mean score says nothing."""
+    widths = sorted({sample.n_cols for sample in repeats})
+    if len(widths) > 1:
+        raise ValueError(
+            f"its repeats have K = {' and '.join(map(str, widths))}: repeats differ in nothing but "
+            f"chance; give each K a name of its own"
+        )
 
 
 def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping[str, Any]:

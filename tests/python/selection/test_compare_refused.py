@@ -16,6 +16,7 @@ E = estimate_with(10.0)
         ({}, "takes two runs or more, and there is none"),
         ({"a": A}, r"takes two runs or more, and there is 'a'; rankme\.estimate"),
         ({"a": A, "b": []}, "run 'b': there is no set: the list of its repeats is empty"),
+        ({"a": A, "b": [B, B[:, :8]]}, "run 'b': its repeats have K = 8 and 16: repeats differ"),
         ({"a": A, "b": A[:0]}, r"run 'b': sets\['b'\] is empty: it has shape \(0, 16\)"),
         ({"a": [[1.0, 2.0], [3.0, 4.0]], "b": B}, r"run 'a': sets\['a'\] must be 2-D"),
         ({"a": A, "b": A[None]}, r"run 'b': sets\['b'\] must be 2-D"),
