@@ -128,6 +128,10 @@ def test_wrong_usage(runs, args, text):
         ("run,accuracy\na,1\n", "wanted are the columns name and value"),
         ("name,value\na,1\na,2\n", "line 3 has 'a' a second time"),
         ("name,value\na,high\n", "line 2 has 'high' for 'a'; wanted a number"),
+        ("name,value\na,0,5\nb,0,6\nc,0,7\n", "line 2 has 3 fields, and the first line 2"),
+        ("value,name\n1\n2,b\n3,c\n", "line 2 has 1 fields, and the first line 2"),
+        ("name,value,value\na,1,3\nb,2,2\nc,3,1\n", "wanted are the columns name and value"),
+        (f"name,value\n{'a' * 200_000},1\n", "truth.csv: no CSV in UTF-8: field larger than"),
         ("name,value\na,1\nb,2\n", "the truth has no value of run 'c'; it has a, b"),
     ],
 )
