@@ -19,6 +19,7 @@ E = estimate_with(10.0)
         ({"a": A, "b": [B, B[:, :8]]}, "run 'b': its repeats have K = 8 and 16: repeats differ"),
         ({"a": A, "b": A[:0]}, r"run 'b': sets\['b'\] is empty: it has shape \(0, 16\)"),
         ({"a": [[1.0, 2.0], [3.0, 4.0]], "b": B}, r"run 'a': sets\['a'\] must be 2-D"),
+        ({"a": A, "b": B[:7]}, "run 'b': it has 7 rows, and a sampling error takes 8"),
         ({"a": A, "b": A[None]}, r"run 'b': sets\['b'\] must be 2-D"),
         ({"a": A, "b": np.full((320, 16), np.nan)}, "run 'b': .* is nan; every entry"),
     ],
@@ -50,7 +51,7 @@ def test_a_missing_file_is_its_own_error(tmp_path):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"rows": 321}, "rows=321 is more than the 320 rows of run 'a'; rows=320 is the most"),
+        ({"rows": 321}, "run 'a': rows=321 is more than its 320 rows; rows=320 is the most"),
         ({"rows": "all"}, "rows must be 'equal' or a number, not 'all'"),
         ({"rows": 0}, "rows must be 1 or more"),
         ({"seed": -1}, "seed must be from 0"),
