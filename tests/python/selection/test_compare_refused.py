@@ -122,6 +122,18 @@ def test_what_are_no_pairs(sets, ids, text):
     assert not rankme.compare(sets, ids=ids).paired
 
 
+def test_ids_of_sums_that_were_resumed_are_not_said_to_be_others():
+    resumed, whole = (rankme.Accumulator(16, groups=16, run_length=20) for _ in "ab")
+    whole.update(A, ids=range(320))
+    resumed.update(A[:100], ids=range(100))
+    resumed = resumed.copy()
+    resumed.update(A[100:], ids=range(100, 320))
+    with pytest.raises(ValueError, match="or were merged or resumed at other rows"):
+        rankme.compare({"a": whole, "b": resumed}, paired=True)
+    ids = {"a": range(320), "b": range(320)}
+    assert rankme.compare({"a": whole, "b": resumed}, ids=ids).paired
+
+
 def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():
     sets = {"a": E, "b": estimate_with(9.0, n_rows=2000)}
     with pytest.raises(ValueError, match="run 'a' has 2560 rows and run 'b' has 2000"):
