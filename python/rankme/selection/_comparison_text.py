@@ -56,8 +56,8 @@ def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
 
 
 def _is_correctable(run: Run) -> bool:
-    """Whether there are rows enough for the bias to be proportional to 1 / N."""
-    return run.n_rows >= _CORRECTABLE * run.n_cols
+    """Whether there are rows enough for a bias like 1 / N; below 0 is no rank either."""
+    return run.n_rows >= _CORRECTABLE * run.n_cols and run.bias_corrected >= 0
 
 
 def _decimals(error: float) -> int:

@@ -111,3 +111,12 @@ def test_dollars_in_names_are_no_formulas():
     assert ax.get_yticklabels()[0].get_text() == name
     assert ax.get_title().endswith(name)
     plt.close("all")
+
+
+def test_a_corrected_score_below_zero_is_not_shown():
+    heavy = rows(0)
+    heavy[5] *= 1e10
+    text = str(rankme.compare({"a": heavy, "b": rows(1)}))
+    row = next(line for line in text.splitlines() if line.startswith("=  a"))
+    assert "  -" not in row
+    assert len(row.split()) == 10  # no field for the corrected score
