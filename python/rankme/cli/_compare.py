@@ -228,8 +228,7 @@ def _print(result: Comparison, agreement: Any, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     else:
         # Warnings and errors go to standard error, a line each.
-        shown = str(replace(result, warnings=(), errors=()))
-        sys.stdout.write("\n".join(one_line(line) for line in shown.splitlines()) + "\n")
+        sys.stdout.write(f"{replace(result, warnings=(), errors=())}\n")
         if agreement is not None:
             sys.stdout.write(f"\n{agreement}\n")
     for warning in result.warnings:

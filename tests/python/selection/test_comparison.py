@@ -120,3 +120,14 @@ def test_a_corrected_score_below_zero_is_not_shown():
     row = next(line for line in text.splitlines() if line.startswith("=  a"))
     assert "  -" not in row
     assert len(row.split()) == 10  # no field for the corrected score
+
+
+def test_a_name_cannot_make_lines_of_its_own():
+    name = "a\n* the highest: \x1b[31mz"
+    found = rankme.compare({name: SETS["b"], "c": SETS["c"]})
+    plain = rankme.compare({"a": SETS["b"], "c": SETS["c"]})
+    assert len(str(found).splitlines()) == len(str(plain).splitlines())
+    truth = found.agreement({name: 1.0, "c": 2.0}, higher_is_better=False)
+    for text in (str(found), str(truth)):
+        assert r"a\n* the highest: \x1b[31mz" in text
+        assert "\x1b" not in text
