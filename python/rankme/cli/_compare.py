@@ -173,21 +173,32 @@ def _read_truth(path: Path) -> dict[str, float]:
     """Read a table of names and values."""
     import csv  # noqa: PLC0415
 
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"name", "value"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{path}: wanted are the columns name and value, in the first line")
-        truth: dict[str, float] = {}
-        for record in reader:
-            name, value = record["name"], record["value"]
-            if name in truth:
-                raise ValueError(f"{path}: line {reader.line_num} has {name!r} a second time")
-            try:
-                truth[name] = float(value)
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"{path}: line {reader.line_num} has {value!r} for {name!r}; wanted a number"
-                ) from None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, fields) for fields in reader if fields]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: no CSV in UTF-8: {error}") from None
+    heads = lines[0][1] if lines else []
+    if heads.count("name") != 1 or heads.count("value") != 1:
+        raise ValueError(f"{path}: wanted are the columns name and value, in the first line")
+    truth: dict[str, float] = {}
+    for number, fields in lines[1:]:
+        # A decimal comma makes two fields of one number.
+        if len(fields) != len(heads):
+            raise ValueError(
+                f"{path}: line {number} has {len(fields)} fields, and the first line {len(heads)}; "
+                f"wanted as many, and a point before decimals"
+            )
+        name, value = fields[heads.index("name")], fields[heads.index("value")]
+        if name in truth:
+            raise ValueError(f"{path}: line {number} has {name!r} a second time")
+        try:
+            truth[name] = float(value)
+        except ValueError:
+            raise ValueError(
+                f"{path}: line {number} has {value!r} for {name!r}; wanted a number"
+            ) from None
     return truth
 
 
@@ -223,8 +234,7 @@ def _print(result: Comparison, agreement: Any, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     else:
         # Warnings and errors go to standard error, a line each.
-        shown = str(replace(result, warnings=(), errors=()))
-        sys.stdout.write("\n".join(one_line(line) for line in shown.splitlines()) + "\n")
+        sys.stdout.write(f"{replace(result, warnings=(), errors=())}\n")
         if agreement is not None:
             sys.stdout.write(f"\n{agreement}\n")
     for warning in result.warnings:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import sys
 
+from rankme._base.text import one_line
+
 __all__ = ["Output", "OutputError", "one_line", "print_error", "print_warning", "text_of"]
 
 
@@ -28,14 +30,6 @@ class Output(io.TextIOWrapper):
             super().flush()
         except OSError as error:
             raise OutputError from error
-
-
-def one_line(text: object) -> str:
-    """Return the text with line ends and other control characters written as escapes."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in str(text)
-    )
 
 
 def text_of(error: BaseException) -> str:

@@ -54,9 +54,16 @@ class Curve:
 
     @property
     def bias_corrected(self) -> NDArray[np.float64]:
-        """What each subset says that the score of very many rows is; NaN where N < 4 K."""
+        """What each subset says that the score of very many rows is; NaN where N < 4 K, or below 0.
+
+        Of rows that a few outweigh it can be anything, and below 0 is no rank.
+        """
         return self._each(
-            lambda one: one.bias_corrected if one.n_rows >= _ENOUGH * one.n_cols else np.nan
+            lambda one: (
+                one.bias_corrected
+                if one.n_rows >= _ENOUGH * one.n_cols and one.bias_corrected >= 0
+                else np.nan
+            )
         )
 
     @property
@@ -75,7 +82,7 @@ class Curve:
         Returns
         -------
         dict
-            ``rows``, ``scores``, ``std_errors``, ``bias_corrected`` (None where N < 4 K), ``low``
+            ``rows``, ``scores``, ``std_errors``, ``bias_corrected`` (None where it is NaN), ``low``
             and ``high`` are lists; ``n_cols``, ``groups``, ``eps``, ``center``, ``normalize`` and
             ``seed`` tell what was scored.
         """

@@ -166,6 +166,12 @@ def require_filled(group_rows: NDArray[np.int64], run_length: int | None = None)
             f"after the other of {MIN_GROUPS} or more: it needs {MIN_GROUPS} rows at least, and "
             f"means little below a few hundred"
         )
+    if group_rows.sum() > (MIN_GROUPS - 1) * run_length:
+        raise ValueError(
+            f"{int(group_rows.sum())} rows fill {filled} of {group_rows.size} groups, since each "
+            f"part of a merge fills the first groups first; make the parts with a run_length below "
+            f"{run_length}, so that each has {MIN_GROUPS} runs or more"
+        )
     raise ValueError(
         f"{int(group_rows.sum())} rows fill {filled} of {group_rows.size} groups, and an estimate "
         f"leaves out one after the other of {MIN_GROUPS} or more: take in more than "

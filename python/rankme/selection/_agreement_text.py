@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rankme._base.text import one_line
 from rankme.selection._coefficients import COEFFICIENTS
 from rankme.selection._doubts import span_of
 
@@ -38,6 +39,6 @@ def as_text(agreement: Agreement) -> str:
 
 def _names(choice: Choice) -> str:
     """Write the names of a choice, not too many."""
-    shown = ", ".join(map(str, choice.names[:_MOST_NAMES]))
+    shown = ", ".join(map(one_line, choice.names[:_MOST_NAMES]))
     more = len(choice.names) - _MOST_NAMES
     return f"{shown} and {more} more" if more > 0 else shown

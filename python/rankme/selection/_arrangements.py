@@ -83,6 +83,7 @@ def coefficients_of(
 def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Centre values and scale them to length 1."""
     deviations = values - values.mean()
+    deviations /= np.abs(deviations).max()  # squares of tiny ones would be zero
     result: NDArray[np.float64] = deviations / np.linalg.norm(deviations)
     return result
 

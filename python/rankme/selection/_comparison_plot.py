@@ -39,7 +39,7 @@ def draw(comparison: Comparison, ax: Axes | None = None) -> Axes:
         ax.set_xlabel("step", color=_INK)
         ax.set_ylabel("RankMe", color=_INK)
     else:
-        ax.set_yticks(places, [run.name for run in runs])
+        ax.set_yticks(places, [run.name for run in runs], parse_math=False)
         ax.invert_yaxis()
         ax.set_xlabel("RankMe", color=_INK)
     for place, score, error, colour in zip(places, scores, errors, colours, strict=True):
@@ -50,5 +50,6 @@ def draw(comparison: Comparison, ax: Axes | None = None) -> Axes:
         f"{comparison.rows} rows of each, two standard errors; best: {comparison.best}",
         color=_INK,
         fontsize="medium",
+        parse_math=False,
     )
     return ax

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rankme._base.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,10 +22,11 @@ _CORRECTABLE = 4  # rows a column
 
 def text_of(comparison: Comparison) -> str:
     """Write the table, and below it what is to be known about it."""
-    lines = [HEADS, *(cells_of(run, comparison) for run in comparison.runs)]
+    rows = (map(one_line, cells_of(run, comparison)) for run in comparison.runs)
+    lines = [HEADS, *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
-    return "\n".join([*table, "", *notes_of(comparison)])
+    return "\n".join([*table, "", *map(one_line, notes_of(comparison))])
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -56,8 +59,8 @@ def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
 
 
 def _is_correctable(run: Run) -> bool:
-    """Whether there are rows enough for the bias to be proportional to 1 / N."""
-    return run.n_rows >= _CORRECTABLE * run.n_cols
+    """Whether there are rows enough for a bias like 1 / N; below 0 is no rank either."""
+    return run.n_rows >= _CORRECTABLE * run.n_cols and run.bias_corrected >= 0
 
 
 def _decimals(error: float) -> int:

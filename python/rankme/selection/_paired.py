@@ -102,7 +102,8 @@ def _as_arrays(side: Side, main: Side, names: tuple[Any, ...]) -> _Numbers:
 def _number(side: Side, key: tuple[Any, ...], name: Any) -> tuple[float, float, float]:
     """Return the mean of a run's repeats, its standard error, and their number."""
     value = side.cells[key][name]
-    repeats = value if isinstance(value, (list, tuple, np.ndarray)) else [value]
+    is_list = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim)
+    repeats = value if is_list else [value]
     where = f"{side.what} of run {name!r}{in_cell(key)}"
     numbers_ = [_real(one, where) for one in repeats]
     if not numbers_:
@@ -114,9 +115,12 @@ def _number(side: Side, key: tuple[Any, ...], name: Any) -> tuple[float, float, 
 
 def _real(value: Any, where: str) -> float:
     """Return a finite number."""
-    if isinstance(value, (str, bytes, bool)) or not hasattr(type(value), "__float__"):
+    if isinstance(value, (str, bytes, bool, np.bool_)) or not hasattr(type(value), "__float__"):
         raise TypeError(f"{where} is {value!r} ({type_name(value)}); wanted a number")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond float64
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(
             f"{where} is {number}; wanted a finite number, or leave the run out of all"

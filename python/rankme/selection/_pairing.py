@@ -26,7 +26,10 @@ def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str
     obstacle = _obstacle(runs)
     if len(known) > 1:
         first, second = list(known.values())[:2]
-        obstacle = f"the ids of runs {first!r} and {second!r} are not the same in the same order"
+        obstacle = (
+            f"the ids of runs {first!r} and {second!r} are not the same in the same order, or were "
+            f"merged or resumed at other rows"
+        )
     if wanted:
         if obstacle is not None:
             raise ValueError(

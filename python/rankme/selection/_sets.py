@@ -14,6 +14,7 @@ from rankme._accumulators.provenance import Tags, as_tags, fingerprint_of
 from rankme._base.arguments import as_index, type_name
 from rankme._base.arrays import as_matrix
 from rankme.metrics._estimate import Estimate
+from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import RowSource, open_source
 from rankme.sources._block_stream import is_blocks
 from rankme.sources.memory import resolve
@@ -21,7 +22,15 @@ from rankme.sources.memory import resolve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Sample", "common_rows", "names_of", "naming", "open_runs"]
+__all__ = [
+    "Sample",
+    "as_wanted_rows",
+    "common_rows",
+    "names_of",
+    "naming",
+    "open_runs",
+    "with_enough_rows",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +104,18 @@ def open_runs(
             runs[name] = [
                 _opened(one, name, told.get(name, {}), known.get(name)) for one in repeats
             ]
+            _refuse_unlike_widths(runs[name])
     return runs
+
+
+def _refuse_unlike_widths(repeats: Sequence[Sample]) -> None:
+    """Refuse repeats of different K: they are no repeats, and their mean score says nothing."""
+    widths = sorted({sample.n_cols for sample in repeats})
+    if len(widths) > 1:
+        raise ValueError(
+            f"its repeats have K = {' and '.join(map(str, widths))}: repeats differ in nothing but "
+            f"chance; give each K a name of its own"
+        )
 
 
 def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping[str, Any]:
@@ -149,24 +169,48 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
     )
 
 
-def common_rows(runs: Mapping[str, Sequence[Sample]], rows: object) -> int:
+def as_wanted_rows(rows: object) -> int | None:
+    """Return how many rows each set is to be scored on; None for as many as the smallest has."""
+    if not isinstance(rows, str):
+        return as_index(rows, "rows", 1)  # type: ignore[arg-type]
+    if rows != "equal":
+        raise ValueError(f"rows must be 'equal' or a number, not {rows!r}")
+    return None
+
+
+def with_enough_rows(
+    runs: Mapping[str, Sequence[Sample]],
+    rows: int | None,
+    failed: Callable[[str, Exception], None] | None,
+) -> dict[str, Sequence[Sample]]:
+    """Return the runs without those whose rows are fewer than wanted, or than an estimate takes."""
+    most = min((one.n_rows for samples in runs.values() for one in samples), default=0)
+    kept: dict[str, Sequence[Sample]] = {}
+    for name, samples in runs.items():
+        with naming(name, failed):
+            few = min(sample.n_rows for sample in samples)
+            if rows is not None and rows > few:
+                raise ValueError(
+                    f"rows={rows} is more than its {few} rows; rows={most} is the most that all "
+                    f"have"
+                )
+            if few < MIN_GROUPS and all(sample.has_rows for sample in samples):
+                raise ValueError(
+                    f"it has {few} rows, and a sampling error takes {MIN_GROUPS} at least, and "
+                    f"means little below a few hundred; leave the run out"
+                )
+            kept[name] = samples
+    return kept
+
+
+def common_rows(runs: Mapping[str, Sequence[Sample]], rows: int | None) -> int:
     """Return the number of rows that all sets are scored on; an error names who has another."""
     samples = [sample for repeats in runs.values() for sample in repeats]
     few = min(samples, key=lambda sample: sample.n_rows)
-    if isinstance(rows, str):
-        if rows != "equal":
-            raise ValueError(f"rows must be 'equal' or a number, not {rows!r}")
-        count = few.n_rows
-    else:
-        count = as_index(rows, "rows", 1)  # type: ignore[arg-type]
-        if count > few.n_rows:
-            raise ValueError(
-                f"rows={count} is more than the {few.n_rows} rows of run {few.run!r}; "
-                f"rows={few.n_rows} is the most that all have"
-            )
+    count = few.n_rows if rows is None else rows
     for sample in samples:
         if not sample.has_rows and sample.n_rows != count:
-            other = f"rows={count}" if not isinstance(rows, str) else f"run {few.run!r} has {count}"
+            other = f"rows={count}" if rows is not None else f"run {few.run!r} has {count}"
             raise ValueError(
                 f"run {sample.run!r} has {sample.n_rows} rows and {other}, and of sums no rows can "
                 f"be left out: RankMe grows with N; compare the rows themselves, or sums of as many"

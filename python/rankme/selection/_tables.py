@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,8 @@ def read_side(values: object, what: str, by: tuple[str, ...] | None) -> Side:
         for name, value in pairs:
             side.add((), name, value)
         return side
-    if isinstance(values, str) or not hasattr(values, "__len__"):
+    # A set has no order that could be that of the other side.
+    if isinstance(values, str | AbstractSet) or not hasattr(values, "__len__"):
         raise TypeError(
             f"{what} must be a mapping from names to numbers, a Series, a sequence or a table, not "
             f"{type_name(values)}"

@@ -14,7 +14,13 @@ from rankme.selection._estimates import Definition, definition_of, estimate_runs
 from rankme.selection._pairing import pairing_of
 from rankme.selection._ranking import Ranking
 from rankme.selection._run import Run
-from rankme.selection._sets import common_rows, names_of, open_runs
+from rankme.selection._sets import (
+    as_wanted_rows,
+    common_rows,
+    names_of,
+    open_runs,
+    with_enough_rows,
+)
 from rankme.selection.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -188,12 +194,14 @@ def compare_sets(
         groups=choices.groups,
         seed=seed,
     )
-    runs = open_runs(sets, tags=choices.tags, ids=choices.ids, failed=failed)
+    rows = as_wanted_rows(choices.rows)
+    opened = open_runs(sets, tags=choices.tags, ids=choices.ids, failed=failed)
+    runs = with_enough_rows(opened, rows, failed)
     _refuse_few(runs)
     if choices.baseline is not None and choices.baseline not in runs:
         raise ValueError(f"baseline={choices.baseline!r} is none of the runs {names_of(runs)}")
     refuse_unlike_tags(runs, allow)
-    count = common_rows(runs, choices.rows)
+    count = common_rows(runs, rows)
     steps = steps_of(choices.order, list(runs))
     measured, told = estimate_runs(runs, count, definition, allow, failed)
     _refuse_few({run.name for run in measured})

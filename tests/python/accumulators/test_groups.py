@@ -142,6 +142,17 @@ def test_copies_go_on_alike():
     same_groups(acc, others[0])
 
 
+def test_short_parts_of_a_merge_fill_the_first_groups_only():
+    parts = np.split(rows(640, 4), 20)
+    merged = sum((grouped(part) for part in parts[1:]), grouped(parts[0]))
+    with pytest.raises(ValueError, match=r"640 rows fill 1 of 16 groups.*run_length below 32, so"):
+        merged.estimate()
+    merged = sum(
+        (grouped(part, run_length=4) for part in parts[1:]), grouped(parts[0], run_length=4)
+    )
+    assert merged.estimate().groups == 8
+
+
 def test_what_cannot_have_groups():
     for options, message in [
         ({"groups": 7}, "groups must be from 8"),

@@ -128,6 +128,10 @@ def test_wrong_usage(runs, args, text):
         ("run,accuracy\na,1\n", "wanted are the columns name and value"),
         ("name,value\na,1\na,2\n", "line 3 has 'a' a second time"),
         ("name,value\na,high\n", "line 2 has 'high' for 'a'; wanted a number"),
+        ("name,value\na,0,5\nb,0,6\nc,0,7\n", "line 2 has 3 fields, and the first line 2"),
+        ("value,name\n1\n2,b\n3,c\n", "line 2 has 1 fields, and the first line 2"),
+        ("name,value,value\na,1,3\nb,2,2\nc,3,1\n", "wanted are the columns name and value"),
+        (f"name,value\n{'a' * 200_000},1\n", "truth.csv: no CSV in UTF-8: field larger than"),
         ("name,value\na,1\nb,2\n", "the truth has no value of run 'c'; it has a, b"),
     ],
 )
@@ -138,10 +142,21 @@ def test_a_truth_that_cannot_be(runs, tmp_path, content, text):
     assert text in error_line(result)
 
 
-def test_more_rows_than_there_are(runs):
-    result = run("compare", *PATHS, "--rows", 301, cwd=runs)
+@pytest.mark.parametrize(
+    ("n_rows", "options", "text"),
+    [
+        (100, ["--rows", 300], "short.npy: rows=300 is more than its 100 rows; rows=100 is the"),
+        (5, [], "short.npy: it has 5 rows, and a sampling error takes 8 at least"),
+    ],
+)
+def test_a_short_set_is_told_and_the_others_are_compared(runs, tmp_path, n_rows, options, text):
+    short = tmp_path / "short.npy"
+    np.save(short, rows(0, n=n_rows))
+    result = run("compare", *(runs / path for path in PATHS), short, *options, "--json")
     assert result.returncode == 1
-    assert error_line(result).startswith("rows=301 is more than the 300 rows of run 'a'")
+    found = json.loads(result.stdout)
+    assert (found["rows"], len(found["runs"])) == (300, 3)
+    assert text in found["errors"][0]["error"]
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def comparisons():
     yield "run 'a' has layer", {"sets": sets, "tags": tags}, "rankme.compare(sets, tags=tags)"
     sums = {name: rankme.estimate(PLAIN[:n]) for name, n in (("a", 30), ("b", 20))}
     yield "run 'a' has 30", {"sets": sums, "Z": PLAIN}, "rankme.compare(sets)"
-    yield "rows=40", {"sets": sets}, "rankme.compare(sets, rows=40)"
+    yield "run 'a': rows=40", {"sets": sets}, "rankme.compare(sets, rows=40)"
     uneven = {"sets": {"a": PLAIN, "b": PLAIN[:20]}}
     yield "paired=True", uneven, "rankme.compare(sets, paired=True)"
 

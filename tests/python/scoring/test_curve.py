@@ -95,3 +95,14 @@ def test_what_is_refused(rows, error, text):
 def test_rows_that_come_once_make_no_curve():
     with pytest.raises(ValueError, match="Z gives its rows once, and each of the numbers of rows"):
         rankme.curve(iter([Z]), [50, 100], seed=None)
+
+
+def test_what_it_tends_to_is_no_rank_below_zero():
+    heavy = Z.copy()
+    heavy[0] *= 1e10
+    with pytest.warns(rankme.PrecisionWarning, match="long or odd rows"):
+        found = rankme.curve(heavy, [100, 600], seed=None)
+    assert (np.array([one.bias_corrected for one in found.estimates]) < 0).all()
+    assert np.isnan(found.bias_corrected).all()
+    assert found.to_dict()["bias_corrected"] == [None, None]
+    assert [len(line.split()) for line in str(found).splitlines()[1:]] == [3, 3]

@@ -190,3 +190,23 @@ def test_what_the_texts_advise_works():
 def test_mean_by_wants_a_column_of_by():
     with pytest.raises(ValueError, match=r"column must be one of \(\), not 'task'"):
         agreement().mean_by("task")
+
+
+@pytest.mark.parametrize("truth", [{70.0, 74.0}, frozenset({70.0, 74.0})])
+def test_a_set_has_no_order(truth):
+    with pytest.raises(TypeError, match="truth must be a mapping from names to numbers"):
+        agreement([1.0, 2.0], truth)
+
+
+def test_flags_of_numpy_are_no_numbers_either():
+    with pytest.raises(TypeError, match=r"truth of run 1 is .*True.*; wanted a number"):
+        agreement([1.0, 2.0], [0.0, np.bool_(True)])
+
+
+def test_an_array_without_dimensions_is_a_number_and_not_repeats():
+    same(agreement({name: np.array(score) for name, score in SCORES.items()}), agreement())
+
+
+def test_an_integer_beyond_float64_is_not_finite():
+    with pytest.raises(ValueError, match=r"truth of run 'b' is inf; wanted a finite number"):
+        agreement({"a": 1, "b": 2}, {"a": 1, "b": 10**400})

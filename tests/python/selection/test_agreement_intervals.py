@@ -53,6 +53,12 @@ def test_few_runs_have_exact_p_values(name):
     assert getattr(agreement(x, y), name).p_value == pytest.approx(expected.pvalue)
 
 
+def test_a_p_value_does_not_depend_on_the_unit():
+    y = np.array([-2.0, -1.0, 0.0, 1.0, 3.0])
+    expected = agreement(np.arange(5.0), y).pearson.p_value
+    assert agreement(np.arange(5.0), y * 2.0**-600).pearson.p_value == expected
+
+
 def test_many_runs_have_scipys_p_values():
     x, y = np.random.default_rng(0).standard_normal((2, 14))
     found = agreement(x, y)

@@ -16,8 +16,10 @@ E = estimate_with(10.0)
         ({}, "takes two runs or more, and there is none"),
         ({"a": A}, r"takes two runs or more, and there is 'a'; rankme\.estimate"),
         ({"a": A, "b": []}, "run 'b': there is no set: the list of its repeats is empty"),
+        ({"a": A, "b": [B, B[:, :8]]}, "run 'b': its repeats have K = 8 and 16: repeats differ"),
         ({"a": A, "b": A[:0]}, r"run 'b': sets\['b'\] is empty: it has shape \(0, 16\)"),
         ({"a": [[1.0, 2.0], [3.0, 4.0]], "b": B}, r"run 'a': sets\['a'\] must be 2-D"),
+        ({"a": A, "b": B[:7]}, "run 'b': it has 7 rows, and a sampling error takes 8"),
         ({"a": A, "b": A[None]}, r"run 'b': sets\['b'\] must be 2-D"),
         ({"a": A, "b": np.full((320, 16), np.nan)}, "run 'b': .* is nan; every entry"),
     ],
@@ -49,7 +51,7 @@ def test_a_missing_file_is_its_own_error(tmp_path):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"rows": 321}, "rows=321 is more than the 320 rows of run 'a'; rows=320 is the most"),
+        ({"rows": 321}, "run 'a': rows=321 is more than its 320 rows; rows=320 is the most"),
         ({"rows": "all"}, "rows must be 'equal' or a number, not 'all'"),
         ({"rows": 0}, "rows must be 1 or more"),
         ({"seed": -1}, "seed must be from 0"),
@@ -118,6 +120,18 @@ def test_what_are_no_pairs(sets, ids, text):
         rankme.compare(sets, ids=ids, paired=True)
     assert not rankme.compare(sets, ids=ids, paired=False).paired
     assert not rankme.compare(sets, ids=ids).paired
+
+
+def test_ids_of_sums_that_were_resumed_are_not_said_to_be_others():
+    resumed, whole = (rankme.Accumulator(16, groups=16, run_length=20) for _ in "ab")
+    whole.update(A, ids=range(320))
+    resumed.update(A[:100], ids=range(100))
+    resumed = resumed.copy()
+    resumed.update(A[100:], ids=range(100, 320))
+    with pytest.raises(ValueError, match="or were merged or resumed at other rows"):
+        rankme.compare({"a": whole, "b": resumed}, paired=True)
+    ids = {"a": range(320), "b": range(320)}
+    assert rankme.compare({"a": whole, "b": resumed}, ids=ids).paired
 
 
 def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():

@@ -98,3 +98,36 @@ def test_plot():
 def test_a_run_with_equal_errors_of_zero_is_drawn():
     page = rankme.compare({"a": rows(0), "b": rows(0)}, paired=True).to_html()
     assert "nan" not in page
+
+
+def test_dollars_in_names_are_no_formulas():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    name = r"lr=$\bad{$"
+    ax = rankme.compare({name: SETS["b"], "c": SETS["c"]}).plot()
+    ax.figure.draw_without_rendering()
+    assert ax.get_yticklabels()[0].get_text() == name
+    assert ax.get_title().endswith(name)
+    plt.close("all")
+
+
+def test_a_corrected_score_below_zero_is_not_shown():
+    heavy = rows(0)
+    heavy[5] *= 1e10
+    text = str(rankme.compare({"a": heavy, "b": rows(1)}))
+    row = next(line for line in text.splitlines() if line.startswith("=  a"))
+    assert "  -" not in row
+    assert len(row.split()) == 10  # no field for the corrected score
+
+
+def test_a_name_cannot_make_lines_of_its_own():
+    name = "a\n* the highest: \x1b[31mz"
+    found = rankme.compare({name: SETS["b"], "c": SETS["c"]})
+    plain = rankme.compare({"a": SETS["b"], "c": SETS["c"]})
+    assert len(str(found).splitlines()) == len(str(plain).splitlines())
+    truth = found.agreement({name: 1.0, "c": 2.0}, higher_is_better=False)
+    for text in (str(found), str(truth)):
+        assert r"a\n* the highest: \x1b[31mz" in text
+        assert "\x1b" not in text
