@@ -118,6 +118,15 @@ class TestDask:
             rankme_dask.grouped(da.from_array(bad, chunks=(700, -1)), LABELS, N_GROUPS)
 
 
+def assert_deals(acc):
+    """The groups of the jackknife hold all rows, whoever dealt them, and tell a like error."""
+    estimate, alone = acc.estimate(), rankme.estimate(Z, groups=8)
+    assert acc.groups == estimate.groups == 8
+    assert estimate.group_rows.sum() == len(Z)
+    assert estimate.score == pytest.approx(alone.score, rel=1e-12)
+    assert 0.3 < estimate.std_error / alone.std_error < 3
+
+
 def table(labels=LABELS):
     rows = pa.FixedSizeListArray.from_arrays(pa.array(Z.ravel()), K)
     return pa.table({"id": range(len(Z)), "z": rows, "label": labels})
@@ -128,6 +137,7 @@ class TestRay:
     def test_dataset(self):
         dataset = ray.data.from_arrow(table()).repartition(6)
         assert_same(rankme_ray.grouped(dataset, "label", N_GROUPS, column="z", rows_per_task=400))
+        assert_deals(rankme_ray.accumulate(dataset, column="z", rows_per_task=400, groups=8))
 
     def test_what_does_not_fit(self):
         dataset = ray.data.from_arrow(table())
@@ -152,6 +162,7 @@ class TestSpark:
     def test_frame(self, spark):
         acc = rankme_spark.grouped(self.frame(spark), "em.bedding", "label", N_GROUPS)
         assert_same(acc)
+        assert_deals(rankme_spark.accumulate(self.frame(spark), "em.bedding", groups=8))
         with pytest.raises(Exception, match=r"partition .: groups .* has the label"):
             rankme_spark.grouped(self.frame(spark), "em.bedding", "label", 2)
         with pytest.raises(
