@@ -208,7 +208,7 @@ SingularValues QrAccumulator::spectrum(bool center, std::int64_t* n_rows) const 
   require_rows(*n_rows);
   Lease resources(device_);
   return from_factor_values(singular_values(*resources, factor, center),
-                            extent_of(*n_rows, dim_, center, normalize_), factor.error());
+                            extent_of(*n_rows, dim_, center, normalize_), factor.error(*n_rows));
 }
 
 std::vector<double> singular_values(Resources& resources, const QrFactor& factor, bool center) {

@@ -230,7 +230,7 @@ SingularValues by_qr(Resources& resources, const Source& source, bool center, bo
   accumulator.update(wide ? turned(source) : source, prepared.preparation);
   std::int64_t rows = 0;
   QrFactor factor = accumulator.total(&rows);
-  const double error = factor.error();  // relative to the rows as they came
+  const double error = factor.error(rows);  // relative to the rows as they came
   if (center && wide) factor.center_rows();
   return from_factor_values(singular_values(resources, factor, center && !wide),
                             extent_of(z.rows, z.cols, center, normalize), error);

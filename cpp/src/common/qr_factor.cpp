@@ -47,7 +47,7 @@ double QrFactor::norm() const {
   return largest * std::sqrt(squares);
 }
 
-double QrFactor::error() const {
+double QrFactor::error(std::int64_t n_rows) const {
   const double size = norm() + beside;
   if (size == 0) return 0;
   const double count = static_cast<double>(blocks);
@@ -57,7 +57,8 @@ double QrFactor::error() const {
   // 2 rows / 16 were seen, and four are counted.
   const double scattered =
       4 * (10 + std::sqrt(static_cast<double>(order()))) * std::sqrt(count + 1);
-  const double steady = static_cast<double>(qr_block_rows(order())) / 4 + 2 * count;
+  const std::int64_t longest = std::min(qr_block_rows(order()), n_rows);
+  const double steady = static_cast<double>(longest) / 4 + 2 * count;
   const double subnormal = std::numeric_limits<double>::denorm_min() * static_cast<double>(order());
   return (scattered + steady) * (unit_roundoff * size + subnormal);
 }

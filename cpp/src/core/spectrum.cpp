@@ -82,7 +82,8 @@ SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
     throw_first_nonfinite(z);
   }
   QrFactor factor = std::move(accumulator).take();
-  const double error = factor.error();  // relative to the rows as they came
+  // Relative to the rows as they came.
+  const double error = factor.error(std::max(z.rows, z.cols));
   if (center && wide) factor.center_rows();
   return from_factor(std::move(factor), extent, error, center && !wide);
 }
@@ -204,7 +205,7 @@ SingularValues singular_values(const QrAccumulator& accumulator, bool center,
   require_rows(*n_rows);
   const Extent extent = extent_of(*n_rows, accumulator.dim(), center, accumulator.normalize());
   if (!center) factor.move_origin(std::vector<double>(factor.origin.size()));
-  const double error = factor.error();
+  const double error = factor.error(*n_rows);
   return from_factor(std::move(factor), extent, error, center);
 }
 

@@ -27,8 +27,9 @@ struct QrFactor {
   // What a factored block with an entry other than zero leaves of itself even where it has
   // vanished.
   void note_entry();
-  // Bounds the error of every singular value: Householder's backward error, once a block.
-  double error() const;
+  // Bounds the error of every singular value of n_rows rows: Householder's backward error, once a
+  // block.
+  double error(std::int64_t n_rows) const;
   // R <- R H with H = I - 1 1^T / dim: centres Z where this is the factor of Z^T.
   void center_rows();
 
