@@ -8,9 +8,11 @@
 #include "numpy_vectors.hpp"
 #include "rankme/centred_sum.hpp"
 #include "rankme/probe.hpp"
+#include "rankme/spectrum.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/triangle.hpp"
 #include "register.hpp"
+#include "spectrum_tuple.hpp"
 #include "unlocked.hpp"
 
 namespace rankme::bindings {
@@ -41,12 +43,27 @@ py::tuple scatter_about(std::int64_t dim, std::int64_t n_rows, const py::tuple& 
   return py::tuple(all);
 }
 
+// (values, n_rows) of the first columns of the rows of a state
+py::tuple leading_spectrum(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
+                           const py::tuple& arrays, std::int64_t columns, bool center) {
+  CentredSum sum = centred_sum_of(dim, n_rows, numbers, arrays);
+  const std::uint64_t seed = seed_of(numbers);
+  SingularValues values;
+  {
+    const Unlocked unlocked;
+    values = leading_singular_values(std::move(sum), gaussian_probes(dim, seed), columns, center);
+  }
+  return py::make_tuple(to_tuple(std::move(values)), n_rows);
+}
+
 }  // namespace
 
 void register_scatter(py::module_& m) {
   m.def("scatter_about", &scatter_about, py::arg("dim"), py::arg("n_rows"), py::arg("numbers"),
         py::arg("arrays"), py::arg("exponent"), py::arg("origin"), py::arg("offset"),
         py::arg("offset_low"));
+  m.def("leading_spectrum", &leading_spectrum, py::arg("dim"), py::arg("n_rows"),
+        py::arg("numbers"), py::arg("arrays"), py::arg("columns"), py::arg("center"));
 }
 
 }  // namespace rankme::bindings

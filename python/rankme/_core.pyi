@@ -105,6 +105,16 @@ def scatter_about(
     offset_low: _Doubles,
 ) -> tuple[_Doubles, ...]: ...
 
+# of the first columns of the rows of a state of either kind of squares
+def leading_spectrum(
+    dim: int,
+    n_rows: int,
+    numbers: tuple[int, ...],
+    arrays: tuple[_Doubles, ...],
+    columns: int,
+    center: bool,
+) -> tuple[_Values, int]: ...
+
 class QrAccumulator(_Accumulator):
     def __init__(self, dim: int, normalize: bool) -> None: ...
     def merge(self, other: QrAccumulator) -> None: ...

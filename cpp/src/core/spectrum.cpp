@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -57,7 +58,7 @@ SingularValues from_factor(QrFactor factor, const Extent& extent, double error, 
 // ---- one matrix --------------------------------------------------------------------------------
 
 // Of a sum of the rows of z, or of any rows that are not at hand.
-SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
+SingularValues from_centred(CentredSum sum, const CentredAccuracy& accuracy, bool center,
                             bool normalize, const MatrixView* z);
 
 SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
@@ -67,7 +68,8 @@ SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
   const std::vector<double> probes = accumulator->probes();
   CentredSum sum = std::move(*accumulator).take();
   accumulator.reset();  // what its threads needed
-  return from_centred(std::move(sum), probes, center, normalize, &z);
+  const CentredAccuracy accuracy = measure_accuracy(sum, probes);
+  return from_centred(std::move(sum), accuracy, center, normalize, &z);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
@@ -133,10 +135,34 @@ std::int64_t constant_columns(const CentredSum& sum, std::int64_t order) {
   return count;
 }
 
-SingularValues from_centred(CentredSum sum, const std::vector<double>& probes, bool center,
+// The sum of the first columns of its rows, as far as a spectrum needs it.
+void keep_leading(CentredSum& sum, std::int64_t columns) {
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(columns));
+  std::iota(kept.begin(), kept.end(), 0);
+  keep_dimensions(sum.scatter, sum.dim, kept);
+  const auto size = kept.size();
+  sum.origin.resize(size);
+  sum.offset.high.resize(size);
+  sum.offset.low.resize(size);
+  sum.dim = columns;
+}
+
+// What is known of a block of a matrix whose error is delta at most: that its own is no larger.
+GramAccuracy leading_accuracy(const CentredSum& sum, double delta) {
+  double trace = 0;
+  double squares = 0;
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    const double* row = sum.scatter.data() + i * sum.dim;
+    for (std::int64_t j = 0; j < i; ++j) squares += 2 * row[j] * row[j];
+    squares += row[i] * row[i];
+    trace += row[i];
+  }
+  trace = std::max(trace, 0.0) + std::sqrt(static_cast<double>(sum.dim)) * delta;
+  return {trace, std::sqrt(squares), delta};
+}
+
+SingularValues from_centred(CentredSum sum, const CentredAccuracy& accuracy, bool center,
                             bool normalize, const MatrixView* z) {
-  require_rows(sum.rows);
-  const CentredAccuracy accuracy = measure_accuracy(sum, probes);
   Extent extent = extent_of(sum.rows, sum.dim, center, normalize);
   Extent other_extent = extent_of(sum.rows, sum.dim, !center, normalize);
   std::vector<double> mean(static_cast<std::size_t>(sum.dim));
@@ -196,7 +222,18 @@ SingularValues singular_values(const GramAccumulator& accumulator, bool center,
 
 SingularValues singular_values(CentredSum sum, const std::vector<double>& probes, bool center,
                                bool normalize) {
-  return from_centred(std::move(sum), probes, center, normalize, nullptr);
+  require_rows(sum.rows);
+  const CentredAccuracy accuracy = measure_accuracy(sum, probes);
+  return from_centred(std::move(sum), accuracy, center, normalize, nullptr);
+}
+
+SingularValues leading_singular_values(CentredSum sum, const std::vector<double>& probes,
+                                       std::int64_t columns, bool center) {
+  require_rows(sum.rows);
+  CentredAccuracy accuracy = measure_accuracy(sum, probes);
+  keep_leading(sum, columns);
+  accuracy.scatter = leading_accuracy(sum, accuracy.scatter.delta);
+  return from_centred(std::move(sum), accuracy, center, false, nullptr);
 }
 
 SingularValues singular_values(const QrAccumulator& accumulator, bool center,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from rankme import _core
+from rankme._accumulators.dealt import DealtRows
 from rankme._accumulators.held import HeldSum
-from rankme._base.arguments import as_eps
+from rankme._base.arguments import as_eps, as_index
 from rankme.metrics._certainty import score_of
 from rankme.metrics._estimate import Parts, estimate_of, require_filled
 from rankme.metrics._spectrum import Spectrum
@@ -46,23 +48,32 @@ class AskedSum(HeldSum):
         gram.flags.writeable = False
         return gram
 
-    def spectrum(self, *, center: bool = False) -> Spectrum:
+    def spectrum(
+        self, *, center: bool = False, truncate_dim: SupportsIndex | None = None
+    ) -> Spectrum:
         """Singular values of all rows so far; the stream may go on.
 
         Parameters
         ----------
         center : bool
             Subtract the column means, which the column sums give without a second pass.
+        truncate_dim : int, optional
+            Of the first columns of the rows alone, as embeddings of Matryoshka models are cut
+            (Kusupati et al., NeurIPS 2022). The Gram matrix holds that of every such width, so that
+            one pass over the rows serves all. It is computed on the CPU.
 
         Returns
         -------
         Spectrum
-            With min(n_rows, dim) singular values.
+            With min(n_rows, dim) singular values, or min(n_rows, truncate_dim).
 
         Raises
         ------
+        TypeError
+            If `truncate_dim` is no integer.
         ValueError
-            If there are no rows yet, or all were left out.
+            If there are no rows yet, or all were left out; if `truncate_dim` is not from 1 to
+            `dim`, or is given with ``method="qr"`` or ``normalize=True``.
         IntegrityError
             If the Gram matrix disagrees with its probes.
         RuntimeError
@@ -74,9 +85,34 @@ class AskedSum(HeldSum):
                 f"there are no rows yet: all {self.n_skipped} were left out, for each holds NaN or "
                 f"infinity"
             )
+        if truncate_dim is not None:
+            columns = self._as_columns(truncate_dim)
+            values, n_rows = self._leading_spectrum(columns, center=center)
+            return self._spectrum_of(values, n_rows, center=center, dim=columns)
         # The number of rows comes with the values: another thread may be adding some right now.
         values, n_rows = self._core.spectrum(center)
         return self._spectrum_of(values, n_rows, center=center)
+
+    def _as_columns(self, truncate_dim: SupportsIndex) -> int:
+        """Return a number of leading columns whose sum is known."""
+        columns = as_index(truncate_dim, "truncate_dim", 1, self.dim)
+        if self.method != "gram":
+            raise ValueError(
+                f"truncate_dim needs the Gram matrix, which method {self.method!r} does not keep: "
+                f"make the accumulator with method='gram', or take in Z[:, :{columns}]"
+            )
+        if self.normalize:
+            raise ValueError(
+                f"truncate_dim is of rows as they came, and normalize=True has divided each by its "
+                f"whole norm: make an accumulator of dim={columns}, and take in Z[:, :{columns}]"
+            )
+        return columns
+
+    def _leading_spectrum(self, columns: int, *, center: bool) -> tuple[Any, int]:
+        """Return what the core finds of the first columns, and the rows behind it."""
+        core = self._core
+        state = core.sums.total_state() if isinstance(core, DealtRows) else core.state()
+        return _core.leading_spectrum(self.dim, *state[:3], columns, center)
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> float:
         """RankMe of all rows so far; the stream may go on.
@@ -153,11 +189,13 @@ class AskedSum(HeldSum):
         values, rows, left_out = self._core.leave_out_spectra(center)
         return Parts(self._spectrum_of(values, int(rows.sum()), center=center), rows, left_out)
 
-    def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
+    def _spectrum_of(
+        self, values: Any, n_rows: int, *, center: bool, dim: int | None = None
+    ) -> Spectrum:
         """Return the spectrum that the core has found."""
         return Spectrum(
             n_rows,
-            self.dim,
+            self.dim if dim is None else dim,
             center,
             self.normalize,
             self.method,

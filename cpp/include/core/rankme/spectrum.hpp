@@ -20,6 +20,11 @@ SingularValues singular_values(CentredSum sum, const std::vector<double>& probes
                                bool normalize);
 SingularValues singular_values(const QrAccumulator& accumulator, bool center, std::int64_t* n_rows);
 
+// Of the first columns of its rows, as they are: the leading block of the same sum. What the probes
+// measure of the whole bounds the error of any block of it.
+SingularValues leading_singular_values(CentredSum sum, const std::vector<double>& probes,
+                                       std::int64_t columns, bool center);
+
 // Of a whole matrix in one pass, from its smaller side. Throws NonFiniteError.
 SingularValues singular_values(const MatrixView& z, bool center, bool normalize, Method method);
 
