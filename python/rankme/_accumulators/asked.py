@@ -112,7 +112,8 @@ class AskedSum(HeldSum):
         """Return what the core finds of the first columns, and the rows behind it."""
         core = self._core
         state = core.sums.total_state() if isinstance(core, DealtRows) else core.state()
-        return _core.leading_spectrum(self.dim, *state[:3], columns, center)
+        n_rows, numbers, arrays, _ = state
+        return _core.leading_spectrum(self.dim, n_rows, numbers, arrays, columns, center)
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> float:
         """RankMe of all rows so far; the stream may go on.
