@@ -2,4 +2,5 @@
 
 - ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
   `rankme.compare` reads.
+- ``rankme.integrations.sentence_transformers``: `RankMeEvaluator`, for the library's trainer.
 """

@@ -169,7 +169,13 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         return "RankMe"
 
     def get_config_dict(self) -> dict[str, Any]:
-        """Return what a model card has to say of the choices made."""
+        """Return what a model card has to say of the choices made.
+
+        Returns
+        -------
+        dict
+            How many sentences, `eps`, and what of the rest was chosen.
+        """
         config: dict[str, Any] = {"n_sentences": len(self.sentences), "eps": self.eps}
         if self.truncate_dims:
             config["truncate_dims"] = self.truncate_dims

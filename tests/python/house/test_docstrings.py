@@ -16,6 +16,7 @@ FACES = (
     "rankme.distributed.ray",
     "rankme.distributed.spark",
     "rankme.distributed.torch",
+    "rankme.integrations.sentence_transformers",
     "rankme.integrations.torch",
 )
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
