@@ -118,7 +118,7 @@ def main() -> None:
                 name: rankme.LayerAccumulator(*shape, normalize=True)
                 for name in ("tokens", "sentences")
             }
-        stacks["tokens"].update([state[mask] for state in layers])
+        stacks["tokens"].update(layers, mask=mask)
         stacks["sentences"].update([means(state, mask) for state in layers])
 
     scores = {name: stack.score() for name, stack in stacks.items()}

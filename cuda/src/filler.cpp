@@ -42,7 +42,7 @@ Filler::Filler(const MatrixView& rows, std::int64_t block_rows, std::int64_t blo
       block_rows_(block_rows),
       blocks_(blocks),
       buffers_(buffers),
-      by_columns_(natural_layout(rows) == Layout::column_major) {
+      by_columns_(rows.row_offsets == nullptr && natural_layout(rows) == Layout::column_major) {
   const std::int64_t bytes = block_rows * rows.cols * item_size(rows.dtype);
   parts_ = std::clamp<std::int64_t>(bytes / part_bytes, 1, by_columns_ ? rows.cols : block_rows);
   available_ = std::min<std::int64_t>(slots, blocks);
@@ -87,7 +87,7 @@ void Filler::fill(std::int64_t task) {
   const std::int64_t begin = from.rows * (task % parts_) / parts_;
   const std::int64_t end = from.rows * (task % parts_ + 1) / parts_;
   std::byte* to = buffers_[static_cast<std::size_t>(block % slots)] + begin * line;
-  if (from.col_stride == item && from.row_stride == line) {
+  if (from.row_offsets == nullptr && from.col_stride == item && from.row_stride == line) {
     std::memcpy(to, from.at(begin, 0), static_cast<std::size_t>((end - begin) * line));
     return;
   }
@@ -136,6 +136,7 @@ MatrixView Filler::wait(std::int64_t block) {
   filled.data = buffers_[slot];
   filled.row_stride = by_columns_ ? item : filled.cols * item;
   filled.col_stride = by_columns_ ? filled.rows * item : item;
+  filled.row_offsets = nullptr;
   return filled;
 }
 

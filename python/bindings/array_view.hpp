@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct ArrayView {
   DType dtype = DType::float64;
   std::vector<std::int64_t> shape;
   std::vector<std::int64_t> strides;  // in bytes, as in MatrixView
+  // Of a matrix whose rows were picked out, as in MatrixView.
+  std::shared_ptr<const std::vector<std::int64_t>> row_offsets;
   DeviceType device_type = DeviceType::cpu;
   int device_id = 0;  // -1 of a CUDA array whose producer names none: the pointer tells CUDA
   // Work that the producer has queued there must be done before the entries are read. Only the CUDA
@@ -55,7 +58,10 @@ inline const char* dtype_name(DType dtype) {
 // `data` may be a pointer of the device: nothing is read.
 inline MatrixView matrix_of(const ArrayView& view) {
   if (view.shape.size() != 2) throw py::value_error("Z must have 2 dimensions");
-  return {view.data, view.dtype, view.shape[0], view.shape[1], view.strides[0], view.strides[1]};
+  MatrixView matrix{view.data,     view.dtype,      view.shape[0],
+                    view.shape[1], view.strides[0], view.strides[1]};
+  if (view.row_offsets) matrix.row_offsets = view.row_offsets->data();
+  return matrix;
 }
 
 inline void require_cpu(const ArrayView& view) {

@@ -27,24 +27,24 @@ void add_stack(const ArrayView& stack, MatrixList& list) {
   list.owners.push_back(stack.owner);
 }
 
-void add(const ArrayView& view, MatrixList& list) {
+void add(const ArrayView& view, const py::object& owner, MatrixList& list) {
   require_cpu(view);
   list.views.push_back(matrix_of(view));
-  list.owners.push_back(view.owner);
+  list.owners.push_back(owner);
 }
 
 void add_item(const py::object& item, MatrixList& list) {
-  if (py::isinstance<ArrayView>(item)) return add(item.cast<const ArrayView&>(), list);
+  if (py::isinstance<ArrayView>(item)) return add(item.cast<const ArrayView&>(), item, list);
   const std::string name = "Zs[" + std::to_string(list.views.size()) + "]";
   // A call into Python for each of 100,000 small arrays would take longer than their scores, so it
   // is left to those that are not plainly good.
   if (Py_TYPE(item.ptr()) == py::detail::npy_api::get().PyArray_Type_) {
     const auto array = py::reinterpret_borrow<py::array>(item);
-    if (array.ndim() == 2 && array.size() > 0) return add(view_numpy(item, name), list);
+    if (array.ndim() == 2 && array.size() > 0) return add(view_numpy(item, name), item, list);
   }
   const py::object check = import_object(as_rows);
   const py::object checked = check(item, name);
-  add(checked.cast<const ArrayView&>(), list);
+  add(checked.cast<const ArrayView&>(), checked, list);
 }
 
 }  // namespace

@@ -146,6 +146,58 @@ void every_stride_is_walked() {
   }
 }
 
+// Rows that were picked out of others, at a stride for their entries.
+void picked_rows_are_walked() {
+  std::vector<float> store(4096);
+  for (std::size_t i = 0; i < store.size(); ++i) store[i] = static_cast<float>(i) - 2048;
+  const auto* middle = reinterpret_cast<const std::byte*>(store.data() + 2048);
+  const std::vector<std::int64_t> offsets{0, 84, 80, -44, 1200, 1200, -2000, 4};
+  for (const std::int64_t col_stride : {4, -4, 0, 8, 44, -120}) {
+    MatrixView all{middle, DType::float32, 8, 11, 84, col_stride};
+    all.row_offsets = offsets.data();
+    const MatrixView z = all.row_range(1, 8);
+    for (const Layout layout : {Layout::row_major, Layout::column_major}) {
+      std::vector<double> out(11 * 13);  // a line is longer than what is written to it
+      rankme::widen(z, layout, out.data(), 13);
+      bool same = true;
+      for (std::int64_t i = 0; i < 7; ++i) {
+        for (std::int64_t j = 0; j < 11; ++j) {
+          float wanted;
+          std::memcpy(&wanted, middle + offsets[static_cast<std::size_t>(i + 1)] + j * col_stride,
+                      sizeof wanted);
+          const auto at = layout == Layout::row_major ? i * 13 + j : j * 13 + i;
+          same &= out[static_cast<std::size_t>(at)] == wanted;
+        }
+      }
+      CHECK(same);
+    }
+  }
+}
+
+void a_bad_entry_is_seen_in_picked_rows_alone() {
+  for (const bool by_rows : {true, false}) {
+    std::vector<double> z(40 * 6, 1.0);
+    const MatrixView whole =
+        by_rows ? rankme::view_of(z.data(), 40, 6) : rankme::view_of(z.data(), 6, 40).transposed();
+    const auto put = [&](std::int64_t row, std::int64_t column) {
+      z[static_cast<std::size_t>(by_rows ? row * 6 + column : column * 40 + row)] = HUGE_VAL;
+    };
+    put(3, 5);
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t row = 4; row < 40; row += row % 3) offsets.push_back(row * whole.row_stride);
+    MatrixView picked = whole;
+    picked.rows = static_cast<std::int64_t>(offsets.size());
+    picked.row_offsets = offsets.data();
+    for (const int workers : {1, 3}) CHECK(rankme::require_finite(picked, workers) == 1);
+    CHECK_THROWS(picked.transposed(), std::logic_error, "picked rows");
+    put(offsets[7] / whole.row_stride, 2);
+    for (const int workers : {1, 3}) {
+      CHECK_THROWS(rankme::require_finite(picked, workers), rankme::NonFiniteError,
+                   "Z[7, 2] is inf");
+    }
+  }
+}
+
 void unaligned_memory_is_read() {
   std::vector<std::byte> bytes(8 * 12 + 1);
   for (int i = 0; i < 12; ++i) {
@@ -196,6 +248,8 @@ int main() {
   every_path_reads_every_half();
   every_bfloat16_is_widened_exactly();
   every_stride_is_walked();
+  picked_rows_are_walked();
+  a_bad_entry_is_seen_in_picked_rows_alone();
   unaligned_memory_is_read();
   the_fast_axis_is_found();
   const double inf = std::numeric_limits<double>::infinity();

@@ -62,6 +62,28 @@ void blocks_cover_all_rows() {
 }
 
 // The blocks of a view arrive in their order, without gaps, while buffers are used again.
+void filler_brings(const MatrixView& view, std::int64_t block_rows) {
+  std::array<std::vector<std::byte>, Filler::slots> store;
+  std::array<std::byte*, Filler::slots> buffers{};
+  for (std::size_t slot = 0; slot < store.size(); ++slot) {
+    store[slot].resize(static_cast<std::size_t>(4 * block_rows * view.cols));
+    buffers[slot] = store[slot].data();
+  }
+  const std::int64_t blocks = (view.rows + block_rows - 1) / block_rows;
+  Filler filler(view, block_rows, blocks, buffers);
+  std::int64_t seen = 0;
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    if (block >= 2) filler.recycle(block - 2);
+    const MatrixView got = filler.wait(block);
+    for (std::int64_t i = 0; i < got.rows; ++i, ++seen) {
+      for (std::int64_t j = 0; j < view.cols; ++j) {
+        CHECK(std::memcmp(got.at(i, j), view.at(seen, j), sizeof(float)) == 0);
+      }
+    }
+  }
+  CHECK(seen == view.rows);
+}
+
 void filler_brings_every_row(std::int64_t rows, std::int64_t cols, std::int64_t row_step,
                              std::int64_t col_step, std::int64_t block_rows) {
   std::vector<float> memory(
@@ -73,25 +95,16 @@ void filler_brings_every_row(std::int64_t rows, std::int64_t cols, std::int64_t 
                         cols,
                         4 * row_step,
                         4 * col_step};
-  std::array<std::vector<std::byte>, Filler::slots> store;
-  std::array<std::byte*, Filler::slots> buffers{};
-  for (std::size_t slot = 0; slot < store.size(); ++slot) {
-    store[slot].resize(static_cast<std::size_t>(4 * block_rows * cols));
-    buffers[slot] = store[slot].data();
+  filler_brings(view, block_rows);
+  // Every row but each third, as a mask leaves them.
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (row % 3 != 0) offsets.push_back(row * view.row_stride);
   }
-  const std::int64_t blocks = (rows + block_rows - 1) / block_rows;
-  Filler filler(view, block_rows, blocks, buffers);
-  std::int64_t seen = 0;
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    if (block >= 2) filler.recycle(block - 2);
-    const MatrixView got = filler.wait(block);
-    for (std::int64_t i = 0; i < got.rows; ++i, ++seen) {
-      for (std::int64_t j = 0; j < cols; ++j) {
-        CHECK(std::memcmp(got.at(i, j), view.at(seen, j), sizeof(float)) == 0);
-      }
-    }
-  }
-  CHECK(seen == rows);
+  MatrixView picked = view;
+  picked.rows = static_cast<std::int64_t>(offsets.size());
+  picked.row_offsets = offsets.data();
+  filler_brings(picked, block_rows);
 }
 
 void filler_may_be_left_early() {

@@ -15,12 +15,13 @@ namespace rankme {
 
 namespace {
 
-template <class T, bool write>
-std::uint64_t strided_line(const std::byte* from, std::int64_t stride, std::int64_t count,
-                           double* to) {
+// offset_of(i): where entry i stands, in bytes.
+template <class T, bool write, class OffsetOf>
+std::uint64_t scattered_line(const std::byte* from, OffsetOf offset_of, std::int64_t count,
+                             double* to) {
   typename T::Bits largest = 0;
   for (std::int64_t i = 0; i < count; ++i) {
-    const typename T::Bits bits = load<T>(from + i * stride);
+    const typename T::Bits bits = load<T>(from + offset_of(i));
     largest = std::max(largest, static_cast<typename T::Bits>(bits & T::magnitude));
     if constexpr (write) to[i] = T::value(bits);
   }
@@ -72,41 +73,64 @@ auto with_dtype(DType dtype, Body body) {
   }
 }
 
-// Lines are what a block is read in: rows of a row-major block, columns of the other.
+// Lines are what a block is read in: rows of a row-major block, columns of the other. Where rows
+// were picked out, either the lines or the entries of each stand at offsets and not at a stride.
 struct Lines {
-  Lines(const MatrixView& z, Layout layout)
+  Lines(const MatrixView& z, Layout layout) : Lines(z, layout == Layout::row_major) {}
+  Lines(const MatrixView& z, bool by_rows)
       : data(z.data),
-        count(layout == Layout::row_major ? z.rows : z.cols),
-        length(layout == Layout::row_major ? z.cols : z.rows),
-        step(layout == Layout::row_major ? z.row_stride : z.col_stride),
-        stride(layout == Layout::row_major ? z.col_stride : z.row_stride) {}
+        count(by_rows ? z.rows : z.cols),
+        length(by_rows ? z.cols : z.rows),
+        step(by_rows ? z.row_stride : z.col_stride),
+        stride(by_rows ? z.col_stride : z.row_stride),
+        line_offsets(by_rows ? z.row_offsets : nullptr),
+        entry_offsets(by_rows ? nullptr : z.row_offsets) {}
+
+  const std::byte* line_at(std::int64_t i) const {
+    return data + (line_offsets == nullptr ? i * step : line_offsets[i]);
+  }
+
+  // Entries without a gap between them, in lines without one.
+  bool contiguous(std::int64_t item) const { return entry_offsets == nullptr && stride == item; }
+  bool gapless(std::int64_t item) const {
+    return contiguous(item) && line_offsets == nullptr && step == length * item;
+  }
 
   Lines range(std::int64_t begin, std::int64_t end) const {
     Lines part = *this;
-    part.data += begin * step;
+    if (line_offsets == nullptr) {
+      part.data += begin * step;
+    } else {
+      part.line_offsets += begin;
+    }
     part.count = end - begin;
     return part;
   }
 
   const std::byte* data;
   std::int64_t count, length, step, stride;
+  const std::int64_t *line_offsets, *entry_offsets;
 };
 
 template <class T, bool write>
 std::uint64_t walk_lines(const Lines& lines, double* out, std::int64_t out_step) {
   constexpr auto size = static_cast<std::int64_t>(sizeof(typename T::Bits));
-  const bool contiguous = lines.stride == size;
-  // Lines without a gap between them are one line, which spares short ones their ends.
-  if (contiguous && lines.step == lines.length * size && out_step == lines.length) {
+  // Such lines are one, which spares short ones their ends.
+  if (lines.gapless(size) && out_step == lines.length) {
     return line<write>(T{}, lines.data, lines.count * lines.length, out);
   }
+  const auto strided = [&](std::int64_t j) { return j * lines.stride; };
+  const auto picked = [&](std::int64_t j) { return lines.entry_offsets[j]; };
+  const bool contiguous = lines.contiguous(size);
   std::uint64_t largest = 0;
   for (std::int64_t i = 0; i < lines.count; ++i) {
-    const std::byte* from = lines.data + i * lines.step;
+    const std::byte* from = lines.line_at(i);
     double* to = write ? out + i * out_step : nullptr;
-    largest = std::max(largest, contiguous
-                                    ? line<write>(T{}, from, lines.length, to)
-                                    : strided_line<T, write>(from, lines.stride, lines.length, to));
+    const std::uint64_t found = contiguous ? line<write>(T{}, from, lines.length, to)
+                                : lines.entry_offsets == nullptr
+                                    ? scattered_line<T, write>(from, strided, lines.length, to)
+                                    : scattered_line<T, write>(from, picked, lines.length, to);
+    largest = std::max(largest, found);
   }
   return largest;
 }

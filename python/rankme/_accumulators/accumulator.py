@@ -10,6 +10,7 @@ from rankme import _core
 from rankme._accumulators.asked import AskedSum
 from rankme._accumulators.dealt import RUN_LENGTH, Deal, DealtRows
 from rankme._accumulators.held import KINDS
+from rankme._accumulators.masks import in_full, rows_that_count
 from rankme._accumulators.provenance import NOWHERE, Provenance, as_tags, encoded_ids
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import NOTHING, SkippedCounter, finite_rows
@@ -18,7 +19,7 @@ from rankme._base.arrays import is_tensor
 from rankme._base.devices import as_device, as_precision, place_of
 from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
-from rankme.sources.memory import array_of, as_rows
+from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from rankme._accumulators.provenance import Tags
@@ -149,32 +150,42 @@ class Accumulator(AskedSum):
         *,
         shard: str | None = None,
         ids: object = None,
+        mask: object = None,
     ) -> None:
         """Take in more rows.
 
         Parameters
         ----------
         Z : array, list, Series, table or column
-            Shape (n, dim); float16, bfloat16, float32 or float64; any strides; whatever in memory
-            `rankme.score` takes as one set. An array is read where it lies and never copied as a
-            whole; what lies in several pieces is put into one. No rows change nothing.
+            Shape (n, dim), or with a `mask` any shape (..., dim); float16, bfloat16, float32 or
+            float64; any strides; whatever in memory `rankme.score` takes as one set. An array is
+            read where it lies and never copied as a whole; what lies in several pieces is put into
+            one. No rows change nothing.
         shard : str, optional
             The id of the shard that the rows belong to: any text that names the shard wherever it
             is read. The rows and their entry in `shards` come together or not at all.
         ids : list or array of int or str, optional
             Of each row, what it was made of, such as its number in the data set: `fingerprint`.
+            With a `mask` of the same length: those of rows that are left out are not taken.
+        mask : array or tensor, optional
+            The shape of `Z` without its last axis, such as (n,), or (n, T) for tokens (n, T, dim):
+            which rows count. Booleans, or integers that are 0 and 1, as an ``attention_mask`` is.
+            The others are not read, may hold anything and are not counted; it is as if they were
+            not there. ``Z[mask]`` gives the same sums, and a copy; here a number is kept for each
+            row. Tensors on a GPU are indexed there.
 
         Raises
         ------
         TypeError
-            If `Z` is no array, is masked, requires a gradient or has another dtype, if `shard` is
-            no text, or if `ids` are something else.
+            If `Z` is no array, is a masked array, requires a gradient or has another dtype, if
+            `shard` is no text, or if `ids` or `mask` are something else.
         BufferError, ImportError
             If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
             no CUDA module here.
         ValueError
             If `Z` is not 2-D, contradicts itself, has another width or lies on another GPU than the
-            sums; if there are more or fewer `ids` than rows.
+            sums; if there are more or fewer `ids` than rows; if `mask` has another shape, or holds
+            other integers.
         NonFiniteError
             If an entry is NaN or infinite: a ValueError that names the first one. Not with
             `skip_nonfinite`.
@@ -187,18 +198,18 @@ class Accumulator(AskedSum):
         read after what was queued on its own stream, and when the call returns it has been read.
         """
         of = None if shard is None else encoded(shard)
-        rows = array_of(Z, nulls=self.skip_nonfinite)
+        rows, keep = rows_that_count(Z, mask, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, self._device, "Z")
-        known = None if ids is None else encoded_ids(ids, matrix.shape[0])
+        known = None if ids is None else encoded_ids(ids, matrix.shape[0], keep)
         if matrix.shape[0] == 0:
             self._check_width(matrix.shape[1], Z)
             return
         try:
             self._core.update(matrix, of)
-        except NonFiniteError:
+        except NonFiniteError as error:
             if not self.skip_nonfinite:
-                raise
+                raise in_full(error, keep) from None
             self._update_finite(rows, matrix, of)
         if known is not None:
             self._provenance.add(known, matrix.shape[0])

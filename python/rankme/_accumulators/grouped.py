@@ -10,6 +10,7 @@ from rankme import _core
 from rankme._accumulators.asked_grouped import AskedGroups
 from rankme._accumulators.grouped_file import MAX_GROUPS
 from rankme._accumulators.labels import as_labels
+from rankme._accumulators.masks import in_full, rows_that_count
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import NOTHING, SkippedCounter
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_index, type_name
@@ -18,7 +19,7 @@ from rankme._base.devices import place_of
 from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
 from rankme.metrics._values import float64_blocks
-from rankme.sources.memory import array_of, as_rows
+from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,18 +93,29 @@ class GroupedAccumulator(AskedGroups):
             as_index(seed, "seed", 0, MAX_SEED),
         )
 
-    def update(self, Z: object, *, groups: object, shard: str | None = None) -> None:  # noqa: N803
+    def update(
+        self,
+        Z: object,  # noqa: N803
+        *,
+        groups: object,
+        shard: str | None = None,
+        mask: object = None,
+    ) -> None:
         """Take in more rows, each into its group.
 
         Parameters
         ----------
         Z : array, list, Series, table or column
-            Shape (n, dim), in host memory; whatever `rankme.Accumulator.update` takes.
+            Shape (n, dim), in host memory; whatever `rankme.Accumulator.update` takes, with a
+            `mask` too.
         groups : array or sequence of int
             Shape (n,): the group of each row, from 0 to n_groups - 1. Any integer dtype; in host
             memory.
         shard : str, optional
             The id of the shard that the rows belong to, as in `rankme.Accumulator.update`.
+        mask : array or tensor, optional
+            Which rows count, as in `rankme.Accumulator.update`. `groups` then has its shape, and
+            the labels of rows that are left out are not looked at.
 
         Raises
         ------
@@ -121,20 +133,20 @@ class GroupedAccumulator(AskedGroups):
         exception that `rankme.Accumulator.update` names.
         """
         of = None if shard is None else encoded(shard)
-        rows = array_of(Z, nulls=self.skip_nonfinite)
+        rows, keep = rows_that_count(Z, mask, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, "cpu", "Z")
         n_rows, width = matrix.shape
-        labels = as_labels(groups, n_rows, self.n_groups)
+        labels = as_labels(groups, n_rows, self.n_groups, mask=keep)
         if n_rows == 0:
             if width not in (0, self.dim):
                 raise ValueError(f"Z has {width} columns, the accumulator has dim {self.dim}")
             return
         try:
             self._core.update(matrix, labels, of)
-        except NonFiniteError:
+        except NonFiniteError as error:
             if not self.skip_nonfinite:
-                raise
+                raise in_full(error, keep) from None
             self._update_finite(matrix, labels, of)
 
     def _update_finite(

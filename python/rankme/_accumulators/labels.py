@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["as_labels"]
 
 
-def as_labels(groups: object, n_rows: int, n_groups: int, *, first: int = 0) -> NDArray[np.int64]:
+def as_labels(
+    groups: object,
+    n_rows: int,
+    n_groups: int,
+    *,
+    first: int = 0,
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
     """Return the group of each row.
 
     Parameters
@@ -25,6 +32,9 @@ def as_labels(groups: object, n_rows: int, n_groups: int, *, first: int = 0) -> 
     n_rows, n_groups : int
     first : int
         The number of the first row in the error messages.
+    mask : numpy.ndarray, optional
+        Which labels count, n_rows of them: `groups` then has its shape, and the others may be
+        anything.
 
     Returns
     -------
@@ -40,6 +50,13 @@ def as_labels(groups: object, n_rows: int, n_groups: int, *, first: int = 0) -> 
         that is wrong is named.
     """
     labels = _as_array(groups)
+    if mask is not None:
+        if labels.shape != mask.shape:
+            raise ValueError(
+                f"groups must have a label for each entry of the mask, shape {mask.shape}; its "
+                f"shape is {labels.shape}"
+            )
+        labels = labels[mask]
     if labels.ndim != 1:
         flat = "; pass groups.ravel()" if labels.size == n_rows else ""
         raise ValueError(f"groups must be 1-D, a label a row; its shape is {labels.shape}{flat}")
@@ -50,14 +67,14 @@ def as_labels(groups: object, n_rows: int, n_groups: int, *, first: int = 0) -> 
     if labels.size == 0:
         return np.empty(0, np.int64)
     if labels.dtype.kind not in "iu":
-        raise TypeError(_no_integers(labels, first))
+        raise TypeError(_no_integers(labels, first, mask))
     # In their own dtype: some integers of 64 bits have no int64.
     wrong = (labels < 0) | (labels >= n_groups)
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(
-            f"groups must be from 0 to {n_groups - 1}; row {first + row} has the label "
-            f"{labels[row]}{_to_numbers(labels)}"
+            f"groups must be from 0 to {n_groups - 1}; row {_place(row, first, mask)} has the "
+            f"label {labels[row]}{_to_numbers(labels)}"
         )
     return np.ascontiguousarray(labels, dtype=np.int64)
 
@@ -78,7 +95,14 @@ def _as_array(groups: Any) -> NDArray[Any]:
         ) from error
 
 
-def _no_integers(labels: NDArray[Any], first: int) -> str:
+def _place(row: int, first: int, mask: NDArray[np.bool_] | None) -> str:
+    """Say where a row stands among all."""
+    if mask is None:
+        return str(first + row)
+    return ", ".join(map(str, np.argwhere(mask)[row]))
+
+
+def _no_integers(labels: NDArray[Any], first: int, mask: NDArray[np.bool_] | None) -> str:
     """Say which is the first label that is no integer, and what makes integers of them."""
     row = 0
     if labels.dtype.kind == "f":
@@ -87,7 +111,8 @@ def _no_integers(labels: NDArray[Any], first: int) -> str:
         whole = [isinstance(label, int | np.integer) for label in labels]
         row = whole.index(False) if False in whole else 0
     return (
-        f"groups has dtype {labels.dtype}, and labels are integers; row {first + row} has "
+        f"groups has dtype {labels.dtype}, and labels are integers; row "
+        f"{_place(row, first, mask)} has "
         f"{labels[row]}; numpy.unique(groups, return_inverse=True)[1] numbers any labels from 0"
     )
 

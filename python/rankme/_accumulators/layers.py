@@ -10,8 +10,9 @@ from rankme._accumulators.dealt import RUN_LENGTH, Deal
 from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.held_layers import METHOD, HeldStack
 from rankme._accumulators.layer import StackLayer
+from rankme._accumulators.masks import as_layers, as_mask, in_full, shapes_of
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_name
-from rankme._base.arrays import as_matrices
+from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import scores_of
 from rankme.metrics._estimate import estimate_of, require_filled
@@ -107,7 +108,7 @@ class LayerAccumulator(HeldStack):
             layers, size, Deal(groups, run_length), normalize=bool(normalize), seed=number
         )
 
-    def update(self, Zs: Any | Sequence[Any]) -> None:  # noqa: N803
+    def update(self, Zs: Any | Sequence[Any], *, mask: object = None) -> None:  # noqa: N803
         """Take in more rows of every layer.
 
         Parameters
@@ -116,6 +117,8 @@ class LayerAccumulator(HeldStack):
             Shape (n_layers, n, dim), or n_layers arrays of shape (n, dim); any that
             `rankme.Accumulator.update` takes. Arrays are read block by block and never copied as a
             whole. No rows (n = 0) change nothing.
+        mask : array or tensor, optional
+            As in `rankme.Accumulator.update`, one for all layers: (n,), or for tokens (n, T).
 
         Raises
         ------
@@ -134,13 +137,16 @@ class LayerAccumulator(HeldStack):
         that of `rankme.Accumulator.update`: another thread that writes NaN or infinity into `Zs`
         while it is being read.
         """
-        layers = as_matrices(Zs, "(L, n, K)", "(n, K)", empty=True)
-        shapes = _shapes_of(layers)
-        if any(shape != (0, self.dim) for shape in shapes) or len(shapes) != self.n_layers:
-            if isinstance(self._core, DealtLayers):
-                self._core.update(layers)
-            else:
-                self._core.update(layers)
+        keep = None if mask is None else as_mask(mask)
+        layers = as_layers(Zs, keep)
+        shapes = shapes_of(layers)
+        if all(shape == (0, self.dim) for shape in shapes) and len(shapes) == self.n_layers:
+            return
+        core: Any = self._core
+        try:
+            core.update(layers)
+        except NonFiniteError as error:
+            raise in_full(error, keep) from None
 
     def merge(self, other: LayerAccumulator) -> None:
         """Take in the rows of another stack, which stays as it is; also ``self += other``.
@@ -331,10 +337,3 @@ class LayerAccumulator(HeldStack):
     def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
         """Return the spectrum of a layer from its singular values."""
         return Spectrum(n_rows, self.dim, center, self.normalize, METHOD, *values)
-
-
-def _shapes_of(layers: Any) -> list[tuple[int, ...] | None]:
-    """List the shapes of layers, or None where one does not tell its own."""
-    if isinstance(layers, tuple):
-        return [getattr(layer, "shape", None) for layer in layers]
-    return [layers.shape[1:]] * layers.shape[0]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme._base.arrays import is_tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "NOWHERE",
@@ -143,14 +147,25 @@ class Provenance:
             self._n_ids, self._digest, self._hash = 0, "", None
 
 
-def encoded_ids(ids: Any, n_rows: int) -> bytes:
-    """Return the bytes that the hash takes of as many ids as rows, or raise an error."""
+def encoded_ids(ids: Any, n_rows: int, mask: NDArray[np.bool_] | None = None) -> bytes:
+    """Return the bytes that the hash takes of as many ids as rows, or raise an error.
+
+    With a mask, each entry of which has an id, those of the rows that it keeps.
+    """
     if is_tensor(ids):
         ids = ids.cpu().numpy()
     if isinstance(ids, str | bytes | Mapping) or not isinstance(ids, Sequence | np.ndarray):
         raise TypeError(f"ids must be a list or array of an id a row, not {type_name(ids)}")
-    if len(ids) != n_rows:
-        raise ValueError(f"there are {len(ids)} ids and {n_rows} rows; each row has one id")
+    if mask is not None and mask.ndim > 1:
+        raise ValueError(
+            f"ids name rows one by one, and the mask has shape {mask.shape}; pass "
+            f"Z.reshape(-1, Z.shape[-1]) and mask.reshape(-1)"
+        )
+    wanted = n_rows if mask is None else mask.size
+    if len(ids) != wanted:
+        raise ValueError(f"there are {len(ids)} ids and {wanted} rows; each row has one id")
+    if mask is not None:
+        ids = ids[mask] if isinstance(ids, np.ndarray) else list(itertools.compress(ids, mask))
     values = np.asarray(ids)
     if values.ndim == 1 and values.dtype.kind in "iu":
         return values.astype("<i8").tobytes()

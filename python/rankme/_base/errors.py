@@ -16,25 +16,38 @@ class NonFiniteError(ValueError):
     matrix : int, optional
         Where several matrices were given, a batch or the layers of a stack: which one, counted from
         0; the first with such an entry.
+    index : tuple of int, optional
+        Where the array has more than two axes: where the row stands in the others than the last.
+        `row` then counts the rows in C order.
 
     Attributes
     ----------
     row, column : int
     value : float
     matrix : int or None
+    index : tuple of int or None
     """
 
-    def __init__(self, row: int, column: int, value: float, matrix: int | None = None) -> None:
+    def __init__(
+        self,
+        row: int,
+        column: int,
+        value: float,
+        matrix: int | None = None,
+        index: tuple[int, ...] | None = None,
+    ) -> None:
         # Exception.args holds what __init__ needs, so that the error survives pickling.
-        super().__init__(row, column, value, matrix)
+        super().__init__(row, column, value, matrix, index)
         self.row = row
         self.column = column
         self.value = value
         self.matrix = matrix
+        self.index = index
 
     def __str__(self) -> str:
         name = "Z" if self.matrix is None else f"Zs[{self.matrix}]"
-        return f"{name}[{self.row}, {self.column}] is {self.value}; every entry must be finite"
+        place = ", ".join(map(str, (*(self.index or (self.row,)), self.column)))
+        return f"{name}[{place}] is {self.value}; every entry must be finite"
 
 
 class IntegrityError(RuntimeError):

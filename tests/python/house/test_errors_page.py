@@ -74,6 +74,9 @@ def arrays():
     layers = {"stack": rankme.LayerAccumulator(2, 4), "Z": PLAIN}
     yield "cannot update a layer", layers, "stack[0].update(Z)"
     yield "Z is a masked array", {"Z": np.ma.masked_array(PLAIN, PLAIN > 2)}, score
+    masked = {"Z": tokens, "acc": acc, "np": np}
+    yield "mask must be booleans", {**masked, "mask": mask * 1.0}, "acc.update(Z, mask=mask)"
+    yield "mask must have", {**masked, "mask": mask.any(axis=1)}, "acc.update(Z, mask=mask)"
     yield "Z is a tensor", {"Z": torch.ones(3, 2, requires_grad=True)}, score
     yield "Z has 5 columns", {"Z": np.ones((3, 5)), "acc": acc}, update
     stack = {"Zs": [PLAIN], "acc": rankme.LayerAccumulator(2, 4)}

@@ -23,7 +23,9 @@ constexpr std::int64_t item_size(DType dtype) {
 }
 
 // Strides are in bytes and may be negative, zero, or no multiple of the item size, so that every
-// array that NumPy can describe is a view. The viewed memory must outlive the view.
+// array that NumPy can describe is a view. Rows that were picked out of others stand at no one
+// stride: row i of them begins row_offsets[i] bytes behind `data`, and row_stride only tells how
+// close rows may be. What is viewed must outlive the view, the offsets too.
 struct MatrixView {
   const std::byte* data = nullptr;
   DType dtype = DType::float64;
@@ -31,19 +33,28 @@ struct MatrixView {
   std::int64_t cols = 0;
   std::int64_t row_stride = 0;
   std::int64_t col_stride = 0;
+  const std::int64_t* row_offsets = nullptr;  // of rows that were picked out
 
   const std::byte* at(std::int64_t row, std::int64_t col) const {
-    return data + row * row_stride + col * col_stride;
+    const std::int64_t offset = row_offsets == nullptr ? row * row_stride : row_offsets[row];
+    return data + offset + col * col_stride;
   }
 
   MatrixView row_range(std::int64_t begin, std::int64_t end) const {
     MatrixView part = *this;
-    part.data = at(begin, 0);
+    if (row_offsets == nullptr) {
+      part.data = at(begin, 0);
+    } else {
+      part.row_offsets += begin;
+    }
     part.rows = end - begin;
     return part;
   }
 
-  MatrixView transposed() const { return {data, dtype, cols, rows, col_stride, row_stride}; }
+  MatrixView transposed() const {
+    if (row_offsets != nullptr) throw std::logic_error("picked rows cannot be transposed");
+    return {data, dtype, cols, rows, col_stride, row_stride};
+  }
 };
 
 // The view of a C-ordered block, for callers in C++.
