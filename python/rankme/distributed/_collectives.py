@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
-__all__ = ["all_well", "exchange", "from_rank", "sum_in_place", "summed"]
+__all__ = [
+    "all_well",
+    "exchange",
+    "from_rank",
+    "gathered",
+    "sum_in_place",
+    "summed",
+    "with_rank",
+]
 
 
 def all_well(problem: Exception | None, most: list[int], group: Any, place: Any) -> list[int]:
@@ -20,12 +28,37 @@ def all_well(problem: Exception | None, most: list[int], group: Any, place: Any)
     failed = 0 if problem is None else 1 + dist.get_rank(group)
     largest = exchange([failed, *most], dist.ReduceOp.MAX, group, place)
     if problem is not None:
-        raise problem
+        raise with_rank(problem, group)
     if largest[0] > 0:
         raise RuntimeError(
             f"rank {largest[0] - 1} has nothing that can be reduced; its own error tells why"
         )
     return largest
+
+
+def with_rank(problem: Exception, group: Any) -> Exception:
+    """Return an error whose text begins with the rank that it arose on."""
+    if len(problem.args) == 1 and isinstance(problem.args[0], str):
+        problem.args = (f"rank {dist.get_rank(group)}: {problem.args[0]}",)
+    return problem
+
+
+def gathered(own: bytes, group: Any, place: Any) -> list[bytes]:
+    """Return the bytes of every rank, in the order of the ranks; any number of each."""
+    world = dist.get_world_size(group)
+    mine = torch.tensor([len(own)], dtype=torch.int64, device=place)
+    sizes = [torch.empty_like(mine) for _ in range(world)]
+    dist.all_gather(sizes, mine, group=group)
+    lengths = [int(size) for size in sizes]
+    if not any(lengths):
+        return [b""] * world
+    padded = torch.frombuffer(bytearray(own.ljust(max(lengths))), dtype=torch.uint8).to(place)
+    pieces = [torch.empty_like(padded) for _ in range(world)]
+    dist.all_gather(pieces, padded, group=group)
+    return [
+        piece[:length].cpu().numpy().tobytes()
+        for piece, length in zip(pieces, lengths, strict=True)
+    ]
 
 
 def exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:
