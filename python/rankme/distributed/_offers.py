@@ -6,7 +6,6 @@ and an error of one is an error of all.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,7 @@ from rankme._accumulators.provenance import Origin, Provenance
 from rankme._accumulators.shards import duplicate_shard, encoded
 from rankme._accumulators.skipped import Skipped
 from rankme._base.arguments import type_name
-from rankme.distributed._collectives import gathered, with_rank
+from rankme.distributed._collectives import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,17 +124,10 @@ def agreed(
     None stands for what no rank has. An error of one rank is an error on every rank.
     """
     notes = {name: None if one is None else one.note for name, one in offers.items()}
-    told = f"{type(problem).__name__}: {problem}" if problem is not None else None
-    own = json.dumps([told, notes], default=dict).encode()
-    ranks = [json.loads(data) for data in gathered(own, group, place)]
-    if problem is not None:
-        raise with_rank(problem, group)
-    for rank, (text, _) in enumerate(ranks):
-        if text is not None:
-            raise RuntimeError(f"rank {rank} has nothing that can be reduced: {text}")
-    _require_same_names([set(theirs) for _, theirs in ranks])
+    ranks = told(notes, problem, group, place)
+    _require_same_names([set(theirs) for theirs in ranks])
     return {
-        name: _common(name, [theirs[name] and Note(*theirs[name]) for _, theirs in ranks])
+        name: _common(name, [theirs[name] and Note(*theirs[name]) for theirs in ranks])
         for name in offers
     }
 

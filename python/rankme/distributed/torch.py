@@ -29,7 +29,7 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.layers import LayerAccumulator
 from rankme._accumulators.state_header import with_groups
 from rankme._base.optional import require
-from rankme.distributed._collectives import all_well
+from rankme.distributed._collectives import all_well, place_of_group
 from rankme.distributed._offers import ALONE, Common, Offer, agreed, filled, offers_of
 from rankme.distributed._one_scatter import reduced, require_countable
 from rankme.distributed._padding import drop_padding
@@ -108,7 +108,7 @@ def all_reduce(acc: object, *, group: Any = None, device: Any = None) -> Any:
     once more on the GPU. Of a mapping or a stack, the triangles of all of it.
     """
     _require_member(group)
-    usual = _default_device(group)
+    usual = place_of_group(group)
     offers: dict[str, Offer | None] = {}
     problem = None
     try:
@@ -118,7 +118,7 @@ def all_reduce(acc: object, *, group: Any = None, device: Any = None) -> Any:
         torch.empty(0, device=place)
         offers = offers_of(named)
     except Exception as error:  # noqa: BLE001
-        problem, place = error, torch.device(usual)
+        problem, place = error, usual
     common = agreed(offers, problem, group, place)
     whole, staging = _made_room(offers, common, group, place)
     found: dict[str, Any] = {}
@@ -156,7 +156,7 @@ def all_reduce_groups(
         As `all_reduce`, on every rank; also if `n_groups` differs among the ranks.
     """
     _require_member(group)
-    place = torch.device(_default_device(group))
+    place = place_of_group(group)
     reduce = partial(all_reduce, group=group, device=device)
     return groups_of_all_ranks(acc, reduce, group, place)
 
@@ -167,14 +167,6 @@ def _require_member(group: Any) -> None:
         raise ValueError(
             "this process is no member of group, and cannot take part in its reduction"
         )
-
-
-def _default_device(group: Any) -> Any:
-    """Return the device on which a group's backend takes tensors."""
-    backends = str(dist.get_backend_config(group))  # such as "cpu:gloo,cuda:nccl"
-    if "cpu:" in backends and dist.get_backend(group) != "nccl":
-        return "cpu"
-    return torch.device("cuda", torch.cuda.current_device())
 
 
 def _made_room(
