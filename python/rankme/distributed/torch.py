@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.layers import LayerAccumulator
@@ -41,20 +41,12 @@ if TYPE_CHECKING:
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
+_Sums = TypeVar("_Sums", Accumulator, LayerAccumulator, Mapping[str, Any])
+
 __all__ = ["all_reduce", "all_reduce_groups", "drop_padding"]
 
 
-@overload
-def all_reduce(acc: Accumulator, *, group: Any = None, device: Any = None) -> Accumulator: ...
-@overload
-def all_reduce(
-    acc: LayerAccumulator, *, group: Any = None, device: Any = None
-) -> LayerAccumulator: ...
-@overload
-def all_reduce(
-    acc: Mapping[str, Any], *, group: Any = None, device: Any = None
-) -> dict[str, Any]: ...
-def all_reduce(acc: object, *, group: Any = None, device: Any = None) -> Any:
+def all_reduce(acc: _Sums, *, group: Any = None, device: Any = None) -> _Sums:
     """Sum the accumulators of all ranks; a collective call.
 
     Parameters
@@ -63,7 +55,6 @@ def all_reduce(acc: object, *, group: Any = None, device: Any = None) -> Any:
         This rank's rows; there may be none. The same `dim`, `normalize`, `seed`, `groups` and
         `run_length` on every rank, and ``method="gram"``. Groups are summed one by one. It stays as
         it is, so that the stream may go on, and a later call counts no row twice.
-
         Of a mapping, as ``{"backbone": a, "projector": b}``, each rank brings the same names, in
         any order: what has one name is summed, whatever else the ranks hold. None stands for what
         this rank has seen no row of, and whose width it does not know.
@@ -109,10 +100,11 @@ def all_reduce(acc: object, *, group: Any = None, device: Any = None) -> Any:
     """
     _require_member(group)
     usual = place_of_group(group)
+    given: Any = acc
+    named = given if isinstance(given, Mapping) else {ALONE: given}
     offers: dict[str, Offer | None] = {}
     problem = None
     try:
-        named = acc if isinstance(acc, Mapping) else {ALONE: acc}
         # What is wrong with a rank's device has to be told the others as well.
         place = torch.device(usual if device is None else device)
         torch.empty(0, device=place)
@@ -126,7 +118,8 @@ def all_reduce(acc: object, *, group: Any = None, device: Any = None) -> Any:
         found[name] = None
         if together is not None:
             found[name] = _summed(whole[name], together, staging, group, place)
-    return {name: found[name] for name in acc} if isinstance(acc, Mapping) else found[ALONE]
+    total: Any = {name: found[name] for name in named} if named is given else found[ALONE]
+    return cast("_Sums", total)
 
 
 def all_reduce_groups(
@@ -172,11 +165,9 @@ def _require_member(group: Any) -> None:
 def _made_room(
     offers: Mapping[str, Offer | None], common: Mapping[str, Common | None], group: Any, place: Any
 ) -> tuple[dict[str, Offer], Any]:
-    """Return what this rank sums, and room to send it from; a failure is told to all ranks.
-
-    The room is as large as the largest array, and None where it is sent from where it lies.
-    """
+    """Return what this rank sums, and room to send it from; a failure is told to all ranks."""
     whole: dict[str, Offer] = {}
+    # As large as the largest array; None where all is sent from where it lies.
     staging = problem = None
     try:
         for name, together in common.items():

@@ -75,8 +75,7 @@ class Ranks:
         """Return the sums of all ranks, on each of them; copies, of one alone."""
         if self.world == 1:
             return {name: None if acc is None else acc.copy() for name, acc in sums.items()}
-        found: dict[str, Accumulator | None] = all_reduce(sums, group=self._group)
-        return found
+        return dict(all_reduce(sums, group=self._group))
 
     def from_first(self, make: Callable[[], Any]) -> Any:
         """Return what the first rank makes; an error there is an error everywhere."""

@@ -172,9 +172,13 @@ class watch:  # noqa: N801
         self._observer.reset()
 
     def result(self) -> Reading:
-        """Return all of it: `scores`, `metrics`, `values`, and the accumulators as ``sums``.
+        """Return all that was read, of the rows so far; after the `with`, of the last pass in it.
 
-        Of the rows so far; after the `with`, of the last pass in it.
+        Returns
+        -------
+        Reading
+            Has `scores`, `metrics` and `values`, and as ``sums`` the accumulators of all ranks by
+            module. It stays as it is when further rows come.
         """
         if self._within is not None or self._reading is None:
             self._reading = self._observer.result()
