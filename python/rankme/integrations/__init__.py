@@ -1,5 +1,5 @@
 """RankMe inside other people's frameworks; each module imports its host when it is imported itself.
 
 - ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
-  `rankme.compare` reads.
+  `rankme.compare` reads; `watch` takes in what modules return while a model runs as ever.
 """
