@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from rankme._base.optional import require
@@ -12,7 +13,15 @@ if TYPE_CHECKING:
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
-__all__ = ["all_well", "exchange", "from_rank", "sum_in_place", "summed"]
+__all__ = [
+    "all_well",
+    "exchange",
+    "from_rank",
+    "place_of_group",
+    "sum_in_place",
+    "summed",
+    "told",
+]
 
 
 def all_well(problem: Exception | None, most: list[int], group: Any, place: Any) -> list[int]:
@@ -20,12 +29,59 @@ def all_well(problem: Exception | None, most: list[int], group: Any, place: Any)
     failed = 0 if problem is None else 1 + dist.get_rank(group)
     largest = exchange([failed, *most], dist.ReduceOp.MAX, group, place)
     if problem is not None:
-        raise problem
+        raise _with_rank(problem, group)
     if largest[0] > 0:
         raise RuntimeError(
             f"rank {largest[0] - 1} has nothing that can be reduced; its own error tells why"
         )
     return largest
+
+
+def told(own: Any, problem: Exception | None, group: Any, place: Any) -> list[Any]:
+    """Tell all ranks what this one has, as JSON, and return what each has.
+
+    Raise on every rank where one has a problem, with the text of it.
+    """
+    text = None if problem is None else f"{type(problem).__name__}: {problem}"
+    data = json.dumps([text, own], default=dict).encode()
+    ranks = [json.loads(theirs) for theirs in _gathered(data, group, place)]
+    if problem is not None:
+        raise _with_rank(problem, group)
+    for rank, (found, _) in enumerate(ranks):
+        if found is not None:
+            raise RuntimeError(f"rank {rank} has nothing that can be reduced: {found}")
+    return [theirs for _, theirs in ranks]
+
+
+def place_of_group(group: Any) -> Any:
+    """Return the device on which a group's backend takes tensors."""
+    backends = str(dist.get_backend_config(group))  # such as "cpu:gloo,cuda:nccl"
+    if "cpu:" in backends and dist.get_backend(group) != "nccl":
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def _with_rank(problem: Exception, group: Any) -> Exception:
+    """Return an error whose text begins with the rank that it arose on."""
+    if len(problem.args) == 1 and isinstance(problem.args[0], str):
+        problem.args = (f"rank {dist.get_rank(group)}: {problem.args[0]}",)
+    return problem
+
+
+def _gathered(own: bytes, group: Any, place: Any) -> list[bytes]:
+    """Return the bytes of every rank, in the order of the ranks; any number of each."""
+    world = dist.get_world_size(group)
+    mine = torch.tensor([len(own)], dtype=torch.int64, device=place)
+    sizes = [torch.empty_like(mine) for _ in range(world)]
+    dist.all_gather(sizes, mine, group=group)
+    lengths = [int(size) for size in sizes]
+    padded = torch.frombuffer(bytearray(own.ljust(max(lengths))), dtype=torch.uint8).to(place)
+    pieces = [torch.empty_like(padded) for _ in range(world)]
+    dist.all_gather(pieces, padded, group=group)
+    return [
+        piece[:length].cpu().numpy().tobytes()
+        for piece, length in zip(pieces, lengths, strict=True)
+    ]
 
 
 def exchange(values: list[int], op: Any, group: Any, place: Any) -> list[int]:

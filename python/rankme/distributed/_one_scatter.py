@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 torch = require("torch", extra="torch", what="rankme.distributed.torch")
 dist = require("torch.distributed", extra="torch", what="rankme.distributed.torch")
 
-__all__ = ["MOST_BLOCKS", "reduced", "require_countable"]
+__all__ = ["reduced", "require_countable"]
 
 _NOTHING = -(2**31)  # below every exponent, and below every rank's negative
 _PLACE = 3  # arrays of a scatter that say about what it is: the origin, and the mean less it

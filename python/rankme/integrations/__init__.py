@@ -1,6 +1,6 @@
 """RankMe inside other people's frameworks; each module imports its host when it is imported itself.
 
-- ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
-  `rankme.compare` reads.
 - ``rankme.integrations.sentence_transformers``: `RankMeEvaluator`, for the library's trainer.
+- ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
+  `rankme.compare` reads; `watch` takes in what modules return while a model runs as ever.
 """

@@ -7,18 +7,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["POOLS", "rows_of"]
+__all__ = ["POOLS", "pooled", "rows_of"]
 
-# Name: dimensions of the output, and what makes it (n, K) or (n, rows, K).
-POOLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "token_mean": ("(n, T, K)", lambda out: out.mean(dim=1)),
-    "first_token": ("(n, T, K)", lambda out: out[:, 0]),
-    "tokens": ("(n, T, K)", lambda out: out),
-    "map_mean": ("(n, C, H, W)", lambda out: out.mean(dim=(2, 3))),
-    "positions": ("(n, C, H, W)", lambda out: out.flatten(2).transpose(1, 2)),
-}
 _ROWS = 2  # dimensions
 _SEVERAL = 3
+
+
+def _token_mean(out: Any, mask: Any) -> Any:
+    """Return the mean of the tokens that count."""
+    if mask is None:
+        return out.mean(dim=1)
+    # What is masked may be NaN, so it is replaced and not multiplied; in float32 at least.
+    total = out.masked_fill(~mask[..., None], 0)
+    total = (total.float() if out.element_size() < 4 else total).sum(dim=1)  # noqa: PLR2004
+    return total / mask.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def _first_token(out: Any, mask: Any) -> Any:
+    """Return the first token that counts."""
+    return out[:, 0] if mask is None else _picked(out, mask.int().argmax(dim=1))
+
+
+def _last_token(out: Any, mask: Any) -> Any:
+    """Return the last token that counts."""
+    if mask is None:
+        return out[:, -1]
+    return _picked(out, out.shape[1] - 1 - mask.flip(1).int().argmax(dim=1))
+
+
+def _picked(out: Any, places: Any) -> Any:
+    """Return one token of each input."""
+    return out.take_along_dim(places[:, None, None], dim=1)[:, 0]
+
+
+# Name: dimensions of the output, and what makes it (n, K) or (n, rows, K), given the mask or None.
+POOLS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "token_mean": ("(n, T, K)", _token_mean),
+    "first_token": ("(n, T, K)", _first_token),
+    "last_token": ("(n, T, K)", _last_token),
+    "tokens": ("(n, T, K)", lambda out, _: out),
+    "map_mean": ("(n, C, H, W)", lambda out, _: out.mean(dim=(2, 3))),
+    "positions": ("(n, C, H, W)", lambda out, _: out.flatten(2).transpose(1, 2)),
+}
 
 
 def rows_of(output: Any, pool: str | Callable[[Any], Any] | None, module: str) -> tuple[Any, int]:
@@ -33,22 +63,42 @@ def rows_of(output: Any, pool: str | Callable[[Any], Any] | None, module: str) -
     module
         What the error messages call it.
     """
+    rows, _ = pooled(output, pool, f"module {module!r}")
+    if rows.ndim == _SEVERAL:
+        return rows.reshape(-1, rows.shape[-1]), rows.shape[1]
+    return rows, 1
+
+
+def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, Any]:
+    """Return rows, (n, K) or (n, T, K), and which of them count, (n) or (n, T), or None for all.
+
+    Parameters
+    ----------
+    output, pool
+        As in `rows_of`.
+    what
+        What the error messages call it, as ``"module 'backbone'"``.
+    mask
+        (n, T), True or 1 of the tokens that count; (n) of rows. None where all do. It makes rows of
+        (n, T, K) by itself; one of tokens does not concern what has none.
+    """
     if callable(pool):
         output = pool(output)
         pool = None
     shape = getattr(output, "shape", None)
     if shape is None:
         raise TypeError(
-            f"module {module!r} returns {type(output).__name__} and no tensor; "
+            f"{what} returns {type(output).__name__} and no tensor; "
             f"pool=lambda output: output[0] says which part is meant, for example"
         )
     if pool is None:
-        if len(shape) != _ROWS:
+        if len(shape) != _ROWS and (mask is None or len(shape) != _SEVERAL):
             raise ValueError(
-                f"module {module!r} returns shape {tuple(shape)}, and a row is wanted for each "
+                f"{what} returns shape {tuple(shape)}, and a row is wanted for each "
                 f"input; pool= says how: {', '.join(map(repr, POOLS))} or a function to (n, K)"
             )
-        return output, 1
+        of_tokens = mask is not None and mask.ndim == _ROWS == len(shape)
+        return output, None if of_tokens else _checked(mask, output, what)
     if pool not in POOLS:
         raise ValueError(
             f"pool must be {', '.join(map(repr, POOLS))}, a function or None, not {pool!r}"
@@ -56,10 +106,22 @@ def rows_of(output: Any, pool: str | Callable[[Any], Any] | None, module: str) -
     wanted, apply = POOLS[pool]
     if len(shape) != wanted.count(",") + 1:
         raise ValueError(
-            f"pool={pool!r} takes outputs of shape {wanted}, and module {module!r} returns "
-            f"{tuple(shape)}"
+            f"pool={pool!r} takes outputs of shape {wanted}, and {what} returns {tuple(shape)}"
         )
-    rows = apply(output)
-    if rows.ndim == _SEVERAL:
-        return rows.reshape(-1, rows.shape[-1]), rows.shape[1]
-    return rows, 1
+    if mask is None or len(shape) != _SEVERAL:
+        return apply(output, None), None
+    mask = _checked(mask, output, what)
+    # An input without any token has no row.
+    return apply(output, mask), mask if pool == "tokens" else mask.any(dim=1)
+
+
+def _checked(mask: Any, output: Any, what: str) -> Any:
+    """Return the mask as booleans where the output lies."""
+    if mask is None:
+        return None
+    if tuple(mask.shape) != tuple(output.shape[:-1]):
+        raise ValueError(
+            f"{what} returns {tuple(output.shape)}, and mask has shape {tuple(mask.shape)}; "
+            f"wanted is {tuple(output.shape[:-1])}"
+        )
+    return mask.to(device=output.device).bool()
