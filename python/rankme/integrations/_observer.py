@@ -179,19 +179,19 @@ class Observer:
                 f"leave out the target, or the batches that have none of it"
             )
         rows, counted = self._kept(target, rows, counted, keep)
-        rows = _selected(rows, counted)[: left[target]]
-        if not rows.shape[0]:
+        rows, counted, n_rows = _first_rows(rows, counted, left[target])
+        if not n_rows:
             return
         try:
             acc = self._sum_of(target, rows)
             # A GPU reads what lies in host memory as it comes.
-            acc.update(rows if rows.device.type == "cpu" else rows.to(acc.device))
+            acc.update(rows if rows.device.type == "cpu" else rows.to(acc.device), mask=counted)
         except (TypeError, ValueError) as error:
             raise type(error)(f"target {target!r}: {error}") from error
         except ImportError as error:
             text = f"target {target!r}: {error}; device='cpu' brings the rows to the processor"
             raise ImportError(text, name=error.name) from error
-        left[target] -= rows.shape[0]
+        left[target] -= n_rows
         self._is_new = True
 
     def _kept(self, target: str, rows: Any, counted: Any, keep: Any) -> tuple[Any, Any]:
@@ -221,11 +221,11 @@ class Observer:
         on_gpu = rows.device.type == "cuda" and "groups" not in self._options
         place = self._device or (str(rows.device) if on_gpu else "cpu")
         if target not in self._sums:
-            self._sums[target] = Accumulator(rows.shape[1], device=place, **self._options)
+            self._sums[target] = Accumulator(rows.shape[-1], device=place, **self._options)
         acc = self._sums[target]
-        if acc.dim != rows.shape[1]:
+        if acc.dim != rows.shape[-1]:
             raise ValueError(
-                f"rows have width {rows.shape[1]}, and had {acc.dim} before in this pass; rows of "
+                f"rows have width {rows.shape[-1]}, and had {acc.dim} before in this pass; rows of "
                 f"one width belong to a target"
             )
         if acc.device != place:
@@ -328,7 +328,13 @@ class Observer:
         self._before = dict(state["before"])
 
 
-def _selected(rows: Any, counted: Any) -> Any:
-    """Return the rows that count, (rows, K)."""
-    # The one place that copies rows: with update(Z, mask=) it is no longer wanted.
-    return rows.reshape(-1, rows.shape[-1]) if counted is None else rows[counted]
+def _first_rows(rows: Any, counted: Any, most: int) -> tuple[Any, Any, int]:
+    """Return the first rows that count, the mask of those, and how many they are."""
+    if counted is None:
+        rows = rows.reshape(-1, rows.shape[-1])[:most]
+        return rows, None, int(rows.shape[0])
+    n_rows = int(counted.sum())
+    if n_rows > most:
+        counted = counted & (counted.flatten().cumsum(0).reshape(counted.shape) <= most)
+        n_rows = most
+    return rows, counted, n_rows
