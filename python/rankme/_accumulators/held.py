@@ -77,6 +77,14 @@ class HeldSum(Monoid):
         return self._core.deal.run_length if isinstance(self._core, DealtRows) else None
 
     @property
+    def merged(self) -> bool | None:
+        """Whether groups hold rows that were merged in; None without groups.
+
+        Which group a row is in is then known only by the ids that came with it.
+        """
+        return self._core.deal.merged if isinstance(self._core, DealtRows) else None
+
+    @property
     def n_rows(self) -> int:
         """How many rows were taken in, over all updates and merges."""
         return int(self._core.n_rows)
@@ -167,11 +175,12 @@ class HeldSum(Monoid):
 
     @property
     def fingerprint(self) -> str | None:
-        """Hash of the ids of all rows in their order; None unless every row came with one.
+        """Hash of the ids of all rows in their places; None unless every row came with one.
 
-        Two accumulators with the same fingerprint took in rows of the same inputs in the same
-        order, whatever the calls were. After a merge, or an update of what was loaded or copied, it
-        depends on where that was.
+        With `groups` a place is a group: accumulators with the same fingerprint hold rows of the
+        same inputs in the same groups, whatever the calls, saves and merges were. Without, it is
+        the number of the row in the stream that took it in: the same inputs in the same order, or
+        merged of streams that had them so.
         """
         origin = self._provenance.origin
         return origin.digest if origin.n_ids == self.n_rows > 0 else None

@@ -26,10 +26,7 @@ def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str
     obstacle = _obstacle(runs)
     if len(known) > 1:
         first, second = list(known.values())[:2]
-        obstacle = (
-            f"the ids of runs {first!r} and {second!r} are not the same in the same order, or were "
-            f"merged or resumed at other rows"
-        )
+        obstacle = f"the ids of runs {first!r} and {second!r} are not the same in the same order"
     if wanted:
         if obstacle is not None:
             raise ValueError(
@@ -64,4 +61,9 @@ def _obstacle(runs: Sequence[Measured]) -> str | None:
                 sums and sample.held.run_length != first.samples[0].held.run_length
             ):
                 return f"the groups of runs {first.name!r} and {run.name!r} differ"
+            if sums and sample.held.merged and sample.fingerprint is None:
+                return (
+                    f"nothing tells which rows each group of run {run.name!r} holds, for it was "
+                    f"merged; ids that come with the rows tell it: acc.update(Z, ids=...)"
+                )
     return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.dealt import Deal
 from rankme._accumulators.provenance import Tags, as_tags, fingerprint_of
 from rankme._base.arguments import as_index, type_name
 from rankme._base.arrays import as_matrix
@@ -157,7 +158,7 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
             view = as_matrix(entry, f"sets[{run!r}]")
             (n_rows, n_cols), dtype = view.shape, view.dtype
     if ids is not None:
-        fingerprint = fingerprint_of(ids, n_rows)
+        fingerprint = _fingerprint(entry, ids, n_rows)
     return Sample(
         run=run,
         held=entry,
@@ -167,6 +168,25 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         tags={**tags, **as_tags(told)},
         fingerprint=fingerprint,
     )
+
+
+def _fingerprint(held: Any, ids: object, n_rows: int) -> str:
+    """Return the fingerprint of a set whose ids are told, where they tell what its groups hold."""
+    if not isinstance(held, Accumulator | Estimate):
+        return fingerprint_of(ids, n_rows)
+    if isinstance(held, Estimate) or held.merged:
+        what = "an estimate" if isinstance(held, Estimate) else "a sum that was merged"
+        raise ValueError(
+            f"ids cannot tell which rows each group of {what} holds; an accumulator knows it where "
+            f"its rows came with their ids: acc.update(Z, ids=...)"
+        )
+    groups = None
+    if held.groups is not None and held.run_length is not None:
+        groups = Deal(held.groups, held.run_length).labels(n_rows)
+    told = fingerprint_of(ids, n_rows, groups)
+    if held.fingerprint not in (None, told):
+        raise ValueError("ids are not those that came with its rows; leave out one of the two")
+    return told
 
 
 def as_wanted_rows(rows: object) -> int | None:

@@ -94,7 +94,9 @@ def compare(
     paired : bool, optional
         Row i of every set belongs to the same input: errors of differences are then those of
         pairs, which are often far smaller. By default only where `ids`, or the fingerprints of
-        accumulators, prove it. Paired estimates, and accumulators, need the same groups.
+        accumulators, prove it; True is your word for it. Paired estimates, and accumulators, need
+        the same groups, and accumulators that were merged need fingerprints: nothing else tells
+        which rows their groups hold.
     baseline : str, optional
         The name of an untrained run. What is not above it is warned of.
     order : mapping or sequence of float, optional
@@ -112,7 +114,8 @@ def compare(
         From names of runs to tags, which are put over those of their accumulators.
     ids : mapping, optional
         From names of runs to lists or arrays of an id a row. Where those of all runs are the same
-        in the same order, the runs are paired.
+        in the same order, the runs are paired. Not of estimates, nor of accumulators that were
+        merged: these take ids with the rows, `rankme.Accumulator.update`.
     allow : str or collection of str
         What may differ all the same: ``"eps"``, ``"center"`` and ``"normalize"`` of accumulators
         and estimates; the tags ``"layer"``, ``"tap"``, ``"split"`` and ``"data"``.

@@ -122,16 +122,44 @@ def test_what_are_no_pairs(sets, ids, text):
     assert not rankme.compare(sets, ids=ids).paired
 
 
-def test_ids_of_sums_that_were_resumed_are_not_said_to_be_others():
-    resumed, whole = (rankme.Accumulator(16, groups=16, run_length=20) for _ in "ab")
-    whole.update(A, ids=range(320))
-    resumed.update(A[:100], ids=range(100))
-    resumed = resumed.copy()
-    resumed.update(A[100:], ids=range(100, 320))
-    with pytest.raises(ValueError, match="or were merged or resumed at other rows"):
-        rankme.compare({"a": whole, "b": resumed}, paired=True)
-    ids = {"a": range(320), "b": range(320)}
-    assert rankme.compare({"a": whole, "b": resumed}, ids=ids).paired
+def merged_sum(cut, *, with_ids):
+    """The sum of 320 rows of which those behind a cut were merged in."""
+    whole, part = (rankme.Accumulator(16, groups=16, run_length=5) for _ in "ab")
+    whole.update(A[:cut], ids=range(cut) if with_ids else None)
+    part.update(A[cut:], ids=range(cut, 320) if with_ids else None)
+    return whole + part
+
+
+def test_sums_merged_at_other_rows_are_no_pairs():
+    # At 80 rows a round has gone by, and at 37 and 117 the groups have as many rows but others.
+    whole, cut, later = (merged_sum(cut, with_ids=True) for cut in (80, 37, 117))
+    assert np.array_equal(cut.estimate().group_rows, later.estimate().group_rows)
+    for pair in ({"a": cut, "b": later}, {"a": whole, "b": cut}):
+        assert not rankme.compare(pair).paired
+        with pytest.raises(ValueError, match=r"(are not the same in the same|groups of runs)"):
+            rankme.compare(pair, paired=True)
+
+
+def test_ids_that_are_told_later_do_not_prove_what_a_merged_sum_holds():
+    sets = {"a": merged_sum(37, with_ids=False), "b": merged_sum(117, with_ids=False)}
+    with pytest.raises(ValueError, match=r"run 'a': ids cannot tell .* of a sum that was merged"):
+        rankme.compare(sets, ids={"a": range(320), "b": range(320)})
+    with pytest.raises(ValueError, match=r"each group of run 'a' holds.*acc\.update.*paired=False"):
+        rankme.compare(sets, paired=True)
+    assert not rankme.compare(sets).paired
+    with pytest.raises(ValueError, match=r"run 'a': ids cannot tell .* of an estimate holds"):
+        rankme.compare({"a": E, "b": E}, ids={"a": range(2560)})
+
+
+def test_ids_that_are_told_later_are_dealt_as_the_rows_of_one_stream():
+    sum_ = rankme.Accumulator(16, groups=16, run_length=5)
+    sum_.update(A)
+    sets = {"a": sum_, "b": merged_sum(80, with_ids=True)}
+    assert rankme.compare(sets, ids={"a": range(320)}).paired
+    assert not rankme.compare(sets, ids={"a": range(320)[::-1]}).paired
+    named = merged_sum(320, with_ids=True)
+    with pytest.raises(ValueError, match="run 'a': ids are not those that came with its rows"):
+        rankme.compare({"a": named, "b": sum_}, ids={"a": range(1, 321)})
 
 
 def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():
