@@ -10,18 +10,19 @@ from rankme import _core
 from rankme._accumulators.asked import AskedSum
 from rankme._accumulators.dealt import RUN_LENGTH, Deal, DealtRows
 from rankme._accumulators.held import KINDS
-from rankme._accumulators.provenance import NOWHERE, Provenance, as_tags, encoded_ids
+from rankme._accumulators.provenance import NOWHERE, Provenance, encoded_ids
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import NOTHING, SkippedCounter, finite_rows
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_index, as_method, type_name
 from rankme._base.arrays import is_tensor
 from rankme._base.devices import as_device, as_precision, place_of
 from rankme._base.errors import NonFiniteError
+from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.sources.memory import array_of, as_rows
 
 if TYPE_CHECKING:
-    from rankme._accumulators.provenance import Tags
+    from rankme._base.tags import Tags
 
 __all__ = ["Accumulator"]
 

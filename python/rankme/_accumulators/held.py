@@ -8,11 +8,12 @@ from rankme import _core
 from rankme._accumulators import state_file
 from rankme._accumulators.dealt import DealtRows, restored_rows, state_with_groups
 from rankme._accumulators.monoid import Monoid
-from rankme._accumulators.provenance import Provenance, as_tags
+from rankme._accumulators.provenance import Provenance
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import kind_of
 from rankme._base.devices import as_device, module_of
+from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.metrics._columns import column_std
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from rankme._accumulators.provenance import Tags
+    from rankme._base.tags import Tags
 
 __all__ = ["KINDS", "HeldSum"]
 

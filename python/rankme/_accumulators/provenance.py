@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme._base.arrays import is_tensor
+from rankme._base.tags import Tags, as_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,14 +20,10 @@ __all__ = [
     "NOWHERE",
     "Origin",
     "Provenance",
-    "Tags",
-    "as_tags",
     "encoded_ids",
     "fingerprint_of",
     "parse_origin",
 ]
-
-Tags: TypeAlias = Mapping[str, str | int | float | bool]
 
 _MAX_COUNT = 2**63 - 1
 _DIGEST_BYTES = 16
@@ -58,22 +55,6 @@ class Origin(NamedTuple):
 
 
 NOWHERE = Origin({}, 0, "")
-
-
-def as_tags(tags: object) -> Tags:
-    """Return tags that were checked: texts as keys, and texts, numbers or booleans as values."""
-    if not isinstance(tags, Mapping):
-        raise TypeError(f"tags must be a mapping such as {{'step': 1000}}, not {type_name(tags)}")
-    for key, value in tags.items():
-        if not isinstance(key, str):
-            raise TypeError(f"the keys of tags must be texts, and {key!r} is {type_name(key)}")
-        if not isinstance(value, str | int | float):
-            raise TypeError(
-                f"tag {key!r} must be a text, a number or a boolean, not {type_name(value)}"
-            )
-        if isinstance(value, float) and not np.isfinite(value):
-            raise ValueError(f"tag {key!r} must be finite, not {value}")
-    return dict(tags)
 
 
 def parse_origin(fields: Mapping[str, Any]) -> Origin:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.dealt import Deal
-from rankme._accumulators.provenance import Tags, as_tags, fingerprint_of
+from rankme._accumulators.provenance import fingerprint_of
 from rankme._base.arguments import as_index, type_name
 from rankme._base.arrays import as_matrix
+from rankme._base.tags import Tags, as_tags
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import RowSource, open_source
@@ -44,6 +45,7 @@ class Sample:
     n_cols: int
     dtype: str | None = None
     tags: Tags = field(default_factory=dict)
+    of_shards: tuple[Tags, ...] = ()  # that its files have
     fingerprint: str | None = None
 
     @property
@@ -143,6 +145,8 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
             f"acc = rankme.Accumulator(dim, groups=16) and acc.update(block), and compare acc"
         )
     tags: dict[str, Any] = {}
+    told = as_tags(told)
+    of_shards: tuple[Tags, ...] = ()
     fingerprint = dtype = None
     if isinstance(entry, Accumulator | Estimate):
         n_rows = entry.n_rows
@@ -154,6 +158,8 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         if isinstance(entry, RowSource):
             n_rows, n_cols = entry.n_rows, entry.n_cols
             dtype = ",".join(sorted({shard.dtype.name for shard in entry.shards}))
+            tags = dict(entry.tags)
+            of_shards = tuple({**shard.tags, **told} for shard in entry.shards)
         else:
             view = as_matrix(entry, f"sets[{run!r}]")
             (n_rows, n_cols), dtype = view.shape, view.dtype
@@ -165,7 +171,8 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         n_rows=n_rows,
         n_cols=n_cols,
         dtype=dtype,
-        tags={**tags, **as_tags(told)},
+        tags={**tags, **told},
+        of_shards=of_shards,
         fingerprint=fingerprint,
     )
 

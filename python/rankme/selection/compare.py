@@ -111,7 +111,7 @@ def compare(
     center, normalize : bool
         As in `rankme.score`.
     tags : mapping, optional
-        From names of runs to tags, which are put over those of their accumulators.
+        From names of runs to tags, which are put over those of their accumulators and sources.
     ids : mapping, optional
         From names of runs to lists or arrays of an id a row. Where those of all runs are the same
         in the same order, the runs are paired. Not of estimates, nor of accumulators that were
