@@ -21,7 +21,7 @@ def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str
     samples = [sample for run in runs for sample in run.samples]
     prints = {sample.fingerprint: sample.run for sample in samples}
     known = {key: run for key, run in prints.items() if key is not None}
-    if wanted is not None and not wanted:
+    if wanted is False:
         return False, "as asked"
     obstacle = _obstacle(runs)
     if len(known) > 1:

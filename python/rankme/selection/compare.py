@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,12 @@ from rankme.selection._sets import (
 from rankme.selection.comparison import Comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    from numpy.typing import NDArray
 
     from rankme.selection._estimates import Measured
+    from rankme.selection._sets import Sample
 
 __all__ = ["Choices", "compare", "compare_sets"]
 
@@ -62,7 +66,7 @@ def compare(
     groups: int = 16,
     paired: bool | None = None,
     baseline: str | None = None,
-    order: Mapping[str, float] | Sequence[float] | None = None,
+    order: Mapping[str, float] | Sequence[float] | NDArray[Any] | None = None,
     rule: str = "max",
     after: float | None = None,
     eps: float = 1e-7,
@@ -99,8 +103,8 @@ def compare(
         which rows their groups hold.
     baseline : str, optional
         The name of an untrained run. What is not above it is warned of.
-    order : mapping or sequence of float, optional
-        The steps of checkpoints along one run: by name, or a list in the order of `sets`.
+    order : mapping, sequence, array or Series of float, optional
+        The steps of checkpoints along one run: by name, or in the order of `sets`.
     rule : {"max", "plateau"}
         Which checkpoint is the `choice`: the highest, or the first that lies within one standard
         error of the highest.
@@ -198,17 +202,15 @@ def compare_sets(
         seed=seed,
     )
     rows = as_wanted_rows(choices.rows)
+    wanted_pairs = _as_paired(choices.paired)
+    _require_baseline(choices.baseline, sets)
     opened = open_runs(sets, tags=choices.tags, ids=choices.ids, failed=failed)
     runs = with_enough_rows(opened, rows, failed)
     _refuse_few(runs)
-    if choices.baseline is not None and choices.baseline not in runs:
-        raise ValueError(f"baseline={choices.baseline!r} is none of the runs {names_of(runs)}")
     refuse_unlike_tags(runs, allow)
-    count = common_rows(runs, rows)
     steps = steps_of(choices.order, list(runs))
-    measured, told = estimate_runs(runs, count, definition, allow, failed)
-    _refuse_few({run.name for run in measured})
-    paired, pairing = pairing_of(measured, choices.paired)
+    count, measured, told = _measured(runs, rows, definition, allow, failed)
+    paired, pairing = pairing_of(measured, wanted_pairs)
     ranking = Ranking(measured, paired=paired)
     ranked = [_row(run, ranking, steps.get(run.name)) for run in ranking.runs]
     return Comparison(
@@ -224,6 +226,39 @@ def compare_sets(
         seed=seed,
         baseline=choices.baseline,
     )
+
+
+def _require_baseline(baseline: str | None, sets: object) -> None:
+    """Refuse the name of another run."""
+    if baseline is not None and isinstance(sets, Mapping) and baseline not in sets:
+        raise ValueError(f"baseline={baseline!r} is none of the runs {names_of(sets)}")
+
+
+def _as_paired(paired: object) -> bool | None:
+    """Return whether pairs are wanted; None where that is to be found out."""
+    if paired is None:
+        return None
+    if not isinstance(paired, bool | np.bool_):
+        raise TypeError(f"paired must be True, False or None, not {paired!r}")
+    return bool(paired)
+
+
+def _measured(
+    runs: Mapping[str, Sequence[Sample]],
+    rows: int | None,
+    definition: Definition,
+    allow: Collection[str],
+    failed: Callable[[str, Exception], None] | None,
+) -> tuple[int, list[Measured], list[str]]:
+    """Estimate all runs that can be, on as many rows as all of these have."""
+    while True:
+        count = common_rows(runs, rows)
+        measured, told = estimate_runs(runs, count, definition, allow, failed)
+        runs = {run.name: run.samples for run in measured}
+        _refuse_few(runs)
+        # A run may have failed that had the fewest rows.
+        if common_rows(runs, rows) == count:
+            return count, measured, told
 
 
 def _allowed(allow: str | Collection[str]) -> frozenset[str]:
@@ -276,9 +311,11 @@ def _row(run: Measured, ranking: Ranking, step: float | None) -> Run:
 
 def _of_baseline(ranking: Ranking, baseline: str | None) -> list[str]:
     """Warn of runs that are not above the untrained one."""
-    untrained = next((run for run in ranking.runs if run.name == baseline), None)
-    if untrained is None:
+    if baseline is None:
         return []
+    untrained = next((run for run in ranking.runs if run.name == baseline), None)
+    if untrained is None:  # it failed, and the others were to be compared
+        return [f"the untrained run {baseline!r} is missing: nothing tells what is above it"]
     others = [run for run in ranking.runs if run is not untrained]
     below = [run.name for run in others if not ranking.is_above(run, untrained)]
     return [not_above(untrained.name, below)] if below else []

@@ -69,10 +69,27 @@ def test_a_missing_file_is_its_own_error(tmp_path):
         ({"order": [1, 1]}, "order has a step twice"),
         ({"order": {"a": 1}}, "order has no step of run 'b'"),
         ({"order": [1, float("nan")]}, "order has nan for run 'b'"),
+        ({"order": np.array([1, np.nan])}, "order has nan for run 'b'"),
+        ({"order": [1, 2], "after": float("nan")}, "after=nan leaves no checkpoint"),
     ],
 )
 def test_options_that_cannot_be(options, text):
     with pytest.raises(ValueError, match=text):
+        rankme.compare({"a": A, "b": B}, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"paired": "no"}, "paired must be True, False or None, not 'no'"),
+        ({"paired": 1}, "paired must be True, False or None, not 1"),
+        ({"order": [1, 2], "after": "1"}, r"after must be a step, a number, not '1' \(str\)"),
+        ({"order": 3}, "order must be a mapping from names to steps, or a list or array"),
+        ({"order": "12"}, "order must be a mapping"),
+    ],
+)
+def test_options_of_another_kind(options, text):
+    with pytest.raises(TypeError, match=text):
         rankme.compare({"a": A, "b": B}, **options)
 
 
