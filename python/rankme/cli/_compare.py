@@ -198,6 +198,7 @@ _OPTIONS = {
     r"\b(center|normalize)=True": r"--\1",
     r"\b(center|normalize)=False": r"no --\1",
     r"\b(rows|eps)=": r"--\1 ",
+    r"\bseed=None": "--seed none",
     r"\ballow='(\w+)'": r"--allow \1",
     r"\brankme\.estimate\(Z\)": "rankme score --groups 16",
 }

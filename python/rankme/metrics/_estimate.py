@@ -29,7 +29,7 @@ class Estimate:
     """RankMe of a sample of rows, its rounding and its sampling error.
 
     Made by `rankme.estimate` and `rankme.Accumulator.estimate`, not by hand. ``str()`` writes it as
-    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``.
+    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``; what is extrapolated is `bias_corrected`.
 
     Attributes
     ----------
@@ -79,7 +79,10 @@ class Estimate:
 
     @property
     def bias_corrected(self) -> float:
-        """What the score tends to with more rows, as far as its bias is proportional to 1 / N."""
+        """The extrapolated score: what it tends to with more and more rows.
+
+        As far as its bias is proportional to 1 / N, which takes N = 4 K rows or more.
+        """
         return self._jackknife.bias_corrected
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,7 +113,7 @@ class Estimate:
         decimals = _decimals_of(self.std_error)
         error = f"{self.std_error:.{decimals}f}" if self.std_error else "0"
         text = f"{self.score:.{decimals}f} ± {error} (sampling)"
-        # Of rows that a few outweigh the corrected score can be anything, and below 0 is no rank.
+        # Of rows that a few outweigh an extrapolated score can be anything; below 0 is no rank.
         if self.n_rows < _ROWS_TO_EXTRAPOLATE * self.n_cols or self.bias_corrected < 0:
             return text
         return f"{text}, {self.bias_corrected:.{decimals}f} extrapolated"

@@ -44,6 +44,7 @@ class Sample:
     n_rows: int
     n_cols: int
     dtype: str | None = None
+    path: str | None = None
     tags: Tags = field(default_factory=dict)
     of_shards: tuple[Tags, ...] = ()  # that its files have
     fingerprint: str | None = None
@@ -137,7 +138,9 @@ def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping
 
 def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sample:
     """Find out what a set is, without reading its rows."""
+    path = None
     if isinstance(entry, str | os.PathLike):
+        path = os.fspath(entry)
         entry = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
     if is_blocks(entry) and not isinstance(entry, RowSource):
         raise TypeError(
@@ -158,7 +161,7 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         if isinstance(entry, RowSource):
             n_rows, n_cols = entry.n_rows, entry.n_cols
             dtype = ",".join(sorted({shard.dtype.name for shard in entry.shards}))
-            tags = dict(entry.tags)
+            path, tags = entry.name, dict(entry.tags)
             of_shards = tuple({**shard.tags, **told} for shard in entry.shards)
         else:
             view = as_matrix(entry, f"sets[{run!r}]")
@@ -171,6 +174,7 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         n_rows=n_rows,
         n_cols=n_cols,
         dtype=dtype,
+        path=path,
         tags={**tags, **told},
         of_shards=of_shards,
         fingerprint=fingerprint,

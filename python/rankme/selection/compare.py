@@ -92,7 +92,7 @@ def compare(
         Every set is scored on this many rows; by default on as many as the smallest one has.
     seed : int or None
         Which rows these are: a random subset, or with None the first ones. The same rows of all
-        sets of one length, in their order.
+        sets of one length, in their order; the first ones of sets of any length.
     groups : int
         B of the jackknife, as in `rankme.estimate`.
     paired : bool, optional
@@ -102,7 +102,8 @@ def compare(
         the same groups, and accumulators that were merged need fingerprints: nothing else tells
         which rows their groups hold.
     baseline : str, optional
-        The name of an untrained run. What is not above it is warned of.
+        The name of an untrained run, which is never `best`, `tied` or the `choice`. What is not
+        above it is warned of.
     order : mapping, sequence, array or Series of float, optional
         The steps of checkpoints along one run: by name, or in the order of `sets`.
     rule : {"max", "plateau"}
@@ -148,8 +149,8 @@ def compare(
     runs less one [2]_. So the truly best run is the best or a tied one in 95% of choices.
 
     The error of a difference counts the sample of rows, by the jackknife, and the spread among
-    repeats, pooled over all runs that have some. Where no run has repeats, nobody knows how far
-    another seed would be.
+    repeats, pooled over all runs that have some: runs without repeats get that of the others, as
+    the table says. Where no run has repeats, nobody knows how far another seed would be.
 
     References
     ----------
@@ -210,19 +211,20 @@ def compare_sets(
     refuse_unlike_tags(runs, allow)
     steps = steps_of(choices.order, list(runs))
     count, measured, told = _measured(runs, rows, definition, allow, failed)
-    paired, pairing = pairing_of(measured, wanted_pairs)
-    ranking = Ranking(measured, paired=paired)
+    paired, pairing = pairing_of(measured, wanted_pairs, of_first_rows=seed is None)
+    ranking = Ranking(measured, paired=paired, untrained=choices.baseline)
     ranked = [_row(run, ranking, steps.get(run.name)) for run in ranking.runs]
+    candidates = [run for run in ranked if run.name != choices.baseline]
     return Comparison(
         best=ranking.best.name,
         tied=ranking.tied(),
-        choice=chosen(ranked, rule=choices.rule, after=choices.after),
+        choice=chosen(candidates, rule=choices.rule, after=choices.after),
         rows=count,
         paired=paired,
         pairing=pairing,
         runs=tuple(ranked),
         warnings=(*told, *cautions(ranked), *_of_baseline(ranking, choices.baseline)),
-        local_maxima=local_maxima(ranked),
+        local_maxima=local_maxima(candidates),
         seed=seed,
         baseline=choices.baseline,
     )
@@ -305,6 +307,8 @@ def _row(run: Measured, ranking: Ranking, step: float | None) -> Run:
         limit=limit,
         gap=gap,
         gap_error=gap_error,
+        needed_errors=ranking.needed(run),
+        paths=tuple(sample.path for sample in samples if sample.path is not None),
         step=step,
     )
 

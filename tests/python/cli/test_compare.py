@@ -36,16 +36,22 @@ def test_the_table(runs):
 
 def test_options_are_those_of_python(runs):
     options = ["--rows", 200, "--seed", "none", "--groups", 10, "--center", "--normalize"]
-    result = run("compare", *PATHS, *options, "--eps", 0, "--paired", "--json", cwd=runs)
+    result = run("compare", *PATHS, "--paired", "--json", cwd=runs)
     assert result.returncode == 1  # of unequal length: these rows cannot correspond
     assert "--paired takes the same inputs" in error_line(result)
+    assert "--rows 300, --seed none takes the first ones" in error_line(result)
     assert "--unpaired compares them" in error_line(result)
+    first = run("compare", *PATHS, "--paired", "--rows", 300, "--seed", "none", cwd=runs)
+    assert first.returncode == 0  # as the text says
     result = run("compare", *PATHS, *options, "--eps", 0, "--json", cwd=runs)
     sets = {name: runs / "runs" / name / "z.npy" for name in EXPONENTS}
     expected = rankme.compare(
         sets, rows=200, seed=None, groups=10, center=True, normalize=True, eps=0
     )
-    assert json.loads(result.stdout) == json.loads(expected.to_json())
+    found, wanted = json.loads(result.stdout), json.loads(expected.to_json())
+    assert [one.pop("paths") for one in found["runs"]] == [[path] for path in PATHS]
+    assert [one.pop("paths") for one in wanted["runs"]] == [[str(runs / path)] for path in PATHS]
+    assert found == wanted
 
 
 def test_a_bad_file_is_told_and_the_others_are_compared(runs, tmp_path):

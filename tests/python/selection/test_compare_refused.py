@@ -179,6 +179,15 @@ def test_ids_that_are_told_later_are_dealt_as_the_rows_of_one_stream():
         rankme.compare({"a": named, "b": sum_}, ids={"a": range(1, 321)})
 
 
+def test_unequal_sets_are_paired_by_their_first_rows():
+    sets = {"a": A, "b": B[:300]}
+    with pytest.raises(ValueError, match="rows=300, seed=None takes the first ones of both"):
+        rankme.compare(sets, paired=True)
+    found = rankme.compare(sets, paired=True, rows=300, seed=None)  # as the text says
+    same = rankme.compare({"a": A[:300], "b": B[:300]}, paired=True)
+    assert (found.paired, found.runs[1].gap_error) == (True, same.runs[1].gap_error)
+
+
 def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():
     sets = {"a": E, "b": estimate_with(9.0, n_rows=2000)}
     with pytest.raises(ValueError, match="run 'a' has 2560 rows and run 'b' has 2000"):
