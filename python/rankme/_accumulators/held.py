@@ -16,6 +16,7 @@ from rankme._base.devices import as_device, module_of
 from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.metrics._columns import column_std
+from rankme.metrics._estimate import Dealt
 
 if TYPE_CHECKING:
     import os
@@ -252,6 +253,10 @@ class HeldSum(Monoid):
         if self._method == "gram":
             options["precision"] = self._precision
         return getattr(module, name), options
+
+    def _dealt(self) -> Dealt:
+        """Return how rows went to groups."""
+        return Dealt(self.run_length, bool(self.merged), self.fingerprint)
 
     def _require_groups_here(self) -> None:
         """Refuse groups where they have not been built."""

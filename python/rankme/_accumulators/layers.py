@@ -14,7 +14,7 @@ from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_nam
 from rankme._base.arrays import as_matrices
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import scores_of
-from rankme.metrics._estimate import estimate_of, require_filled
+from rankme.metrics._estimate import Dealt, estimate_of, require_filled
 from rankme.metrics._spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -300,9 +300,10 @@ class LayerAccumulator(HeldStack):
         checked_eps = as_eps(eps)  # before the work, not after it
         require_filled(core.group_rows(), self.run_length)
         results = []
+        dealt = Dealt(core.deal.run_length, core.deal.merged)
         for values, rows, left_out in core.leave_out_spectra(center=bool(center)):
             whole = self._spectrum_of(values, int(rows.sum()), center=bool(center))
-            results.append(estimate_of(whole, rows, left_out, checked_eps, stacklevel=2))
+            results.append(estimate_of(whole, rows, left_out, dealt, checked_eps, stacklevel=2))
         return results
 
     def __len__(self) -> int:

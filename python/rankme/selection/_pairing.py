@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankme._accumulators.accumulator import Accumulator
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -49,14 +47,9 @@ def pairing_of(
 def _obstacle(runs: Sequence[Measured], *, of_first_rows: bool) -> str | None:
     """Say why rows, or their groups, cannot correspond; None if they can."""
     first = runs[0]
-    sums = isinstance(first.samples[0].held, Accumulator)
     for run in runs:
+        names = f"runs {first.name!r} and {run.name!r}"
         for sample, one in zip(run.samples, run.estimates, strict=True):
-            if isinstance(sample.held, Accumulator) != sums:
-                return (
-                    f"an accumulator deals its rows to groups in another way than rows are dealt "
-                    f"that are there at once ({first.name!r} and {run.name!r})"
-                )
             counts = first.samples[0].n_rows, sample.n_rows
             if counts[0] != counts[1] and not of_first_rows:
                 return (
@@ -64,11 +57,14 @@ def _obstacle(runs: Sequence[Measured], *, of_first_rows: bool) -> str | None:
                     f"which other ones are drawn: rows={min(counts)}, seed=None takes the first "
                     f"ones of both"
                 )
-            if not np.array_equal(one.group_rows, first.estimates[0].group_rows) or (
-                sums and sample.held.run_length != first.samples[0].held.run_length
-            ):
-                return f"the groups of runs {first.name!r} and {run.name!r} differ"
-            if sums and sample.held.merged and sample.fingerprint is None:
+            if one.dealt.run_length != first.estimates[0].dealt.run_length:
+                return (
+                    f"the rows of {names} were dealt to groups in other ways: all must come as "
+                    f"arrays or files, or all as accumulators of one run_length"
+                )
+            if not np.array_equal(one.group_rows, first.estimates[0].group_rows):
+                return f"the groups of {names} differ"
+            if one.dealt.merged and sample.fingerprint is None:
                 return (
                     f"nothing tells which rows each group of run {run.name!r} holds, for it was "
                     f"merged; ids that come with the rows tell it: acc.update(Z, ids=...)"

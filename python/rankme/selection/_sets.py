@@ -15,7 +15,7 @@ from rankme._accumulators.provenance import fingerprint_of
 from rankme._base.arguments import as_index, type_name
 from rankme._base.arrays import as_matrix
 from rankme._base.tags import Tags, as_tags
-from rankme.metrics._estimate import Estimate
+from rankme.metrics._estimate import EQUAL_RUNS, Dealt, Estimate
 from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import RowSource, open_source
 from rankme.sources._block_stream import is_blocks
@@ -150,12 +150,14 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
     tags: dict[str, Any] = {}
     told = as_tags(told)
     of_shards: tuple[Tags, ...] = ()
-    fingerprint = dtype = None
+    dtype = None
+    dealt = EQUAL_RUNS
     if isinstance(entry, Accumulator | Estimate):
         n_rows = entry.n_rows
         n_cols = entry.n_cols if isinstance(entry, Estimate) else entry.dim
         if isinstance(entry, Accumulator):
-            tags, fingerprint = dict(entry.tags), entry.fingerprint
+            tags = dict(entry.tags)
+        dealt = entry._dealt() if isinstance(entry, Accumulator) else entry.dealt  # noqa: SLF001
     else:
         entry = entry if isinstance(entry, RowSource) else resolve(entry, name=f"sets[{run!r}]")
         if isinstance(entry, RowSource):
@@ -167,7 +169,8 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
             view = as_matrix(entry, f"sets[{run!r}]")
             (n_rows, n_cols), dtype = view.shape, view.dtype
     if ids is not None:
-        fingerprint = _fingerprint(entry, ids, n_rows)
+        n_groups = entry.groups if isinstance(entry, Accumulator | Estimate) else None
+        dealt = _with_ids(dealt, ids, n_rows, n_groups)
     return Sample(
         run=run,
         held=entry,
@@ -177,27 +180,24 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
         path=path,
         tags={**tags, **told},
         of_shards=of_shards,
-        fingerprint=fingerprint,
+        fingerprint=dealt.fingerprint,
     )
 
 
-def _fingerprint(held: Any, ids: object, n_rows: int) -> str:
-    """Return the fingerprint of a set whose ids are told, where they tell what its groups hold."""
-    if not isinstance(held, Accumulator | Estimate):
-        return fingerprint_of(ids, n_rows)
-    if isinstance(held, Estimate) or held.merged:
-        what = "an estimate" if isinstance(held, Estimate) else "a sum that was merged"
+def _with_ids(dealt: Dealt, ids: object, n_rows: int, n_groups: int | None) -> Dealt:
+    """Put in the fingerprint of ids that are told, where they tell what the groups hold."""
+    if dealt.merged:
         raise ValueError(
-            f"ids cannot tell which rows each group of {what} holds; an accumulator knows it where "
-            f"its rows came with their ids: acc.update(Z, ids=...)"
+            "ids cannot tell which rows each group of a sum that was merged holds; an accumulator "
+            "knows it where its rows came with their ids: acc.update(Z, ids=...)"
         )
     groups = None
-    if held.groups is not None and held.run_length is not None:
-        groups = Deal(held.groups, held.run_length).labels(n_rows)
+    if n_groups is not None and dealt.run_length is not None:
+        groups = Deal(n_groups, dealt.run_length).labels(n_rows)
     told = fingerprint_of(ids, n_rows, groups)
-    if held.fingerprint not in (None, told):
+    if dealt.fingerprint not in (None, told):
         raise ValueError("ids are not those that came with its rows; leave out one of the two")
-    return told
+    return dealt._replace(fingerprint=told)
 
 
 def as_wanted_rows(rows: object) -> int | None:

@@ -119,8 +119,8 @@ def compare(
         From names of runs to tags, which are put over those of their accumulators and sources.
     ids : mapping, optional
         From names of runs to lists or arrays of an id a row. Where those of all runs are the same
-        in the same order, the runs are paired. Not of estimates, nor of accumulators that were
-        merged: these take ids with the rows, `rankme.Accumulator.update`.
+        in the same order, the runs are paired. Not of accumulators that were merged: these take
+        ids with the rows, `rankme.Accumulator.update`.
     allow : str or collection of str
         What may differ all the same: ``"eps"``, ``"center"`` and ``"normalize"`` of accumulators
         and estimates; the tags ``"layer"``, ``"tap"``, ``"split"`` and ``"data"``.

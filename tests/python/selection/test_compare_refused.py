@@ -164,8 +164,28 @@ def test_ids_that_are_told_later_do_not_prove_what_a_merged_sum_holds():
     with pytest.raises(ValueError, match=r"each group of run 'a' holds.*acc\.update.*paired=False"):
         rankme.compare(sets, paired=True)
     assert not rankme.compare(sets).paired
-    with pytest.raises(ValueError, match=r"run 'a': ids cannot tell .* of an estimate holds"):
-        rankme.compare({"a": E, "b": E}, ids={"a": range(2560)})
+
+
+def test_estimates_know_how_their_rows_were_dealt():
+    cut, later = merged_sum(37, with_ids=False), merged_sum(117, with_ids=False)
+    for pair in ({"a": cut.estimate(), "b": later.estimate()}, {"a": cut, "b": later.estimate()}):
+        with pytest.raises(ValueError, match="nothing tells which rows each group of run 'a' hol"):
+            rankme.compare(pair, paired=True)
+        with pytest.raises(ValueError, match=r"run 'a': ids cannot tell .* merged holds"):
+            rankme.compare(pair, ids={"a": range(320)})
+    known = merged_sum(80, with_ids=True)
+    assert rankme.compare({"a": known.estimate(), "b": known}).paired
+    # Of as many rows in each group: dealt in runs of five, and cut into 16 runs.
+    stream, whole = rankme.Accumulator(16, groups=16, run_length=5), rankme.estimate(A)
+    stream.update(A)
+    blocks = rankme.estimate(iter([A]), run_length=5)
+    for dealt in (stream, stream.estimate(), blocks):
+        with pytest.raises(ValueError, match="of runs 'a' and 'b' were dealt to groups in other"):
+            rankme.compare({"a": dealt, "b": whole}, paired=True)
+    ids = {"a": range(320), "b": range(320)}
+    assert rankme.compare({"a": stream.estimate(), "b": blocks}, ids=ids).paired
+    assert rankme.compare({"a": whole, "b": B}, ids=ids).paired
+    assert not rankme.compare({"a": whole, "b": stream}, ids=ids).paired
 
 
 def test_ids_that_are_told_later_are_dealt_as_the_rows_of_one_stream():
