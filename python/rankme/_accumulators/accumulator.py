@@ -247,7 +247,7 @@ class Accumulator(AskedSum):
             raise ValueError(
                 f"cannot merge accumulators of method {self.method!r} and method {other.method!r}"
             )
-        self._require_like_groups(other)
+        self._require_like_groups(other, "accumulators")
         if other.device != self.device:
             other = other.copy(device=self.device)
         with other._skipped.lock:  # noqa: SLF001

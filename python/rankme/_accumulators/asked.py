@@ -152,7 +152,7 @@ class AskedSum(HeldSum):
         require_filled(self._core.group_rows, self.run_length)
         values, rows, left_out = self._core.leave_out_spectra(center)
         whole = self._spectrum_of(values, int(rows.sum()), center=center)
-        return Parts(whole, rows, left_out, self._dealt())
+        return Parts(whole, rows, left_out, self._dealt(self.fingerprint))
 
     def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
         """Return the spectrum that the core has found."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rankme import _core
 from rankme._accumulators import state_file
 from rankme._accumulators.dealt import DealtRows, restored_rows, state_with_groups
+from rankme._accumulators.in_groups import InGroups
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.provenance import Provenance
 from rankme._accumulators.shards import decoded, encoded
@@ -16,7 +17,6 @@ from rankme._base.devices import as_device, module_of
 from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.metrics._columns import column_std
-from rankme.metrics._estimate import Dealt
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,7 @@ __all__ = ["KINDS", "HeldSum"]
 KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _cuda
 
 
-class HeldSum(Monoid):
+class HeldSum(InGroups, Monoid):
     """The sum in the compiled core, and the bytes that it is saved and sent as."""
 
     __slots__ = ("_core", "_device", "_method", "_precision", "_provenance", "_skipped")
@@ -67,24 +67,6 @@ class HeldSum(Monoid):
     def precision(self) -> str:
         """How rows are multiplied: ``"float64"`` or ``"fast"``."""
         return self._precision
-
-    @property
-    def groups(self) -> int | None:
-        """How many groups rows are dealt to; None where there are none."""
-        return self._core.deal.groups if isinstance(self._core, DealtRows) else None
-
-    @property
-    def run_length(self) -> int | None:
-        """Rows that go to one group before the next one's turn; None without groups."""
-        return self._core.deal.run_length if isinstance(self._core, DealtRows) else None
-
-    @property
-    def merged(self) -> bool | None:
-        """Whether groups hold rows that were merged in; None without groups.
-
-        Which group a row is in is then known only by the ids that came with it.
-        """
-        return self._core.deal.merged if isinstance(self._core, DealtRows) else None
 
     @property
     def n_rows(self) -> int:
@@ -254,10 +236,6 @@ class HeldSum(Monoid):
             options["precision"] = self._precision
         return getattr(module, name), options
 
-    def _dealt(self) -> Dealt:
-        """Return how rows went to groups."""
-        return Dealt(self.run_length, bool(self.merged), self.fingerprint)
-
     def _require_groups_here(self) -> None:
         """Refuse groups where they have not been built."""
         if self._method != "gram":
@@ -270,16 +248,6 @@ class HeldSum(Monoid):
                 f"groups are kept on the CPU and not on {self._device}, for which they have not "
                 f"been built: leave out groups, or device; rows on a GPU go as Z.cpu()"
             )
-
-    def _require_like_groups(self, other: HeldSum) -> None:
-        """Refuse one whose rows are dealt otherwise."""
-        for name in ("groups", "run_length"):
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if ours != theirs:
-                raise ValueError(
-                    f"cannot merge accumulators of {name} {ours} and {name} {theirs}: make both "
-                    f"with the same {name}"
-                )
 
     def _state(self) -> state_file.State:
         """Return all that is held, of one instant."""

@@ -14,7 +14,7 @@ from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_nam
 from rankme._base.arrays import as_matrices
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import scores_of
-from rankme.metrics._estimate import Dealt, estimate_of, require_filled
+from rankme.metrics._estimate import estimate_of, require_filled
 from rankme.metrics._spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -137,10 +137,8 @@ class LayerAccumulator(HeldStack):
         layers = as_matrices(Zs, "(L, n, K)", "(n, K)", empty=True)
         shapes = _shapes_of(layers)
         if any(shape != (0, self.dim) for shape in shapes) or len(shapes) != self.n_layers:
-            if isinstance(self._core, DealtLayers):
-                self._core.update(layers)
-            else:
-                self._core.update(layers)
+            core: Any = self._core
+            core.update(layers)
 
     def merge(self, other: LayerAccumulator) -> None:
         """Take in the rows of another stack, which stays as it is; also ``self += other``.
@@ -159,13 +157,7 @@ class LayerAccumulator(HeldStack):
         """
         if not isinstance(other, LayerAccumulator):
             raise TypeError(f"other must be a rankme.LayerAccumulator, not {type_name(other)}")
-        for name in ("groups", "run_length"):
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if ours != theirs:
-                raise ValueError(
-                    f"cannot merge stacks of {name} {ours} and {name} {theirs}: make both with the "
-                    f"same {name}"
-                )
+        self._require_like_groups(other, "stacks")
         core: Any = self._core
         core.merge(other._core)
 
@@ -300,7 +292,7 @@ class LayerAccumulator(HeldStack):
         checked_eps = as_eps(eps)  # before the work, not after it
         require_filled(core.group_rows(), self.run_length)
         results = []
-        dealt = Dealt(core.deal.run_length, core.deal.merged)
+        dealt = self._dealt()
         for values, rows, left_out in core.leave_out_spectra(center=bool(center)):
             whole = self._spectrum_of(values, int(rows.sum()), center=bool(center))
             results.append(estimate_of(whole, rows, left_out, dealt, checked_eps, stacklevel=2))

@@ -22,7 +22,7 @@ def pairing_of(
     of_first_rows: whether the rows are the first ones of each set, of whatever length.
     """
     samples = [sample for run in runs for sample in run.samples]
-    prints = {sample.fingerprint: sample.run for sample in samples}
+    prints = {sample.dealt.fingerprint: sample.run for sample in samples}
     known = {key: run for key, run in prints.items() if key is not None}
     if wanted is False:
         return False, "as asked"
@@ -64,7 +64,7 @@ def _obstacle(runs: Sequence[Measured], *, of_first_rows: bool) -> str | None:
                 )
             if not np.array_equal(one.group_rows, first.estimates[0].group_rows):
                 return f"the groups of {names} differ"
-            if one.dealt.merged and sample.fingerprint is None:
+            if one.dealt.merged and sample.dealt.fingerprint is None:
                 return (
                     f"nothing tells which rows each group of run {run.name!r} holds, for it was "
                     f"merged; ids that come with the rows tell it: acc.update(Z, ids=...)"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators import state_file
@@ -47,7 +48,7 @@ class Sample:
     path: str | None = None
     tags: Tags = field(default_factory=dict)
     of_shards: tuple[Tags, ...] = ()  # that its files have
-    fingerprint: str | None = None
+    dealt: Dealt = EQUAL_RUNS
 
     @property
     def has_rows(self) -> bool:
@@ -138,63 +139,66 @@ def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping
 
 def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sample:
     """Find out what a set is, without reading its rows."""
-    path = None
+    path, held = _found(entry, run)
+    sample = _sample_of(held, run)
+    told = as_tags(told)
+    return replace(
+        sample,
+        path=path,
+        tags={**sample.tags, **told},
+        of_shards=tuple({**tags, **told} for tags in sample.of_shards),
+        dealt=sample.dealt if ids is None else _with_ids(sample, ids),
+    )
+
+
+def _found(entry: Any, run: str) -> tuple[str | None, Any]:
+    """Return where a set is read from, and what holds it."""
     if isinstance(entry, str | os.PathLike):
-        path = os.fspath(entry)
-        entry = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
-    if is_blocks(entry) and not isinstance(entry, RowSource):
+        held = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
+        return os.fspath(entry), held
+    if isinstance(entry, RowSource):
+        return entry.name, entry
+    if is_blocks(entry):
         raise TypeError(
             f"it is {type_name(entry)}, whose rows may come once only; take them in with "
             f"acc = rankme.Accumulator(dim, groups=16) and acc.update(block), and compare acc"
         )
-    tags: dict[str, Any] = {}
-    told = as_tags(told)
-    of_shards: tuple[Tags, ...] = ()
-    dtype = None
-    dealt = EQUAL_RUNS
-    if isinstance(entry, Accumulator | Estimate):
-        n_rows = entry.n_rows
-        n_cols = entry.n_cols if isinstance(entry, Estimate) else entry.dim
-        if isinstance(entry, Accumulator):
-            tags = dict(entry.tags)
-        dealt = entry._dealt() if isinstance(entry, Accumulator) else entry.dealt  # noqa: SLF001
-    else:
-        entry = entry if isinstance(entry, RowSource) else resolve(entry, name=f"sets[{run!r}]")
-        if isinstance(entry, RowSource):
-            n_rows, n_cols = entry.n_rows, entry.n_cols
-            dtype = ",".join(sorted({shard.dtype.name for shard in entry.shards}))
-            path, tags = entry.name, dict(entry.tags)
-            of_shards = tuple({**shard.tags, **told} for shard in entry.shards)
-        else:
-            view = as_matrix(entry, f"sets[{run!r}]")
-            (n_rows, n_cols), dtype = view.shape, view.dtype
-    if ids is not None:
-        n_groups = entry.groups if isinstance(entry, Accumulator | Estimate) else None
-        dealt = _with_ids(dealt, ids, n_rows, n_groups)
-    return Sample(
-        run=run,
-        held=entry,
-        n_rows=n_rows,
-        n_cols=n_cols,
-        dtype=dtype,
-        path=path,
-        tags={**tags, **told},
-        of_shards=of_shards,
-        fingerprint=dealt.fingerprint,
-    )
+    is_sum = isinstance(entry, Accumulator | Estimate)
+    return None, entry if is_sum else resolve(entry, name=f"sets[{run!r}]")
 
 
-def _with_ids(dealt: Dealt, ids: object, n_rows: int, n_groups: int | None) -> Dealt:
-    """Put in the fingerprint of ids that are told, where they tell what the groups hold."""
+def _sample_of(held: Any, run: str) -> Sample:
+    """Ask what holds a set for its shape and for where its rows come from."""
+    sample = partial(Sample, run=run, held=held)
+    if isinstance(held, Estimate):
+        return sample(n_rows=held.n_rows, n_cols=held.n_cols, dealt=held.dealt)
+    if isinstance(held, Accumulator):
+        dealt = held._dealt(held.fingerprint)  # noqa: SLF001
+        return sample(n_rows=held.n_rows, n_cols=held.dim, tags=held.tags, dealt=dealt)
+    if isinstance(held, RowSource):
+        return sample(
+            n_rows=held.n_rows,
+            n_cols=held.n_cols,
+            dtype=",".join(sorted({shard.dtype.name for shard in held.shards})),
+            tags=held.tags,
+            of_shards=tuple(shard.tags for shard in held.shards),
+        )
+    view = as_matrix(held, f"sets[{run!r}]")
+    return sample(n_rows=view.shape[0], n_cols=view.shape[1], dtype=view.dtype)
+
+
+def _with_ids(sample: Sample, ids: object) -> Dealt:
+    """Return how rows were dealt, with the fingerprint of ids that tell what the groups hold."""
+    dealt = sample.dealt
     if dealt.merged:
         raise ValueError(
             "ids cannot tell which rows each group of a sum that was merged holds; an accumulator "
             "knows it where its rows came with their ids: acc.update(Z, ids=...)"
         )
     groups = None
-    if n_groups is not None and dealt.run_length is not None:
-        groups = Deal(n_groups, dealt.run_length).labels(n_rows)
-    told = fingerprint_of(ids, n_rows, groups)
+    if dealt.run_length is not None:
+        groups = Deal(sample.held.groups, dealt.run_length).labels(sample.n_rows)
+    told = fingerprint_of(ids, sample.n_rows, groups)
     if dealt.fingerprint not in (None, told):
         raise ValueError("ids are not those that came with its rows; leave out one of the two")
     return dealt._replace(fingerprint=told)

@@ -5,6 +5,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import rankme
@@ -93,7 +94,7 @@ def test_paths_are_kept(tmp_path):
     for name in ("a<b>", "c"):
         np.save(tmp_path / f"{name}.npy", rows(0 if name == "c" else 1))
     paths = {name: [str(tmp_path / f"{name}.npy")] * 2 for name in ("a<b>", "c")}
-    sets = {**paths, "d": rows(0.5), "e": rankme.open_source(paths["c"][0])}
+    sets = {**paths, "d": pd.DataFrame(rows(0.5)), "e": rankme.open_source(paths["c"][0])}
     found = rankme.compare(sets)
     expected = {**{name: tuple(two) for name, two in paths.items()}, "d": (), "e": (paths["c"][0],)}
     assert {run.name: run.paths for run in found.runs} == expected
