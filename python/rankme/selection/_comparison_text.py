@@ -81,10 +81,11 @@ def _decimals(error: float) -> int:
 
 def notes_of(comparison: Comparison) -> list[str]:
     """Write what is to be known about the table, one sentence a line."""
-    notes = [f"* the highest: {comparison.best}"]
+    beside = any(run.name == comparison.baseline for run in comparison.runs)
+    notes = [f"* the highest{' of the trained' if beside else ''}: {comparison.best}"]
     if comparison.tied:
         notes.append(f"= not told from it: {', '.join(comparison.tied)}")
-    if any(run.name == comparison.baseline for run in comparison.runs):
+    if beside:
         notes.append(f"u untrained, and no candidate: {comparison.baseline}")
     needed = sorted(run.needed_errors for run in comparison.runs if run.name != comparison.best)
     ends = " to ".join(dict.fromkeys(f"{one:.2g}" for one in (needed[0], needed[-1])))

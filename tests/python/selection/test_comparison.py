@@ -26,6 +26,7 @@ def test_the_table():
     assert re.match(r"=  b +39\.90 +0\.10 +0\.10 ± 0\.14 ", lines[2])
     assert re.match(r"u  c +20\.00 +0\.12 +20\.00 ± 0\.16 ", lines[3])
     assert "= not told from it: b" in lines
+    assert "* the highest of the trained: a<b>&" in lines
     assert "u untrained, and no candidate: c" in lines
     needed = [f"{run.needed_errors:.2g}" for run in C.runs[1:]]
     assert needed == ["2", "2"]
