@@ -76,6 +76,10 @@ class ShardedSource(RowSource):
         ----------
         tags
             As in :meth:`RowSource.tagged`.
+
+        Returns
+        -------
+        ShardedSource
         """
         return replace(self, parts=tuple(part.tagged(tags) for part in self.parts))
 

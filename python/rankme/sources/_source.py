@@ -104,6 +104,11 @@ class RowSource(ABC):
         tags
             Texts as keys, and texts, numbers or booleans as values.
 
+        Returns
+        -------
+        RowSource
+            One of the same rows, which is equal to this one.
+
         Raises
         ------
         TypeError, ValueError
