@@ -5,7 +5,7 @@
     python bench/sampling.py --cost          # the time of one estimate beside its parts
 
 Prints tables in Markdown. Every draw is a sample of rows from one family of sets with 64 columns;
-its score, its standard error and its corrected score come from `rankme.estimate` with 16 groups.
+its score, its standard error and its extrapolated score come from `rankme.estimate` with 16 groups.
 """
 # ruff: noqa: INP001, T201
 
@@ -91,7 +91,7 @@ class Draws(NamedTuple):
 
     scores: Rows
     errors: Rows
-    corrected: Rows
+    extrapolated: Rows
     dominated: NDArray[np.bool_]
 
     def coverage(self) -> float:
@@ -131,8 +131,8 @@ def errors_table(draws: int) -> None:
 
 
 def bias_table(draws: int) -> None:
-    """Print corrected scores of few rows beside the score of many."""
-    print(f"\n| rows | N | score | corrected | score at N = {MANY} | off by |")
+    """Print extrapolated scores of few rows beside the score of many."""
+    print(f"\n| rows | N | score | extrapolated | score at N = {MANY} | off by |")
     print("|:--|--:|--:|--:|--:|--:|")
     # Of ten views a row it is the inputs that count.
     sets = [*((name, FEW) for name in FAMILIES), ("ten views a row", VIEWS * FEW)]
@@ -143,10 +143,10 @@ def bias_table(draws: int) -> None:
         many = statistics.mean(
             rankme.score(family(rng, MANY * (n_rows // FEW))) for _ in range(max(10, draws // 20))
         )
-        corrected = d.corrected.mean()
+        extrapolated = d.extrapolated.mean()
         print(
-            f"| {name} | {n_rows} | {d.scores.mean():.3f} | {corrected:.3f} | {many:.3f} "
-            f"| {corrected / many - 1:+.2%} |",
+            f"| {name} | {n_rows} | {d.scores.mean():.3f} | {extrapolated:.3f} | {many:.3f} "
+            f"| {extrapolated / many - 1:+.2%} |",
             flush=True,
         )
 

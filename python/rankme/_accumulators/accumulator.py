@@ -11,18 +11,19 @@ from rankme._accumulators.asked import AskedSum
 from rankme._accumulators.dealt import RUN_LENGTH, Deal, DealtRows
 from rankme._accumulators.held import KINDS
 from rankme._accumulators.masks import in_full, rows_that_count
-from rankme._accumulators.provenance import NOWHERE, Provenance, as_tags, encoded_ids
+from rankme._accumulators.provenance import NOWHERE, Provenance, encoded_ids
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import NOTHING, SkippedCounter, finite_rows
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_index, as_method, type_name
 from rankme._base.arrays import is_tensor
 from rankme._base.devices import as_device, as_precision, place_of
 from rankme._base.errors import NonFiniteError
+from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
-    from rankme._accumulators.provenance import Tags
+    from rankme._base.tags import Tags
 
 __all__ = ["Accumulator"]
 
@@ -165,8 +166,9 @@ class Accumulator(AskedSum):
             The id of the shard that the rows belong to: any text that names the shard wherever it
             is read. The rows and their entry in `shards` come together or not at all.
         ids : list or array of int or str, optional
-            Of each row, what it was made of, such as its number in the data set: `fingerprint`.
-            With a `mask` of the same length: those of rows that are left out are not taken.
+            Of each row, what it was made of, such as its number in the data set: `fingerprint`. It
+            takes about two microseconds a row. With a `mask` of the same length: those of rows that
+            are left out are not taken.
         mask : array or tensor, optional
             The shape of `Z` without its last axis, such as (n,), or (n, T) for tokens (n, T, dim):
             which rows count. Booleans, or integers that are 0 and 1, as an ``attention_mask`` is.
@@ -206,13 +208,16 @@ class Accumulator(AskedSum):
             self._check_width(matrix.shape[1], Z)
             return
         try:
-            self._core.update(matrix, of)
+            groups = self._core.update(matrix, of)
         except NonFiniteError as error:
             if not self.skip_nonfinite:
                 raise in_full(error, keep) from None
+            # Their ids are not taken in, so that there is no fingerprint: which rows are left is
+            # not known here.
             self._update_finite(rows, matrix, of)
+            return
         if known is not None:
-            self._provenance.add(known, matrix.shape[0])
+            self._provenance.add(known, groups)
 
     def _check_width(self, width: int, of: object) -> None:
         """Refuse an array without rows whose columns would not do; an empty list has no width."""
@@ -253,7 +258,7 @@ class Accumulator(AskedSum):
             raise ValueError(
                 f"cannot merge accumulators of method {self.method!r} and method {other.method!r}"
             )
-        self._require_like_groups(other)
+        self._require_like_groups(other, "accumulators")
         if other.device != self.device:
             other = other.copy(device=self.device)
         with other._skipped.lock:  # noqa: SLF001

@@ -188,7 +188,8 @@ class AskedSum(HeldSum):
         """Return the spectra with and without each group."""
         require_filled(self._core.group_rows, self.run_length)
         values, rows, left_out = self._core.leave_out_spectra(center)
-        return Parts(self._spectrum_of(values, int(rows.sum()), center=center), rows, left_out)
+        whole = self._spectrum_of(values, int(rows.sum()), center=center)
+        return Parts(whole, rows, left_out, self._dealt(self.fingerprint))
 
     def _spectrum_of(
         self, values: Any, n_rows: int, *, center: bool, dim: int | None = None

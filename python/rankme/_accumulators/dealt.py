@@ -48,12 +48,20 @@ class Deal:
     Whoever takes in rows, or reads sums and position together, holds `lock`.
     """
 
-    __slots__ = ("groups", "lock", "position", "run_length")
+    __slots__ = ("groups", "lock", "merged", "position", "run_length")
 
-    def __init__(self, groups: SupportsIndex, run_length: SupportsIndex, position: int = 0) -> None:
+    def __init__(
+        self,
+        groups: SupportsIndex,
+        run_length: SupportsIndex,
+        position: int = 0,
+        *,
+        merged: bool = False,
+    ) -> None:
         self.groups = as_groups(groups)
         self.run_length = as_run_length(run_length)
         self.position = position  # within one round of all groups
+        self.merged = merged  # or else row i of the stream is in group i // run_length % groups
         self.lock = threading.Lock()
 
     def labels(self, n_rows: int) -> NDArray[np.int64]:
@@ -63,6 +71,11 @@ class Deal:
     def advance(self, n_rows: int) -> None:
         """Go on behind so many rows."""
         self.position = (self.position + n_rows) % (self.run_length * self.groups)
+
+    def restart(self) -> None:
+        """Begin with the first group again."""
+        self.position = 0
+        self.merged = False
 
 
 class DealtRows:
@@ -79,27 +92,30 @@ class DealtRows:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.sums, name)
 
-    def update(self, z: _core.ArrayView, shard: bytes | None = None) -> None:
-        """Take in rows; the position goes on by as many, or nothing has changed."""
+    def update(self, z: _core.ArrayView, shard: bytes | None = None) -> NDArray[np.int64]:
+        """Take in rows, and return their groups; the position goes on, or nothing has changed."""
         with self.deal.lock:
             n_rows = z.shape[0]
-            self.sums.update(z, self.deal.labels(n_rows), shard)
+            labels = self.deal.labels(n_rows)
+            self.sums.update(z, labels, shard)
             self.deal.advance(n_rows)
+        return labels
 
     def merge(self, other: DealtRows) -> None:
         """Take in the groups of another one; the position stays."""
         self.sums.merge(other.sums)
+        self.deal.merged |= other.n_rows > 0
 
     def reset(self) -> None:
         """Forget all rows, and begin with the first group again."""
         with self.deal.lock:
             self.sums.reset()
-            self.deal.position = 0
+            self.deal.restart()
 
-    def snapshot(self) -> tuple[list[Any], dict[bytes, int], int]:
-        """Return the states of all groups, the shards and the position, of one instant."""
+    def snapshot(self) -> tuple[list[Any], dict[bytes, int], int, bool]:
+        """Return the states of all groups, the shards, the position and `merged`, together."""
         with self.deal.lock:
-            return *self.sums.state(), self.deal.position
+            return *self.sums.state(), self.deal.position, self.deal.merged
 
 
 def restored_rows(state: State) -> DealtRows:
@@ -112,12 +128,13 @@ def restored_rows(state: State) -> DealtRows:
         [(part.n_rows, part.numbers, part.arrays) for part in state.parts],
         {encoded(shard): rows for shard, rows in state.shards.items()},
     )
-    return DealtRows(sums, Deal(len(groups.rows), groups.run_length, groups.position))
+    deal = Deal(len(groups.rows), groups.run_length, groups.position, merged=groups.merged)
+    return DealtRows(sums, deal)
 
 
 def state_with_groups(rows: DealtRows) -> State:
     """Return all that is held, of one instant."""
-    groups, shards, position = rows.snapshot()
+    groups, shards, position, merged = rows.snapshot()
     parts = [State("scatter", rows.dim, rows.normalize, *group) for group in groups]
-    state = with_groups(parts, rows.deal.run_length, position)
+    state = with_groups(parts, rows.deal.run_length, position, merged=merged)
     return state._replace(shards=decoded(shards))

@@ -84,13 +84,14 @@ class DealtLayers:
             for stack in sorted({id(self): self, id(other): other}.values(), key=id):
                 locks.enter_context(stack._lock)  # noqa: SLF001
             _core.merge_groups_of_all(self._layers, other._layers)
+            self.deal.merged |= other.n_rows > 0
 
     def reset(self) -> None:
         """Forget all rows, and begin with the first group again."""
         with self._lock:
             for layer in self._layers:
                 layer.reset()
-            self.deal.position = 0
+            self.deal.restart()
 
     def spectrum(self, layer: int, center: bool) -> tuple[Any, int]:
         """Return the values of one layer, and the number of rows behind them."""
@@ -123,4 +124,5 @@ class DealtLayers:
 
     def _own_deal(self) -> Deal:
         """Return where the stack is now, with a lock that nobody holds."""
-        return Deal(self.deal.groups, self.deal.run_length, self.deal.position)
+        deal = self.deal
+        return Deal(deal.groups, deal.run_length, deal.position, merged=deal.merged)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 
 from rankme import _core
-from rankme._accumulators.asked_grouped import AskedGroups
+from rankme._accumulators.compared_groups import ComparedGroups
 from rankme._accumulators.grouped_file import MAX_GROUPS
 from rankme._accumulators.labels import as_labels
 from rankme._accumulators.masks import in_full, rows_that_count
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["GroupedAccumulator"]
 
 
-class GroupedAccumulator(AskedGroups):
+class GroupedAccumulator(ComparedGroups):
     """Streaming RankMe of each class, from rows that come with labels.
 
     Every group keeps what a `rankme.Accumulator` of ``method="gram"`` keeps, its triangle packed:

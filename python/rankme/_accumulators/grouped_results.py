@@ -22,6 +22,8 @@ class WorstGroup(NamedTuple):
         How many rows it has.
     min_rows : int
         How many rows a group had to have to be looked at.
+    left_out : tuple of int
+        The groups that have fewer, those without rows among them.
     """
 
     group: int
@@ -29,6 +31,7 @@ class WorstGroup(NamedTuple):
     normalized: float
     n_rows: int
     min_rows: int
+    left_out: tuple[int, ...]
 
 
 class GroupSpread(NamedTuple):

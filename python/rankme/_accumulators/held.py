@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rankme import _core
 from rankme._accumulators import state_file
 from rankme._accumulators.dealt import DealtRows, restored_rows, state_with_groups
+from rankme._accumulators.in_groups import InGroups
 from rankme._accumulators.monoid import Monoid
-from rankme._accumulators.provenance import Provenance, as_tags
+from rankme._accumulators.provenance import Provenance
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import kind_of
 from rankme._base.devices import as_device, module_of
+from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.metrics._columns import column_std
 
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Self
 
-    from rankme._accumulators.provenance import Tags
+    from rankme._base.tags import Tags
 
 __all__ = ["KINDS", "HeldSum"]
 
 KINDS = {"gram": "GramAccumulator", "qr": "QrAccumulator"}  # in _core and in _cuda
 
 
-class HeldSum(Monoid):
+class HeldSum(InGroups, Monoid):
     """The sum in the compiled core, and the bytes that it is saved and sent as."""
 
     __slots__ = ("_core", "_device", "_method", "_precision", "_provenance", "_skipped")
@@ -65,16 +67,6 @@ class HeldSum(Monoid):
     def precision(self) -> str:
         """How rows are multiplied: ``"float64"`` or ``"fast"``."""
         return self._precision
-
-    @property
-    def groups(self) -> int | None:
-        """How many groups rows are dealt to; None where there are none."""
-        return self._core.deal.groups if isinstance(self._core, DealtRows) else None
-
-    @property
-    def run_length(self) -> int | None:
-        """Rows that go to one group before the next one's turn; None without groups."""
-        return self._core.deal.run_length if isinstance(self._core, DealtRows) else None
 
     @property
     def n_rows(self) -> int:
@@ -167,11 +159,12 @@ class HeldSum(Monoid):
 
     @property
     def fingerprint(self) -> str | None:
-        """Hash of the ids of all rows in their order; None unless every row came with one.
+        """Hash of the ids of all rows in their places; None unless every row came with one.
 
-        Two accumulators with the same fingerprint took in rows of the same inputs in the same
-        order, whatever the calls were. After a merge, or an update of what was loaded or copied, it
-        depends on where that was.
+        With `groups` a place is a group: accumulators with the same fingerprint hold rows of the
+        same inputs in the same groups, whatever the calls, saves and merges were. Without, it is
+        the number of the row in the stream that took it in: the same inputs in the same order, or
+        merged of streams that had them so.
         """
         origin = self._provenance.origin
         return origin.digest if origin.n_ids == self.n_rows > 0 else None
@@ -255,16 +248,6 @@ class HeldSum(Monoid):
                 f"groups are kept on the CPU and not on {self._device}, for which they have not "
                 f"been built: leave out groups, or device; rows on a GPU go as Z.cpu()"
             )
-
-    def _require_like_groups(self, other: HeldSum) -> None:
-        """Refuse one whose rows are dealt otherwise."""
-        for name in ("groups", "run_length"):
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if ours != theirs:
-                raise ValueError(
-                    f"cannot merge accumulators of {name} {ours} and {name} {theirs}: make both "
-                    f"with the same {name}"
-                )
 
     def _state(self) -> state_file.State:
         """Return all that is held, of one instant."""

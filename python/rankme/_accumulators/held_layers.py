@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rankme import _core
 from rankme._accumulators import layers_file
 from rankme._accumulators.dealt_layers import DealtLayers
+from rankme._accumulators.in_groups import InGroups
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.state_header import State
 from rankme._base.threads import require_budget
@@ -21,7 +22,7 @@ __all__ = ["METHOD", "HeldStack"]
 METHOD = "gram"  # the only one that a stack keeps
 
 
-class HeldStack(Monoid):
+class HeldStack(InGroups, Monoid):
     """The sums of all layers in the compiled core, and the bytes that they are saved as."""
 
     __slots__ = ("_core",)
@@ -41,16 +42,6 @@ class HeldStack(Monoid):
     def normalize(self) -> bool:
         """Whether each row is divided by its Euclidean norm as it comes."""
         return self._core.normalize
-
-    @property
-    def groups(self) -> int | None:
-        """How many groups the rows of every layer are dealt to; None where there are none."""
-        return self._core.deal.groups if isinstance(self._core, DealtLayers) else None
-
-    @property
-    def run_length(self) -> int | None:
-        """Rows that go to one group before the next one's turn; None without groups."""
-        return self._core.deal.run_length if isinstance(self._core, DealtLayers) else None
 
     @property
     def n_rows(self) -> int:

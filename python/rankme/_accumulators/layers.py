@@ -165,13 +165,7 @@ class LayerAccumulator(HeldStack):
         """
         if not isinstance(other, LayerAccumulator):
             raise TypeError(f"other must be a rankme.LayerAccumulator, not {type_name(other)}")
-        for name in ("groups", "run_length"):
-            ours, theirs = getattr(self, name), getattr(other, name)
-            if ours != theirs:
-                raise ValueError(
-                    f"cannot merge stacks of {name} {ours} and {name} {theirs}: make both with the "
-                    f"same {name}"
-                )
+        self._require_like_groups(other, "stacks")
         core: Any = self._core
         core.merge(other._core)
 
@@ -306,9 +300,10 @@ class LayerAccumulator(HeldStack):
         checked_eps = as_eps(eps)  # before the work, not after it
         require_filled(core.group_rows(), self.run_length)
         results = []
+        dealt = self._dealt()
         for values, rows, left_out in core.leave_out_spectra(center=bool(center)):
             whole = self._spectrum_of(values, int(rows.sum()), center=bool(center))
-            results.append(estimate_of(whole, rows, left_out, checked_eps, stacklevel=2))
+            results.append(estimate_of(whole, rows, left_out, dealt, checked_eps, stacklevel=2))
         return results
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Where the rows of an accumulator come from: tags, and a fingerprint of their ids in order."""
+"""Where the rows of an accumulator come from: tags, and a fingerprint of ids in their places."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 import itertools
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme._base.arrays import is_tensor
+from rankme._base.tags import Tags, as_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,18 +21,14 @@ __all__ = [
     "NOWHERE",
     "Origin",
     "Provenance",
-    "Tags",
-    "as_tags",
     "encoded_ids",
     "fingerprint_of",
     "parse_origin",
 ]
 
-Tags: TypeAlias = Mapping[str, str | int | float | bool]
-
 _MAX_COUNT = 2**63 - 1
 _DIGEST_BYTES = 16
-_ENDED = b"\xff"
+_DIGESTS = 2 ** (8 * _DIGEST_BYTES)
 
 
 class Origin(NamedTuple):
@@ -43,7 +40,7 @@ class Origin(NamedTuple):
     n_ids : int
         How many rows came with an id.
     digest : str
-        Of these ids in order, hexadecimal; empty where there are none.
+        Of these ids in their places, hexadecimal; empty where there are none.
     """
 
     tags: Tags
@@ -61,22 +58,6 @@ class Origin(NamedTuple):
 NOWHERE = Origin({}, 0, "")
 
 
-def as_tags(tags: object) -> Tags:
-    """Return tags that were checked: texts as keys, and texts, numbers or booleans as values."""
-    if not isinstance(tags, Mapping):
-        raise TypeError(f"tags must be a mapping such as {{'step': 1000}}, not {type_name(tags)}")
-    for key, value in tags.items():
-        if not isinstance(key, str):
-            raise TypeError(f"the keys of tags must be texts, and {key!r} is {type_name(key)}")
-        if not isinstance(value, str | int | float):
-            raise TypeError(
-                f"tag {key!r} must be a text, a number or a boolean, not {type_name(value)}"
-            )
-        if isinstance(value, float) and not np.isfinite(value):
-            raise ValueError(f"tag {key!r} must be finite, not {value}")
-    return dict(tags)
-
-
 def parse_origin(fields: Mapping[str, Any]) -> Origin:
     """Return what the header of a saved state says, or raise a ValueError where that cannot be."""
     ids = fields.get("ids", {"rows": 0, "blake2b": ""})
@@ -92,32 +73,35 @@ def parse_origin(fields: Mapping[str, Any]) -> Origin:
 
 
 class Provenance:
-    """The tags of one accumulator, and the hash of its rows' ids as they come."""
+    """The tags of one accumulator, and a sum of the hashes of its rows' ids.
 
-    __slots__ = ("_digest", "_hash", "_lock", "_n_ids", "tags")
+    Each id is hashed with the place of its row, which is its group, or its number in the stream
+    where there are no groups. A sum goes on after a save and adds up in a merge: it is that of all
+    rows in their places, whatever the calls, the parts and their order were.
+    """
+
+    __slots__ = ("_lock", "_n_ids", "_sum", "tags")
 
     def __init__(self, origin: Origin = NOWHERE) -> None:
         self.tags = origin.tags
         self._lock = threading.Lock()
         self._n_ids = origin.n_ids
-        self._digest = origin.digest
-        self._hash: hashlib.blake2b | None = None
+        self._sum = _number_of(origin.digest)
 
     @property
     def origin(self) -> Origin:
         """What it is now."""
         with self._lock:
-            digest = self._digest if self._hash is None else self._hash.hexdigest()
+            digest = self._sum.to_bytes(_DIGEST_BYTES, "little").hex() if self._n_ids else ""
             return Origin(self.tags, self._n_ids, digest)
 
-    def add(self, encoded: bytes, n_ids: int) -> None:
-        """Take in ids behind those before."""
+    def add(self, ids: Sequence[bytes], groups: NDArray[np.int64] | None) -> None:
+        """Take in ids of rows in these groups; None numbers the rows on."""
         with self._lock:
-            # A hash that goes on cannot be saved: what was loaded begins one on the saved digest.
-            if self._hash is None:
-                self._hash = hashlib.blake2b(bytes.fromhex(self._digest), digest_size=_DIGEST_BYTES)
-            self._hash.update(encoded)
-            self._n_ids += n_ids
+            first = self._n_ids
+            places = range(first, first + len(ids)) if groups is None else groups.tolist()
+            self._sum = (self._sum + sum(map(_hash_of, places, ids))) % _DIGESTS
+            self._n_ids += len(ids)
 
     def tags_with(self, other: Tags) -> Tags:
         """Return the tags of both, or raise a ValueError where they contradict each other."""
@@ -131,24 +115,31 @@ class Provenance:
         return {**self.tags, **other}
 
     def merge(self, other: Origin) -> None:
-        """Take in the ids of rows that are merged behind those here, and their tags."""
+        """Take in the ids of rows that are merged, in the places where they are, and their tags."""
         self.tags = self.tags_with(other.tags)
-        if not other.n_ids:
-            return
-        if not self._n_ids:
-            self._n_ids, self._digest, self._hash = other.n_ids, other.digest, None
-        else:
-            # Not as if they had been added: which group a row goes to depends on the merges.
-            self.add(b"merged" + bytes.fromhex(other.digest), other.n_ids)
+        with self._lock:
+            self._sum = (self._sum + _number_of(other.digest)) % _DIGESTS
+            self._n_ids += other.n_ids
 
     def reset(self) -> None:
         """Forget the ids; the tags stay."""
         with self._lock:
-            self._n_ids, self._digest, self._hash = 0, "", None
+            self._n_ids, self._sum = 0, 0
 
 
-def encoded_ids(ids: Any, n_rows: int, mask: NDArray[np.bool_] | None = None) -> bytes:
-    """Return the bytes that the hash takes of as many ids as rows, or raise an error.
+def _number_of(digest: str) -> int:
+    """Return the sum that a digest is; 0 of an empty one."""
+    return int.from_bytes(bytes.fromhex(digest), "little")
+
+
+def _hash_of(place: int, encoded: bytes) -> int:
+    """Hash the id of one row with its place."""
+    data = b"%d %b" % (place, encoded)
+    return int.from_bytes(hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest(), "little")
+
+
+def encoded_ids(ids: Any, n_rows: int, mask: NDArray[np.bool_] | None = None) -> list[bytes]:
+    """Return the bytes that are hashed of as many ids as rows, or raise an error.
 
     With a mask, each entry of which has an id, those of the rows that it keeps.
     """
@@ -168,18 +159,17 @@ def encoded_ids(ids: Any, n_rows: int, mask: NDArray[np.bool_] | None = None) ->
         ids = ids[mask] if isinstance(ids, np.ndarray) else list(itertools.compress(ids, mask))
     values = np.asarray(ids)
     if values.ndim == 1 and values.dtype.kind in "iu":
-        return values.astype("<i8").tobytes()
+        return [b"%d" % number for number in values.tolist()]
     try:
-        # No UTF-8 has the byte 255, so that no two lists of texts are the same bytes.
-        return b"".join(map(_ENDED.__add__, map(str.encode, values.tolist())))
+        return [b"'" + str.encode(text) for text in values.tolist()]
     except TypeError:
         raise TypeError(
             "ids must be integers or texts, one a row; list(map(str, ids)) are texts"
         ) from None
 
 
-def fingerprint_of(ids: object, n_rows: int) -> str:
-    """Return the fingerprint of the ids of all rows of a set."""
+def fingerprint_of(ids: object, n_rows: int, groups: NDArray[np.int64] | None = None) -> str:
+    """Return the fingerprint of the ids of all rows of a set, dealt to groups or not."""
     provenance = Provenance()
-    provenance.add(encoded_ids(ids, n_rows), n_rows)
+    provenance.add(encoded_ids(ids, n_rows), groups)
     return provenance.origin.digest

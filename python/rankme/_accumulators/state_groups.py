@@ -29,12 +29,15 @@ class Groups(NamedTuple):
         Of each group.
     numbers : tuple of tuple of int
         Of each group: those of a scatter but for the seed, which is that of all.
+    merged : bool
+        Whether groups hold rows of other streams too, so that no row's group is known.
     """
 
     run_length: int
     position: int
     rows: tuple[int, ...]
     numbers: tuple[tuple[int, ...], ...]
+    merged: bool
 
     def note(self, names: tuple[str, ...]) -> dict[str, Any]:
         """Return what the header says; names: of the numbers."""
@@ -42,6 +45,7 @@ class Groups(NamedTuple):
         return {
             "run_length": self.run_length,
             "position": self.position,
+            "merged": self.merged,
             "n_rows": list(self.rows),
             **{name: list(column) for name, column in zip(names, columns, strict=True)},
         }
@@ -69,7 +73,10 @@ def parse_groups(note: object, limits: Mapping[str, tuple[int, int]], n_rows: in
     (run_length,) = _column({"run_length": [note.get("run_length")]}, "run_length", 1, 1, MAX_RUN)
     last = run_length * size - 1
     (position,) = _column({"position": [note.get("position")]}, "position", 1, 0, last)
-    return Groups(run_length, position, columns[0], tuple(zip(*columns[1:], strict=True)))
+    merged = note.get("merged", True)  # the worse, of a file that does not say
+    if not isinstance(merged, bool):
+        raise ValueError(f"the header has groups with merged {merged!r}")  # noqa: TRY004
+    return Groups(run_length, position, columns[0], tuple(zip(*columns[1:], strict=True)), merged)
 
 
 def _column(note: Mapping[str, Any], name: str, size: int, low: int, high: int) -> tuple[int, ...]:

@@ -151,7 +151,9 @@ KINDS = {
 }
 
 
-def with_groups(parts: list[State], run_length: int, position: int) -> State:
+def with_groups(
+    parts: list[State], run_length: int, position: int, *, merged: bool = True
+) -> State:
     """Put the scatters of groups together to one state, without shards."""
     first = parts[0]
     numbers = [dict(zip(_OF_SQUARES, part.numbers, strict=True)) for part in parts]
@@ -167,6 +169,7 @@ def with_groups(parts: list[State], run_length: int, position: int) -> State:
             position,
             tuple(part.n_rows for part in parts),
             tuple(tuple(of[name] for name in _OF_GROUPS) for of in numbers),
+            merged,
         ),
     )
 

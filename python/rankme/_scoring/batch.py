@@ -151,8 +151,10 @@ def score_batch(
     return_entropy : bool
         Also return the entropies.
     return_bounds : bool
-        Also return the interval that holds the exact value of each score. The result is
-        ``(scores, (low, high))``, and ``(scores, entropies, (low, high))`` with both.
+        Also return the interval that holds the exact value of each score: what rounding can have
+        moved, not how far other rows would be. The result is the pair ``(scores, (low, high))``,
+        as in ``scores, bounds = ...``; with `return_entropy` it is ``(scores, entropies, (low,
+        high))``. ``bounds`` is what `rankme.auroc` takes to count scores as tied.
     device : str, optional
         Where to compute: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; left out, where the first matrix
         lies. All must lie there, or all in host memory.

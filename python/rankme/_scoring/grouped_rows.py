@@ -17,7 +17,7 @@ from rankme._scoring.from_blocks import StreamedRows
 from rankme._scoring.from_source import whole_matrix
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import Pass
-from rankme.metrics._estimate import Parts, require_filled
+from rankme.metrics._estimate import Dealt, Parts, require_filled
 from rankme.metrics._spectrum import Spectrum
 from rankme.sources import row_blocks
 from rankme.sources._source import check_count, not_finite_in
@@ -103,7 +103,8 @@ def parts_of_blocks(stream: BlockStream, choices: GroupChoices) -> Parts:
     require_filled(np.bincount(labels, minlength=choices.groups), choices.run_length)
     parts = _leave_out(as_matrix(found, stream.name), labels, choices)
     skipped = int(np.count_nonzero(~finite))
-    return parts._replace(whole=replace(parts.whole, n_skipped=skipped))
+    whole = replace(parts.whole, n_skipped=skipped)
+    return parts._replace(whole=whole, dealt=Dealt(choices.run_length))
 
 
 def _equal_runs(n_rows: int, groups: int, first: int, stop: int) -> NDArray[np.int64]:

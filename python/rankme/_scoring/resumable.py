@@ -197,7 +197,9 @@ class _Run:
         try:
             state = state_file.read(path)
         except FileNotFoundError:
-            self.accumulator = Accumulator(source.n_cols, device=device, **settings)
+            self.accumulator = Accumulator(
+                source.n_cols, device=device, tags=source.tags, **settings
+            )
             return
         except ValueError as error:
             raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -78,6 +80,14 @@ def compare(
         str | None,
         typer.Option(metavar="NAME", help="An untrained run: warn of what is not above."),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="What may differ all the same: eps, center or normalize of saved states, the tags "
+            "layer, tap, split or data. Can be given several times.",
+        ),
+    ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(
@@ -121,6 +131,7 @@ def compare(
         eps=eps,
         center=center,
         normalize=normalize,
+        allow=_as_allowed(allow or []),
     )
     try:
         told = {} if truth is None else _read_truth(truth)
@@ -136,7 +147,7 @@ def compare(
             )
         )
     except (ValueError, ImportError, ArithmeticError, RuntimeError, MemoryError) as error:
-        print_error(text_of(error))
+        print_error(_in_options(text_of(error)))
         return BAD_DATA
     _print(result, agreement, as_json=as_json)
     written = [_draw(result, plot), _write(result, agreement, html)]
@@ -169,6 +180,37 @@ def _as_seed(seed: str) -> int | None:
     return int(seed)
 
 
+def _as_allowed(names: list[str]) -> list[str]:
+    """Take another name than one that compare allows for wrong usage."""
+    from rankme.selection.compare import ALLOWED  # noqa: PLC0415
+
+    for name in names:
+        if name not in ALLOWED:
+            known = ", ".join(ALLOWED)
+            raise typer.BadParameter(f"{name} is none of {known}", param_hint="'--allow'")
+    return names
+
+
+# What errors of `rankme.compare` say to do, and what that is here.
+_OPTIONS = {
+    r"\bpaired=True": "--paired",
+    r"\bpaired=False": "--unpaired",
+    r"\b(center|normalize)=True": r"--\1",
+    r"\b(center|normalize)=False": r"no --\1",
+    r"\b(rows|eps)=": r"--\1 ",
+    r"\bseed=None": "--seed none",
+    r"\ballow='(\w+)'": r"--allow \1",
+    r"\brankme\.estimate\(Z\)": "rankme score --groups 16",
+}
+
+
+def _in_options(text: str) -> str:
+    """Write an error of Python's arguments as one of the command's options."""
+    for argument, option in _OPTIONS.items():
+        text = re.sub(argument, option, text)
+    return text
+
+
 def _read_truth(path: Path) -> dict[str, float]:
     """Read a table of names and values."""
     import csv  # noqa: PLC0415
@@ -179,7 +221,7 @@ def _read_truth(path: Path) -> dict[str, float]:
             lines = [(reader.line_num, fields) for fields in reader if fields]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: no CSV in UTF-8: {error}") from None
-    heads = lines[0][1] if lines else []
+    heads = [head.strip() for head in lines[0][1]] if lines else []
     if heads.count("name") != 1 or heads.count("value") != 1:
         raise ValueError(f"{path}: wanted are the columns name and value, in the first line")
     truth: dict[str, float] = {}
@@ -190,15 +232,15 @@ def _read_truth(path: Path) -> dict[str, float]:
                 f"{path}: line {number} has {len(fields)} fields, and the first line {len(heads)}; "
                 f"wanted as many, and a point before decimals"
             )
-        name, value = fields[heads.index("name")], fields[heads.index("value")]
+        name, value = (fields[heads.index(head)].strip() for head in ("name", "value"))
         if name in truth:
             raise ValueError(f"{path}: line {number} has {name!r} a second time")
         try:
-            truth[name] = float(value)
+            truth[name] = math.nan if "_" in value else float(value)  # Python takes 1_0 for 10
         except ValueError:
-            raise ValueError(
-                f"{path}: line {number} has {value!r} for {name!r}; wanted a number"
-            ) from None
+            truth[name] = math.nan
+        if not math.isfinite(truth[name]):
+            raise ValueError(f"{path}: line {number} has {value!r} for {name!r}; wanted a number")
     return truth
 
 
@@ -217,7 +259,7 @@ def _compared(runs: dict[str, str], choices: Any) -> Comparison:
 
     def failed(name: str, error: Exception) -> None:
         path = runs[name]
-        text = describe(error, [path])
+        text = _in_options(describe(error, [path]))
         print_error(text)
         errors.append((path, one_line(text)))
 

@@ -14,16 +14,20 @@ def differing_parts(paths: Sequence[str]) -> list[str]:
     """Return what is left of different paths without the parts that all share at both ends.
 
     Of ``runs/a/z.npy`` and ``runs/b/z.npy`` the names are ``a`` and ``b``; of ``a.npy`` and
-    ``b.npy`` too, since a suffix that all share goes as well.
+    ``b.npy`` too, since a suffix that all share goes as well. Suffixes of files in folders that
+    differ say nothing: ``runs/a/z.npy`` and ``runs/b/z.npz`` are ``a`` and ``b`` too.
     """
     parts = [[part for part in path.split("/") if part not in ("", ".")] for path in paths]
+    stems = [[*folders, last.rpartition(".")[0] or last] for *folders, last in parts]
+    if len({last for *_, last in stems}) == 1 and len(set(map(tuple, stems))) == len(stems):
+        parts = stems
     shortest = min(map(len, parts))
     front = _shared(parts, shortest - 1)
     back = _shared([each[::-1] for each in parts], shortest - 1 - front)
     names = ["/".join(each[front : len(each) - back]) for each in parts]
-    stems, dots, suffixes = zip(*(name.rpartition(".") for name in names), strict=True)
+    bare, dots, suffixes = zip(*(name.rpartition(".") for name in names), strict=True)
     one_suffix = len(set(suffixes)) == 1 and all(dots)
-    return list(stems) if back == 0 and one_suffix and all(stems) else names
+    return list(bare) if back == 0 and one_suffix and all(bare) else names
 
 
 def _shared(parts: Sequence[Sequence[str]], most: int) -> int:

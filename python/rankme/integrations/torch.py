@@ -11,11 +11,12 @@ A checkpoint is what people have after a run::
             model, loader, "backbone", max_rows=25_600,
             forward=lambda model, batch: model(batch[0]),
             tags={"step": step, "data": "imagenet-val"},
+            save=f"runs/step-{step}",
         )["backbone"]
     print(rankme.compare(sets))
 
-What comes back are accumulators: sums in groups and no rows. ``acc.save("step-1000.rankme")`` keeps
-one, and ``rankme compare *.rankme`` reads such files.
+What comes back are accumulators: sums in groups and no rows. ``save`` writes them to files too, and
+``rankme compare runs/*/backbone.rankme`` reads these.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index, type_name
 from rankme._base.optional import require
 from rankme.integrations._pooling import rows_of
+from rankme.integrations._saving import files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    import os
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 torch = require("torch", extra="torch", what="rankme.integrations.torch")
 # Behind the line that says what is missing, and for which module.
@@ -53,6 +56,8 @@ def collect(
     tags: Mapping[str, str | int | float | bool] | None = None,
     groups: int = 16,
     normalize: bool = False,
+    save: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Accumulator]:
     """Run a model over a loader, and take in what some of its modules return.
 
@@ -90,6 +95,12 @@ def collect(
         As in `rankme.Accumulator`.
     normalize : bool
         As in `rankme.Accumulator`.
+    save : str or os.PathLike, optional
+        A folder for ``backbone.rankme`` and so on, a file for each module, which `rankme.compare`
+        reads. It is made if need be. Each file is whole or not there; what no file name should have
+        is quoted as in URLs, and the model itself is ``@model.rankme``.
+    overwrite : bool
+        Replace files that are there; by default they are an error before the model runs.
 
     Returns
     -------
@@ -102,16 +113,14 @@ def collect(
         If a batch is no tensor and there is no `forward`, or if a module returns no tensor.
     ValueError
         If there is no such module; if one does not run, or runs twice for a batch; if its output is
-        of another shape than `pool` takes, or holds NaN or infinity; if the loader is empty.
+        of another shape than `pool` takes, or holds NaN or infinity; if the loader is empty; if
+        there are no modules, or `pool` names others.
+    OSError
+        If `save` cannot be written to, or has one of the files.
     """
-    names = [modules] if isinstance(modules, str) else list(modules)
     known = dict(model.named_modules())
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"the model has no module {name!r}; [name for name, _ in model.named_modules()] "
-                f"lists them"
-            )
+    names = _names_of(modules, known, pool)
+    files = {} if save is None else files_of(save, names, overwrite=overwrite)
     most = None if max_rows is None else as_index(max_rows, "max_rows", 1)
     options = {"groups": groups, "normalize": normalize}
     taps = [
@@ -133,7 +142,28 @@ def collect(
                 tap.require_run()
             if all(tap.is_full for tap in taps):
                 break
-    return {tap.name: tap.result() for tap in taps}
+    sums = {tap.name: tap.result() for tap in taps}
+    for name, file in files.items():
+        sums[name].save(file)
+    return sums
+
+
+def _names_of(modules: str | Sequence[str], known: Collection[str], pool: object) -> list[str]:
+    """Return the names of modules, all of which are known, and all that `pool` names among them."""
+    names = [modules] if isinstance(modules, str) else list(modules)
+    if not names:
+        raise ValueError("modules names none; name one or more, such as modules='' for the model")
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"the model has no module {name!r}; [name for name, _ in model.named_modules()] "
+                f"lists them"
+            )
+    for name in pool if isinstance(pool, Mapping) else ():
+        if name not in names:
+            listed = ", ".join(map(repr, names))
+            raise ValueError(f"pool tells of {name!r}, and modules are {listed}")
+    return names
 
 
 def _moved_forward(model: Any, batch: Any) -> None:

@@ -54,7 +54,7 @@ class Curve:
 
     @property
     def bias_corrected(self) -> NDArray[np.float64]:
-        """What each subset says that the score of very many rows is; NaN where N < 4 K, or below 0.
+        """The extrapolated score by each subset; NaN where N < 4 K, or below 0.
 
         Of rows that a few outweigh it can be anything, and below 0 is no rank.
         """
@@ -105,7 +105,7 @@ class Curve:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the scores with two standard errors, and what each says of very many rows.
+        """Draw the scores with two standard errors, and the extrapolated ones.
 
         Parameters
         ----------
@@ -124,12 +124,12 @@ class Curve:
         return draw_curve(self, ax)
 
     def __str__(self) -> str:
-        lines = [f"{'rows N':>12}  {'RankMe':>10}  {'std. error':>10}  {'many rows':>10}"]
-        for rows, score, error, many in zip(
+        lines = [f"{'rows N':>12}  {'RankMe':>10}  {'std. error':>10}  {'extrapolated':>12}"]
+        for rows, score, error, extrapolated in zip(
             self.rows, self.scores, self.std_errors, self.bias_corrected, strict=True
         ):
-            shown = "" if np.isnan(many) else f"{many:.2f}"
-            lines.append(f"{rows:>12}  {score:>10.2f}  {error:>10.3f}  {shown:>10}".rstrip())
+            shown = "" if np.isnan(extrapolated) else f"{extrapolated:.2f}"
+            lines.append(f"{rows:>12}  {score:>10.2f}  {error:>10.3f}  {shown:>12}".rstrip())
         return "\n".join(lines)
 
     def _each(self, value: Callable[[Estimate], float]) -> NDArray[np.float64]:

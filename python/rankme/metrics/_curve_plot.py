@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve"]
 
-_SCORES, _MANY, _INK, _FAINT = "#0b6e4f", "#d9822b", "#22282e", "#d5dade"
+_SCORES, _EXTRAPOLATED, _INK, _FAINT = "#0b6e4f", "#d9822b", "#22282e", "#d5dade"
 
 
 def draw_curve(curve: Curve, ax: Axes | None = None) -> Axes:
-    """Draw the scores with two standard errors, and what each says of very many rows."""
+    """Draw the scores with two standard errors, and the extrapolated ones."""
     if ax is None:
         try:
             from matplotlib import pyplot as plt  # noqa: PLC0415
@@ -35,17 +35,17 @@ def draw_curve(curve: Curve, ax: Axes | None = None) -> Axes:
         linewidth=1.6,
         label="RankMe, two standard errors",
     )
-    many = curve.bias_corrected
-    if not np.isnan(many).all():
+    extrapolated = curve.bias_corrected
+    if not np.isnan(extrapolated).all():
         ax.plot(
             curve.rows,
-            many,
-            color=_MANY,
+            extrapolated,
+            color=_EXTRAPOLATED,
             marker="o",
             markersize=4,
             linewidth=1,
             linestyle=":",
-            label="corrected for its bias",
+            label="extrapolated",
         )
     first = curve.estimates[0]
     which = "the first rows" if curve.seed is None else f"random rows, seed {curve.seed}"

@@ -18,10 +18,31 @@ if TYPE_CHECKING:
 
     from rankme.metrics._spectrum import Spectrum
 
-__all__ = ["Estimate", "Parts", "estimate_of", "require_filled"]
+__all__ = ["EQUAL_RUNS", "Dealt", "Estimate", "Parts", "estimate_of", "require_filled"]
 
 # Below so many rows a column the bias is not proportional to 1 / N.
 _ROWS_TO_EXTRAPOLATE = 4
+
+
+class Dealt(NamedTuple):
+    """How rows went to groups.
+
+    Attributes
+    ----------
+    run_length : int or None
+        Rows of one run, run i to group i mod B; None of B runs of equal length.
+    merged : bool
+        Whether groups hold rows of several streams, so that no row's group is known.
+    fingerprint : str or None
+        Of the ids of the rows in their groups: `rankme.Accumulator.fingerprint`.
+    """
+
+    run_length: int | None = None
+    merged: bool = False
+    fingerprint: str | None = None
+
+
+EQUAL_RUNS = Dealt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +50,7 @@ class Estimate:
     """RankMe of a sample of rows, its rounding and its sampling error.
 
     Made by `rankme.estimate` and `rankme.Accumulator.estimate`, not by hand. ``str()`` writes it as
-    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``.
+    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``; what is extrapolated is `bias_corrected`.
 
     Attributes
     ----------
@@ -48,6 +69,10 @@ class Estimate:
         Shape (B,), int64, read-only: the rows of each group.
     n_skipped : int
         Rows that were left out since they held NaN or infinity.
+    dealt : tuple
+        How rows went to groups: `run_length` (None of B runs of equal length), `merged` and
+        `fingerprint`, as of `rankme.Accumulator`. Only estimates that are alike in it can be those
+        of pairs.
 
     References
     ----------
@@ -66,6 +91,7 @@ class Estimate:
     left_out: NDArray[np.float64] = field(repr=False)
     group_rows: NDArray[np.int64] = field(repr=False)
     n_skipped: int = field(default=0, kw_only=True)
+    dealt: Dealt = field(default=EQUAL_RUNS, repr=False, kw_only=True)
 
     @property
     def groups(self) -> int:
@@ -79,7 +105,10 @@ class Estimate:
 
     @property
     def bias_corrected(self) -> float:
-        """What the score tends to with more rows, as far as its bias is proportional to 1 / N."""
+        """The extrapolated score: what it tends to with more and more rows.
+
+        As far as its bias is proportional to 1 / N, which takes N = 4 K rows or more.
+        """
         return self._jackknife.bias_corrected
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,7 +139,7 @@ class Estimate:
         decimals = _decimals_of(self.std_error)
         error = f"{self.std_error:.{decimals}f}" if self.std_error else "0"
         text = f"{self.score:.{decimals}f} ± {error} (sampling)"
-        # Of rows that a few outweigh the corrected score can be anything, and below 0 is no rank.
+        # Of rows that a few outweigh an extrapolated score can be anything; below 0 is no rank.
         if self.n_rows < _ROWS_TO_EXTRAPOLATE * self.n_cols or self.bias_corrected < 0:
             return text
         return f"{text}, {self.bias_corrected:.{decimals}f} extrapolated"
@@ -145,11 +174,13 @@ class Parts(NamedTuple):
         Shape (B,), int64: the rows of each group, which may be none.
     left_out : list of tuple
         Of the rows without each group that has some: what the core tells of singular values.
+    dealt : Dealt
     """
 
     whole: Spectrum
     group_rows: NDArray[np.int64]
     left_out: Sequence[tuple[Any, ...]]
+    dealt: Dealt = EQUAL_RUNS
 
 
 def require_filled(group_rows: NDArray[np.int64], run_length: int | None = None) -> None:
@@ -184,6 +215,7 @@ def estimate_of(
     whole: Spectrum,
     group_rows: NDArray[np.int64],
     left_out: Sequence[tuple[Any, ...]],
+    dealt: Dealt,
     eps: float,
     *,
     stacklevel: int,
@@ -192,7 +224,7 @@ def estimate_of(
 
     Parameters
     ----------
-    whole, group_rows, left_out
+    whole, group_rows, left_out, dealt
         As in `Parts`.
     eps
         Of RankMe.
@@ -224,6 +256,7 @@ def estimate_of(
         scores,
         filled,
         n_skipped=whole.n_skipped,
+        dealt=dealt,
     )
     _warn_of_dominating(result, stacklevel + 1)
     return result

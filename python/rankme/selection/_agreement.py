@@ -46,6 +46,8 @@ class Agreement:
     truth_error, freedom : numpy.ndarray or None
         Shape (n_cells, n_runs): standard errors of the truths, and their degrees of freedom where
         they are from repeats.
+    choice : object
+        The run that another rule than the best score chose; None where none did.
     """
 
     names: tuple[Any, ...]
@@ -57,6 +59,7 @@ class Agreement:
     keys: tuple[tuple[Any, ...], ...] = dataclasses.field(default=((),), repr=False)
     truth_error: NDArray[np.float64] | None = dataclasses.field(default=None, repr=False)
     freedom: NDArray[np.float64] | None = dataclasses.field(default=None, repr=False)
+    choice: Any = None
 
     @cached_property
     def pearson(self) -> Coefficient:
@@ -85,8 +88,8 @@ class Agreement:
 
     @property
     def chosen(self) -> Choice:
-        """The run of the best score, likewise; the truth of tied ones is their mean."""
-        return pick(self._score, self.names, self.truth)
+        """The run of the best score, or `choice`, likewise; tied ones have their mean truth."""
+        return pick(self._preference, self.names, self.truth)
 
     @property
     def random(self) -> float:
@@ -101,7 +104,7 @@ class Agreement:
     @property
     def rank(self) -> float:
         """The rank of the choice by its truth: 1 is best, tied runs share their mean rank."""
-        return float(chosen_ranks(self._score, self._true).mean())
+        return float(chosen_ranks(self._preference, self._true).mean())
 
     def top_k(self, k: int) -> float:
         """Whether the k best scores hold the best run by its truth.
@@ -190,6 +193,14 @@ class Agreement:
     def _score(self) -> NDArray[np.float64]:
         """The scores, turned so that higher is better."""
         return self.scores if self.score_higher_is_better else -self.scores
+
+    @property
+    def _preference(self) -> NDArray[np.float64]:
+        """What is highest where the choice is: the scores, unless another rule chose."""
+        if self.choice is None:
+            return self._score
+        is_chosen = np.array([name == self.choice for name in self.names], dtype=np.float64)
+        return np.broadcast_to(is_chosen, self._score.shape)
 
     @cached_property
     def _true(self) -> NDArray[np.float64]:

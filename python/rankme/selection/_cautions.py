@@ -29,10 +29,11 @@ def refuse_unlike_tags(runs: Mapping[str, Sequence[Sample]], allow: Collection[s
         if key in allow:
             continue
         known = {
-            sample.tags[key]: sample.run
+            tags[key]: sample.run
             for repeats in runs.values()
             for sample in repeats
-            if key in sample.tags
+            for tags in (sample.tags, *sample.of_shards)
+            if key in tags
         }
         if len(known) > 1:
             (one, a), (other, b) = list(known.items())[:2]

@@ -21,6 +21,10 @@ def steps_of(order: object, names: Sequence[str]) -> dict[str, float]:
     """Return the step of each run; none where no order was given."""
     if order is None:
         return {}
+    if hasattr(order, "tolist"):  # an array; a Series, by its index where that has names
+        keys = getattr(order, "index", ())
+        named = any(isinstance(key, str) for key in keys)
+        order = dict(zip(keys, order.tolist(), strict=True)) if named else order.tolist()
     if isinstance(order, Mapping):
         missing = [name for name in names if name not in order]
         if missing:
@@ -32,8 +36,8 @@ def steps_of(order: object, names: Sequence[str]) -> dict[str, float]:
             raise ValueError(f"order has {len(steps)} steps, and there are {len(names)} runs")
     else:
         raise TypeError(
-            f"order must be a mapping from names to steps, or a list of steps in the order of "
-            f"sets, not {type_name(order)}"
+            f"order must be a mapping from names to steps, or a list or array of steps in the "
+            f"order of sets, not {type_name(order)}"
         )
     for name, step in zip(names, steps, strict=True):
         if not isinstance(step, numbers.Real) or not math.isfinite(step):
@@ -53,6 +57,8 @@ def chosen(runs: Sequence[Run], *, rule: str, after: Any) -> str:
                 "rule= and after= speak of checkpoints along a run: pass order= with their steps"
             )
         return runs[0].name
+    if after is not None and not isinstance(after, numbers.Real):
+        raise TypeError(f"after must be a step, a number, not {after!r} ({type_name(after)})")
     left = [run for run in runs if run.step is not None and (after is None or run.step >= after)]
     if not left:
         raise ValueError(f"after={after!r} leaves no checkpoint: the last is at {_last(runs):g}")

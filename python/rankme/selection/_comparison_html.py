@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from html import escape
 from typing import TYPE_CHECKING
 
-from rankme.selection._comparison_text import HEADS, cells_of, notes_of
+import numpy as np
+
+from rankme import _core
+from rankme.selection._comparison_text import HEADS, MARKS, cells_of, mark_of, notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,14 +26,22 @@ _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#22282e}"
 )
 _WIDTH, _LEFT, _RIGHT, _STEP = 720, 200, 30, 26  # pixels
-_BEST, _TIED, _OTHER = "#0b6e4f", "#d9822b", "#7a8794"
+_COLOURS = {"*": "#0b6e4f", "=": "#d9822b", "u": "#5b4b8a", "": "#7a8794"}
 _LONGEST_NAME = 26
 
 
 def page(comparison: Comparison, agreement: str = "") -> str:
     """Return a whole page; with what an agreement says, if there is one."""
     more = f"<h2>Agreement with the truth</h2>\n<pre>{escape(agreement)}</pre>"
-    body = [_picture(comparison), fragment(comparison), *([more] if agreement else [])]
+    versions = f"rankme {_core.__version__}, NumPy {np.__version__}"
+    body = [
+        _picture(comparison),
+        _legend(comparison),
+        fragment(comparison),
+        *([more] if agreement else []),
+        _paths(comparison),
+        f"<p>{versions}, Python {platform.python_version()}</p>",
+    ]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>rankme compare</title><style>{_STYLE}</style></head>\n<body>\n"
@@ -60,7 +72,8 @@ def _picture(comparison: Comparison) -> str:
 
     height = _STEP * (len(runs) + 2)
     marks = [
-        _mark(run, _colour(run, comparison), _STEP * (i + 1), place) for i, run in enumerate(runs)
+        _mark(run, _COLOURS[mark_of(run, comparison)], _STEP * (i + 1), place)
+        for i, run in enumerate(runs)
     ]
     ticks = "".join(
         f'<text x="{place(value):.1f}" y="{height - 12}" text-anchor="middle">{value:.6g}</text>'
@@ -85,8 +98,22 @@ def _mark(run: Run, colour: str, y: float, place: Callable[[float], float]) -> s
     )
 
 
-def _colour(run: Run, comparison: Comparison) -> str:
-    """Return the colour of the best run, of those tied with it, or of the others."""
-    if run.name == comparison.best:
-        return _BEST
-    return _TIED if run.name in comparison.tied else _OTHER
+def _legend(comparison: Comparison) -> str:
+    """Say what the colours and the bars are."""
+    shown = {mark_of(run, comparison) for run in comparison.runs}
+    colours = "".join(
+        f'<span style="color:{_COLOURS[mark]}">●</span> {words}; '
+        for mark, words in MARKS.items()
+        if mark in shown
+    )
+    return f"<p>{colours}bars: two standard errors of the score</p>"
+
+
+def _paths(comparison: Comparison) -> str:
+    """List where runs were read from."""
+    read = [
+        f"<li>{escape(run.name)}: {escape(', '.join(run.paths))}</li>"
+        for run in comparison.runs
+        if run.paths
+    ]
+    return f"<h2>Paths</h2>\n<ul>{''.join(read)}</ul>" if read else ""

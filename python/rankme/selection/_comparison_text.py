@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from rankme.selection._run import Run
     from rankme.selection.comparison import Comparison
 
-__all__ = ["HEADS", "cells_of", "notes_of", "text_of"]
+__all__ = ["HEADS", "MARKS", "cells_of", "mark_of", "notes_of", "text_of"]
 
-HEADS = ("", "run", "RankMe", "error", "below best", "corrected", "normalised", "N", "K")
+HEADS = ("", "run", "RankMe", "error", "below best", "extrapolated", "normalised", "N", "K")
+MARKS = {"*": "the highest", "=": "not told from it", "u": "untrained", "": "told from it"}
 _LEFT = 2  # columns that hold words
 _MOST_DECIMALS = 9
 _CORRECTABLE = 4  # rows a column
@@ -39,14 +40,13 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
     """Write the cells of a run, under `HEADS`."""
-    mark = "*" if run.name == comparison.best else "=" if run.name in comparison.tied else ""
     error = max(run.std_error, (run.high - run.low) / 2)
     decimals = _decimals(error)
     behind = (
         f"{run.gap:.{_decimals(run.gap_error)}f} ± {run.gap_error:.{_decimals(run.gap_error)}f}"
     )
     return (
-        mark,
+        mark_of(run, comparison),
         run.name,
         f"{run.score:.{decimals}f}",
         f"{error:.{decimals}f}",
@@ -56,6 +56,15 @@ def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
         str(run.n_rows),
         str(run.n_cols),
     )
+
+
+def mark_of(run: Run, comparison: Comparison) -> str:
+    """Return the sign of the best run, of one that is tied with it, and of the untrained one."""
+    if run.name == comparison.best:
+        return "*"
+    if run.name == comparison.baseline:
+        return "u"
+    return "=" if run.name in comparison.tied else ""
 
 
 def _is_correctable(run: Run) -> bool:
@@ -72,16 +81,28 @@ def _decimals(error: float) -> int:
 
 def notes_of(comparison: Comparison) -> list[str]:
     """Write what is to be known about the table, one sentence a line."""
-    notes = [f"* the highest: {comparison.best}"]
+    beside = any(run.name == comparison.baseline for run in comparison.runs)
+    notes = [f"* the highest{' of the trained' if beside else ''}: {comparison.best}"]
     if comparison.tied:
         notes.append(f"= not told from it: {', '.join(comparison.tied)}")
+    if beside:
+        notes.append(f"u untrained, and no candidate: {comparison.baseline}")
+    needed = sorted(run.needed_errors for run in comparison.runs if run.name != comparison.best)
+    ends = " to ".join(dict.fromkeys(f"{one:.2g}" for one in (needed[0], needed[-1])))
+    notes.append(f"told from it: below by more than {ends} standard errors of the difference")
     if comparison.choice != comparison.best or comparison.local_maxima:
         peaks = ", ".join(comparison.local_maxima) or "none"
         notes.append(f"chosen by the rule: {comparison.choice}; local maxima: {peaks}")
     kind = "paired" if comparison.paired else "not paired"
     notes.append(f"{comparison.rows} rows of each; {kind}: {comparison.pairing}")
-    if all(len(run.scores) == 1 for run in comparison.runs):
+    repeated = [run.name for run in comparison.runs if len(run.scores) > 1]
+    if not repeated:
         notes.append("no repeats: no error holds the spread among seeds")
+    elif len(repeated) < len(comparison.runs):
+        notes.append(
+            f"all errors hold the spread among the seeds of {', '.join(repeated)}; the other runs "
+            f"have one seed each, and may spread otherwise"
+        )
     definitions = sorted({run.definition for run in comparison.runs})
     notes.append("; ".join(definitions))
     notes += [f"warning: {text}" for text in comparison.warnings]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Paired", "pair"]
 
+_LARGEST = 1e150  # in magnitude: squares are summed
+
 
 class Paired(NamedTuple):
     """Arrays of shape (n_cells, n_runs), and what their rows and columns are."""
@@ -124,5 +126,9 @@ def _real(value: Any, where: str) -> float:
     if not math.isfinite(number):
         raise ValueError(
             f"{where} is {number}; wanted a finite number, or leave the run out of all"
+        )
+    if abs(number) > _LARGEST:
+        raise ValueError(
+            f"{where} is {number}, and its square no float64; divide all by one number"
         )
     return number

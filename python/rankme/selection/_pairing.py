@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankme._accumulators.accumulator import Accumulator
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,20 +14,22 @@ if TYPE_CHECKING:
 __all__ = ["pairing_of"]
 
 
-def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str]:
-    """Tell whether differences are those of pairs, and why; an error where that cannot be."""
+def pairing_of(
+    runs: Sequence[Measured], wanted: bool | None, *, of_first_rows: bool
+) -> tuple[bool, str]:
+    """Tell whether differences are those of pairs, and why; an error where that cannot be.
+
+    of_first_rows: whether the rows are the first ones of each set, of whatever length.
+    """
     samples = [sample for run in runs for sample in run.samples]
-    prints = {sample.fingerprint: sample.run for sample in samples}
+    prints = {sample.dealt.fingerprint: sample.run for sample in samples}
     known = {key: run for key, run in prints.items() if key is not None}
-    if wanted is not None and not wanted:
+    if wanted is False:
         return False, "as asked"
-    obstacle = _obstacle(runs)
+    obstacle = _obstacle(runs, of_first_rows=of_first_rows)
     if len(known) > 1:
         first, second = list(known.values())[:2]
-        obstacle = (
-            f"the ids of runs {first!r} and {second!r} are not the same in the same order, or were "
-            f"merged or resumed at other rows"
-        )
+        obstacle = f"the ids of runs {first!r} and {second!r} are not the same in the same order"
     if wanted:
         if obstacle is not None:
             raise ValueError(
@@ -44,24 +44,29 @@ def pairing_of(runs: Sequence[Measured], wanted: bool | None) -> tuple[bool, str
     return True, "the ids of all runs are the same"
 
 
-def _obstacle(runs: Sequence[Measured]) -> str | None:
+def _obstacle(runs: Sequence[Measured], *, of_first_rows: bool) -> str | None:
     """Say why rows, or their groups, cannot correspond; None if they can."""
     first = runs[0]
-    sums = isinstance(first.samples[0].held, Accumulator)
     for run in runs:
+        names = f"runs {first.name!r} and {run.name!r}"
         for sample, one in zip(run.samples, run.estimates, strict=True):
-            if isinstance(sample.held, Accumulator) != sums:
+            counts = first.samples[0].n_rows, sample.n_rows
+            if counts[0] != counts[1] and not of_first_rows:
                 return (
-                    f"an accumulator deals its rows to groups in another way than rows are dealt "
-                    f"that are there at once ({first.name!r} and {run.name!r})"
+                    f"run {first.name!r} has {counts[0]} rows and run {run.name!r} {counts[1]}, of "
+                    f"which other ones are drawn: rows={min(counts)}, seed=None takes the first "
+                    f"ones of both"
                 )
-            if sample.n_rows != first.samples[0].n_rows:
+            if one.dealt.run_length != first.estimates[0].dealt.run_length:
                 return (
-                    f"run {first.name!r} has {first.samples[0].n_rows} rows and run {run.name!r} "
-                    f"{sample.n_rows}"
+                    f"the rows of {names} were dealt to groups in other ways: all must come as "
+                    f"arrays or files, or all as accumulators of one run_length"
                 )
-            if not np.array_equal(one.group_rows, first.estimates[0].group_rows) or (
-                sums and sample.held.run_length != first.samples[0].held.run_length
-            ):
-                return f"the groups of runs {first.name!r} and {run.name!r} differ"
+            if not np.array_equal(one.group_rows, first.estimates[0].group_rows):
+                return f"the groups of {names} differ"
+            if one.dealt.merged and sample.dealt.fingerprint is None:
+                return (
+                    f"nothing tells which rows each group of run {run.name!r} holds, for it was "
+                    f"merged; ids that come with the rows tell it: acc.update(Z, ids=...)"
+                )
     return None

@@ -89,17 +89,15 @@ def difference(a: Measured, b: Measured, seeds: SeedSpread, *, paired: bool) -> 
     return Uncertainty(parts)
 
 
-def is_told_apart(gap: float, of: Uncertainty, comparisons: int) -> bool:
-    """Whether a gap is larger than chance makes the largest of so many.
+def needed_errors(of: Uncertainty, comparisons: int) -> float:
+    """Return how many standard errors a gap must have to be larger than chance makes it.
 
-    Two standard errors, or more where there are several comparisons: a one-sided test of each at
+    Two, or more where there are several comparisons: a one-sided test of each at
     5% divided by their number (Bonferroni), by Student's t, which keeps the truly best run among
     the best and the tied in 95% of choices whatever the true scores are [1]_.
 
     Parameters
     ----------
-    gap
-        By how much the one is higher at least, by the intervals of rounding.
     of
         The uncertainty of the difference.
     comparisons
@@ -110,16 +108,16 @@ def is_told_apart(gap: float, of: Uncertainty, comparisons: int) -> bool:
     .. [1] J. C. Hsu, "Multiple Comparisons: Theory and Methods", 1996, chapter 4: multiple
        comparisons with the best.
     """
-    needed = max(_LEAST_ERRORS, upper_quantile(_MISTAKES / comparisons, of.dof))
-    return gap > needed * of.std_error
+    return max(_LEAST_ERRORS, upper_quantile(_MISTAKES / comparisons, of.dof))
 
 
 class Ranking:
-    """Runs by their score, and what can be told apart."""
+    """Runs by their score, and what can be told apart; the untrained one is no candidate."""
 
-    def __init__(self, runs: Sequence[Measured], *, paired: bool) -> None:
+    def __init__(self, runs: Sequence[Measured], *, paired: bool, untrained: str | None) -> None:
         self.runs = sorted(runs, key=lambda run: -run.score)  # of equal ones the first stays first
-        self.best = self.runs[0]
+        self.candidates = [run for run in self.runs if run.name != untrained]
+        self.best = self.candidates[0]
         self.seeds = seed_spread(runs)
         self._paired = paired
 
@@ -133,13 +131,20 @@ class Ranking:
             return 0.0, 0.0
         return self.best.score - run.score, self._difference(self.best, run).std_error
 
+    def needed(self, run: Measured) -> float:
+        """Return how many standard errors of the difference tell a run from the best one."""
+        if run is self.best:
+            return 0.0
+        return needed_errors(self._difference(self.best, run), len(self.runs) - 1)
+
     def tied(self) -> tuple[str, ...]:
         """Name the runs that cannot be told from the best one."""
-        return tuple(run.name for run in self.runs[1:] if not self.is_above(self.best, run))
+        return tuple(run.name for run in self.candidates[1:] if not self.is_above(self.best, run))
 
     def is_above(self, a: Measured, b: Measured) -> bool:
         """Whether a run is above another one, beyond chance and rounding."""
-        return is_told_apart(a.low - b.high, self._difference(a, b), len(self.runs) - 1)
+        of = self._difference(a, b)
+        return a.low - b.high > needed_errors(of, len(self.runs) - 1) * of.std_error
 
     def _difference(self, a: Measured, b: Measured) -> Uncertainty:
         """Return the uncertainty of the difference of two runs."""

@@ -26,7 +26,7 @@ class Run:
         Standard error of the score: of the sample of rows, and of the seeds where runs have
         repeats.
     bias_corrected : float
-        What the score tends to with more rows: `rankme.Estimate.bias_corrected`.
+        The extrapolated score: `rankme.Estimate.bias_corrected`.
     normalized : float
         ``log RankMe / log m`` with m = min(N, K), or min(N - 1, K) of centred rows; 0 of a score of
         0. The value to look at where K differs.
@@ -43,7 +43,12 @@ class Run:
     limit : int
         m.
     gap, gap_error : float
-        How far it is below the best one, and the standard error of that difference.
+        How far it is below the best one, and the standard error of that difference; an untrained
+        run above the best has a gap below 0.
+    needed_errors : float
+        How many of these standard errors tell it from the best one.
+    paths : tuple of str
+        Where each repeat was read from; not of what was in memory.
     step : float or None
         Its place in the order of checkpoints.
     """
@@ -64,4 +69,6 @@ class Run:
     limit: int
     gap: float
     gap_error: float
+    needed_errors: float
+    paths: tuple[str, ...] = ()
     step: float | None = None

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
-from rankme._accumulators.provenance import Tags, as_tags, fingerprint_of
+from rankme._accumulators.dealt import Deal
+from rankme._accumulators.provenance import fingerprint_of
 from rankme._base.arguments import as_index, type_name
 from rankme._base.arrays import as_matrix
-from rankme.metrics._estimate import Estimate
+from rankme._base.tags import Tags, as_tags
+from rankme.metrics._estimate import EQUAL_RUNS, Dealt, Estimate
 from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import RowSource, open_source
 from rankme.sources._block_stream import is_blocks
@@ -42,8 +45,10 @@ class Sample:
     n_rows: int
     n_cols: int
     dtype: str | None = None
+    path: str | None = None
     tags: Tags = field(default_factory=dict)
-    fingerprint: str | None = None
+    of_shards: tuple[Tags, ...] = ()  # that its files have
+    dealt: Dealt = EQUAL_RUNS
 
     @property
     def has_rows(self) -> bool:
@@ -134,39 +139,69 @@ def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping
 
 def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sample:
     """Find out what a set is, without reading its rows."""
+    path, held = _found(entry, run)
+    sample = _sample_of(held, run)
+    told = as_tags(told)
+    return replace(
+        sample,
+        path=path,
+        tags={**sample.tags, **told},
+        of_shards=tuple({**tags, **told} for tags in sample.of_shards),
+        dealt=sample.dealt if ids is None else _with_ids(sample, ids),
+    )
+
+
+def _found(entry: Any, run: str) -> tuple[str | None, Any]:
+    """Return where a set is read from, and what holds it."""
     if isinstance(entry, str | os.PathLike):
-        entry = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
-    if is_blocks(entry) and not isinstance(entry, RowSource):
+        held = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
+        return os.fspath(entry), held
+    if isinstance(entry, RowSource):
+        return entry.name, entry
+    if is_blocks(entry):
         raise TypeError(
             f"it is {type_name(entry)}, whose rows may come once only; take them in with "
             f"acc = rankme.Accumulator(dim, groups=16) and acc.update(block), and compare acc"
         )
-    tags: dict[str, Any] = {}
-    fingerprint = dtype = None
-    if isinstance(entry, Accumulator | Estimate):
-        n_rows = entry.n_rows
-        n_cols = entry.n_cols if isinstance(entry, Estimate) else entry.dim
-        if isinstance(entry, Accumulator):
-            tags, fingerprint = dict(entry.tags), entry.fingerprint
-    else:
-        entry = entry if isinstance(entry, RowSource) else resolve(entry, name=f"sets[{run!r}]")
-        if isinstance(entry, RowSource):
-            n_rows, n_cols = entry.n_rows, entry.n_cols
-            dtype = ",".join(sorted({shard.dtype.name for shard in entry.shards}))
-        else:
-            view = as_matrix(entry, f"sets[{run!r}]")
-            (n_rows, n_cols), dtype = view.shape, view.dtype
-    if ids is not None:
-        fingerprint = fingerprint_of(ids, n_rows)
-    return Sample(
-        run=run,
-        held=entry,
-        n_rows=n_rows,
-        n_cols=n_cols,
-        dtype=dtype,
-        tags={**tags, **as_tags(told)},
-        fingerprint=fingerprint,
-    )
+    is_sum = isinstance(entry, Accumulator | Estimate)
+    return None, entry if is_sum else resolve(entry, name=f"sets[{run!r}]")
+
+
+def _sample_of(held: Any, run: str) -> Sample:
+    """Ask what holds a set for its shape and for where its rows come from."""
+    sample = partial(Sample, run=run, held=held)
+    if isinstance(held, Estimate):
+        return sample(n_rows=held.n_rows, n_cols=held.n_cols, dealt=held.dealt)
+    if isinstance(held, Accumulator):
+        dealt = held._dealt(held.fingerprint)  # noqa: SLF001
+        return sample(n_rows=held.n_rows, n_cols=held.dim, tags=held.tags, dealt=dealt)
+    if isinstance(held, RowSource):
+        return sample(
+            n_rows=held.n_rows,
+            n_cols=held.n_cols,
+            dtype=",".join(sorted({shard.dtype.name for shard in held.shards})),
+            tags=held.tags,
+            of_shards=tuple(shard.tags for shard in held.shards),
+        )
+    view = as_matrix(held, f"sets[{run!r}]")
+    return sample(n_rows=view.shape[0], n_cols=view.shape[1], dtype=view.dtype)
+
+
+def _with_ids(sample: Sample, ids: object) -> Dealt:
+    """Return how rows were dealt, with the fingerprint of ids that tell what the groups hold."""
+    dealt = sample.dealt
+    if dealt.merged:
+        raise ValueError(
+            "ids cannot tell which rows each group of a sum that was merged holds; an accumulator "
+            "knows it where its rows came with their ids: acc.update(Z, ids=...)"
+        )
+    groups = None
+    if dealt.run_length is not None:
+        groups = Deal(sample.held.groups, dealt.run_length).labels(sample.n_rows)
+    told = fingerprint_of(ids, sample.n_rows, groups)
+    if dealt.fingerprint not in (None, told):
+        raise ValueError("ids are not those that came with its rows; leave out one of the two")
+    return dealt._replace(fingerprint=told)
 
 
 def as_wanted_rows(rows: object) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,12 @@ from rankme.selection._sets import (
 from rankme.selection.comparison import Comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    from numpy.typing import NDArray
 
     from rankme.selection._estimates import Measured
+    from rankme.selection._sets import Sample
 
 __all__ = ["Choices", "compare", "compare_sets"]
 
@@ -62,7 +66,7 @@ def compare(
     groups: int = 16,
     paired: bool | None = None,
     baseline: str | None = None,
-    order: Mapping[str, float] | Sequence[float] | None = None,
+    order: Mapping[str, float] | Sequence[float] | NDArray[Any] | None = None,
     rule: str = "max",
     after: float | None = None,
     eps: float = 1e-7,
@@ -88,17 +92,20 @@ def compare(
         Every set is scored on this many rows; by default on as many as the smallest one has.
     seed : int or None
         Which rows these are: a random subset, or with None the first ones. The same rows of all
-        sets of one length, in their order.
+        sets of one length, in their order; the first ones of sets of any length.
     groups : int
         B of the jackknife, as in `rankme.estimate`.
     paired : bool, optional
         Row i of every set belongs to the same input: errors of differences are then those of
         pairs, which are often far smaller. By default only where `ids`, or the fingerprints of
-        accumulators, prove it. Paired estimates, and accumulators, need the same groups.
+        accumulators, prove it; True is your word for it. Paired estimates, and accumulators, need
+        the same groups, and accumulators that were merged need fingerprints: nothing else tells
+        which rows their groups hold.
     baseline : str, optional
-        The name of an untrained run. What is not above it is warned of.
-    order : mapping or sequence of float, optional
-        The steps of checkpoints along one run: by name, or a list in the order of `sets`.
+        The name of an untrained run, which is never `best`, `tied` or the `choice`. What is not
+        above it is warned of.
+    order : mapping, sequence, array or Series of float, optional
+        The steps of checkpoints along one run: by name, or in the order of `sets`.
     rule : {"max", "plateau"}
         Which checkpoint is the `choice`: the highest, or the first that lies within one standard
         error of the highest.
@@ -109,10 +116,11 @@ def compare(
     center, normalize : bool
         As in `rankme.score`.
     tags : mapping, optional
-        From names of runs to tags, which are put over those of their accumulators.
+        From names of runs to tags, which are put over those of their accumulators and sources.
     ids : mapping, optional
         From names of runs to lists or arrays of an id a row. Where those of all runs are the same
-        in the same order, the runs are paired.
+        in the same order, the runs are paired. Not of accumulators that were merged: these take
+        ids with the rows, `rankme.Accumulator.update`.
     allow : str or collection of str
         What may differ all the same: ``"eps"``, ``"center"`` and ``"normalize"`` of accumulators
         and estimates; the tags ``"layer"``, ``"tap"``, ``"split"`` and ``"data"``.
@@ -141,8 +149,8 @@ def compare(
     runs less one [2]_. So the truly best run is the best or a tied one in 95% of choices.
 
     The error of a difference counts the sample of rows, by the jackknife, and the spread among
-    repeats, pooled over all runs that have some. Where no run has repeats, nobody knows how far
-    another seed would be.
+    repeats, pooled over all runs that have some: runs without repeats get that of the others, as
+    the table says. Where no run has repeats, nobody knows how far another seed would be.
 
     References
     ----------
@@ -195,32 +203,64 @@ def compare_sets(
         seed=seed,
     )
     rows = as_wanted_rows(choices.rows)
+    wanted_pairs = _as_paired(choices.paired)
+    _require_baseline(choices.baseline, sets)
     opened = open_runs(sets, tags=choices.tags, ids=choices.ids, failed=failed)
     runs = with_enough_rows(opened, rows, failed)
     _refuse_few(runs)
-    if choices.baseline is not None and choices.baseline not in runs:
-        raise ValueError(f"baseline={choices.baseline!r} is none of the runs {names_of(runs)}")
     refuse_unlike_tags(runs, allow)
-    count = common_rows(runs, rows)
     steps = steps_of(choices.order, list(runs))
-    measured, told = estimate_runs(runs, count, definition, allow, failed)
-    _refuse_few({run.name for run in measured})
-    paired, pairing = pairing_of(measured, choices.paired)
-    ranking = Ranking(measured, paired=paired)
+    count, measured, told = _measured(runs, rows, definition, allow, failed)
+    paired, pairing = pairing_of(measured, wanted_pairs, of_first_rows=seed is None)
+    ranking = Ranking(measured, paired=paired, untrained=choices.baseline)
     ranked = [_row(run, ranking, steps.get(run.name)) for run in ranking.runs]
+    candidates = [run for run in ranked if run.name != choices.baseline]
     return Comparison(
         best=ranking.best.name,
         tied=ranking.tied(),
-        choice=chosen(ranked, rule=choices.rule, after=choices.after),
+        choice=chosen(candidates, rule=choices.rule, after=choices.after),
         rows=count,
         paired=paired,
         pairing=pairing,
         runs=tuple(ranked),
         warnings=(*told, *cautions(ranked), *_of_baseline(ranking, choices.baseline)),
-        local_maxima=local_maxima(ranked),
+        local_maxima=local_maxima(candidates),
         seed=seed,
         baseline=choices.baseline,
     )
+
+
+def _require_baseline(baseline: str | None, sets: object) -> None:
+    """Refuse the name of another run."""
+    if baseline is not None and isinstance(sets, Mapping) and baseline not in sets:
+        raise ValueError(f"baseline={baseline!r} is none of the runs {names_of(sets)}")
+
+
+def _as_paired(paired: object) -> bool | None:
+    """Return whether pairs are wanted; None where that is to be found out."""
+    if paired is None:
+        return None
+    if not isinstance(paired, bool | np.bool_):
+        raise TypeError(f"paired must be True, False or None, not {paired!r}")
+    return bool(paired)
+
+
+def _measured(
+    runs: Mapping[str, Sequence[Sample]],
+    rows: int | None,
+    definition: Definition,
+    allow: Collection[str],
+    failed: Callable[[str, Exception], None] | None,
+) -> tuple[int, list[Measured], list[str]]:
+    """Estimate all runs that can be, on as many rows as all of these have."""
+    while True:
+        count = common_rows(runs, rows)
+        measured, told = estimate_runs(runs, count, definition, allow, failed)
+        runs = {run.name: run.samples for run in measured}
+        _refuse_few(runs)
+        # A run may have failed that had the fewest rows.
+        if common_rows(runs, rows) == count:
+            return count, measured, told
 
 
 def _allowed(allow: str | Collection[str]) -> frozenset[str]:
@@ -267,15 +307,19 @@ def _row(run: Measured, ranking: Ranking, step: float | None) -> Run:
         limit=limit,
         gap=gap,
         gap_error=gap_error,
+        needed_errors=ranking.needed(run),
+        paths=tuple(sample.path for sample in samples if sample.path is not None),
         step=step,
     )
 
 
 def _of_baseline(ranking: Ranking, baseline: str | None) -> list[str]:
     """Warn of runs that are not above the untrained one."""
-    untrained = next((run for run in ranking.runs if run.name == baseline), None)
-    if untrained is None:
+    if baseline is None:
         return []
+    untrained = next((run for run in ranking.runs if run.name == baseline), None)
+    if untrained is None:  # it failed, and the others were to be compared
+        return [f"the untrained run {baseline!r} is missing: nothing tells what is above it"]
     others = [run for run in ranking.runs if run is not untrained]
     below = [run.name for run in others if not ranking.is_above(run, untrained)]
     return [not_above(untrained.name, below)] if below else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rankme._base.optional import require
@@ -32,7 +32,8 @@ class Comparison:
     Attributes
     ----------
     best : str
-        The name of the run with the highest score, whatever else is said of it.
+        The name of the run with the highest score, whatever else is said of it; the untrained one
+        aside.
     tied : tuple of str
         The names of those that cannot be told from it.
     choice : str
@@ -55,7 +56,7 @@ class Comparison:
     seed : int or None
         Of the choice of rows.
     baseline : str or None
-        The untrained run.
+        The untrained run, which stands among `runs` and is no candidate.
     """
 
     best: str
@@ -91,6 +92,8 @@ class Comparison:
     ) -> Agreement:
         """Hold the scores against what labels say: `rankme.agreement` of `scores`.
 
+        What the choice was worth is told of `choice`, which need not have the highest score.
+
         Parameters
         ----------
         truth, higher_is_better, by, truth_error
@@ -102,9 +105,12 @@ class Comparison:
         """
         from rankme.selection._agreement import agreement  # noqa: PLC0415
 
-        return agreement(
+        found = agreement(
             self.scores, truth, higher_is_better=higher_is_better, by=by, truth_error=truth_error
         )
+        if self.scores[self.choice] == max(self.scores.values()):
+            return found
+        return replace(found, choice=self.choice)
 
     def to_pandas(self) -> Any:
         """Return a table with a row a run, the best first.

@@ -33,6 +33,7 @@ from rankme.sources._told import as_told
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from rankme._base.tags import Tags
     from rankme.sources._folders import Folder
     from rankme.sources._source import RowSource
 
@@ -46,6 +47,7 @@ def open_source(
     *,
     column: str | None = None,
     dtype: object = None,
+    tags: Tags | None = None,
 ) -> RowSource:
     """Open embeddings where they lie, as a source of rows.
 
@@ -65,6 +67,9 @@ def open_source(
     dtype : str or numpy.dtype
         What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 or uint8,
         little-endian. Nothing else is converted by it.
+    tags : mapping, optional
+        Where the rows come from, such as ``{"model": "vicreg", "step": 1000}``; over those that
+        the file has: `RowSource.tags`.
 
     Returns
     -------
@@ -83,6 +88,8 @@ def open_source(
         A file cannot be opened or read.
     """
     told = as_told(dtype)
+    if tags is not None:
+        return open_source(path, column=column, dtype=told).tagged(tags)
     if isinstance(path, (list, tuple)):
         return _open_several([os.fspath(one) for one in path], column, told)
     text = os.fspath(path)  # type: ignore[arg-type]

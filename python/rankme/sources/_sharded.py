@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from rankme._base.tags import Tags
 
 __all__ = ["ShardedSource", "check_widths", "natural_order", "same_file"]
 
@@ -60,6 +62,26 @@ class ShardedSource(RowSource):
     def shards(self) -> tuple[RowSource, ...]:
         """The files, in the order of their rows."""
         return tuple(shard for part in self.parts for shard in part.shards)
+
+    @property
+    def tags(self) -> Tags:  # type: ignore[override]
+        """Those that all parts have alike."""
+        first, *others = (part.tags.items() for part in self.parts)
+        return dict(entry for entry in first if all(entry in other for other in others))
+
+    def tagged(self, tags: Tags) -> ShardedSource:
+        """Return the source whose parts have these tags over their own.
+
+        Parameters
+        ----------
+        tags
+            As in :meth:`RowSource.tagged`.
+
+        Returns
+        -------
+        ShardedSource
+        """
+        return replace(self, parts=tuple(part.tagged(tags) for part in self.parts))
 
     @property
     def n_rows(self) -> int:  # type: ignore[override]

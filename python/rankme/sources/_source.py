@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rankme._base.errors import NonFiniteError
+from rankme._base.tags import as_tags
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from rankme._base.tags import Tags
 
 __all__ = [
     "BLOCK_BYTES",
@@ -78,6 +84,9 @@ class RowSource(ABC):
         Shape (N, K), both at least 1, known before any row is read.
     dtype : numpy.dtype
         float16, bfloat16 (of ml_dtypes), float32 or float64.
+    tags : mapping
+        Where the rows come from, as `rankme.Accumulator.tags`: what the file itself says, and
+        `tagged` over it; empty where nothing was told.
     """
 
     name: str
@@ -85,6 +94,30 @@ class RowSource(ABC):
     n_rows: int
     n_cols: int
     dtype: np.dtype[Any]
+    tags: Tags = MappingProxyType({})
+
+    def tagged(self, tags: Tags) -> Self:
+        """Return the source with tags over those that it has.
+
+        Parameters
+        ----------
+        tags
+            Texts as keys, and texts, numbers or booleans as values.
+
+        Returns
+        -------
+        RowSource
+            One of the same rows, which is equal to this one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            They are something else.
+        """
+        result = copy.copy(self)
+        # Sources are frozen, and tags are no part of what makes them equal.
+        object.__setattr__(result, "tags", {**self.tags, **as_tags(tags)})
+        return result
 
     @property
     def shards(self) -> tuple[RowSource, ...]:

@@ -23,6 +23,7 @@ from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource, chosen_of
 from rankme.sources._source import BLOCK_BYTES, check_start
+from rankme.sources._stored_tags import KEY, stored_tags
 from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
@@ -85,7 +86,8 @@ class ArrowSource(GroupedSource):
                 vectors.look(filled.column(name).slice(0, LOOKED_AT))
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        return cls(file, name, n_cols, vectors.dtype, firsts, offsets, told=vectors.told)
+        source = cls(file, name, n_cols, vectors.dtype, firsts, offsets, told=vectors.told)
+        return source.tagged(stored_tags(file.name, (schema.metadata or {}).get(KEY.encode())))
 
     def _find_entries(
         self, reader: Any, vectors: VectorColumn, base: int

@@ -13,6 +13,7 @@ from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._file_source import FileSource
 from rankme.sources._source import BLOCK_BYTES, check_start
+from rankme.sources._stored_tags import KEY, stored_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,14 +54,15 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
         n_rows, n_cols = check_shape(label, item.shape or ())
         _require_written(label, item)
         member = key if len(datasets) > 1 else None
+        tags = stored_tags(file.name, item.attrs.get(KEY, root.attrs.get(KEY)))
         offset = item.id.get_offset()
         # A type that NumPy does not have, such as bfloat16, is converted by HDF5.
         if offset is not None and item.id.get_type().equal(h5py.h5t.py_create(item.dtype)):
             source = RawSource(file, n_rows, n_cols, item.dtype, offset, column=member)
             source.check_inside()
-            return source
+            return source.tagged(tags)
         step = _rows_at_a_time(item)
-        return ChunkedSource(file, n_rows, n_cols, item.dtype, key, step, member)
+        return ChunkedSource(file, n_rows, n_cols, item.dtype, key, step, member).tagged(tags)
 
 
 def _is_matrix(item: Any) -> bool:

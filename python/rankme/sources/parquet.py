@@ -17,6 +17,7 @@ from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource, chosen_of
 from rankme.sources._source import BLOCK_BYTES, check_start
+from rankme.sources._stored_tags import KEY, stored_tags
 from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
@@ -80,7 +81,8 @@ class ParquetSource(GroupedSource):
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        return cls(file, name, n_cols, vectors.dtype, firsts, told=vectors.told)
+        source = cls(file, name, n_cols, vectors.dtype, firsts, told=vectors.told)
+        return source.tagged(stored_tags(file.name, (schema.metadata or {}).get(KEY.encode())))
 
     @property
     def entries(self) -> tuple[int, ...]:

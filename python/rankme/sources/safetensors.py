@@ -14,6 +14,7 @@ import numpy as np
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
+from rankme.sources._stored_tags import KEY, stored_tags
 
 if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
@@ -35,7 +36,7 @@ def open_safetensors(file: DataFile, column: str | None) -> RawSource:
         Name of the tensor, needed where several are 2-D and floating.
     """
     with file.open() as handle:
-        tensors, base = _read_header(file, handle)
+        tensors, metadata, base = _read_header(file, handle)
     found = {
         key: is_matrix(entry["shape"], "f" if entry["dtype"] in FLOATS else "?")
         for key, entry in tensors.items()
@@ -53,24 +54,24 @@ def open_safetensors(file: DataFile, column: str | None) -> RawSource:
     if end - begin != n_rows * source.row_bytes:
         raise BadDataError(label, f"{end - begin} bytes do not fit its shape {entry['shape']}")
     source.check_inside()
-    return source
+    return source.tagged(stored_tags(file.name, metadata.get(KEY)))
 
 
-def _read_header(file: DataFile, handle: BinaryIO) -> tuple[dict[str, Any], int]:
-    """Return the entries of the header, and where the data begin."""
+def _read_header(file: DataFile, handle: BinaryIO) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Return the tensors and the metadata of the header, and where the data begin."""
     length = int.from_bytes(handle.read(8), "little")
     if not 2 <= length <= min(MAX_HEADER_BYTES, file.size - 8):  # noqa: PLR2004
         raise BadDataError(
             file.name, f"a safetensors header of {length} bytes in a file of {file.size}"
         )
     try:
-        header = json.loads(handle.read(length))
-        tensors = {key: entry for key, entry in header.items() if key != "__metadata__"}
+        tensors = json.loads(handle.read(length))
+        metadata = dict(tensors.pop("__metadata__", {}))
         for entry in tensors.values():
             _check_entry(entry)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadDataError(file.name, f"the safetensors header cannot be read: {error}") from error
-    return tensors, 8 + length
+    return tensors, metadata, 8 + length
 
 
 def _check_entry(entry: dict[str, Any]) -> None:

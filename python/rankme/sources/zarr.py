@@ -13,6 +13,7 @@ from rankme._base.optional import require
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
+from rankme.sources._stored_tags import KEY, stored_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -67,7 +68,8 @@ def _open_array(
     # Whole chunks, lest they are decompressed several times.
     step = max(rows, step // rows * rows)
     identity = identify(member)
-    return ZarrSource(name, place, identity, n_rows, n_cols, array.dtype, key, step, identify)
+    source = ZarrSource(name, place, identity, n_rows, n_cols, array.dtype, key, step, identify)
+    return source.tagged(stored_tags(name, array.attrs.get(KEY, root.attrs.get(KEY))))
 
 
 def _open(name: str, place: str) -> Any:

@@ -204,12 +204,14 @@ def test_the_worst_class():
     worst = acc.worst()  # the median of 1, 2, 13, 40 and 300 rows is 13
     scores = acc.scores()
     assert worst.min_rows == 7
+    assert worst.left_out == (0, 1, 3)
     most = np.minimum(SIZES, K)
     assert worst.group == min((2, 4, 5), key=lambda g: math.log(scores[g]) / math.log(most[g]))
     assert worst.score == scores[worst.group]
     expected = math.log(worst.score) / math.log(most[worst.group])
     assert worst.normalized == pytest.approx(expected)
     assert acc.worst(min_rows=300).group == 4
+    assert acc.worst(min_rows=300).left_out == (0, 1, 2, 3, 5)
     with pytest.raises(ValueError, match="largest has 300: pass min_rows=300"):
         acc.worst(min_rows=301)
     with pytest.raises(ValueError, match="there are no rows yet"):

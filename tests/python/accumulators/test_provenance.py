@@ -123,10 +123,55 @@ def test_a_row_that_was_left_out_leaves_no_fingerprint():
     acc = rankme.Accumulator(4, skip_nonfinite=True)
     acc.update(bad, ids=range(12))
     assert (acc.n_rows, acc.fingerprint) == (11, None)
+    acc.update(Z[:1])  # as many rows as there were ids, and not the same ones
+    assert (acc.n_rows, acc.fingerprint) == (12, None)
+
+
+def dealt(cuts, merged_at=None, ids=range(512)):
+    """A sum in groups of 512 rows, saved at cuts, or with what is behind a row merged in."""
+    z = np.random.default_rng(1).standard_normal((512, 4))
+    acc = rankme.Accumulator(4, groups=8, run_length=16)
+    for rows, names in zip(np.split(z, cuts), np.split(np.asarray(ids), cuts), strict=True):
+        part = acc if merged_at is None else rankme.Accumulator(4, groups=8, run_length=16)
+        part.update(rows, ids=names)
+        acc = acc.copy() if merged_at is None else acc + part
+    return acc
+
+
+def test_a_fingerprint_is_of_what_the_groups_hold():
+    whole = dealt([])
+    assert not whole.merged
+    for cuts in ([100], [1, 300, 301]):  # saved there
+        assert dealt(cuts).fingerprint == whole.fingerprint
+    rounds = dealt([128, 384], merged_at=True)  # a round of all groups is 128 rows
+    assert rounds.fingerprint == whole.fingerprint
+    assert rounds.merged
+    assert dealt([100], merged_at=True).fingerprint != whole.fingerprint
+    swapped = np.arange(512)
+    swapped[[0, 1]] = 1, 0  # within a group
+    assert dealt([], ids=swapped).fingerprint == whole.fingerprint
+    swapped[[0, 16]] = 16, 1
+    assert dealt([], ids=swapped).fingerprint != whole.fingerprint
+
+
+def test_a_saved_sum_knows_that_it_was_merged(tmp_path):
+    merged = dealt([100], merged_at=True)
+    merged.save(tmp_path / "a")
+    assert rankme.Accumulator.load(tmp_path / "a").merged is True
+    merged.reset()
+    assert merged.merged is False
+    assert rankme.Accumulator(4).merged is None
+    stack = rankme.LayerAccumulator(2, 4, groups=8)
+    stack.update(np.ones((2, 300, 4)))
+    assert ((stack + stack)[0].merged, stack[0].merged) == (True, False)
+
+
+def test_ids_of_all_integers_are_told_apart():
+    ids = [np.array([-1]), np.array([2**64 - 1], np.uint64), ["-1"], ["18446744073709551615"]]
+    assert len({with_ids(one, z=Z[:1]).fingerprint for one in ids}) == 4
 
 
 def test_a_merge_is_not_a_stream():
-    # The rows may be dealt to other groups.
     parts = with_ids(range(6), z=Z[:6]) + with_ids(range(6, 12), z=Z[6:])
     again = with_ids(range(6), z=Z[:6]) + with_ids(range(6, 12), z=Z[6:])
     assert parts.fingerprint == again.fingerprint != with_ids(range(12)).fingerprint

@@ -36,15 +36,22 @@ def test_the_table(runs):
 
 def test_options_are_those_of_python(runs):
     options = ["--rows", 200, "--seed", "none", "--groups", 10, "--center", "--normalize"]
-    result = run("compare", *PATHS, *options, "--eps", 0, "--paired", "--json", cwd=runs)
+    result = run("compare", *PATHS, "--paired", "--json", cwd=runs)
     assert result.returncode == 1  # of unequal length: these rows cannot correspond
-    assert "paired=True" in error_line(result)
+    assert "--paired takes the same inputs" in error_line(result)
+    assert "--rows 300, --seed none takes the first ones" in error_line(result)
+    assert "--unpaired compares them" in error_line(result)
+    first = run("compare", *PATHS, "--paired", "--rows", 300, "--seed", "none", cwd=runs)
+    assert first.returncode == 0  # as the text says
     result = run("compare", *PATHS, *options, "--eps", 0, "--json", cwd=runs)
     sets = {name: runs / "runs" / name / "z.npy" for name in EXPONENTS}
     expected = rankme.compare(
         sets, rows=200, seed=None, groups=10, center=True, normalize=True, eps=0
     )
-    assert json.loads(result.stdout) == json.loads(expected.to_json())
+    found, wanted = json.loads(result.stdout), json.loads(expected.to_json())
+    assert [one.pop("paths") for one in found["runs"]] == [[path] for path in PATHS]
+    assert [one.pop("paths") for one in wanted["runs"]] == [[str(runs / path)] for path in PATHS]
+    assert found == wanted
 
 
 def test_a_bad_file_is_told_and_the_others_are_compared(runs, tmp_path):
@@ -97,7 +104,7 @@ def test_saved_states_prove_their_pairs(tmp_path):
 @pytest.mark.parametrize(("lower", "regret"), [(False, 0.0), (True, 2.0)])
 def test_a_truth_tells_whether_the_choice_was_right(runs, tmp_path, lower, regret):
     truth, page = tmp_path / "truth.csv", tmp_path / "page.html"
-    truth.write_text("name,value\nc,1\nb,2\na,3\nz,9\n", encoding="utf-8")
+    truth.write_text("name, value\nc, 1\n b ,2\na,3\nz,9\n", encoding="utf-8")
     options = ["--truth", truth, "--html", page, *(["--lower-is-better"] if lower else [])]
     result = run("compare", *PATHS, *options, "--json", cwd=runs)
     assert json.loads(result.stdout)["agreement"]["regret"] == regret
@@ -111,6 +118,7 @@ def test_a_truth_tells_whether_the_choice_was_right(runs, tmp_path, lower, regre
         (["runs/a/z.npy"], "runs/a/z.npy is one run, and to compare takes two"),
         (["runs/a/z.npy", "./runs/a//z.npy"], "runs/a/z.npy is given twice"),
         ([*PATHS, "--baseline", "d"], "the runs are a, b, c"),
+        ([*PATHS, "--allow", "dtype"], "dtype is none of eps, center"),
         ([*PATHS, "--seed", "x"], "'x' is neither a number, for random rows, nor none"),
         ([*PATHS, "--html", "absent/page.html"], "absent is no folder"),
         ([*PATHS, "--truth", "absent.csv"], "absent.csv"),
@@ -128,6 +136,8 @@ def test_wrong_usage(runs, args, text):
         ("run,accuracy\na,1\n", "wanted are the columns name and value"),
         ("name,value\na,1\na,2\n", "line 3 has 'a' a second time"),
         ("name,value\na,high\n", "line 2 has 'high' for 'a'; wanted a number"),
+        ("name,value\na,1_0\n", "line 2 has '1_0' for 'a'; wanted a number"),
+        ("name,value\na, nan\n", "line 2 has 'nan' for 'a'; wanted a number"),
         ("name,value\na,0,5\nb,0,6\nc,0,7\n", "line 2 has 3 fields, and the first line 2"),
         ("value,name\n1\n2,b\n3,c\n", "line 2 has 1 fields, and the first line 2"),
         ("name,value,value\na,1,3\nb,2,2\nc,3,1\n", "wanted are the columns name and value"),
@@ -145,7 +155,7 @@ def test_a_truth_that_cannot_be(runs, tmp_path, content, text):
 @pytest.mark.parametrize(
     ("n_rows", "options", "text"),
     [
-        (100, ["--rows", 300], "short.npy: rows=300 is more than its 100 rows; rows=100 is the"),
+        (100, ["--rows", 300], "short.npy: --rows 300 is more than its 100 rows; --rows 100 is"),
         (5, [], "short.npy: it has 5 rows, and a sampling error takes 8 at least"),
     ],
 )
@@ -170,8 +180,50 @@ def test_a_short_set_is_told_and_the_others_are_compared(runs, tmp_path, n_rows,
         (["a/z.npy", "z.npy"], ["a/z", "z"]),
         (["s3://bucket/a/z.npy", "s3://bucket/b/z.npy"], ["a", "b"]),
         (["v1.0/z.npy", "v1.1/z.npy"], ["v1.0", "v1.1"]),
+        (["runs/a/z.npy", "runs/b/z.parquet", "runs/c/z.npy"], ["a", "b", "c"]),
+        (["a/z.npy", "a/z.npz"], ["z.npy", "z.npz"]),
+        (["x/v1.0", "x/v1.1"], ["v1.0", "v1.1"]),
         ([".npy", "a.npy"], [".npy", "a.npy"]),
     ],
 )
 def test_names_are_the_parts_that_differ(paths, names):
     assert differing_parts(paths) == names
+
+
+def test_a_file_that_fails_late_does_not_say_how_many_rows_are_scored(tmp_path):
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", rows(0.3 if name == "a" else 0.6, n=400))
+    bad = rows(0, n=100)
+    bad[50, 3] = np.nan
+    np.save(tmp_path / "bad.npy", bad)
+    result = run("compare", "a.npy", "b.npy", "bad.npy", "--json", cwd=tmp_path)
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert (found["rows"], len(found["runs"]), len(found["errors"])) == (400, 2, 1)
+
+
+def test_a_baseline_that_fails_is_told_and_the_others_are_compared(tmp_path):
+    for name, exponent in EXPONENTS.items():
+        np.save(tmp_path / f"{name}.npy", rows(exponent))
+    (tmp_path / "c.npy").write_bytes(b"no array")
+    result = run("compare", "a.npy", "b.npy", "c.npy", "--json", "--baseline", "c", cwd=tmp_path)
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert [one["name"] for one in found["runs"]] == ["a", "b"]
+    assert "the untrained run 'c' is missing: nothing tells what is above it" in found["warnings"]
+
+
+def test_errors_name_options_of_the_command_that_work(tmp_path):
+    for name, layer in (("a", "head"), ("b", "backbone")):
+        acc = rankme.Accumulator(16, groups=16, normalize=True, tags={"layer": layer})
+        acc.update(rows(EXPONENTS[name]))
+        acc.save(tmp_path / f"{name}.rankme")
+    states = ["a.rankme", "b.rankme"]
+    told = error_line(run("compare", *states, cwd=tmp_path))
+    assert told.endswith("--allow layer insists")
+    result = run("compare", *states, "--allow", "layer", "--json", cwd=tmp_path)
+    assert "--normalize compares all by that; --allow normalize insists" in result.stderr
+    assert "rankme score --groups 16" in result.stderr
+    for insisting in (["--normalize"], ["--allow", "normalize"]):
+        allowed = run("compare", *states, "--allow", "layer", *insisting, cwd=tmp_path)
+        assert allowed.returncode == 0

@@ -1,5 +1,7 @@
 """`collect`: what modules of a PyTorch model return, as accumulators that can be compared."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import rankme
+from command import run
 from rankme.integrations.torch import collect
 
 N, IN, K = 600, 6, 8
@@ -138,7 +141,7 @@ def test_batches_that_are_no_tensor(model):
         ids=lambda batch: batch[1],
     )["body"]
     assert_same(acc, outputs(model, "body"))
-    expected = rankme.Accumulator(K)
+    expected = rankme.Accumulator(K, groups=16)
     expected.update(np.zeros((N, K)), ids=range(N))
     assert acc.fingerprint == expected.fingerprint
     with pytest.raises(TypeError, match=r"a batch is list and no tensor; forward="):
@@ -157,7 +160,7 @@ def test_ids_of_tokens_are_those_of_their_inputs(model):
         forward=lambda model, batch: model(batch[0]),
         ids=lambda batch: batch[1],
     )["tokens"]
-    expected = rankme.Accumulator(K)
+    expected = rankme.Accumulator(K, groups=16)
     expected.update(np.zeros((1000, K)), ids=np.repeat(names, 3)[:1000])
     assert acc.fingerprint == expected.fingerprint
 
@@ -211,6 +214,8 @@ def test_the_model_is_as_it_was(model, fails):
 @pytest.mark.parametrize(
     ("modules", "pool", "error", "text"),
     [
+        ([], None, ValueError, "modules names none; name one or more"),
+        ("body", {"bdy": "tokens"}, ValueError, "pool tells of 'bdy', and modules are 'body'"),
         ("head", None, ValueError, "the model has no module 'head'; .* lists them"),
         ("unused", None, ValueError, "module 'unused' did not run"),
         ("tokens", None, ValueError, r"module 'tokens' returns shape \(64, 3, 8\), .*pool="),
@@ -239,3 +244,49 @@ def test_bad_values_name_the_module(model):
 def test_no_batch(model):
     with pytest.raises(ValueError, match="the loader gave no batch"):
         collect(model, [], "body")
+
+
+def test_saved_sums_are_what_compare_reads(tmp_path):
+    for step in (1, 2):
+        model = Encoder(step)
+        sums = collect(
+            model,
+            DataLoader(TensorDataset(INPUTS, torch.arange(N)), batch_size=64),
+            ["", "body"],
+            forward=lambda model, batch: model(batch[0]),
+            ids=lambda batch: batch[1],
+            tags={"step": step},
+            save=tmp_path / "runs" / f"step-{step}",
+        )
+    folder = tmp_path / "runs" / "step-2"
+    assert sorted(file.name for file in folder.iterdir()) == ["@model.rankme", "body.rankme"]
+    loaded = rankme.Accumulator.load(folder / "body.rankme")
+    assert loaded.tags == {"layer": "body", "step": 2}
+    assert loaded.score() == sums["body"].score()
+    result = run("compare", *sorted((tmp_path / "runs").glob("*/body.rankme")), "--json")
+    told = json.loads(result.stdout)
+    assert told["paired"]
+    assert {one["name"]: one["tags"]["step"] for one in told["runs"]} == {"step-1": 1, "step-2": 2}
+
+
+def test_saved_sums_are_not_replaced_unless_told_so(model, tmp_path):
+    first = collect(model, loader(), "body", save=tmp_path)["body"]
+    with pytest.raises(FileExistsError, match=r"body\.rankme is there already; overwrite=True"):
+        collect(model, None, "body", save=tmp_path)  # before the loader is looked at
+    other = collect(Encoder(3), loader(), "body", save=tmp_path, overwrite=True)["body"]
+    assert rankme.Accumulator.load(tmp_path / "body.rankme").score() == other.score()
+    assert other.score() != first.score()
+
+
+def test_odd_names_of_modules_are_names_of_files(tmp_path):
+    model = nn.Sequential()
+    for name in ("@model", "a/b", "ü *"):
+        model.add_module(name, nn.Linear(IN if name == "@model" else K, K))
+    collect(model, loader(), ["", "@model", "a/b", "ü *"], save=tmp_path)
+    found = {file.name for file in tmp_path.iterdir()}
+    assert found == {
+        "@model.rankme",
+        "%40model.rankme",
+        "a%2Fb.rankme",
+        "%C3%BC%20%2A.rankme",
+    }

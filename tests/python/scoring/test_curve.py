@@ -48,7 +48,7 @@ def test_every_way_in_gives_the_same(curve, tmp_path):
 
 def test_it_is_a_table_and_a_dictionary(curve):
     lines = str(curve).splitlines()
-    assert lines[0].split() == ["rows", "N", "RankMe", "std.", "error", "many", "rows"]
+    assert lines[0].split() == ["rows", "N", "RankMe", "std.", "error", "extrapolated"]
     assert [line.split()[0] for line in lines[1:]] == ["20", "100", "300"]
     assert [len(line.split()) for line in lines[1:]] == [3, 4, 4]
     assert float(lines[2].split()[1]) == pytest.approx(curve.scores[1], abs=0.006)

@@ -121,6 +121,7 @@ def without(table, name):
 BAD = [
     ({"scores": SCORES | {"b": math.nan}}, ValueError, "scores of run 'b' is nan; wanted a finite"),
     ({"truth": TRUTH | {"c": math.inf}}, ValueError, "truth of run 'c' is inf"),
+    ({"truth": TRUTH | {"c": 1e308}}, ValueError, r"truth of run 'c' is 1e\+308, and its square"),
     ({"truth": pd.Series(TRUTH | {"c": None})}, ValueError, "truth of run 'c' is nan"),
     ({"truth": TRUTH | {"c": None}}, TypeError, r"truth of run 'c' is None \(NoneType\)"),
     (

@@ -69,10 +69,27 @@ def test_a_missing_file_is_its_own_error(tmp_path):
         ({"order": [1, 1]}, "order has a step twice"),
         ({"order": {"a": 1}}, "order has no step of run 'b'"),
         ({"order": [1, float("nan")]}, "order has nan for run 'b'"),
+        ({"order": np.array([1, np.nan])}, "order has nan for run 'b'"),
+        ({"order": [1, 2], "after": float("nan")}, "after=nan leaves no checkpoint"),
     ],
 )
 def test_options_that_cannot_be(options, text):
     with pytest.raises(ValueError, match=text):
+        rankme.compare({"a": A, "b": B}, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"paired": "no"}, "paired must be True, False or None, not 'no'"),
+        ({"paired": 1}, "paired must be True, False or None, not 1"),
+        ({"order": [1, 2], "after": "1"}, r"after must be a step, a number, not '1' \(str\)"),
+        ({"order": 3}, "order must be a mapping from names to steps, or a list or array"),
+        ({"order": "12"}, "order must be a mapping"),
+    ],
+)
+def test_options_of_another_kind(options, text):
+    with pytest.raises(TypeError, match=text):
         rankme.compare({"a": A, "b": B}, **options)
 
 
@@ -122,16 +139,73 @@ def test_what_are_no_pairs(sets, ids, text):
     assert not rankme.compare(sets, ids=ids).paired
 
 
-def test_ids_of_sums_that_were_resumed_are_not_said_to_be_others():
-    resumed, whole = (rankme.Accumulator(16, groups=16, run_length=20) for _ in "ab")
-    whole.update(A, ids=range(320))
-    resumed.update(A[:100], ids=range(100))
-    resumed = resumed.copy()
-    resumed.update(A[100:], ids=range(100, 320))
-    with pytest.raises(ValueError, match="or were merged or resumed at other rows"):
-        rankme.compare({"a": whole, "b": resumed}, paired=True)
+def merged_sum(cut, *, with_ids):
+    """The sum of 320 rows of which those behind a cut were merged in."""
+    whole, part = (rankme.Accumulator(16, groups=16, run_length=5) for _ in "ab")
+    whole.update(A[:cut], ids=range(cut) if with_ids else None)
+    part.update(A[cut:], ids=range(cut, 320) if with_ids else None)
+    return whole + part
+
+
+def test_sums_merged_at_other_rows_are_no_pairs():
+    # At 80 rows a round has gone by, and at 37 and 117 the groups have as many rows but others.
+    whole, cut, later = (merged_sum(cut, with_ids=True) for cut in (80, 37, 117))
+    assert np.array_equal(cut.estimate().group_rows, later.estimate().group_rows)
+    for pair in ({"a": cut, "b": later}, {"a": whole, "b": cut}):
+        assert not rankme.compare(pair).paired
+        with pytest.raises(ValueError, match=r"(are not the same in the same|groups of runs)"):
+            rankme.compare(pair, paired=True)
+
+
+def test_ids_that_are_told_later_do_not_prove_what_a_merged_sum_holds():
+    sets = {"a": merged_sum(37, with_ids=False), "b": merged_sum(117, with_ids=False)}
+    with pytest.raises(ValueError, match=r"run 'a': ids cannot tell .* of a sum that was merged"):
+        rankme.compare(sets, ids={"a": range(320), "b": range(320)})
+    with pytest.raises(ValueError, match=r"each group of run 'a' holds.*acc\.update.*paired=False"):
+        rankme.compare(sets, paired=True)
+    assert not rankme.compare(sets).paired
+
+
+def test_estimates_know_how_their_rows_were_dealt():
+    cut, later = merged_sum(37, with_ids=False), merged_sum(117, with_ids=False)
+    for pair in ({"a": cut.estimate(), "b": later.estimate()}, {"a": cut, "b": later.estimate()}):
+        with pytest.raises(ValueError, match="nothing tells which rows each group of run 'a' hol"):
+            rankme.compare(pair, paired=True)
+        with pytest.raises(ValueError, match=r"run 'a': ids cannot tell .* merged holds"):
+            rankme.compare(pair, ids={"a": range(320)})
+    known = merged_sum(80, with_ids=True)
+    assert rankme.compare({"a": known.estimate(), "b": known}).paired
+    # Of as many rows in each group: dealt in runs of five, and cut into 16 runs.
+    stream, whole = rankme.Accumulator(16, groups=16, run_length=5), rankme.estimate(A)
+    stream.update(A)
+    blocks = rankme.estimate(iter([A]), run_length=5)
+    for dealt in (stream, stream.estimate(), blocks):
+        with pytest.raises(ValueError, match="of runs 'a' and 'b' were dealt to groups in other"):
+            rankme.compare({"a": dealt, "b": whole}, paired=True)
     ids = {"a": range(320), "b": range(320)}
-    assert rankme.compare({"a": whole, "b": resumed}, ids=ids).paired
+    assert rankme.compare({"a": stream.estimate(), "b": blocks}, ids=ids).paired
+    assert rankme.compare({"a": whole, "b": B}, ids=ids).paired
+    assert not rankme.compare({"a": whole, "b": stream}, ids=ids).paired
+
+
+def test_ids_that_are_told_later_are_dealt_as_the_rows_of_one_stream():
+    sum_ = rankme.Accumulator(16, groups=16, run_length=5)
+    sum_.update(A)
+    sets = {"a": sum_, "b": merged_sum(80, with_ids=True)}
+    assert rankme.compare(sets, ids={"a": range(320)}).paired
+    assert not rankme.compare(sets, ids={"a": range(320)[::-1]}).paired
+    named = merged_sum(320, with_ids=True)
+    with pytest.raises(ValueError, match="run 'a': ids are not those that came with its rows"):
+        rankme.compare({"a": named, "b": sum_}, ids={"a": range(1, 321)})
+
+
+def test_unequal_sets_are_paired_by_their_first_rows():
+    sets = {"a": A, "b": B[:300]}
+    with pytest.raises(ValueError, match="rows=300, seed=None takes the first ones of both"):
+        rankme.compare(sets, paired=True)
+    found = rankme.compare(sets, paired=True, rows=300, seed=None)  # as the text says
+    same = rankme.compare({"a": A[:300], "b": B[:300]}, paired=True)
+    assert (found.paired, found.runs[1].gap_error) == (True, same.runs[1].gap_error)
 
 
 def test_estimates_of_other_numbers_of_rows_cannot_be_made_equal():

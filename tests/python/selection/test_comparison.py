@@ -4,6 +4,8 @@ import json
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import rankme
@@ -19,11 +21,16 @@ C = rankme.compare(SETS, tags={"b": {"step": 3, "model": "m"}}, baseline="c")
 
 def test_the_table():
     lines = str(C).splitlines()
-    assert " ".join(lines[0].split()) == ("run RankMe error below best corrected normalised N K")
+    assert " ".join(lines[0].split()) == ("run RankMe error below best extrapolated normalised N K")
     assert re.match(r"\*  a<b>& +40\.00 +0\.10 ", lines[1])
     assert re.match(r"=  b +39\.90 +0\.10 +0\.10 ± 0\.14 ", lines[2])
-    assert re.match(r"   c +20\.00 +0\.12 +20\.00 ± 0\.16 ", lines[3])
+    assert re.match(r"u  c +20\.00 +0\.12 +20\.00 ± 0\.16 ", lines[3])
     assert "= not told from it: b" in lines
+    assert "* the highest of the trained: a<b>&" in lines
+    assert "u untrained, and no candidate: c" in lines
+    needed = [f"{run.needed_errors:.2g}" for run in C.runs[1:]]
+    assert needed == ["2", "2"]
+    assert "told from it: below by more than 2 standard errors of the difference" in lines
     assert len({len(line.rstrip()) for line in lines[:4]}) == 1
 
 
@@ -76,6 +83,60 @@ def test_html_needs_nothing_else():
     assert "<pre>" not in page
     assert "<pre>tau &lt; 1</pre>" in C.to_html("tau < 1")
     assert C._repr_html_() in page
+    text = " ".join(body.itertext())
+    assert "the highest;" in text
+    assert "untrained; bars: two standard errors of the score" in text
+    assert "told from it;" not in text.replace("not told from it;", "")  # there is none
+    assert f"rankme {rankme.__version__}, NumPy" in text
+    assert "Paths" not in text
+
+
+def test_paths_are_kept(tmp_path):
+    for name in ("a<b>", "c"):
+        np.save(tmp_path / f"{name}.npy", rows(0 if name == "c" else 1))
+    paths = {name: [str(tmp_path / f"{name}.npy")] * 2 for name in ("a<b>", "c")}
+    sets = {**paths, "d": pd.DataFrame(rows(0.5)), "e": rankme.open_source(paths["c"][0])}
+    found = rankme.compare(sets)
+    expected = {**{name: tuple(two) for name, two in paths.items()}, "d": (), "e": (paths["c"][0],)}
+    assert {run.name: run.paths for run in found.runs} == expected
+    assert f"a&lt;b&gt;: {tmp_path}/a&lt;b&gt;.npy, {tmp_path}" in found.to_html()
+
+
+def test_an_untrained_run_does_not_compete():
+    sets = {
+        "init": estimate_with_error(50.0, 0.1),
+        "b": estimate_with_error(40.0, 0.1, seed=1),
+        "c": estimate_with_error(39.0, 0.1, seed=2),
+    }
+    found = rankme.compare(sets, baseline="init", order=[0, 1, 2])
+    assert [run.name for run in found.runs] == ["init", "b", "c"]
+    assert (found.best, found.tied, found.choice, found.local_maxima) == ("b", (), "b", ("b",))
+    assert found.runs[0].gap == -10.0
+    assert "not above the untrained run 'init': 'b', 'c'" in found.warnings[0]
+    truth = {"init": 0.0, "b": 2.0, "c": 3.0}
+    assert found.agreement(truth, higher_is_better=True).chosen.names == ("b",)
+
+
+def test_the_agreement_judges_what_the_rule_chose():
+    sets = {
+        str(i): estimate_with_error(score, 0.5) for i, score in enumerate([9.0, 9.8, 10.0, 5.0])
+    }
+    truth = {"0": 1.0, "1": 4.0, "2": 2.0, "3": 0.0}
+    plateau = rankme.compare(sets, order=range(4), rule="plateau")
+    assert (plateau.best, plateau.choice) == ("2", "1")
+    found = plateau.agreement(truth, higher_is_better=True)
+    assert (found.chosen.names, found.chosen.truth, found.regret, found.rank) == (("1",), 4.0, 0, 1)
+    assert found.to_dict()["chosen"] == {"names": ["1"], "truth": 4.0}
+    assert found.top_k(1) == 0  # of the scores
+    highest = rankme.compare(sets, order=range(4)).agreement(truth, higher_is_better=True)
+    assert (highest.chosen.names, highest.regret) == (("2",), 2.0)
+
+
+def test_a_spread_of_other_seeds_is_told():
+    two = [estimate_with_error(40.0, 0.1), estimate_with_error(39.0, 0.1)]
+    text = str(rankme.compare({"a": two, "b": two[0], "c": two[1]}))
+    assert "all errors hold the spread among the seeds of a; the other runs have one seed" in text
+    assert "one seed" not in str(rankme.compare({"a": two, "b": two}))
 
 
 def test_plot():

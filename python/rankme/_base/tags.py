@@ -1,0 +1,29 @@
+"""Tags: what is told of the rows of a set, such as the model, the step and the layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from rankme._base.arguments import type_name
+
+__all__ = ["Tags", "as_tags"]
+
+Tags: TypeAlias = Mapping[str, str | int | float | bool]
+
+
+def as_tags(tags: object) -> Tags:
+    """Return tags that were checked: texts as keys, and texts, numbers or booleans as values."""
+    if not isinstance(tags, Mapping):
+        raise TypeError(f"tags must be a mapping such as {{'step': 1000}}, not {type_name(tags)}")
+    for key, value in tags.items():
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of tags must be texts, and {key!r} is {type_name(key)}")
+        if not isinstance(value, str | int | float):
+            raise TypeError(
+                f"tag {key!r} must be a text, a number or a boolean, not {type_name(value)}"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"tag {key!r} must be finite, not {value}")
+    return dict(tags)
