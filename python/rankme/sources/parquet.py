@@ -72,10 +72,8 @@ class ParquetSource(GroupedSource):
             vectors = VectorColumn(file.name, schema.field(name), told=told)
             if metadata.num_rows and (vectors.n_cols is None or vectors.told is not None):
                 size = 1 if vectors.told is None else LOOKED_AT
-                first = next(
-                    reader.iter_batches(batch_size=size, columns=[name], use_threads=False)
-                )
-                vectors.look(first.column(name))
+                batches = reader.iter_batches(batch_size=size, columns=[name], use_threads=False)
+                vectors.look(batch.column(name) for batch in batches)
         groups = range(metadata.num_row_groups)
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0
