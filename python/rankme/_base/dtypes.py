@@ -57,6 +57,10 @@ def dtype_advice(dtype: str, array: str) -> str:
             f"where each entry is one number, pass {array}.astype(np.float64), and see that no "
             f"column of it is an id"
         )
+    elif dtype.startswith("float8"):
+        advice = f"pass {array}.astype(np.float32), times the scale if there is one"
+    elif dtype.startswith("str"):
+        advice = f"where each entry is a number as text, pass {array}.astype(np.float64)"
     elif dtype in _WIDE:
         advice = f"{array}.astype(np.float64) rounds it to what is accepted"
     elif "foreign byte order" in dtype:

@@ -81,7 +81,10 @@ def _no_vectors(items: Sequence[Any], depth: int | None, name: str) -> str:
     text = f"{name} is a list of {type_name(first)}; wanted are vectors of numbers, a row each"
     advice = ""
     if isinstance(first, str):
-        advice = f"; where each is JSON, pass [json.loads(text) for text in {name}]"
+        advice = (
+            f"; where each is JSON, pass [json.loads(text) for text in {name}]; where they are "
+            f"paths of one set, rankme.open_source({name})"
+        )
     elif isinstance(first, bytes | bytearray):
         advice = (
             f"; which numbers bytes are is not known: [np.frombuffer(row, np.float32) for "

@@ -258,5 +258,5 @@ def test_rows_that_are_null_are_left_out_of_every_format(tmp_path, lists, form, 
     assert (some.n_rows, some.n_skipped) == (len(there), len(gone))
     assert some.rankme() == pytest.approx(rankme.score(there), rel=1e-12)
     assert rankme.score(source, rows=40, skip_nonfinite=True) == pytest.approx(some.rankme())
-    with pytest.raises(BadDataError, match="of the file.* is null in column 'e'"):
+    with pytest.raises(BadDataError, match=r"of the file.* is null in column 'e'"):
         rankme.score(source)
