@@ -174,7 +174,7 @@ def check_coordinates(columns: Columns, matrix: NDArray[Any], name: str) -> None
     whole &= ((rows != rows[0]) & ~np.isnan(rows)).any(axis=0)
     if not 0 < whole.sum() <= len(whole) / 2:
         return
-    odd = [columns.names[i] for i in np.flatnonzero(whole)]
+    odd = [columns.names[i] for i in np.flatnonzero(whole).tolist()]
     noun, verb = ("column", "holds") if len(odd) == 1 else ("columns", "hold")
     raise TypeError(
         f"{name} is a table whose {noun} {_listed(odd)} {verb} whole numbers alone, beside columns "
