@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["open_source"]
 
 T = TypeVar("T")
+# Behind the suffix of a format: what is not read, and what was not written to its end.
+_UNREAD = {"gz", "bz2", "xz", "zst", "lz4", "zip"} | {"part", "partial", "crdownload", "incomplete"}
 
 
 def open_source(
@@ -280,6 +282,14 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
                 folder,
                 f"its folder {place} is a saved dataset, by its {last}; open that "
                 f"by itself, or name files by a pattern",
+            )
+    for name in names:
+        whole, _, end = name.rpartition(".")
+        if end in _UNREAD and suffix_of(whole) in KNOWN_SUFFIXES and is_data(name.split("/")):
+            raise BadDataError(
+                folder,
+                f"holds {name}, which is compressed or not finished, so that its rows would be "
+                f"missing; decompress it, fetch it again, or name the other files by a pattern",
             )
     caches = [name for name in found if huggingface.is_cache(name)]
     if 0 < len(caches) < len(found):
