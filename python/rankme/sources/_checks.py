@@ -79,7 +79,9 @@ def is_matrix(shape: Sequence[int], kind: str) -> bool:
     return len(shape) == MATRIX_NDIM and kind == "f"
 
 
-def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) -> str:
+def pick(
+    name: str, column: str | None, found: Mapping[str, bool], noun: str, advice: str = ""
+) -> str:
     """Choose one of the things that a file holds.
 
     Parameters
@@ -92,6 +94,8 @@ def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) ->
         Every thing in the file, and whether it could be a set of embeddings.
     noun
         What the things are, in the singular.
+    advice
+        What to do where none could be meant.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) ->
             f"open_source(..., column=...), --column",
         )
     raise BadDataError(
-        name, f"holds no {noun} of floating-point vectors; it has {_listed(list(found))}"
+        name, f"holds no {noun} of floating-point vectors; it has {_listed(list(found))}{advice}"
     )
 
 

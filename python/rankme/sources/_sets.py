@@ -69,7 +69,8 @@ DERIVED = re.compile(
     "targets?|predictions?|probs|scores|ids"
 )
 # Before a number: another number is another set.
-COUNTS = "step|epoch|ep|version|view|crop|stage|head|iter|iteration|checkpoint|ckpt|layer|l|seed|run|trial"
+COUNTS = "step|epoch|ep|iter|iteration|checkpoint|ckpt|version|layer|l|stage|head|view|crop|seed|"
+COUNTS += "run|trial"
 COUNTED = re.compile(rf"(?<![a-z])({COUNTS})s?[-_ =.]*([0-9]+)")
 VERSION = re.compile(r"(?<![a-z])v([0-9]{1,2})(?![0-9])")
 # Columns of a partitioned table whose values are sets of their own.

@@ -58,7 +58,9 @@ def _may_be_vectors(kind: Any) -> bool:
     return value is not None and (types.is_integer(value) or types.is_nested(value))
 
 
-def find_column(name: str, schema: Any, column: str | None, told: str | None = None) -> str:
+def find_column(
+    name: str, schema: Any, column: str | None, told: str | None = None, *, advice: str = ""
+) -> str:
     """Choose a column of vectors.
 
     Parameters
@@ -71,13 +73,15 @@ def find_column(name: str, schema: Any, column: str | None, told: str | None = N
         What the user asked for.
     told
         The dtype that bytes have, if the user told one: then columns of bytes are meant.
+    advice
+        What to do where none could be meant.
 
     Raises
     ------
     BadDataError
         It is not there, or there twice; none could be meant, or several could.
     """
-    found = pick(name, column, _candidates(schema, told), "column")
+    found = pick(name, column, _candidates(schema, told), "column", advice)
     count = len(schema.get_all_field_indices(found))
     if count > 1:
         raise BadDataError(name, f"has {count} columns of the name {found!r}; wanted one")

@@ -21,7 +21,7 @@ from rankme.sources._bytes.ipc_headers import MAGIC, batch_lengths
 from rankme.sources._bytes.scattered import fill_rows
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._grouped import GroupedSource, chosen_of
+from rankme.sources._grouped import GroupedSource, chosen_of, ways_in_memory
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
@@ -74,7 +74,10 @@ class ArrowSource(GroupedSource):
         firsts = tuple(accumulate(lengths, initial=0))
         with _opened(file, mapped=True) as (reader, base):
             schema = reader.schema
-            name = find_column(file.name, schema, column, told)
+            kind = "file" if hasattr(reader, "num_record_batches") else "stream"
+            table = f"pyarrow.ipc.open_{kind}(pyarrow.OSFile({file.name!r})).read_all()"
+            advice = ways_in_memory(table)
+            name = find_column(file.name, schema, column, told, advice=advice)
             vectors = VectorColumn(file.name, schema.field(name), told=told)
             source = cls(file, name, 0, vectors.dtype, firsts, None)
             offsets = None

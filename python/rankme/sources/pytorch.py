@@ -6,6 +6,7 @@ storage begins; the entries are then read like those of any raw matrix, in const
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,15 @@ def _load(file: DataFile) -> Any:
     fake = require("torch._subclasses.fake_tensor", extra="torch", what=file.name)
     # Fake tensors have shapes and places in the file, and no entries in memory.
     with file.open() as handle, fake.FakeTensorMode():
-        return torch.load(handle, weights_only=True)
+        try:
+            return torch.load(handle, weights_only=True)
+        except pickle.UnpicklingError as error:
+            # Its own text advises to run the code of the file.
+            raise BadDataError(
+                file.name,
+                "holds objects that are no tensors, such as arrays of NumPy, and is not read by "
+                "running them; save tensors alone: torch.save(torch.from_numpy(array), path)",
+            ) from error
 
 
 def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:

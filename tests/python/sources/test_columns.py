@@ -128,6 +128,29 @@ def test_a_table_without_vectors_lists_its_columns(tmp_path):
         open_source(tmp_path / "flat.parquet", column="c1")
 
 
+@pytest.mark.parametrize("form", ["parquet", "file", "stream"])
+def test_a_table_of_numbers_leads_to_its_score_in_memory(tmp_path, form):
+    import pyarrow as pa
+    import pyarrow.ipc
+    import pyarrow.parquet as pq
+
+    rows = matrix(30, 3)
+    table = pa.table({f"x{i}": rows[:, i] for i in range(3)})
+    path = tmp_path / f"flat.{'parquet' if form == 'parquet' else 'arrow'}"
+    if form == "parquet":
+        pq.write_table(table, path)
+    else:
+        new = pa.ipc.new_file if form == "file" else pa.ipc.new_stream
+        with new(path, table.schema) as sink:
+            sink.write_table(table)
+    with pytest.raises(BadDataError, match="in memory more is taken") as caught:
+        open_source(path)
+    code = str(caught.value).partition("Z = ")[2]
+    read, call = code.split("; ")
+    z = eval(read, {"pyarrow": pa})  # noqa: S307
+    assert eval(call, {"rankme": rankme, "Z": z}) == pytest.approx(rankme.score(rows))  # noqa: S307
+
+
 @pytest.mark.parametrize("name", ["npy", "fbin", "fvecs"])
 def test_a_name_for_what_has_none_is_an_error(tmp_path, name):
     with pytest.raises(BadDataError, match="one matrix without a name, so column cannot be 'x'"):
