@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rankme._base.dtypes import dtype_advice
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -200,6 +202,9 @@ def _not_all_numbers(columns: Columns, others: Sequence[str], name: str) -> str:
             f"{text}; if every column of floating-point numbers is one, pass {way}; if a column "
             f"holds vectors, rankme.score({name}, column=...) names it"
         )
+    (kind, *more) = dict.fromkeys(columns.types.values())
+    if not more and kind in ("int8", "uint8"):  # wider ones are ids
+        return text + dtype_advice(kind, columns.way(columns.ways.array, name))
     return (
         f"{text}; wanted is a column of vectors, which rankme.score({name}, column=...) names, or "
         f"columns of floating-point numbers alone"

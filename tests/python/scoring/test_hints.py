@@ -190,6 +190,14 @@ HINTS = {
             ("datasets", datasets.Dataset.from_dict, "Z.to_pandas().to_numpy()"),
         )
     },
+    **{
+        f"integers, {library}": step(made({f"x{i}": INT8[:, i] for i in range(8)}), code, FULL)
+        for library, made, code in (
+            ("pandas", pd.DataFrame, "Z.to_numpy().astype(np.float32)"),
+            ("polars", pl.DataFrame, "Z.to_numpy().astype(np.float32)"),
+            ("Arrow", pa.table, "np.column_stack(Z.columns).astype(np.float32)"),
+        )
+    },
     "gradient": step(torch.tensor(ROWS, requires_grad=True), "Z.detach()", TWO),
 }
 
