@@ -23,6 +23,7 @@ from rankme.sources._folders import (
     find_distinct,
     is_data,
     local_table_around,
+    refuse_dead,
     remote_table_around,
 )
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, require_told, suffix_of
@@ -101,6 +102,8 @@ def open_source(
 
 def _open_several(paths: Sequence[str], column: str | None, told: str | None) -> RowSource:
     """Open paths as one set."""
+    if len(paths) > 1:
+        refuse_dead(paths)
     name = " + ".join(paths)
     found = _open_parts(name, paths, lambda path: open_source(path, column=column, dtype=told))
     twice = same_file(shard for source in found for shard in source.shards)
