@@ -90,6 +90,10 @@ def _no_vectors(items: Sequence[Any], depth: int | None, name: str) -> str:
             f"; which numbers bytes are is not known: [np.frombuffer(row, np.float32) for "
             f"row in {name}] if they are float32"
         )
+    elif isinstance(first, list | tuple):
+        advice = (
+            f"; where their entries are numbers as text, pass np.asarray({name}).astype(np.float64)"
+        )
     elif isinstance(first, Mapping):
         keys = [key for key, value in first.items() if is_vector(value)] or list(first)
         advice = f"; pass one of their entries: [row[{keys[0]!r}] for row in {name}]"

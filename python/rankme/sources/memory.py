@@ -115,6 +115,12 @@ def _rows_of_list(obj: Any, name: str) -> Any:
         )
     if isinstance(obj, AbstractSet):
         raise TypeError(f"{name} is {type_name(obj)}, which keeps no row twice; pass a list")
+    if _is_a(obj, sys.modules.get("torch.utils.data"), "Dataset"):
+        raise TypeError(
+            f"{name} is a dataset of single items; pass rows in batches: "
+            f"rankme.score(torch.utils.data.DataLoader({name}, batch_size=1024), select=0), where "
+            f"item[0] is the row"
+        )
     if _is_sequence(obj):
         return list_rows(obj if _has_slices(obj) else list(obj), name)
     return obj

@@ -142,6 +142,14 @@ HINTS = {
     "sparse": step(scipy.sparse.csr_array(ROWS), "Z.toarray()", TWO),
     "float8": step(ROWS.astype(ml_dtypes.float8_e4m3fn), "np.asarray(Z).astype(np.float32)", TWO),
     "float8 tensor": step(torch.tensor(ROWS).to(torch.float8_e5m2), "Z.float()", TWO),
+    "a dataset": step(
+        torch.utils.data.TensorDataset(torch.tensor(Z), torch.arange(60)),
+        "rankme.score(torch.utils.data.DataLoader(Z, batch_size=1024), select=0)",
+        FULL,
+    ),
+    "lists of numbers as text": step(
+        ROWS.astype(str).tolist(), "np.asarray(Z).astype(np.float64)", TWO
+    ),
     "numbers as text": step(ROWS.astype(str), "np.asarray(Z).astype(np.float64)", TWO),
     "a missing vector": step([*ROWS, None], "[row for row in Z if hasattr(row, '__len__')]", TWO),
     "a missing vector, pandas": step(pd.Series([*ROWS, None]), "Z.dropna()", TWO),
@@ -218,6 +226,7 @@ def test_the_step_leads_to_the_right_number(obj, code, expected, given):
         "rankme": rankme,
         "pyarrow": pa,
         "polars": pl,
+        "torch": torch,
         "Z": obj,
         **GIVEN,
         **given,
