@@ -50,6 +50,8 @@ def dtype_advice(dtype: str, array: str) -> str:
             f"integers are ids or counts more often than embeddings: only where they are the "
             f"numbers themselves, pass {array}.astype(np.float64)"
         )
+        if dtype.endswith("int16"):
+            advice += f"; bfloat16 saved as its bits is {array}.view(ml_dtypes.bfloat16)"
     elif dtype.startswith("bool"):
         advice = f"flags as the numbers 0 and 1 are {array}.astype(np.float32)"
     elif dtype == "object":

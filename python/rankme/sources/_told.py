@@ -32,7 +32,7 @@ HUGE_HALF, SHARE = 8192.0, 0.01
 # bits of their fraction are taken for such of the exponent.
 SPREAD, FEWEST_ROWS = 8.0, 4
 # Entries of embeddings in a narrower sense: bytes that are not floating-point numbers do not all
-# become such.
+# become such, of both signs.
 SMALL, LARGE = 1e-12, 1e6
 
 
@@ -105,10 +105,11 @@ def _floats_in(rows: NDArray[Any]) -> str | None:
         if rows.shape[1] % _size(name) or len(rows) < FEWEST_ROWS:
             continue
         with np.errstate(all="ignore"):
-            entries = np.abs(rows.view(f"<f{_size(name)}").astype(np.float64))
-        there = entries > 0
+            signed = rows.view(f"<f{_size(name)}").astype(np.float64)
+        entries, there = np.abs(signed), signed != 0
         usual = (entries > SMALL) & (entries < LARGE)
-        if there.mean() > SHARE and usual[there].all() and _odd_entry(entries) is None:
+        # Text and small counts are bytes below 128.
+        if there.any() and usual[there].all() and (signed > 0).any() and (signed < 0).any():
             return name
     return None
 

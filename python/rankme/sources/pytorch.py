@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
 from rankme.sources._bytes.raw import RawSource
-from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
+from rankme.sources._checks import (
+    FLOAT8_ADVICE,
+    bfloat16,
+    check_shape,
+    in_python,
+    is_matrix,
+    pick,
+)
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
@@ -50,7 +58,11 @@ def open_pytorch(file: DataFile, column: str | None) -> RawSource:
     label = f"{file.name}[{key}]" if key else file.name
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in FLOATS:
-        raise BadDataError(label, f"dtype {name}; wanted {', '.join(FLOATS)}")
+        advice = dtype_advice(name, "np.asarray(Z)")
+        if name.startswith("float8"):  # which PyTorch gives to nobody else
+            advice = FLOAT8_ADVICE
+        wanted = f"wanted {', '.join(FLOATS)}{in_python(advice, 'its tensor')}"
+        raise BadDataError(label, f"dtype {name}; {wanted}")
     n_rows, n_cols = check_shape(label, tensor.shape)
     fortran_order = _is_fortran(label, tensor)
     code = FLOATS[name]

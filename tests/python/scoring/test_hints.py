@@ -142,6 +142,11 @@ HINTS = {
     "sparse": step(scipy.sparse.csr_array(ROWS), "Z.toarray()", TWO),
     "float8": step(ROWS.astype(ml_dtypes.float8_e4m3fn), "np.asarray(Z).astype(np.float32)", TWO),
     "float8 tensor": step(torch.tensor(ROWS).to(torch.float8_e5m2), "Z.float()", TWO),
+    "bits of bfloat16": step(
+        ROWS.astype(ml_dtypes.bfloat16).view(np.uint16),
+        "np.asarray(Z).view(ml_dtypes.bfloat16)",
+        TWO,
+    ),
     "a dataset": step(
         torch.utils.data.TensorDataset(torch.tensor(Z), torch.arange(60)),
         "rankme.score(torch.utils.data.DataLoader(Z, batch_size=1024), select=0)",
@@ -227,6 +232,7 @@ def test_the_step_leads_to_the_right_number(obj, code, expected, given):
         "pyarrow": pa,
         "polars": pl,
         "torch": torch,
+        "ml_dtypes": ml_dtypes,
         "Z": obj,
         **GIVEN,
         **given,

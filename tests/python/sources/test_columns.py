@@ -286,3 +286,44 @@ def test_an_encrypted_archive_is_an_error(tmp_path):
     (tmp_path / "rows.npz").write_bytes(data)
     with pytest.raises(BadDataError, match=r"rows\.npy in the zip archive is encrypted"):
         open_source(tmp_path / "rows.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".pt", ".h5", ".zarr"])
+def test_quantised_rows_alone_in_a_file_are_told_what_they_may_be(tmp_path, suffix):
+    import h5py
+    import safetensors.numpy
+    import torch
+    import zarr
+
+    rows = np.round(matrix(30, 4) * 20).astype(np.int8)
+    path = tmp_path / f"rows{suffix}"
+    if suffix == ".npz":
+        np.savez(path, rows=rows)
+    elif suffix == ".safetensors":
+        safetensors.numpy.save_file({"rows": rows}, path)
+    elif suffix == ".pt":
+        torch.save({"rows": torch.from_numpy(rows)}, path)
+    elif suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["rows"] = rows
+    else:
+        zarr.open_group(path, mode="w").create_array("rows", data=rows)
+    with pytest.raises(BadDataError, match=r"in Python, Z being its .*: quantised embeddings"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_float8_in_a_file_leads_to_its_score(tmp_path, suffix):
+    import safetensors.torch
+    import torch
+
+    z = torch.from_numpy(matrix(30, 4)).to(torch.float8_e4m3fn)
+    path = tmp_path / f"rows{suffix}"
+    if suffix == ".pt":
+        torch.save(z, path)
+    else:
+        safetensors.torch.save_file({"rows": z}, path)
+    with pytest.raises(BadDataError, match=r"its tensor: pass Z\.float\(\), times the scale"):
+        open_source(path)
+    read = torch.load(path) if suffix == ".pt" else safetensors.torch.load_file(path)["rows"]
+    assert rankme.score(read.float()) == rankme.score(z.float())
