@@ -136,7 +136,7 @@ def pick(
             f"holds {len(candidates)} that may be meant: {_listed(candidates)}; name one: "
             f"open_source(..., column=...), --column",
         )
-    if len(found) == 1 and not advice:
+    if len(found) == 1 and noun != "column":
         return next(iter(found))  # what is wrong with it is said by who opens it
     raise BadDataError(
         name, f"holds no {noun} of floating-point vectors; it has {_listed(list(found))}{advice}"
