@@ -179,6 +179,11 @@ def _refuse_lazy_tensor(obj: Any, name: str) -> None:
         raise TypeError(f"{name} is a tensor that requires a gradient; pass {name}.detach()")
     if obj.layout != torch.strided:
         raise TypeError(f"{name} is a tensor of layout {obj.layout}; pass {name}.to_dense()")
+    if obj.dtype.is_floating_point and obj.element_size() == 1:
+        raise TypeError(
+            f"{name} is a tensor of {obj.dtype}; pass {name}.float(), times the scale if there is "
+            f"one"
+        )
     if obj.is_neg() or obj.is_conj():
         raise TypeError(
             f"{name} is a tensor whose negation or conjugation is still to be done; "

@@ -50,6 +50,8 @@ def dtype_advice(dtype: str, array: str) -> str:
             f"integers are ids or counts more often than embeddings: only where they are the "
             f"numbers themselves, pass {array}.astype(np.float64)"
         )
+        if dtype.endswith("int16"):
+            advice += f"; bfloat16 saved as its bits is {array}.view(ml_dtypes.bfloat16)"
     elif dtype.startswith("bool"):
         advice = f"flags as the numbers 0 and 1 are {array}.astype(np.float32)"
     elif dtype == "object":
@@ -57,6 +59,10 @@ def dtype_advice(dtype: str, array: str) -> str:
             f"where each entry is one number, pass {array}.astype(np.float64), and see that no "
             f"column of it is an id"
         )
+    elif dtype.startswith("float8"):
+        advice = f"pass {array}.astype(np.float32), times the scale if there is one"
+    elif dtype.startswith("str"):
+        advice = f"where each entry is a number as text, pass {array}.astype(np.float64)"
     elif dtype in _WIDE:
         advice = f"{array}.astype(np.float64) rounds it to what is accepted"
     elif "foreign byte order" in dtype:

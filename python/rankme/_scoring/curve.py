@@ -29,6 +29,7 @@ def curve(
     center: bool = False,
     normalize: bool = False,
     column: str | None = None,
+    dtype: object = None,
     select: Select = None,
     skip_nonfinite: bool = False,
 ) -> Curve:
@@ -46,7 +47,7 @@ def curve(
     seed : int or None
         Which rows, as in `rankme.score`: random subsets, or with None the first. It is not the
         `seed` of `rankme.Accumulator`, which draws its probes.
-    groups, eps, center, normalize, column, select, skip_nonfinite
+    groups, eps, center, normalize, column, dtype, select, skip_nonfinite
         As in `rankme.estimate`.
 
     Returns
@@ -78,7 +79,8 @@ def curve(
             "all rows, as np.concatenate(list(Z)) is for blocks of NumPy"
         )
     if isinstance(Z, str | os.PathLike):
-        Z, column = open_source(Z, column=column), None  # noqa: N806
+        Z = open_source(Z, column=column, dtype=dtype)  # noqa: N806
+        column = dtype = None
     # The largest first: that there are too few rows is known before any work.
     estimates = [
         estimate(
@@ -88,6 +90,7 @@ def curve(
             center=center,
             normalize=normalize,
             column=column,
+            dtype=dtype,
             select=select,
             skip_nonfinite=skip_nonfinite,
             rows=number,

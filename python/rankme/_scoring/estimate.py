@@ -34,6 +34,7 @@ def estimate(
     center: bool = False,
     normalize: bool = False,
     column: str | None = None,
+    dtype: object = None,
     select: Select = None,
     skip_nonfinite: bool = False,
     run_length: SupportsIndex = RUN_LENGTH,
@@ -63,7 +64,7 @@ def estimate(
         `rankme.Accumulator` does. The error of `std_error` itself is about 1 / sqrt(2 B) of it.
     eps, center, normalize
         As in `rankme.score`.
-    column, select, skip_nonfinite
+    column, dtype, select, skip_nonfinite
         As in `rankme.spectrum`. The runs are counted with the rows that are left out, except in an
         iterable.
     run_length : int
@@ -121,7 +122,13 @@ def estimate(
         skip_nonfinite=bool(skip_nonfinite),
     )
     found, numbers = open_rows(
-        Z, rows=rows, seed=seed, column=column, select=select, nulls=choices.skip_nonfinite
+        Z,
+        rows=rows,
+        seed=seed,
+        column=column,
+        dtype=dtype,
+        select=select,
+        nulls=choices.skip_nonfinite,
     )
     if isinstance(found, RowSource):
         parts = parts_of_source(found, choices)

@@ -49,6 +49,7 @@ def open_rows(
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
     column: str | None = None,
+    dtype: object = None,
     select: Select = None,
     nulls: bool = False,
 ) -> Opened:
@@ -56,7 +57,7 @@ def open_rows(
 
     Parameters
     ----------
-    Z, rows, seed, column, select
+    Z, rows, seed, column, dtype, select
         As in `rankme.score`.
     nulls
         Whether rows of Arrow that are null are to come as NaN.
@@ -67,10 +68,21 @@ def open_rows(
         As `rankme.score`.
     """
     start = as_row_seed(seed)
-    if rows is None:
-        return Opened(_opened(Z, column, select, nulls=nulls))
-    wanted = as_row_count(rows)
-    return _chosen(_opened(Z, column, select, nulls=nulls), wanted, start, Z)
+    wanted = None if rows is None else as_row_count(rows)
+    if dtype is not None:
+        Z, column = _told(Z, column, dtype), None  # noqa: N806
+    found = _opened(Z, column, select, nulls=nulls)
+    return Opened(found) if wanted is None else _chosen(found, wanted, start, Z)
+
+
+def _told(Z: object, column: str | None, dtype: object) -> RowSource:  # noqa: N803
+    """Open a file of which the user tells what its bytes are."""
+    if not isinstance(Z, str | os.PathLike) or isinstance(Z, RowSource):
+        raise TypeError(
+            f"dtype= tells what the bytes of a file are, and Z is {type_name(Z)}; bytes in memory "
+            f"are read by np.frombuffer(row, dtype), row by row"
+        )
+    return open_source(Z, column=column, dtype=dtype)
 
 
 def _chosen(found: Any, wanted: int, start: int | None, given: object) -> Opened:

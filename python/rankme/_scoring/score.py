@@ -38,6 +38,7 @@ def score(
     device: str | None = None,
     precision: str = "float64",
     column: str | None = None,
+    dtype: object = None,
     select: Select = None,
     skip_nonfinite: bool = False,
     rows: SupportsIndex | None = None,
@@ -78,7 +79,7 @@ def score(
         As in `spectrum`.
     precision : {"float64", "fast"}
         As in `spectrum`.
-    column, select, skip_nonfinite, rows, seed
+    column, dtype, select, skip_nonfinite, rows, seed
         As in `spectrum`.
 
     Returns
@@ -122,6 +123,7 @@ def score(
         device=device,
         precision=precision,
         column=column,
+        dtype=dtype,
         select=select,
         skip_nonfinite=bool(skip_nonfinite),
         rows=rows,
@@ -140,6 +142,7 @@ def spectrum(
     device: str | None = None,
     precision: str = "float64",
     column: str | None = None,
+    dtype: object = None,
     select: Select = None,
     skip_nonfinite: bool = False,
     rows: SupportsIndex | None = None,
@@ -184,6 +187,9 @@ def spectrum(
         less certain than `rtol`; ``Spectrum.precision`` tells which it was.
     column : str, optional
         Which column of a file or table holds the vectors, where several could be meant.
+    dtype : str or numpy.dtype, optional
+        What the bytes of a binary column of a file are, as in `rankme.open_source`; nothing is
+        converted by it.
     select : int, str or callable, optional
         Which part of each item of an iterable holds the rows: its index or key, or a function that
         takes the item and returns them.
@@ -243,6 +249,7 @@ def spectrum(
         device=device,
         precision=precision,
         column=column,
+        dtype=dtype,
         select=select,
         skip_nonfinite=bool(skip_nonfinite),
         rows=rows,
@@ -259,6 +266,7 @@ def _certain_spectrum(
     device: str | None,
     precision: str,
     column: str | None,
+    dtype: object,
     select: Select,
     rows: SupportsIndex | None,
     seed: SupportsIndex | None,
@@ -269,7 +277,13 @@ def _certain_spectrum(
     as_method(method, ("gram", "qr", "auto"))
     tolerance = as_rtol(rtol)
     found, numbers = open_rows(
-        Z, rows=rows, seed=seed, column=column, select=select, nulls=choices["skip_nonfinite"]
+        Z,
+        rows=rows,
+        seed=seed,
+        column=column,
+        dtype=dtype,
+        select=select,
+        nulls=choices["skip_nonfinite"],
     )
     if isinstance(found, RowSource):
         place = place_of("cpu", device, "Z")

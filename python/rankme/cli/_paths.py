@@ -84,6 +84,7 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
     """
     from rankme.sources import BadDataError, ShardedSource  # noqa: PLC0415
     from rankme.sources._errors import NoRowsError  # noqa: PLC0415
+    from rankme.sources._folders import refuse_dead  # noqa: PLC0415
 
     sources: list[RowSource] = []
     failures: list[tuple[str, str, Exception]] = []
@@ -101,6 +102,7 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
     if len(paths) == 1:
         return sources[0]
     try:
+        refuse_dead(paths)
         pool = ShardedSource(" + ".join(paths), tuple(sources))
     except BadDataError as error:
         raise PathsError([(error.name, str(error), error)]) from error

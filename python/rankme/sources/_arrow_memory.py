@@ -10,7 +10,7 @@ import numpy as np
 from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
 from rankme.sources._in_memory import ChunkRows
-from rankme.sources._table_choice import Columns, choose
+from rankme.sources._table_choice import ARROW, Columns, Ways, check_coordinates, choose
 from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _is_list(kind: Any) -> bool:
     )
 
 
-def column_rows(column: Any, name: str, *, nulls: bool = False) -> Any:
+def column_rows(column: Any, name: str, *, nulls: bool = False, code: str | None = None) -> Any:
     """Return the vectors of a column: an array that is one matrix, or a source of its chunks.
 
     Parameters
@@ -57,6 +57,8 @@ def column_rows(column: Any, name: str, *, nulls: bool = False) -> Any:
         What it is called, in errors.
     nulls
         Whether rows and entries that are null are to come as NaN.
+    code
+        Python that makes of what the user has what PyArrow has; by default its name.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def column_rows(column: Any, name: str, *, nulls: bool = False) -> Any:
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     filled = [chunk for chunk in chunks if len(chunk)]
     if not is_vectors(kind):
-        return _refused(column, kind, name)
+        return _refused(column, kind, name, code or name)
     if not filled:
         width = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
         return np.empty((0, width), kind.value_type.to_pandas_dtype() if _is_list(kind) else "f8")
@@ -131,7 +133,7 @@ def _in_order(chunk: Any, place: Callable[[int], str], name: str) -> Any:
     return pa.LargeListArray.from_arrays(np.concatenate([[0], ends]), chunk.flatten())
 
 
-def _refused(column: Any, kind: Any, name: str) -> Any:
+def _refused(column: Any, kind: Any, name: str, code: str) -> Any:
     """Say what to do with a column that holds no vectors; single numbers are an array's matter."""
     pa = require("pyarrow", extra="arrow", what=name)
     if pa.types.is_floating(kind):
@@ -139,28 +141,28 @@ def _refused(column: Any, kind: Any, name: str) -> Any:
     wanted = f"{name} is an Arrow array of type {kind}; wanted are lists of float16, float32 or "
     wanted += "float64, the rows"
     if pa.types.is_dictionary(kind):
-        advice = f"; {name}.dictionary_decode() gives its values (it is dictionary-encoded)"
+        advice = f"; {code}.dictionary_decode() gives its values (it is dictionary-encoded)"
     elif pa.types.is_struct(kind):
         fields = ", ".join(repr(field.name) for field in kind)
-        advice = f"; pyarrow.compute.struct_field({name}, 'x') gives one of its fields {fields}"
+        advice = f"; pyarrow.compute.struct_field({code}, 'x') gives one of its fields {fields}"
     elif hasattr(kind, "storage_type"):
         advice = (
-            f"; an Arrow extension array: pass its storage if that holds the rows ({name}.storage "
+            f"; an Arrow extension array: pass its storage if that holds the rows ({code}.storage "
             f"in pyarrow), or the array that it was made of"
         )
     elif _is_list(kind) and _is_list(kind.value_type):
         advice = (
-            f"; if each inner list is an embedding, pyarrow.compute.list_flatten({name}) has a row "
+            f"; if each inner list is an embedding, pyarrow.compute.list_flatten({code}) has a row "
             f"for each"
         )
     elif _is_list(kind) and pa.types.is_integer(kind.value_type):
         integers = str(kind.value_type)
-        advice = f"; they are the array M = np.array({name}.to_pylist(), np.{integers})"
+        advice = f"; they are the array M = np.array({code}.to_pylist(), np.{integers})"
         advice += dtype_advice(integers, "M")
     elif "binary" in str(kind):
-        advice = _of_bytes(f"{name}.to_pylist()")
+        advice = _of_bytes(f"{code}.to_pylist()")
     elif "string" in str(kind):
-        advice = f"; where each is JSON, pass [json.loads(text) for text in {name}.to_pylist()]"
+        advice = f"; where each is JSON, pass [json.loads(text) for text in {code}.to_pylist()]"
     else:
         advice = ""
     raise TypeError(wanted + advice)
@@ -174,7 +176,9 @@ def _of_bytes(items: str) -> str:
     )
 
 
-def table_rows(table: Any, column: str | None, name: str, *, nulls: bool = False) -> Any:
+def table_rows(
+    table: Any, column: str | None, name: str, *, nulls: bool = False, ways: Ways = ARROW
+) -> Any:
     """Return the rows of a table: those of its column of vectors, or one entry from each column.
 
     Parameters
@@ -187,11 +191,13 @@ def table_rows(table: Any, column: str | None, name: str, *, nulls: bool = False
         What it is called, in errors.
     nulls
         As of `column_rows`.
+    ways
+        Of the library that the user has it from.
 
     Raises
     ------
     TypeError, ValueError
-        As `choose` and `column_rows`; a null among single numbers.
+        As `choose`, `check_coordinates` and `column_rows`; a null among single numbers.
     """
     pa = require("pyarrow", extra="arrow", what=name)
     kinds = [(field.name, field.type) for field in table.schema]
@@ -200,23 +206,25 @@ def table_rows(table: Any, column: str | None, name: str, *, nulls: bool = False
         vectors=[label for label, kind in kinds if is_vectors(kind)],
         floats=[label for label, kind in kinds if pa.types.is_floating(kind)],
         types={label: str(kind) for label, kind in kinds},
-        select=f"{name}.select({{}})",
-        select_all=f"{name}.select([f.name for f in {name}.schema if 'float' in str(f.type) or "
-        f"str(f.type) == 'double'])",
+        ways=ways,
     )
     found = choose(columns, column, name)
     if found is not None:
-        return column_rows(table.column(found), f"{name}[{found!r}]", nulls=nulls)
+        label = f"{name}[{found!r}]"
+        code = ways.column.format(name=label)
+        return column_rows(table.column(found), label, nulls=nulls, code=code)
     batches = table.to_batches() if isinstance(table, pa.Table) else [table]
-    matrices = [_dimensions(batch, name) for batch in batches if batch.num_rows]
+    matrices = [_dimensions(batch, name, nulls) for batch in batches if batch.num_rows]
     if not matrices:
         return np.empty((0, len(kinds)))
+    check_coordinates(columns, matrices[0], name)
     return matrices[0] if len(matrices) == 1 else ChunkRows(name, matrices)
 
 
-def _dimensions(batch: Any, name: str) -> NDArray[Any]:
+def _dimensions(batch: Any, name: str, nulls: bool) -> NDArray[Any]:
     """Put the columns of a batch, which are single numbers, side by side."""
+    # What is null comes as NaN.
     for label, values in zip(batch.schema.names, batch.columns, strict=True):
-        if values.null_count:
+        if values.null_count and not nulls:
             raise ValueError(f"{name} has a null in column {label!r}; drop such rows, or fill them")
     return np.column_stack([values.to_numpy(zero_copy_only=False) for values in batch.columns])

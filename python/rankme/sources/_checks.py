@@ -15,10 +15,19 @@ from rankme.sources._errors import BadDataError, NoRowsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["bfloat16", "check_dtype", "check_shape", "check_table_shape", "is_matrix", "pick"]
+__all__ = [
+    "bfloat16",
+    "check_dtype",
+    "check_shape",
+    "check_table_shape",
+    "in_python",
+    "is_matrix",
+    "pick",
+]
 
 ACCEPTED = "float16, float32 or float64"
 MATRIX_NDIM = 2
+FLOAT8_ADVICE = "; pass Z.float(), times the scale if there is one"
 
 
 def bfloat16(name: str) -> np.dtype[Any]:
@@ -42,11 +51,16 @@ def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
     elif dtype == np.dtype("V2"):
         came = (
             "dtype '|V2', the name of the type is lost (np.save writes bfloat16 so; "
-            "convert to float32 before saving)"
+            "convert to float32 before saving; in Python, Z being its array: "
+            "Z.view(ml_dtypes.bfloat16))"
         )
-    advice = dtype_advice(came if dtype.kind == "f" else dtype.name, "Z")
-    advice = advice.replace("; ", "; in Python, Z being its array: ", 1)
+    advice = in_python(dtype_advice(came if dtype.kind == "f" else dtype.name, "Z"))
     raise BadDataError(name, f"{came}; wanted {ACCEPTED}{advice}")
+
+
+def in_python(advice: str, what: str = "its array") -> str:
+    """Say what Z is in an advice, which may be empty."""
+    return advice.replace("; ", f"; in Python, Z being {what}: ", 1)
 
 
 def check_shape(name: str, shape: Sequence[int]) -> tuple[int, int]:
@@ -56,7 +70,7 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, int]:
         raise BadDataError(
             name,
             f"an array of {len(shape)} dimensions, shape {shape}; wanted 2: a row per embedding"
-            + shape_advice(shape, "Z").replace("; ", "; in Python, Z being the array: ", 1),
+            + in_python(shape_advice(shape, "Z"), "the array"),
         )
     if min(shape) < 0 or math.prod(shape) > np.iinfo(np.int64).max:
         raise BadDataError(name, f"impossible shape {shape}")
@@ -79,7 +93,9 @@ def is_matrix(shape: Sequence[int], kind: str) -> bool:
     return len(shape) == MATRIX_NDIM and kind == "f"
 
 
-def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) -> str:
+def pick(
+    name: str, column: str | None, found: Mapping[str, bool], noun: str, advice: str = ""
+) -> str:
     """Choose one of the things that a file holds.
 
     Parameters
@@ -92,6 +108,8 @@ def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) ->
         Every thing in the file, and whether it could be a set of embeddings.
     noun
         What the things are, in the singular.
+    advice
+        What to do where none could be meant.
 
     Returns
     -------
@@ -118,8 +136,10 @@ def pick(name: str, column: str | None, found: Mapping[str, bool], noun: str) ->
             f"holds {len(candidates)} that may be meant: {_listed(candidates)}; name one: "
             f"open_source(..., column=...), --column",
         )
+    if len(found) == 1 and noun != "column":
+        return next(iter(found))  # what is wrong with it is said by who opens it
     raise BadDataError(
-        name, f"holds no {noun} of floating-point vectors; it has {_listed(list(found))}"
+        name, f"holds no {noun} of floating-point vectors; it has {_listed(list(found))}{advice}"
     )
 
 

@@ -10,11 +10,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankme._base.optional import MissingLibraryError
 from rankme.sources import lakehouse, zarr
 from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.remote import RemoteFile, remote_errors, version_of
 from rankme.sources._bytes.urls import one_name, urls_below
-from rankme.sources._errors import BadDataError
+from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import RowSource
 
-__all__ = ["Folder", "LocalFolder", "RemoteFolder", "find_distinct", "is_data"]
+__all__ = ["Folder", "LocalFolder", "RemoteFolder", "find_distinct", "is_data", "refuse_dead"]
 
 
 class Folder(ABC):
@@ -240,6 +241,38 @@ def find_distinct(paths: Iterable[str]) -> list[LocalFile]:
                 file.name, f"is the same file as {other.name}, and would be counted twice"
             )
     return list(files.values())
+
+
+def refuse_dead(paths: Iterable[str]) -> None:
+    """Refuse dead files of a Delta table among those that are named one by one for a set.
+
+    Where deltalake is not installed nobody can tell, and they are taken at their word, as are
+    single files.
+    """
+    tables: dict[str, tuple[str, str] | None] = {}
+    live: dict[str, set[str]] = {}
+    for path in filter(os.path.isfile, paths):
+        file = os.path.realpath(path)
+        place = os.path.dirname(file)  # noqa: PTH120
+        if place not in tables:
+            tables[place] = local_table_around(place)
+        table, kind = tables[place] or ("", "")
+        if kind != lakehouse.DELTA:
+            continue
+        if table not in live:
+            try:
+                names = LocalFolder(table).delta_files()
+            except MissingLibraryError:
+                return
+            except NoRowsError:
+                names = []
+            live[table] = {os.path.realpath(os.path.join(table, name)) for name in names}  # noqa: PTH118
+        if file not in live[table]:
+            raise AmbiguousDataError(
+                path,
+                f"is a dead file of {table}, a table of Delta: its rows were deleted or rewritten; "
+                f"open {table}, or score the file by itself",
+            )
 
 
 def is_data(parts: Sequence[str]) -> bool:

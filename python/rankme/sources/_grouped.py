@@ -82,6 +82,14 @@ class GroupedSource(FileSource):
         return f"{self.noun} {group}, row {row - self.firsts[group]} (row {row} of the file)"
 
 
+def ways_in_memory(table: str) -> str:
+    """Say what to do with columns that are not read, with Python that reads the whole table."""
+    return (
+        f"; in memory more is taken, as a column for each dimension, or told how to be made "
+        f"vectors: Z = {table}; rankme.score(Z)"
+    )
+
+
 def chosen_of(array: Any, rows: Rows, first: int) -> Any:
     """Return some rows of an Arrow array whose first row has a number."""
     if rows[-1] - rows[0] == len(rows) - 1:

@@ -145,6 +145,11 @@ def _check_lengths(vectors: Any, name: str, first: int, width: int | None) -> No
     """Name the first vector that is longer or shorter than it has to be."""
     wanted = len(vectors[0]) if width is None else width
     for i, vector in enumerate(vectors):
+        if not hasattr(vector, "__len__"):
+            raise ValueError(
+                f"{name}[{first + i}] is {vector!r}; wanted a vector, as of the rows before; pass "
+                f"[row for row in {name} if hasattr(row, '__len__')] to leave such out"
+            )
         if len(vector) != wanted:
             raise ValueError(
                 f"{name}[{first + i}] has length {len(vector)}; wanted {wanted}, as of the rows "

@@ -81,11 +81,18 @@ def _no_vectors(items: Sequence[Any], depth: int | None, name: str) -> str:
     text = f"{name} is a list of {type_name(first)}; wanted are vectors of numbers, a row each"
     advice = ""
     if isinstance(first, str):
-        advice = f"; where each is JSON, pass [json.loads(text) for text in {name}]"
+        advice = (
+            f"; where each is JSON, pass [json.loads(text) for text in {name}]; where they are "
+            f"paths of one set, rankme.open_source({name})"
+        )
     elif isinstance(first, bytes | bytearray):
         advice = (
             f"; which numbers bytes are is not known: [np.frombuffer(row, np.float32) for "
             f"row in {name}] if they are float32"
+        )
+    elif isinstance(first, list | tuple):
+        advice = (
+            f"; where their entries are numbers as text, pass np.asarray({name}).astype(np.float64)"
         )
     elif isinstance(first, Mapping):
         keys = [key for key, value in first.items() if is_vector(value)] or list(first)

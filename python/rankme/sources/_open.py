@@ -23,6 +23,7 @@ from rankme.sources._folders import (
     find_distinct,
     is_data,
     local_table_around,
+    refuse_dead,
     remote_table_around,
 )
 from rankme.sources._formats import KNOWN_SUFFIXES, open_file, require_told, suffix_of
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["open_source"]
 
 T = TypeVar("T")
+# Behind the suffix of a format: what is not read, and what was not written to its end.
+_UNREAD = {"gz", "bz2", "xz", "zst", "lz4", "zip"} | {"part", "partial", "crdownload", "incomplete"}
 
 
 def open_source(
@@ -106,6 +109,8 @@ def open_source(
 
 def _open_several(paths: Sequence[str], column: str | None, told: str | None) -> RowSource:
     """Open paths as one set."""
+    if len(paths) > 1:
+        refuse_dead(paths)
     name = " + ".join(paths)
     found = _open_parts(name, paths, lambda path: open_source(path, column=column, dtype=told))
     twice = same_file(shard for source in found for shard in source.shards)
@@ -287,6 +292,14 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
                 folder,
                 f"its folder {place} is a saved dataset, by its {last}; open that "
                 f"by itself, or name files by a pattern",
+            )
+    for name in names:
+        whole, _, end = name.rpartition(".")
+        if end in _UNREAD and suffix_of(whole) in KNOWN_SUFFIXES and is_data(name.split("/")):
+            raise BadDataError(
+                folder,
+                f"holds {name}, which is compressed or not finished, so that its rows would be "
+                f"missing; decompress it, fetch it again, or name the other files by a pattern",
             )
     caches = [name for name in found if huggingface.is_cache(name)]
     if 0 < len(caches) < len(found):

@@ -2,7 +2,7 @@
 
 Pooled by mistake, two sets give a number that is the score of neither. So files are one set only
 where nothing in their names speaks against it, and sub-folders only where they are parts of one
-table. `docs/sources.md` has the rule as users read it.
+table. The guide to files and URLs has the rule as users read it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["require_one_set"]
 # Words that tell sets apart, by what they tell; those of one line mean the same.
 WORDS = {
     "split": (
-        "train training",
-        "test testing",
-        "val valid validation",
+        "train training trainset xtrain",
+        "test testing testset xtest",
+        "val valid validation valset xval",
         "dev",
         "eval evaluation",
         "holdout heldout",
@@ -45,7 +45,14 @@ WORDS = {
         "encoder backbone",
         "projector projection projected",
         "predictor",
+        "anchor anchors",
+        "positive positives",
+        "negative negatives",
     ),
+    "origin": ("real", "fake generated synthetic"),
+    "stage": ("before", "after"),
+    "choice": ("best", "last final"),
+    "token": ("cls", "patch patches"),
 }
 MEANINGS = {
     word: (kind, line.partition(" ")[0])
@@ -53,15 +60,19 @@ MEANINGS = {
     for line in lines
     for word in line.split()
 }
-# What is made of other files, or stands there no longer in use: it tells beside files without such
-# a word as well.
+# What is made of other files, stands there no longer in use, or is no embedding: it tells beside
+# files without such a word as well.
 DERIVED = re.compile(
     "old|backup|bak|copy|tmp|temp|orig|original|deprecated|archived|normali[sz]ed|whitened|"
-    "centered|centred|pca|umap|tsne|quanti[sz]ed|reduced|shuffled|dedup|deduped|augmented|filtered"
+    "centered|centred|pca|umap|tsne|quanti[sz]ed|reduced|shuffled|dedup|deduped|augmented|filtered|"
+    "ema|mean|std|var|cov|centroids?|codebook|prototypes?|model|weights|optimi[sz]er|logits|labels?|"
+    "targets?|predictions?|probs|scores|ids"
 )
 # Before a number: another number is another set.
-COUNTS = "step|epoch|iter|iteration|checkpoint|ckpt|layer|l|seed|run|trial"
+COUNTS = "step|epoch|ep|iter|iteration|checkpoint|ckpt|version|layer|l|stage|head|view|crop|seed|"
+COUNTS += "run|trial"
 COUNTED = re.compile(rf"(?<![a-z])({COUNTS})s?[-_ =.]*([0-9]+)")
+VERSION = re.compile(r"(?<![a-z])v([0-9]{1,2})(?![0-9])")
 # Columns of a partitioned table whose values are sets of their own.
 SET_KEYS = re.compile(
     "split|subset|dataset|model|encoder|method|variant|version|experiment|exp|modality|" + COUNTS
@@ -72,6 +83,7 @@ PIECE = re.compile(
 )
 PART_NUMBER = re.compile(r"(?:part|shard|chunk|piece|slice|batch)[-_.]?([0-9]+)")
 # What tells one writer's files from another's, and no sets: UUIDs and hashes.
+OF = re.compile(r"([0-9]+)-of-([0-9]+)")
 UNIQUE = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{12,}")
 MOST_SHOWN = 6
 
@@ -94,6 +106,7 @@ def require_one_set(folder: str, names: Sequence[str]) -> None:
     _require_one_mark(folder, names)
     _require_parts(folder, names, "", names)
     _require_one_series(folder, names)
+    _require_one_count(folder, names)
 
 
 def _require_one_mark(folder: str, names: Sequence[str]) -> None:
@@ -107,12 +120,15 @@ def _require_one_mark(folder: str, names: Sequence[str]) -> None:
             elif kind == "derived":
                 groups.setdefault("", []).append(name)
         if len(groups) > 1:
-            _refuse(folder, groups, names, f"their names differ in {kind}")
+            problem = f"their names differ in {kind}"
+            if kind == "derived":
+                problem = "some names have a word of what is derived, dead or no embedding"
+            _refuse(folder, groups, names, problem)
 
 
 def _marks(name: str) -> dict[str, str]:
     """Return what the words of a name tell: {"split": "train", "layer": "3"}."""
-    stem = UNIQUE.sub("", _stem(name).lower())
+    stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _stem(UNIQUE.sub("", name))).lower()
     marks: dict[str, list[str]] = {}
     for word in re.findall(r"[a-z]+", stem):
         if word in MEANINGS:
@@ -123,6 +139,8 @@ def _marks(name: str) -> dict[str, str]:
     for word, number in COUNTED.findall(stem):
         kind = "layer" if word == "l" else word
         marks.setdefault(kind, []).append(str(int(number)))
+    for number in VERSION.findall(stem):
+        marks.setdefault("version", []).append(str(int(number)))
     for piece in stem.split("/")[:-1]:
         key, sign, value = piece.partition("=")
         if sign and key not in marks and SET_KEYS.fullmatch(key):
@@ -213,6 +231,29 @@ def _require_one_series(folder: str, names: Sequence[str]) -> None:
     for groups in same.values():
         if len(groups) > 1:
             _refuse(folder, groups, names, "these series have the same numbers")
+
+
+def _require_one_count(folder: str, names: Sequence[str]) -> None:
+    """Refuse a series of which files are missing, or which was written twice: 1-of-2, 1-of-3."""
+    series: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    for name in names:
+        place, _, last = name.rpartition("/")
+        match = OF.search(last)
+        if match:
+            totals = series.setdefault((place, _family(last)), {})
+            totals.setdefault(match[2], {})[match[1]] = name
+    for totals in series.values():
+        if len(totals) > 1:
+            groups = {total: list(there.values()) for total, there in totals.items()}
+            _refuse(folder, groups, names, "their names count different numbers of files")
+        for total, there in totals.items():
+            if len(there) < int(total):
+                raise AmbiguousDataError(
+                    folder,
+                    f"has {len(there)} of the {int(total)} files that the name "
+                    f"{next(iter(there.values()))} counts; fetch the others, or name those that "
+                    f"are meant, by a pattern in quotes",
+                )
 
 
 def _family(last: str) -> str:

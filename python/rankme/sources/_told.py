@@ -31,6 +31,9 @@ HUGE_HALF, SHARE = 8192.0, 0.01
 # do by 1 or 2. Numbers with fewer bits of exponent read as others do by 8 times as many, since
 # bits of their fraction are taken for such of the exponent.
 SPREAD, FEWEST_ROWS = 8.0, 4
+# Entries of embeddings in a narrower sense: bytes that are not floating-point numbers do not all
+# become such, of both signs.
+SMALL, LARGE = 1e-12, 1e6
 
 
 def as_told(dtype: object) -> str | None:
@@ -59,7 +62,10 @@ def ways_to_tell(width: int | None) -> str:
     if width is not None:
         counts = ", ".join(f"{width // _size(name)} {name}" for name in fits)
         columns = f" (a row of {width} bytes: {counts})"
-    return f"say what they are{columns}: --dtype {example}, open_source(..., dtype='{example}')"
+    way = f"say what they are{columns}: --dtype {example}, open_source(..., dtype='{example}')"
+    if example == "int8":  # an odd number of bytes: bits, more often than not
+        way += "; packed bits have to be unpacked before they are saved, by numpy.unpackbits"
+    return way
 
 
 def _size(name: str) -> int:
@@ -70,6 +76,14 @@ def _size(name: str) -> int:
 def check_told(name: str, column: str, rows: NDArray[Any], told: str) -> None:
     """Raise a BadDataError where first rows are no numbers that anybody embeds with."""
     if told in ("int8", "uint8"):
+        found = _floats_in(np.ascontiguousarray(rows.astype(told)))
+        if found is not None:
+            raise BadDataError(
+                name,
+                f"the bytes of column {column!r} are usual numbers if they are {found}, told was "
+                f"{told}; {ways_to_tell(rows.shape[1])}; integers that happen to look so have to "
+                f"be saved as float16, in lists",
+            )
         return
     with np.errstate(all="ignore"):
         entries = np.abs(np.asarray(rows).astype(np.float64))
@@ -83,6 +97,21 @@ def check_told(name: str, column: str, rows: NDArray[Any], told: str) -> None:
         f"are {told}: they are of another type; {ways_to_tell(rows.nbytes // len(rows))}; rows "
         f"that do hold such numbers have to be saved as lists",
     )
+
+
+def _floats_in(rows: NDArray[Any]) -> str | None:
+    """Name a floating-point type as which bytes that were told to be integers are plausible."""
+    for name in ("float64", "float32"):
+        if rows.shape[1] % _size(name) or len(rows) < FEWEST_ROWS:
+            continue
+        with np.errstate(all="ignore"):
+            signed = rows.view(f"<f{_size(name)}").astype(np.float64)
+        entries, there = np.abs(signed), signed != 0
+        usual = (entries > SMALL) & (entries < LARGE)
+        # Text and small counts are bytes below 128.
+        if there.any() and usual[there].all() and (signed > 0).any() and (signed < 0).any():
+            return name
+    return None
 
 
 def _odd_half(entries: NDArray[Any]) -> int | None:

@@ -13,10 +13,10 @@ import numpy as np
 from rankme._base.optional import require
 from rankme.sources._checks import pick
 from rankme.sources._errors import AmbiguousDataError, BadDataError
-from rankme.sources._told import as_told, check_told, stored_dtype, ways_to_tell
+from rankme.sources._told import LOOKED_AT, as_told, check_told, stored_dtype, ways_to_tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -58,7 +58,9 @@ def _may_be_vectors(kind: Any) -> bool:
     return value is not None and (types.is_integer(value) or types.is_nested(value))
 
 
-def find_column(name: str, schema: Any, column: str | None, told: str | None = None) -> str:
+def find_column(
+    name: str, schema: Any, column: str | None, told: str | None = None, *, advice: str = ""
+) -> str:
     """Choose a column of vectors.
 
     Parameters
@@ -71,13 +73,15 @@ def find_column(name: str, schema: Any, column: str | None, told: str | None = N
         What the user asked for.
     told
         The dtype that bytes have, if the user told one: then columns of bytes are meant.
+    advice
+        What to do where none could be meant.
 
     Raises
     ------
     BadDataError
         It is not there, or there twice; none could be meant, or several could.
     """
-    found = pick(name, column, _candidates(schema, told), "column")
+    found = pick(name, column, _candidates(schema, told), "column", advice)
     count = len(schema.get_all_field_indices(found))
     if count > 1:
         raise BadDataError(name, f"has {count} columns of the name {found!r}; wanted one")
@@ -201,18 +205,33 @@ class VectorColumn:
     def learn_width(self, array: Any) -> int:
         """Take the length of the first row for that of all, where the type does not tell it."""
         if self.n_cols is None:
-            first = array[0]
-            if not first.is_valid:
-                raise BadDataError(self._name, f"column {self._label!r}, row 0 is null")
-            size = len(first.as_py()) if self._is_binary else len(first)
-            self.n_cols = self._width_of(size, "row 0") if self._is_binary else size
+            row = next((i for i, one in enumerate(array) if one.is_valid), None)
+            if row is None:
+                raise BadDataError(
+                    self._name, f"column {self._label!r} has only rows that are null"
+                )
+            size = len(array[row].as_py()) if self._is_binary else len(array[row])
+            self.n_cols = self._width_of(size, f"row {row}") if self._is_binary else size
         return self.n_cols
 
-    def look(self, array: Any) -> None:
-        """Learn the width from the first rows, and see whether their bytes are such numbers."""
+    def look(self, chunks: Iterable[Any]) -> None:
+        """Learn the width from the first row there is, and see whether bytes are such numbers.
+
+        Parameters
+        ----------
+        chunks
+            Of the column, from its first row on; no more of them are taken than have to be.
+        """
+        array = None
+        for array in chunks:
+            if array.null_count < len(array):
+                break
+        if array is None:
+            return
         self.learn_width(array)
         if self.told is None:
             return
+        array = array.slice(0, LOOKED_AT)
         try:
             rows = self.matrix(array, str)
         except BadDataError:
@@ -265,6 +284,12 @@ class VectorColumn:
         # What is null becomes NaN, in a copy.
         found: NDArray[Any] = values.to_numpy(zero_copy_only=not nulls)
         return found
+
+    def has_nulls(self, array: Any) -> bool:
+        """Whether a row of a chunk, or an entry in or near it, is null."""
+        array = getattr(array, "storage", array)
+        array.validate()
+        return bool(array.null_count or (not self._is_binary and array.values.null_count))
 
     def matrix(self, array: Any, where: Callable[[int], str]) -> NDArray[Any]:
         """Return the rows of a chunk as a matrix over the memory of Arrow; integers are copied."""

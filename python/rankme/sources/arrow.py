@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,9 @@ from rankme.sources._bytes.ipc_headers import MAGIC, batch_lengths
 from rankme.sources._bytes.scattered import fill_rows
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._grouped import GroupedSource, chosen_of
+from rankme.sources._grouped import GroupedSource, chosen_of, ways_in_memory
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
-from rankme.sources._told import LOOKED_AT
 from rankme.sources._vectors import VectorColumn, find_column, pyarrow
 
 if TYPE_CHECKING:
@@ -56,10 +55,11 @@ class ArrowSource(GroupedSource):
     offsets: tuple[int, ...] | None
     noun: str = "record batch"
     told: str | None = None
+    nulls_as_nan: bool = False
 
     @classmethod
     def open(cls, file: DataFile, column: str | None, told: str | None = None) -> ArrowSource:
-        """Walk the headers of the record batches; of a local file, check null rows and lengths.
+        """Walk the headers of the record batches; of a local file, check the lengths of rows.
 
         Parameters
         ----------
@@ -75,24 +75,35 @@ class ArrowSource(GroupedSource):
         firsts = tuple(accumulate(lengths, initial=0))
         with _opened(file, mapped=True) as (reader, base):
             schema = reader.schema
-            name = find_column(file.name, schema, column, told)
+            kind = "file" if hasattr(reader, "num_record_batches") else "stream"
+            table = f"pyarrow.ipc.open_{kind}(pyarrow.OSFile({file.name!r})).read_all()"
+            advice = ways_in_memory(table)
+            name = find_column(file.name, schema, column, told, advice=advice)
             vectors = VectorColumn(file.name, schema.field(name), told=told)
             source = cls(file, name, 0, vectors.dtype, firsts, None)
             offsets = None
             if base is not None:
                 offsets = source._find_entries(reader, vectors, base)
-            elif (vectors.n_cols is None or vectors.told is not None) and firsts[-1]:
-                filled = next(_batches(reader, source.group_of(0)))
-                vectors.look(filled.column(name).slice(0, LOOKED_AT))
+            else:
+                source._look(reader, vectors)
+        if base is not None and offsets is None:
+            with _opened(file, mapped=False, column=name) as (reader, _):  # of a stream, anew
+                source._look(reader, vectors)
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
         source = cls(file, name, n_cols, vectors.dtype, firsts, offsets, told=vectors.told)
         return source.tagged(stored_tags(file.name, (schema.metadata or {}).get(KEY.encode())))
 
+    def _look(self, reader: Any, vectors: VectorColumn) -> None:
+        """Look at the first rows, where the type of the column does not tell enough."""
+        if self.n_rows and (vectors.n_cols is None or vectors.told is not None):
+            batches = _batches(reader, self.group_of(0))
+            vectors.look(batch.column(self.column) for batch in batches)
+
     def _find_entries(
         self, reader: Any, vectors: VectorColumn, base: int
     ) -> tuple[int, ...] | None:
-        """Return where the entries of each batch begin; None if they are compressed."""
+        """Return where the entries of each batch begin; None if PyArrow has to read them."""
         offsets: list[int] = []
         for group, batch in enumerate(_batches(reader, 0)):
             self._check_length(group, batch.num_rows)
@@ -100,8 +111,10 @@ class ArrowSource(GroupedSource):
                 offsets.append(0)
                 continue
             array = batch.column(self.column)
+            if vectors.has_nulls(array):
+                return None  # an error when they are read, or left out then
             if vectors.told is not None and not any(offsets):
-                vectors.look(array.slice(0, LOOKED_AT))
+                vectors.look([array])
             entries = vectors.entries(array, partial(self._place, group))
             first = int(entries.ctypes.data) - base
             if not (vectors.is_stored and 0 <= first <= self.file.size - entries.nbytes):
@@ -123,6 +136,10 @@ class ArrowSource(GroupedSource):
         wanted = len(self.firsts) - 1
         if groups != wanted:
             raise BadDataError(self.file.name, f"gave {groups} of {wanted} record batches")
+
+    def with_nulls_as_nan(self) -> ArrowSource:
+        """Return the source in which what is null is NaN."""
+        return replace(self, nulls_as_nan=True)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield the rows from ``start`` on in blocks of up to 16 MiB."""
@@ -163,11 +180,12 @@ class ArrowSource(GroupedSource):
             vectors = VectorColumn(
                 self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
             )
+            read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
             for group, batch in _chosen_batches(reader, wanted):
                 self._check_length(group, batch.num_rows)
                 some = wanted[group]
                 array = chosen_of(batch.column(self.column), some, self.firsts[group])
-                yield vectors.matrix(array, partial(self.where_of, group, some))
+                yield read(array, partial(self.where_of, group, some))
             self.file.check_unchanged()
 
     def _raw(
@@ -204,9 +222,10 @@ class ArrowSource(GroupedSource):
             vectors = VectorColumn(
                 self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
             )
+            read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
             for batch in _batches(reader, group):
                 self._check_length(group, batch.num_rows)
-                rows = vectors.matrix(batch.column(self.column), partial(self._place, group))
+                rows = read(batch.column(self.column), partial(self._place, group))
                 for begin in range(max(start - self.firsts[group], 0), len(rows), step):
                     yield rows[begin : begin + step]
                 group += 1

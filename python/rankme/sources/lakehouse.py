@@ -32,12 +32,14 @@ __all__ = [
 DELTA = "Delta"
 LOG = "_delta_log"
 ICEBERG = "Iceberg"
+LANCE = "Lance"
 # What a table has in its folder, by the format; of Hudi also what each partition has.
 LOGS = {
     LOG: DELTA,
     ".hoodie": "Hudi",
     ".hoodie_partition_metadata": "Hudi",
     "_spark_metadata": "Spark streaming",
+    "_versions": LANCE,
 }
 EVERYTHING = "SELECT * FROM t"
 SNAPSHOTS = (".metadata.json", ".metadata.json.gz")
@@ -122,6 +124,11 @@ def refuse_table(name: str, kind: str, names: Iterable[str]) -> AmbiguousDataErr
             "rankme.score(numpy.stack(pyiceberg.table.StaticTable.from_metadata("
             f"'{name.rstrip('/')}/{newest}').scan().to_arrow()"
             "['COLUMN'].to_pylist()))"
+        )
+    elif kind == LANCE:
+        way = (
+            f"read it with lance: rankme.score(lance.dataset('{name.rstrip('/')}')"
+            f".to_table(columns=['COLUMN']))"
         )
     return AmbiguousDataError(
         name,

@@ -21,6 +21,7 @@ from rankme.sources._arrow_memory import column_rows, table_rows
 from rankme.sources._in_memory import MemoryRows
 from rankme.sources._list_memory import list_rows
 from rankme.sources._pandas_memory import frame_rows, series_rows
+from rankme.sources._table_choice import DATASETS, POLARS
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -114,6 +115,12 @@ def _rows_of_list(obj: Any, name: str) -> Any:
         )
     if isinstance(obj, AbstractSet):
         raise TypeError(f"{name} is {type_name(obj)}, which keeps no row twice; pass a list")
+    if _is_a(obj, sys.modules.get("torch.utils.data"), "Dataset"):
+        raise TypeError(
+            f"{name} is a dataset of single items; pass rows in batches: "
+            f"rankme.score(torch.utils.data.DataLoader({name}, batch_size=1024), select=0), where "
+            f"item[0] is the row"
+        )
     if _is_sequence(obj):
         return list_rows(obj if _has_slices(obj) else list(obj), name)
     return obj
@@ -141,16 +148,17 @@ def _rows_of_table(obj: Any, column: str | None, name: str, nulls: bool) -> Any:
     """Return the rows of a table of any library; None of what is no table."""
     pandas, polars, arrow, datasets = map(sys.modules.get, _TABLE_LIBRARIES)
     if _is_a(obj, pandas, "DataFrame"):
-        return frame_rows(obj, column, name)
+        return frame_rows(obj, column, name, nulls=nulls)
     if _is_a(obj, polars, "LazyFrame"):
         raise TypeError(f"{name} is a polars.LazyFrame, not computed yet; pass {name}.collect()")
     if _is_a(obj, polars, "DataFrame"):
         pa = require("pyarrow", extra="arrow", what=f"{name}, a polars.DataFrame,")
-        return table_rows(pa.table(obj), column, name, nulls=nulls)
+        return table_rows(pa.table(obj), column, name, nulls=nulls, ways=POLARS)
     if _is_a(obj, arrow, "Table") or _is_a(obj, arrow, "RecordBatch"):
         return table_rows(obj, column, name, nulls=nulls)
     if _is_a(obj, datasets, "Dataset"):
-        return table_rows(obj.with_format("arrow")[:], column, name, nulls=nulls)
+        table = obj.with_format("arrow")[:]
+        return table_rows(table, column, name, nulls=nulls, ways=DATASETS)
     return None
 
 
@@ -182,7 +190,7 @@ def _is_a(obj: object, module: ModuleType | None, name: str) -> bool:
 def _rows_of_column(obj: Any, name: str, nulls: bool) -> Any:
     """Return the rows of a Series or of a column of Arrow's; None of what is none."""
     if _is_a(obj, sys.modules.get("pandas"), "Series"):
-        return series_rows(obj, name)
+        return series_rows(obj, name, nulls=nulls)
     arrow = sys.modules.get("pyarrow")
     if _is_a(obj, arrow, "Array") or _is_a(obj, arrow, "ChunkedArray"):
         return column_rows(obj, name, nulls=nulls)
@@ -194,7 +202,8 @@ def _rows_of_column(obj: Any, name: str, nulls: bool) -> Any:
         pa = require("pyarrow", extra="arrow", what=name)
     except ImportError:
         return None  # the core reads fixed-size lists without it
-    return column_rows(pa.chunked_array(obj), name, nulls=nulls)
+    code = f"pyarrow.chunked_array({name})"
+    return column_rows(pa.chunked_array(obj), name, nulls=nulls, code=code)
 
 
 def is_one_shot_table(obj: object) -> bool:

@@ -15,7 +15,7 @@ from rankme.sources._buffers import Pool
 from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._grouped import GroupedSource, chosen_of
+from rankme.sources._grouped import GroupedSource, chosen_of, ways_in_memory
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 from rankme.sources._told import LOOKED_AT
@@ -69,14 +69,13 @@ class ParquetSource(GroupedSource):
         """
         with _opened(file) as reader:
             schema, metadata = reader.schema_arrow, reader.metadata
-            name = find_column(file.name, schema, column, told)
+            advice = ways_in_memory(f"pyarrow.parquet.read_table({file.name!r})")
+            name = find_column(file.name, schema, column, told, advice=advice)
             vectors = VectorColumn(file.name, schema.field(name), told=told)
             if metadata.num_rows and (vectors.n_cols is None or vectors.told is not None):
                 size = 1 if vectors.told is None else LOOKED_AT
-                first = next(
-                    reader.iter_batches(batch_size=size, columns=[name], use_threads=False)
-                )
-                vectors.look(first.column(name))
+                batches = reader.iter_batches(batch_size=size, columns=[name], use_threads=False)
+                vectors.look(batch.column(name) for batch in batches)
         groups = range(metadata.num_row_groups)
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0

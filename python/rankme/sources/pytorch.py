@@ -6,13 +6,22 @@ storage begins; the entries are then read like those of any raw matrix, in const
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
 from rankme.sources._bytes.raw import RawSource
-from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
+from rankme.sources._checks import (
+    FLOAT8_ADVICE,
+    bfloat16,
+    check_shape,
+    in_python,
+    is_matrix,
+    pick,
+)
 from rankme.sources._errors import BadDataError
 
 if TYPE_CHECKING:
@@ -49,7 +58,11 @@ def open_pytorch(file: DataFile, column: str | None) -> RawSource:
     label = f"{file.name}[{key}]" if key else file.name
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in FLOATS:
-        raise BadDataError(label, f"dtype {name}; wanted {', '.join(FLOATS)}")
+        advice = dtype_advice(name, "np.asarray(Z)")
+        if name.startswith("float8"):  # which PyTorch gives to nobody else
+            advice = FLOAT8_ADVICE
+        wanted = f"wanted {', '.join(FLOATS)}{in_python(advice, 'its tensor')}"
+        raise BadDataError(label, f"dtype {name}; {wanted}")
     n_rows, n_cols = check_shape(label, tensor.shape)
     fortran_order = _is_fortran(label, tensor)
     code = FLOATS[name]
@@ -70,7 +83,15 @@ def _load(file: DataFile) -> Any:
     fake = require("torch._subclasses.fake_tensor", extra="torch", what=file.name)
     # Fake tensors have shapes and places in the file, and no entries in memory.
     with file.open() as handle, fake.FakeTensorMode():
-        return torch.load(handle, weights_only=True)
+        try:
+            return torch.load(handle, weights_only=True)
+        except pickle.UnpicklingError as error:
+            # Its own text advises to run the code of the file.
+            raise BadDataError(
+                file.name,
+                "holds objects that are no tensors, such as arrays of NumPy, and is not read by "
+                "running them; save tensors alone: torch.save(torch.from_numpy(array), path)",
+            ) from error
 
 
 def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:

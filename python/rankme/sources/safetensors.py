@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from rankme._base.dtypes import dtype_advice
 from rankme.sources._bytes.raw import RawSource
-from rankme.sources._checks import bfloat16, check_shape, is_matrix, pick
+from rankme.sources._checks import FLOAT8_ADVICE, bfloat16, check_shape, in_python, is_matrix, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._stored_tags import KEY, stored_tags
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["open_safetensors"]
 
+NUMPY_NAMES = {
+    "BOOL": "bool",
+    **{
+        f"{short}{bits}": f"{kind}{bits}"
+        for short, kind in (("I", "int"), ("U", "uint"))
+        for bits in (8, 16, 32, 64)
+    },
+}
 FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": None}
 MAX_HEADER_BYTES = 100_000_000  # of the format's own reader
 
@@ -44,7 +53,10 @@ def open_safetensors(file: DataFile, column: str | None) -> RawSource:
     key = pick(file.name, column, found, "tensor")
     entry, label = tensors[key], f"{file.name}[{key}]"
     if entry["dtype"] not in FLOATS:
-        raise BadDataError(label, f"dtype {entry['dtype']}; wanted {', '.join(FLOATS)}")
+        advice = in_python(dtype_advice(NUMPY_NAMES.get(entry["dtype"], ""), "Z"))
+        if entry["dtype"].startswith("F8"):
+            advice = in_python(FLOAT8_ADVICE, "its tensor")
+        raise BadDataError(label, f"dtype {entry['dtype']}; wanted {', '.join(FLOATS)}{advice}")
     n_rows, n_cols = check_shape(label, entry["shape"])
     code = FLOATS[entry["dtype"]]
     dtype = bfloat16(label) if code is None else np.dtype(code)

@@ -200,6 +200,9 @@ def files(folder):
     yield "...: no known format", {"path": table}, opened
     filled().save(folder / "part.rankme")
     yield "...: a saved state", {"path": folder / "part.rankme"}, opened
+    arrays = folder / "arrays.pt"
+    torch.save({"feats": PLAIN}, arrays)
+    yield "...: holds objects", {"path": arrays, "torch": torch}, opened
     tensor = folder / "rows.pt"
     torch.save(torch.ones(3, 2), tensor, _use_new_zipfile_serialization=False)
     yield "...: a pickle", {"path": tensor, "torch": torch}, opened
@@ -246,7 +249,8 @@ def columns(path):
         "...: holds no column": {"a": [1.0, 2.0], "b": [3.0, 4.0]},
     }.items():
         pq.write_table(pa.table(table), path)
-        yield text, {"table": pa.table(table), "path": path}, "rankme.score(path)"
+        names = {"table": pa.table(table), "path": path, "pyarrow": pa}
+        yield text, names, "rankme.score(path)"
 
 
 def others(folder, monkeypatch):

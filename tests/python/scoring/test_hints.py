@@ -3,6 +3,8 @@
 import json
 import types
 
+import datasets
+import ml_dtypes
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -24,6 +26,8 @@ IDS = {"id": range(60), "label": ["a"] * 60}
 NUMBERS = {**IDS, **{f"x{i}": Z[:, i] for i in range(8)}}
 MANY = {"id": range(60), **{f"x{i}": moderate(6, 60, 12)[:, i] for i in range(12)}}
 MANY_ROWS = rankme.score(moderate(6, 60, 12))
+WHOLE = np.arange(60.0)
+COORDINATES = {f"x{i}": Z[:, i] for i in range(8)}
 INT8 = np.round(Z * (127 / np.abs(Z).max())).astype(np.int8)
 SCALE, ZERO = (Z.max(0) - Z.min(0)) / 250, np.round(-Z.min(0) * 250 / (Z.max(0) - Z.min(0)))
 UINT8 = np.round(Z / SCALE + ZERO).astype(np.uint8)
@@ -136,6 +140,77 @@ HINTS = {
         pa.StructArray.from_arrays([FLAT], ["x"]), "pyarrow.compute.struct_field(Z, 'x')", TWO
     ),
     "sparse": step(scipy.sparse.csr_array(ROWS), "Z.toarray()", TWO),
+    "float8": step(ROWS.astype(ml_dtypes.float8_e4m3fn), "np.asarray(Z).astype(np.float32)", TWO),
+    "float8 tensor": step(torch.tensor(ROWS).to(torch.float8_e5m2), "Z.float()", TWO),
+    "bits of bfloat16": step(
+        ROWS.astype(ml_dtypes.bfloat16).view(np.uint16),
+        "np.asarray(Z).view(ml_dtypes.bfloat16)",
+        TWO,
+    ),
+    "a dataset": step(
+        torch.utils.data.TensorDataset(torch.tensor(Z), torch.arange(60)),
+        "rankme.score(torch.utils.data.DataLoader(Z, batch_size=1024), select=0)",
+        FULL,
+    ),
+    "lists of numbers as text": step(
+        ROWS.astype(str).tolist(), "np.asarray(Z).astype(np.float64)", TWO
+    ),
+    "numbers as text": step(ROWS.astype(str), "np.asarray(Z).astype(np.float64)", TWO),
+    "a missing vector": step([*ROWS, None], "[row for row in Z if hasattr(row, '__len__')]", TWO),
+    "a missing vector, pandas": step(pd.Series([*ROWS, None]), "Z.dropna()", TWO),
+    "labels that are numbers": step(pd.DataFrame(ROWS).assign(id=[1, 2]), "Z[[0, 1]]", TWO),
+    "polars with many columns": step(
+        pl.DataFrame(MANY), "Z.select(polars.selectors.float())", MANY_ROWS
+    ),
+    "dataset with an id": step(
+        datasets.Dataset.from_dict({"id": [1, 2], "a": [3.0, 0.0], "b": [0.0, 4.0]}),
+        "Z.select_columns(['a', 'b'])",
+        TWO,
+    ),
+    "dataset with many columns": step(
+        datasets.Dataset.from_dict(MANY),
+        "Z.select_columns([name for name, kind in Z.features.items() if 'float' in str(kind)])",
+        MANY_ROWS,
+    ),
+    "polars bytes": step(
+        pl.Series([row.astype("f4").tobytes() for row in ROWS]),
+        "np.stack([np.frombuffer(row, np.float32) for row in "
+        "pyarrow.chunked_array(Z).to_pylist()])",
+        TWO,
+    ),
+    "polars text": step(
+        pl.Series(["[3.0, 0.0]", "[0.0, 4.0]"]),
+        "[json.loads(text) for text in pyarrow.chunked_array(Z).to_pylist()]",
+        TWO,
+    ),
+    **{
+        f"an id of whole numbers, {library}": step(made({"id": WHOLE, **COORDINATES}), code, FULL)
+        for library, made, code in (
+            ("pandas", pd.DataFrame, "Z.drop(columns=['id'])"),
+            ("polars", pl.DataFrame, "Z.drop(['id'])"),
+            ("Arrow", pa.table, "Z.drop_columns(['id'])"),
+            ("datasets", datasets.Dataset.from_dict, "Z.remove_columns(['id'])"),
+        )
+    },
+    **{
+        f"a whole coordinate, {library}": step(
+            made({"id": WHOLE, **COORDINATES}), code, rankme.score(np.column_stack([WHOLE, Z]))
+        )
+        for library, made, code in (
+            ("pandas", pd.DataFrame, "Z.to_numpy()"),
+            ("polars", pl.DataFrame, "Z.to_numpy()"),
+            ("Arrow", pa.table, "np.column_stack(Z.columns)"),
+            ("datasets", datasets.Dataset.from_dict, "Z.to_pandas().to_numpy()"),
+        )
+    },
+    **{
+        f"integers, {library}": step(made({f"x{i}": INT8[:, i] for i in range(8)}), code, FULL)
+        for library, made, code in (
+            ("pandas", pd.DataFrame, "Z.to_numpy().astype(np.float32)"),
+            ("polars", pl.DataFrame, "Z.to_numpy().astype(np.float32)"),
+            ("Arrow", pa.table, "np.column_stack(Z.columns).astype(np.float32)"),
+        )
+    },
     "gradient": step(torch.tensor(ROWS, requires_grad=True), "Z.detach()", TWO),
 }
 
@@ -150,7 +225,18 @@ def test_the_step_leads_to_the_right_number(obj, code, expected, given):
     if named:
         said = said.replace("M.", made.partition(";")[0] + ".")
     assert code in said
-    names = {"np": np, "json": json, "rankme": rankme, "pyarrow": pa, "Z": obj, **GIVEN, **given}
+    names = {
+        "np": np,
+        "json": json,
+        "rankme": rankme,
+        "pyarrow": pa,
+        "polars": pl,
+        "torch": torch,
+        "ml_dtypes": ml_dtypes,
+        "Z": obj,
+        **GIVEN,
+        **given,
+    }
     found = eval(code, names)  # noqa: S307
     if not isinstance(found, float) and code != "rankme.score_batch(Z)":
         found = rankme.score(found)

@@ -205,3 +205,34 @@ def test_a_column_of_a_file_and_of_a_table(tmp_path):
         rankme.score(a, column="a")
     with pytest.raises(TypeError, match="was opened with its column"):
         rankme.score(rankme.open_source(tmp_path / "t.parquet", column="a"), column="a")
+
+
+@pytest.mark.parametrize("made", ["pandas", "pandas Arrow", "polars", "Arrow", "datasets"])
+def test_null_numbers_of_a_table_are_left_out_with_their_row(made):
+    rows = np.random.default_rng(3).standard_normal((20, 3))
+    columns = {
+        f"x{i}": [None if (i, j) == (1, 4) else v for j, v in enumerate(rows[:, i])]
+        for i in range(3)
+    }
+    table = {
+        "pandas": lambda: pd.DataFrame(columns).convert_dtypes(),
+        "pandas Arrow": lambda: pd.DataFrame(columns).astype("double[pyarrow]"),
+        "polars": lambda: pl.DataFrame(columns),
+        "Arrow": lambda: pa.table(columns),
+        "datasets": lambda: datasets.Dataset.from_dict(columns),
+    }[made]()
+    with pytest.raises(ValueError, match="null in column 'x1'"):
+        rankme.score(table)
+    found = rankme.spectrum(table, skip_nonfinite=True)
+    assert (found.n_rows, found.n_skipped) == (19, 1)
+    assert found.rankme() == pytest.approx(rankme.score(np.delete(rows, 4, axis=0)), rel=1e-12)
+
+
+def test_whole_numbers_are_coordinates_where_most_are_or_where_rows_are_few():
+    counts = np.random.default_rng(4).poisson(3, (60, 6)).astype(float)
+    assert rankme.score(pd.DataFrame(counts)) == rankme.score(counts)
+    dead = np.random.default_rng(4).standard_normal((60, 6))
+    dead[:, 2] = 0
+    assert rankme.score(pd.DataFrame(dead)) == rankme.score(dead)
+    few = pd.DataFrame({"a": [0.5, 1.5], "b": [1.0, 2.0]})
+    assert rankme.score(few) == rankme.score(few.to_numpy())

@@ -104,8 +104,9 @@ def test_slices_of_columns_are_read_from_their_own_offset(place, kind):
 def test_a_first_row_that_tells_no_length_is_an_error(place, kind):
     path, _ = place
     save_table(path, vectors([None, [1.0, 2, 3]], kind))
-    with pytest.raises(BadDataError, match=r"row 0.* is null"):
-        open_source(path)
+    refused(path, f"{place[1]} 0, row 0 (row 0 of the file) is null in column 'rows'")
+    save_table(path, vectors([None, None], kind))
+    refused(path, "column 'rows' has only rows that are null")
     save_table(path, vectors([[], []], kind))
     with pytest.raises(BadDataError, match=r"empty, shape \(2, 0\)"):
         open_source(path)
@@ -188,7 +189,8 @@ def test_fvecs_rows_of_two_lengths_are_an_error(tmp_path):
 @pytest.mark.parametrize("name", ["npz", "safetensors", "pt", "hdf5", "zarr-3"])
 def test_integers_are_refused(tmp_path, name):
     path = write(tmp_path, name, matrix().astype(np.int32))
-    with pytest.raises(BadDataError, match=r"holds no .* of floating-point vectors"):
+    # Of a file with one thing in it, what is wrong with that is said.
+    with pytest.raises(BadDataError, match=r"holds no .* of floating-point vectors|dtype int32; "):
         open_source(path)
 
 
@@ -214,3 +216,48 @@ def test_rows_of_hdf5_that_lie_in_other_files_are_refused(tmp_path):
         file.create_virtual_dataset("rows", layout)
     with pytest.raises(BadDataError, match="its rows lie in other files"):
         open_source(path)
+
+
+@pytest.mark.parametrize("lists", ["list", "large_list", "fixed", "binary", "fixed binary"])
+@pytest.mark.parametrize("form", ["file", "stream", "compressed", "parquet", "folder"])
+@pytest.mark.parametrize("gone", [{0}, {0, 1, 2, 3, 4, 17, 39}, {39}], ids=str)
+def test_rows_that_are_null_are_left_out_of_every_format(tmp_path, lists, form, gone):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    z = np.random.default_rng(5).standard_normal((40, 4)).astype(np.float32)
+    rows = [None if i in gone else row for i, row in enumerate(z)]
+    if "binary" in lists:
+        kind = pa.binary(16) if "fixed" in lists else pa.binary()
+        values = pa.array([None if row is None else row.tobytes() for row in rows], kind)
+        options = {"dtype": "float32"}
+    else:
+        width = {"list": (), "large_list": (), "fixed": (4,)}[lists]
+        made = pa.large_list if lists == "large_list" else pa.list_
+        values, options = pa.array(rows, made(pa.float32(), *width)), {}
+    table = pa.table({"e": values})
+    path = tmp_path / "rows"
+    if form in ("parquet", "folder"):
+        path.mkdir()
+        pq.write_table(table.slice(0, 4), path / "part-0.parquet", row_group_size=3)
+        pq.write_table(table.slice(4), path / "part-1.parquet", row_group_size=3)
+        if form == "parquet":
+            path = tmp_path / "rows.parquet"
+            pq.write_table(table, path, row_group_size=3)
+    else:
+        codec = pa.ipc.IpcWriteOptions(compression="lz4" if form == "compressed" else None)
+        new = pa.ipc.new_stream if form == "stream" else pa.ipc.new_file
+        with new(path, table.schema, options=codec) as sink:
+            sink.write_table(table, max_chunksize=5)
+    if form == "folder" and gone >= {0, 1, 2, 3} and "fixed" not in lists:
+        with pytest.raises(BadDataError, match=r"part-0.*only rows that are null"):
+            open_source(path, **options)
+        return
+    source = open_source(path, **options)
+    some = rankme.spectrum(source, skip_nonfinite=True)
+    there = np.delete(z, sorted(gone), axis=0)
+    assert (some.n_rows, some.n_skipped) == (len(there), len(gone))
+    assert some.rankme() == pytest.approx(rankme.score(there), rel=1e-12)
+    assert rankme.score(source, rows=40, skip_nonfinite=True) == pytest.approx(some.rankme())
+    with pytest.raises(BadDataError, match=r"of the file.* is null in column 'e'"):
+        rankme.score(source)

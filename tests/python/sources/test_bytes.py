@@ -245,3 +245,52 @@ def test_an_engine_says_what_to_do():
         [pa.table({"emb": pa.array(lists, pa.list_(pa.float16()))})], "emb", "it"
     )
     np.testing.assert_array_equal(found, rows)
+
+
+def test_a_call_tells_what_bytes_are_as_the_command_does(tmp_path):
+    rows = np.random.default_rng(8).standard_normal((60, 4)).astype(np.float16)
+    path = tmp_path / "rows.parquet"
+    table = {"e": [row.tobytes() for row in rows], "f": [row.tobytes() for row in rows[::-1]]}
+    pq.write_table(pa.table(table), path)
+    told = {"column": "f", "dtype": "float16"}
+    expected = rankme.score(rows, rows=50, seed=None)
+    assert rankme.score(path, column="e", dtype=np.float16, rows=50, seed=None) == expected
+    assert rankme.score(path, **told) == rankme.score(rankme.open_source(path, **told))
+    assert rankme.spectrum(str(path), **told).n_cols == 4
+    assert rankme.estimate(path, groups=8, **told).score == pytest.approx(rankme.score(rows))
+    assert rankme.curve(path, [30, 60], groups=8, **told).scores[1] == pytest.approx(
+        rankme.score(rows)
+    )
+    with pytest.raises(ValueError, match="dtype must be one of float16"):
+        rankme.score(path, column="e", dtype="int64")
+    for z in (rows, [path], rankme.open_source(path, **told), pa.table(table)):
+        with pytest.raises(TypeError, match=r"dtype= tells what the bytes of a file are, and Z is"):
+            rankme.score(z, dtype="float16")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("told", ["int8", "uint8"])
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e3])
+def test_floats_that_are_told_as_integers_are_refused(tmp_path, dtype, told, scale):
+    rows = scale * np.maximum(np.random.default_rng(2).standard_normal((40, 6)), -0.5)
+    save(tmp_path / "rows.parquet", rows.astype(dtype))
+    with pytest.raises(BadDataError, match=f"are usual numbers if they are float.*told was {told}"):
+        rankme.score(tmp_path / "rows.parquet", dtype=told)
+
+
+@pytest.mark.parametrize("told", ["int8", "uint8"])
+@pytest.mark.parametrize("most", [1, 3, 20, 127])
+def test_integers_that_are_told_so_are_scored(tmp_path, told, most):
+    rows = np.random.default_rng(most).integers(0, most + 1, (64, 16)) * (
+        1 if told == "uint8" else -1
+    )
+    save(tmp_path / "rows.parquet", rows.astype(told))
+    expected = rankme.score(rows.astype(float))
+    assert rankme.score(tmp_path / "rows.parquet", dtype=told) == pytest.approx(expected)
+
+
+def test_packed_bits_are_told_to_be_unpacked(tmp_path):
+    bits = np.random.default_rng(9).integers(0, 2, (60, 56), np.uint8)
+    save(tmp_path / "rows.parquet", np.packbits(bits, axis=1))
+    with pytest.raises(BadDataError, match=r"unpacked before they are saved, by numpy\.unpackbits"):
+        open_source(tmp_path / "rows.parquet")

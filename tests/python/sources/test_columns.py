@@ -128,6 +128,29 @@ def test_a_table_without_vectors_lists_its_columns(tmp_path):
         open_source(tmp_path / "flat.parquet", column="c1")
 
 
+@pytest.mark.parametrize("form", ["parquet", "file", "stream"])
+def test_a_table_of_numbers_leads_to_its_score_in_memory(tmp_path, form):
+    import pyarrow as pa
+    import pyarrow.ipc
+    import pyarrow.parquet as pq
+
+    rows = matrix(30, 3)
+    table = pa.table({f"x{i}": rows[:, i] for i in range(3)})
+    path = tmp_path / f"flat.{'parquet' if form == 'parquet' else 'arrow'}"
+    if form == "parquet":
+        pq.write_table(table, path)
+    else:
+        new = pa.ipc.new_file if form == "file" else pa.ipc.new_stream
+        with new(path, table.schema) as sink:
+            sink.write_table(table)
+    with pytest.raises(BadDataError, match="in memory more is taken") as caught:
+        open_source(path)
+    code = str(caught.value).partition("Z = ")[2]
+    read, call = code.split("; ")
+    z = eval(read, {"pyarrow": pa})  # noqa: S307
+    assert eval(call, {"rankme": rankme, "Z": z}) == pytest.approx(rankme.score(rows))  # noqa: S307
+
+
 @pytest.mark.parametrize("name", ["npy", "fbin", "fvecs"])
 def test_a_name_for_what_has_none_is_an_error(tmp_path, name):
     with pytest.raises(BadDataError, match="one matrix without a name, so column cannot be 'x'"):
@@ -263,3 +286,44 @@ def test_an_encrypted_archive_is_an_error(tmp_path):
     (tmp_path / "rows.npz").write_bytes(data)
     with pytest.raises(BadDataError, match=r"rows\.npy in the zip archive is encrypted"):
         open_source(tmp_path / "rows.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".pt", ".h5", ".zarr"])
+def test_quantised_rows_alone_in_a_file_are_told_what_they_may_be(tmp_path, suffix):
+    import h5py
+    import safetensors.numpy
+    import torch
+    import zarr
+
+    rows = np.round(matrix(30, 4) * 20).astype(np.int8)
+    path = tmp_path / f"rows{suffix}"
+    if suffix == ".npz":
+        np.savez(path, rows=rows)
+    elif suffix == ".safetensors":
+        safetensors.numpy.save_file({"rows": rows}, path)
+    elif suffix == ".pt":
+        torch.save({"rows": torch.from_numpy(rows)}, path)
+    elif suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["rows"] = rows
+    else:
+        zarr.open_group(path, mode="w").create_array("rows", data=rows)
+    with pytest.raises(BadDataError, match=r"in Python, Z being its .*: quantised embeddings"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_float8_in_a_file_leads_to_its_score(tmp_path, suffix):
+    import safetensors.torch
+    import torch
+
+    z = torch.from_numpy(matrix(30, 4)).to(torch.float8_e4m3fn)
+    path = tmp_path / f"rows{suffix}"
+    if suffix == ".pt":
+        torch.save(z, path)
+    else:
+        safetensors.torch.save_file({"rows": z}, path)
+    with pytest.raises(BadDataError, match=r"its tensor: pass Z\.float\(\), times the scale"):
+        open_source(path)
+    read = torch.load(path) if suffix == ".pt" else safetensors.torch.load_file(path)["rows"]
+    assert rankme.score(read.float()) == rankme.score(z.float())

@@ -152,6 +152,41 @@ def test_parts_of_a_delta_table_are_refused(tmp_path, memory):
     assert open_source(file).n_rows in (2, 20)  # whoever names a file means it
 
 
+def test_dead_files_that_are_named_for_a_set_are_refused(tmp_path):
+    from deltalake import write_deltalake
+
+    path = write_delta(tmp_path / "t", OLD, NEW)
+    write_deltalake(path, table(NEW[:8] + 1), mode="append")
+    live = [shard.name for shard in open_source(path).shards]
+    (dead,) = {str(file) for file in path.glob("*.parquet")} - set(live)
+    assert open_source(live).n_rows == len(NEW) + 8
+    assert open_source(dead).n_rows == len(OLD)  # by itself it is what it is
+    problem = (
+        f"{dead}: is a dead file of .*/t, a table of Delta: its rows were deleted or rewritten"
+    )
+    with pytest.raises(BadDataError, match=problem):
+        open_source([*live, dead])
+    result = run("score", "--pool", *live, dead, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "is a dead file of" in error_line(result)
+    result = run("score", "--json", "--pool", *live, cwd=tmp_path)
+    assert json.loads(result.stdout)["n_rows"] == len(NEW) + 8
+
+
+def test_a_table_of_lance_is_refused_with_a_way_out(tmp_path):
+    for folder in ("_versions", "data"):
+        (tmp_path / "db" / "t.lance" / folder).mkdir(parents=True)
+    (tmp_path / "db" / "t.lance" / "_versions" / "1.manifest").touch()
+    (tmp_path / "db" / "t.lance" / "data" / "0.lance").touch()
+    np.save(tmp_path / "db" / "beside.npy", NEW)
+    with pytest.raises(BadDataError, match=r"its folder t\.lance is a table of Lance; open that"):
+        open_source(tmp_path / "db")
+    with pytest.raises(BadDataError, match=r"a table of Lance.*lance\.dataset\('.*t\.lance'\)"):
+        open_source(tmp_path / "db" / "t.lance")
+    with pytest.raises(BadDataError, match=r"a table of Lance"):
+        open_source(tmp_path / "db" / "t.lance" / "data")
+
+
 def test_a_table_without_files_is_empty(tmp_path):
     from deltalake import DeltaTable
 

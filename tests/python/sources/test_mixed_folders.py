@@ -45,6 +45,17 @@ MIXED = {
     "two series": [["clip_0.npy", "clip_1.npy"], ["dino_0.npy", "dino_1.npy"]],
     "encoder and projector": [["encoder.npy"], ["projector.npy"]],
     "queries and documents": [["queries.npy"], ["corpus_0.npy", "corpus_1.npy"]],
+    "splits in one word": [["testFeatures.npy"], ["trainFeatures.npy"]],
+    "versions": [["emb_v1.npy"], ["emb_v2.npy"]],
+    "views": [["view1.npy"], ["view2.npy"]],
+    "short epochs": [["ep0.npy"], ["ep1.npy"]],
+    "real and fake": [["real-0.npy", "real-1.npy"], ["fake-2.npy"]],
+    "moments beside": [["emb-0.npy", "emb-1.npy"], ["emb_mean.npy"]],
+    "weights beside": [["embeddings.npy"], ["model.npy"]],
+    "shards that were written again": [
+        ["x-00000-of-00002.npy", "x-00001-of-00002.npy"],
+        ["x-00000-of-00003.npy", "x-00001-of-00003.npy", "x-00002-of-00003.npy"],
+    ],
     "the same files in every part": [
         ["shard-0/clip.npy", "shard-1/clip.npy"],
         ["shard-0/dino.npy", "shard-1/dino.npy"],
@@ -75,6 +86,9 @@ ONE_SET = {
         "0123456789abcdef0123456789abcdef_000000_000000.npy",
         "fedcba9876543210fedcba9876543210_000001_000000.npy",
     ],
+    "one version": ["all-MiniLM-L6-v2-0.npy", "all-MiniLM-L6-v2-1.npy"],
+    "one kind of mean": ["mean_0.npy", "mean_1.npy"],
+    "videos": ["v0001.npy", "v0002.npy"],
     "one layer": ["layer-3-part-0.npy", "layer-3-part-1.npy"],
 }
 
@@ -223,3 +237,23 @@ def test_a_run_that_pooled_several_sets_says_so(tmp_path):
     assert json.loads(result.stdout)["rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     write(tmp_path, ["d/clip/a.npy", "d/dino/b.npy"])
     assert "begun by" not in error_line(run("score", "d", *state, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("there", [[0], [0, 2], [1, 2]], ids=str)
+def test_a_series_that_lacks_files_is_refused(tmp_path, there):
+    write(tmp_path, [f"x-0000{i}-of-00003.npy" for i in there])
+    problem = rf"has {len(there)} of the 3 files that the name x-0000{there[0]}-of-00003.npy counts"
+    with pytest.raises(BadDataError, match=problem):
+        open_source(tmp_path)
+    assert open_source(tmp_path / "x-*.npy").n_rows == 9 * len(there)
+
+
+@pytest.mark.parametrize("end", ["gz", "zst", "part", "crdownload"])
+def test_a_shard_that_cannot_be_read_is_not_passed_over(tmp_path, end):
+    write(tmp_path, ["part-0.npy"])
+    (tmp_path / f"part-1.npy.{end}").write_bytes(b"1")
+    with pytest.raises(BadDataError, match=rf"part-1\.npy\.{end}, which is compressed or not"):
+        open_source(tmp_path)
+    assert open_source(tmp_path / "part-*.npy").n_rows == 9
+    (tmp_path / f"part-1.npy.{end}").rename(tmp_path / f".part-1.npy.{end}")
+    assert open_source(tmp_path).n_rows == 9
