@@ -5,7 +5,7 @@ import pytest
 from helpers import run_python
 
 # The module, and the library that it is for.
-HOSTS = {"torch": "torch", "torchmetrics": "torchmetrics", "sklearn": "sklearn"}
+HOSTS = {"torch": "torch", "torchmetrics": "torchmetrics", "sklearn": "sklearn", "jax": "jax"}
 
 
 @pytest.mark.parametrize(("module", "host"), HOSTS.items())
