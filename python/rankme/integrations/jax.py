@@ -1,6 +1,6 @@
 """RankMe of what a compiled function of JAX computes, batch by batch.
 
-Inside `jax.jit`::
+Inside ``jax.jit``::
 
     from rankme.integrations.jax import RankMe
 
@@ -41,8 +41,8 @@ class RankMe:
     """RankMe of all rows that go by in compiled functions, added up on the host.
 
     The sums are a `rankme.Accumulator`, in float64 whatever ``jax_enable_x64`` is. `update` may be
-    called inside `jax.jit`, `jax.grad`, `jax.lax.scan`, `jax.vmap` and `jax.shard_map`: each run of
-    the compiled function sends its rows to the host, which does not hold up the device.
+    called inside ``jax.jit``, ``jax.grad``, ``jax.lax.scan``, ``jax.vmap`` and ``jax.shard_map``:
+    each run of the compiled function sends its rows to the host.
 
     Make one before the function is compiled, and `reset` it for each epoch: a compiled function
     keeps the one that it was traced with.
@@ -64,10 +64,10 @@ class RankMe:
 
     Notes
     -----
-    - In `jax.shard_map`, each device sends its own rows. Rows that several devices have alike count
-      once for each: mask them, as ``mask & (jax.lax.axis_index("model") == 0)``.
-    - In `jax.jit` without it, sharded rows are gathered on one device first.
-    - JAX takes no effects in what `jax.checkpoint` recomputes, and says so: return the rows from
+    - In ``jax.shard_map``, each device sends its own rows. Rows that several devices have alike
+      count once for each: mask them, as ``mask & (jax.lax.axis_index("model") == 0)``.
+    - In ``jax.jit`` without it, sharded rows are gathered on one device first.
+    - JAX takes no effects in what ``jax.checkpoint`` recomputes, and says so: return the rows from
       there, and call `update` outside.
 
     Examples
@@ -181,9 +181,12 @@ class RankMe:
         if Z is None:
             raise TypeError("Z must be a jax.Array, not None")
         if str(Z.dtype) not in _DTYPES:
-            raise TypeError(f"Z must be one of {', '.join(_DTYPES)}, not {Z.dtype}")
+            raise TypeError(f"Z has dtype {Z.dtype}; accepted are {', '.join(_DTYPES)}")
         if Z.ndim != 2:  # noqa: PLR2004
-            raise ValueError(f"Z must be 2-D, not {Z.ndim}-D{shape_advice(Z.shape, 'Z')}")
+            raise ValueError(
+                f"Z must be 2-D, a row per embedding; it is {Z.ndim}-D with shape {Z.shape}"
+                f"{shape_advice(Z.shape, 'Z')}"
+            )
         if Z.shape[1] != self._sums.dim:
             raise ValueError(f"Z has {Z.shape[1]} columns, and dim is {self._sums.dim}")
         if mask is None:

@@ -125,11 +125,12 @@ def test_the_reference_has_every_public_name():
     page = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (rankme\S*)$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     engines = [f"rankme.distributed.{engine}" for engine in ("torch", "ray", "dask", "spark")]
+    hosts = [f"rankme.integrations.{host}" for host in ("torch", "torchmetrics", "sklearn", "jax")]
     assert list(sections) == [
         "rankme",
         "rankme.metrics",
         "rankme.sources",
-        "rankme.integrations.torch",
+        *hosts,
         *engines,
         "rankme.cuda",
     ]

@@ -16,7 +16,10 @@ FACES = (
     "rankme.distributed.ray",
     "rankme.distributed.spark",
     "rankme.distributed.torch",
+    "rankme.integrations.jax",
+    "rankme.integrations.sklearn",
     "rankme.integrations.torch",
+    "rankme.integrations.torchmetrics",
 )
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 

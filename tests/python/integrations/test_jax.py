@@ -120,13 +120,13 @@ def test_what_does_not_fit_is_told_while_the_function_is_traced():
     step = jax.jit(lambda z, mask: seen.update(z, mask=mask))
     with pytest.raises(ValueError, match="Z has 5 columns, and dim is 12"):
         step(z[:, :5], masks())
-    with pytest.raises(ValueError, match=re.escape("not 3-D; if each vector along the last axis")):
+    with pytest.raises(ValueError, match=r"it is 3-D .*Z.reshape\(-1, 12\)"):
         step(z.reshape(6, -1, DIM), masks())
     with pytest.raises(ValueError, match=r"shape \(120,\), and not \(6, 20\)"):
         step(z, masks().reshape(6, -1))
     with pytest.raises(TypeError, match=r"not int32: mask.astype\(bool\)"):
         step(z, masks().astype(int))
-    with pytest.raises(TypeError, match="not int32"):
+    with pytest.raises(TypeError, match="Z has dtype int32; accepted"):
         step(z.astype(int), masks())
     with pytest.raises(TypeError, match=r"Z must be a jax.Array, not numpy.ndarray"):
         seen.update(np.asarray(z))
