@@ -133,13 +133,16 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
     def sums(self) -> Any:
         """The state: a vector of float64 on the device of the metric. Not to be written into."""
         if self._vector is None:
-            self._vector = torch.from_numpy(pack(self._held())).to(self.device)
+            self._vector = torch.from_numpy(pack(self._held()))
+        # Not where it is set: a metric that is moved knows of its new device afterwards.
+        self._vector = self._vector.to(self.device)
         return self._vector
 
     @sums.setter
     def sums(self, vector: Any) -> None:
         """Hold the sums of a checkpoint or of another metric."""
-        self._vector = self._checked(vector)
+        self._require(vector)
+        self._vector = vector.detach()
         self._acc = None
 
     @property
@@ -282,8 +285,8 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
         self._acc = acc
         self._vector = None
 
-    def _checked(self, vector: Any) -> Any:
-        """Return a vector on the device of the metric, or raise where it has no such sums."""
+    def _require(self, vector: Any) -> None:
+        """Refuse a vector that has no sums of this kind."""
         if vector.dtype != torch.float64:
             raise ValueError(
                 f"the sums must be float64, not {vector.dtype}, which has lost their digits: leave "
@@ -291,12 +294,12 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
             )
         kind = Kind(self.dim, self.normalize, self.skip_nonfinite)
         require_state(vector[:HEAD_SIZE].cpu().numpy(), vector.numel(), kind)
-        return vector.detach().to(self.device)
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
         """Merge; `forward` and `merge_state` come here."""
-        checked = {name: self._checked(vector) for name, vector in incoming_state.items()}
-        super()._reduce_states(checked)
+        for vector in incoming_state.values():
+            self._require(vector)
+        super()._reduce_states({name: v.to(self.device) for name, v in incoming_state.items()})
 
     def _sync_dist(
         self, dist_sync_fn: Callable[..., Any] = _gather, process_group: Any = None
