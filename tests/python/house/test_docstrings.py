@@ -17,7 +17,10 @@ FACES = (
     "rankme.distributed.spark",
     "rankme.distributed.torch",
     "rankme.integrations.sentence_transformers",
+    "rankme.integrations.jax",
+    "rankme.integrations.sklearn",
     "rankme.integrations.torch",
+    "rankme.integrations.torchmetrics",
 )
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
