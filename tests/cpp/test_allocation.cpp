@@ -1,5 +1,6 @@
 // Memory runs out at the first allocation of a call, at the second, and so on: the call has then
 // either failed and changed no bit, or done all of its work without that memory.
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <functional>
@@ -21,12 +22,13 @@ std::atomic<long> allocations_left = plenty;
 // Whether all allocations fail once one has.
 bool for_good = false;
 
-void* allocate(std::size_t size) {
+void* allocate(std::size_t size, std::align_val_t alignment = std::align_val_t{16}) {
   if (allocations_left >= 0 && allocations_left.fetch_sub(1) == 0) {
     allocations_left = for_good ? 0 : plenty;
     throw std::bad_alloc();
   }
-  void* memory = std::malloc(size > 0 ? size : 1);
+  const auto whole = static_cast<std::size_t>(alignment);
+  void* memory = std::aligned_alloc(whole, std::max(size + whole - 1, whole) / whole * whole);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -35,7 +37,9 @@ void* allocate(std::size_t size) {
 
 void* operator new(std::size_t size) { return allocate(size); }
 void* operator new[](std::size_t size) { return allocate(size); }
+void* operator new(std::size_t size, std::align_val_t line) { return allocate(size, line); }
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }

@@ -34,80 +34,122 @@ typedef double Eight __attribute__((vector_size(8 * sizeof(double)), aligned(8),
 // the multipliers busy, few enough for the registers.
 constexpr std::int64_t together = 8;
 
-// A block is `count` contiguous lines of `length` doubles (rows, or columns).
+// A block is `count` lines of `length` contiguous doubles (rows, or columns), `step` apart.
 //
 // gather: out[l, :] (+)= sum_m block[l][m] in[m, :]
 // spread: out[m, :] += sum_l block[l][m] in[l, :]
 //
 // For rows, block X is a gather and block^T T a spread; for columns it is the other way round.
+struct LinesOf {
+  const double* data;
+  std::int64_t count, length, step;
+};
+
 template <std::int64_t lines>
-RANKME_INLINE void gather_lines(const double* block, std::int64_t length, const double* in,
-                                double* out) {
+RANKME_INLINE void gather_lines(const double* block, std::int64_t length, std::int64_t step,
+                                const double* in, double* out) {
   Eight sums[lines];
   for (std::int64_t l = 0; l < lines; ++l) sums[l] = RANKME_EIGHT(out, l);
   for (std::int64_t m = 0; m < length; ++m) {
     const Eight x = RANKME_CONST_EIGHT(in, m);
-    for (std::int64_t l = 0; l < lines; ++l) sums[l] += block[l * length + m] * x;
+    for (std::int64_t l = 0; l < lines; ++l) sums[l] += block[l * step + m] * x;
   }
   for (std::int64_t l = 0; l < lines; ++l) RANKME_EIGHT(out, l) = sums[l];
 }
 
 template <std::int64_t lines>
-RANKME_INLINE void spread_lines(const double* block, std::int64_t length, const double* in,
-                                double* out) {
+RANKME_INLINE void spread_lines(const double* block, std::int64_t length, std::int64_t step,
+                                const double* in, double* out) {
   Eight x[lines];
   for (std::int64_t l = 0; l < lines; ++l) x[l] = RANKME_CONST_EIGHT(in, l);
   for (std::int64_t m = 0; m < length; ++m) {
     Eight sum = RANKME_EIGHT(out, m);
-    for (std::int64_t l = 0; l < lines; ++l) sum += block[l * length + m] * x[l];
+    for (std::int64_t l = 0; l < lines; ++l) sum += block[l * step + m] * x[l];
     RANKME_EIGHT(out, m) = sum;
   }
 }
 
-RANKME_MULTIVERSION void gather(const double* block, std::int64_t count, std::int64_t length,
-                                const double* in, double* out) {
+RANKME_MULTIVERSION void gather(const LinesOf& block, const double* in, double* out) {
   std::int64_t l = 0;
-  for (; l + together <= count; l += together) {
-    gather_lines<together>(block + l * length, length, in, out + l * probe_count);
+  const auto line = [&](std::int64_t i) { return block.data + i * block.step; };
+  for (; l + together <= block.count; l += together) {
+    gather_lines<together>(line(l), block.length, block.step, in, out + l * probe_count);
   }
-  for (; l < count; ++l) gather_lines<1>(block + l * length, length, in, out + l * probe_count);
-}
-
-RANKME_MULTIVERSION void spread(const double* block, std::int64_t count, std::int64_t length,
-                                const double* in, double* out) {
-  std::int64_t l = 0;
-  for (; l + together <= count; l += together) {
-    spread_lines<together>(block + l * length, length, in + l * probe_count, out);
+  for (; l < block.count; ++l) {
+    gather_lines<1>(line(l), block.length, block.step, in, out + l * probe_count);
   }
-  for (; l < count; ++l) spread_lines<1>(block + l * length, length, in + l * probe_count, out);
 }
 
-RANKME_INLINE void subtract(double* line, const double* mean, std::int64_t length) {
-  for (std::int64_t m = 0; m < length; ++m) line[m] -= mean[m];
-}
-
-// A few rows at a time, while the cache still has them: centred, gathered and spread. All but the
-// last are centred.
-RANKME_MULTIVERSION void centre_rows(double* block, std::int64_t count, std::int64_t length,
-                                     const double* mean, const double* probes, double* scratch,
-                                     double* products, TwoParts& squares) {
+RANKME_MULTIVERSION void spread(const LinesOf& block, const double* in, double* out) {
   std::int64_t l = 0;
-  const auto line = [&](std::int64_t i) { return block + i * length; };
-  for (; l + together <= count; l += together) {
-    for (std::int64_t i = l; i < std::min(l + together, count - 1); ++i) {
-      subtract(line(i), mean, length);
+  const auto line = [&](std::int64_t i) { return block.data + i * block.step; };
+  for (; l + together <= block.count; l += together) {
+    spread_lines<together>(line(l), block.length, block.step, in + l * probe_count, out);
+  }
+  for (; l < block.count; ++l) {
+    spread_lines<1>(line(l), block.length, block.step, in + l * probe_count, out);
+  }
+}
+
+// line -= mean; returns the sum of the squares of what is left.
+RANKME_MULTIVERSION double centre_line(double* __restrict line, const double* __restrict mean,
+                                       std::int64_t length) {
+  constexpr std::int64_t lanes = 16;
+  double sums[lanes] = {};
+  std::int64_t m = 0;
+  for (; m + lanes <= length; m += lanes) {
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      const double rest = line[m + lane] - mean[m + lane];
+      line[m + lane] = rest;
+      sums[lane] += rest * rest;
     }
-    add_squares(line(l), together * length, squares);
-    if (probes == nullptr) continue;
-    gather_lines<together>(line(l), length, probes, scratch + l * probe_count);
-    spread_lines<together>(line(l), length, scratch + l * probe_count, products);
   }
-  for (; l < count; ++l) {
-    if (l < count - 1) subtract(line(l), mean, length);
-    add_squares(line(l), length, squares);
+  double total = 0;
+  for (; m < length; ++m) {
+    line[m] -= mean[m];
+    total += line[m] * line[m];
+  }
+  for (const double part : sums) total += part;
+  return total;
+}
+
+// The probes and the products of so many columns stay in the first-level cache while they serve so
+// many rows, which come from the second level twice: to be centred and gathered, and to be spread.
+constexpr std::int64_t tile_rows = 3 * together;
+constexpr std::int64_t tile_columns = 128;
+
+// All rows but the last are centred.
+void centre_rows(const Block& block, const double* mean, const double* probes, double* scratch,
+                 double* products, TwoParts& squares) {
+  const auto at = [&](std::int64_t i, std::int64_t m) { return block.data + i * block.cols + m; };
+  const auto centre = [&](std::int64_t i, std::int64_t m, std::int64_t length) {
+    if (i < block.rows - 1) {
+      squares.add(centre_line(at(i, m), mean + m, length));
+    } else {
+      add_squares(at(i, m), length, squares);
+    }
+  };
+  const auto for_columns = [&](const auto& body) {
+    for (std::int64_t m = 0; m < block.cols; m += tile_columns) {
+      body(m, std::min(tile_columns, block.cols - m));
+    }
+  };
+  for (std::int64_t first = 0; first < block.rows; first += tile_rows) {
+    const std::int64_t last = std::min(block.rows, first + tile_rows);
+    for_columns([&](std::int64_t m, std::int64_t length) {
+      for (std::int64_t l = first; l < last; l += together) {
+        const std::int64_t end = std::min(last, l + together);
+        for (std::int64_t i = l; i < end; ++i) centre(i, m, length);
+        if (probes == nullptr) continue;
+        gather({at(l, m), end - l, length, block.cols}, probes + m * probe_count,
+               scratch + l * probe_count);
+      }
+    });
     if (probes == nullptr) continue;
-    gather_lines<1>(line(l), length, probes, scratch + l * probe_count);
-    spread_lines<1>(line(l), length, scratch + l * probe_count, products);
+    for_columns([&](std::int64_t m, std::int64_t length) {
+      spread({at(first, m), last - first, length, block.cols}, scratch + first * probe_count,
+             products + m * probe_count);
+    });
   }
 }
 
@@ -126,7 +168,7 @@ RANKME_MULTIVERSION void add_two_parts(const double* x, std::int64_t count, doub
 
 void project(const double* row, std::int64_t dim, const double* probes, double* out) {
   std::fill(out, out + probe_count, 0.0);
-  gather(row, 1, dim, probes, out);
+  gather({row, 1, dim, dim}, probes, out);
 }
 
 void sum_projections(const double* lines, std::int64_t count, double* out) {
@@ -134,10 +176,8 @@ void sum_projections(const double* lines, std::int64_t count, double* out) {
   add_lines(lines, count, out);
 }
 
-void add_products(const std::vector<double>& products, std::vector<double>& high,
-                  std::vector<double>& low) {
-  add_two_parts(products.data(), static_cast<std::int64_t>(products.size()), high.data(),
-                low.data());
+void add_products(const double* products, std::vector<double>& high, std::vector<double>& low) {
+  add_two_parts(products, static_cast<std::int64_t>(high.size()), high.data(), low.data());
 }
 
 std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed) {
@@ -156,25 +196,24 @@ void add_probe_products(const Block& block, const double* probes, double* scratc
                         double* products) {
   std::fill(scratch, scratch + block.rows * probe_count, 0.0);
   if (block.layout == Layout::row_major) {
-    gather(block.data, block.rows, block.cols, probes, scratch);
-    spread(block.data, block.rows, block.cols, scratch, products);
+    const LinesOf rows{block.data, block.rows, block.cols, block.cols};
+    gather(rows, probes, scratch);
+    spread(rows, scratch, products);
   } else {
-    spread(block.data, block.cols, block.rows, probes, scratch);
-    gather(block.data, block.cols, block.rows, scratch, products);
+    const LinesOf columns{block.data, block.cols, block.rows, block.rows};
+    spread(columns, probes, scratch);
+    gather(columns, scratch, products);
   }
 }
 
 void centre_and_probe(const Block& block, const double* mean, const double* probes, double* scratch,
                       double* products, TwoParts& squares) {
-  if (probes != nullptr) {
-    std::fill(scratch, scratch + block.rows * probe_count, 0.0);
-    std::fill(products, products + block.cols * probe_count, 0.0);
-  }
+  if (probes != nullptr) std::fill(products, products + block.cols * probe_count, 0.0);
   if (block.layout == Layout::row_major) {
-    centre_rows(block.data, block.rows, block.cols, mean, probes, scratch, products, squares);
+    if (probes != nullptr) std::fill(scratch, scratch + block.rows * probe_count, 0.0);
+    centre_rows(block, mean, probes, scratch, products, squares);
   } else if (probes != nullptr) {
-    spread(block.data, block.cols, block.rows, probes, scratch);
-    gather(block.data, block.cols, block.rows, scratch, products);
+    add_probe_products(block, probes, scratch, products);
   }
 }
 

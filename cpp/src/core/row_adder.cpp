@@ -69,12 +69,16 @@ SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
 void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim) {
   // One row more than that of the data: see CentredSum::move_mean.
   const auto needed = static_cast<std::size_t>((block_rows + 1) * dim);
-  if (block_.size() < needed) block_ = zeros(block_rows + 1, dim, "a row block");
+  if (block_.size() < needed) {
+    block_ = zeros<AlignedDoubles>(block_rows + 1, dim, "a row block");
+  }
   probe_scratch_.resize(static_cast<std::size_t>((block_rows + 1) * probe_count));
   products_.resize(static_cast<std::size_t>(dim * probe_count));
-  for (auto* vector :
-       {&block_sums_, &first_, &mean_, &moved_, &from_origin_.high, &from_origin_.low}) {
-    vector->resize(static_cast<std::size_t>(dim));
+  for (auto* each : {&block_sums_, &first_, &mean_, &moved_}) {
+    each->resize(static_cast<std::size_t>(dim));
+  }
+  for (auto* part : {&from_origin_.high, &from_origin_.low}) {
+    part->resize(static_cast<std::size_t>(dim));
   }
 }
 
@@ -101,7 +105,7 @@ bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
   if (probes != nullptr) {
     std::fill(products_.begin(), products_.end(), 0.0);
     add_probe_products(block, probes, probe_scratch_.data(), products_.data());
-    add_products(products_, sum.probe_products, sum.probe_products_low);
+    add_products(products_.data(), sum.probe_products, sum.probe_products_low);
   }
   add_squares(block.data, block.rows * block.cols, sum.squares);
   syrk(block, sum.gram);
@@ -151,7 +155,7 @@ BlockFacts RowAdder::load(const Block& block, const MatrixView& rows, bool norma
 
 void RowAdder::add_probe_products_to(CentredSum& sum, const Block& block, const double* probes) {
   // What a block's products are off by is its own rounding alone: they were summed apart.
-  add_products(products_, sum.probe_products, sum.probe_products_low);
+  add_products(products_.data(), sum.probe_products, sum.probe_products_low);
   // 1^T (B X) of the centred rows B is what their mean is off by; with that mean itself, it is what
   // the sum of all rows has to agree with.
   double residual[probe_count];
@@ -171,7 +175,7 @@ bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, cons
   if (!facts.finite) return false;
   if (sum.fit_scale(facts.largest)) facts = load(block, rows, normalize, sum.exponent);
 
-  if (sum.rows == 0) sum.origin = first_;
+  if (sum.rows == 0) sum.origin.assign(first_.begin(), first_.end());
   for (std::size_t j = 0; j < mean_.size(); ++j) {
     double& low = from_origin_.low[j];
     from_origin_.high[j] = two_difference(first_[j], sum.origin[j], &low);

@@ -263,8 +263,8 @@ def memory(field):
 
 acc = rankme.Accumulator(256, method=method)
 acc.update(np.ones((4000, 256), "f4"))
-z = np.random.default_rng(0).standard_normal((200, 1000, 256), dtype=np.float32)
-mask = np.random.default_rng(0).random((200, 1000)) < 0.75
+z = np.random.default_rng(0).standard_normal((60, 1000, 256), dtype=np.float32)
+mask = np.random.default_rng(0).random((60, 1000)) < 0.75
 before = memory("VmRSS:")
 acc.update(z, mask=mask)
 print(json.dumps([memory("VmHWM:") - before, z.nbytes]))
@@ -274,5 +274,5 @@ print(json.dumps([memory("VmHWM:") - before, z.nbytes]))
 @pytest.mark.parametrize("method", ["gram", "qr"])
 def test_memory_does_not_grow_with_what_is_kept(method):
     peak, whole = json.loads(output_of(MEMORY, method, RANKME_NUM_THREADS="2"))
-    assert whole > 200e6
+    assert 0.75 * whole > 40e6
     assert peak < 24e6  # a number a row, and blocks

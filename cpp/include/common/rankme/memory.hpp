@@ -20,13 +20,32 @@ inline std::int64_t valid_dim(std::int64_t dim) {
   return dim;
 }
 
+// What the inner loops read and write begins on a cache line, so that no register's worth of it
+// lies on two.
+template <class T>
+struct OnCacheLine {
+  using value_type = T;
+  static constexpr std::align_val_t line{64};
+
+  OnCacheLine() = default;
+  template <class U>
+  OnCacheLine(const OnCacheLine<U>&) {}
+  T* allocate(std::size_t count) {
+    return static_cast<T*>(::operator new(count * sizeof(T), line));
+  }
+  void deallocate(T* memory, std::size_t) { ::operator delete(memory, line); }
+  bool operator==(const OnCacheLine&) const { return true; }
+};
+using AlignedDoubles = std::vector<double, OnCacheLine<double>>;
+
 // rows * cols zeros. Throws OutOfMemory, naming the purpose, where they cannot be had.
-inline std::vector<double> zeros(std::int64_t rows, std::int64_t cols, const std::string& purpose) {
+template <class Doubles = std::vector<double>>
+Doubles zeros(std::int64_t rows, std::int64_t cols, const std::string& purpose) {
   const double bytes = 8.0 * static_cast<double>(rows) * static_cast<double>(cols);
   // Past 2^62 bytes the product below would wrap before any allocator could refuse it.
   if (bytes > 0x1p62) throw OutOfMemory(purpose, bytes);
   try {
-    return std::vector<double>(static_cast<std::size_t>(rows * cols));
+    return Doubles(static_cast<std::size_t>(rows * cols));
   } catch (const std::bad_alloc&) {
     throw OutOfMemory(purpose, bytes);
   }

@@ -26,9 +26,8 @@ std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed);
 void add_probe_products(const Block& block, const double* probes, double* scratch,
                         double* products);
 
-// high + low += products, in two parts (two_sum.hpp).
-void add_products(const std::vector<double>& products, std::vector<double>& high,
-                  std::vector<double>& low);
+// high + low += as many products, in two parts (two_sum.hpp).
+void add_products(const double* products, std::vector<double>& high, std::vector<double>& low);
 
 // out (8) = row probes; and out (8) = the sum of that many lines of 8.
 void project(const double* row, std::int64_t dim, const double* probes, double* out);

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "rankme/block.hpp"
 #include "rankme/centred_sum.hpp"
 #include "rankme/gram_sum.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/memory.hpp"
 
 namespace rankme {
 
@@ -54,13 +54,13 @@ private:
   BlockFacts load_columns(const Block& block, const MatrixView& rows, bool normalize, int exponent);
   void add_probe_products_to(CentredSum& sum, const Block& block, const double* probes);
 
-  std::vector<double> block_;
-  std::vector<double> block_sums_;
-  std::vector<double> probe_scratch_;
-  std::vector<double> products_;  // of one block
+  AlignedDoubles block_;
+  AlignedDoubles block_sums_;
+  AlignedDoubles probe_scratch_;
+  AlignedDoubles products_;  // of one block
   // Of a centred block: its first row, the mean of the rows less that row, and what the scatter
   // needs for the move of the mean.
-  std::vector<double> first_, mean_, moved_;
+  AlignedDoubles first_, mean_, moved_;
   Offset from_origin_;
   TwoParts squares_;
 };
