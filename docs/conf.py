@@ -35,7 +35,16 @@ myst_heading_anchors = 3
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have the types, in words
 # The modules of the engines only hand these on; what is read here are docstrings of our own.
-autodoc_mock_imports = ["dask", "jax", "pyspark", "ray", "sklearn", "torch", "torchmetrics"]
+autodoc_mock_imports = [
+    "dask",
+    "jax",
+    "pyspark",
+    "ray",
+    "sentence_transformers",
+    "sklearn",
+    "torch",
+    "torchmetrics",
+]
 # A page of a class lists its members by the template; numpydoc would list them once more.
 numpydoc_show_class_members = False
 
