@@ -88,7 +88,7 @@ class Agreement:
 
     @property
     def chosen(self) -> Choice:
-        """The run of the best score, or `choice`, likewise; tied ones have their mean truth."""
+        """The run that was chosen, by score or rule, likewise; tied ones have their mean truth."""
         return pick(self._preference, self.names, self.truth)
 
     @property

@@ -72,7 +72,7 @@ def open_source(
         little-endian. Nothing else is converted by it.
     tags : mapping, optional
         Where the rows come from, such as ``{"model": "vicreg", "step": 1000}``; over those that
-        the file has: `RowSource.tags`.
+        the file has: the attribute ``tags`` of the source.
 
     Returns
     -------
