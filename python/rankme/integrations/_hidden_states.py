@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rankme._base.arguments import type_name
 from rankme._base.optional import require
 from rankme.integrations._pooling import pooled
+from rankme.integrations._ranks import Ranks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,23 +67,30 @@ class Pooling:
 
 
 def this_process() -> tuple[int, int]:
-    """Return which process this is, and of how many."""
+    """Return which of the Trainer's processes this is, and of how many."""
     state = accelerate_state.PartialState()
+    ranks = Ranks(None)
+    if state.num_processes != ranks.world:
+        raise RuntimeError(
+            f"torch.distributed has {ranks.world} processes, the Trainer {state.num_processes}, "
+            f"and each row would be counted on all; start them by torchrun or accelerate launch"
+        )
     return state.process_index, state.num_processes
 
 
 def n_fresh(n_inputs: int) -> int:
-    """Return how many inputs of the batch that runs are no repeats; the first ones are not.
+    """Return how many inputs of the batch that runs are no repeats; they are the first ones.
 
     So that all processes have as many, the last batch is filled from the start of the data, and
     `remainder` says how many inputs of it are true, those of the first processes first. It is what
     the Trainer cuts its own predictions to.
     """
+    own, _ = this_process()
     state = accelerate_state.GradientState()
     if not state.end_of_dataloader or state.remainder <= 0:
         return n_inputs
-    before = this_process()[0] * n_inputs
-    return max(0, min(n_inputs, state.remainder - before))
+    n_true: int = state.remainder - own * n_inputs
+    return max(0, min(n_inputs, n_true))
 
 
 def flat_values(

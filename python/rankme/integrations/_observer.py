@@ -158,7 +158,7 @@ class Observer:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        """Raise what a host found wrong with an output: in one process at once, else in `result`."""
+        """Raise what is wrong with an output: in one process at once, else in `result`."""
         if self._ranks.world == 1:
             raise error
         self._problem = error

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WHAT = {"extra": "transformers", "what": "rankme.integrations.transformers"}
 torch = require("torch", **_WHAT)
 trainer_callback = require("transformers.trainer_callback", **_WHAT)
+_Base: Any = trainer_callback.TrainerCallback
 
 __all__ = ["RankMeCallback"]
 
@@ -32,7 +33,7 @@ class _Inputs(NamedTuple):
     mask: Any
 
 
-class RankMeCallback(trainer_callback.TrainerCallback):  # type: ignore[misc]
+class RankMeCallback(_Base):  # type: ignore[misc]
     """RankMe of the hidden states of some layers, at every evaluation of a Trainer.
 
     ::
@@ -273,12 +274,16 @@ class RankMeCallback(trainer_callback.TrainerCallback):  # type: ignore[misc]
 
     def _stand_first(self) -> None:
         """Stand before the callbacks that report, which the Trainer puts before its user's."""
-        frame = inspect.currentframe()
-        # The Trainer tells a callback nothing of the others, and calls it from the list of all.
-        while frame and not isinstance(
-            handler := frame.f_locals.get("self"), trainer_callback.CallbackHandler
-        ):
-            frame = frame.f_back
-        if frame is None:
-            raise RuntimeError("RankMeCallback is called by a Trainer alone; give it callbacks=[...]")
+        handler = _calling_handler()
         handler.callbacks = [self, *(one for one in handler.callbacks if one is not self)]
+
+
+def _calling_handler() -> Any:
+    """Return the list of callbacks that called, of which a callback is told nothing."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, trainer_callback.CallbackHandler):
+            return caller
+        frame = frame.f_back
+    raise RuntimeError("a RankMeCallback is called by a Trainer alone: Trainer(callbacks=[...])")

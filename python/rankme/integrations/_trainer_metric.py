@@ -23,7 +23,7 @@ torch = require("torch", extra="transformers", what="rankme.integrations.transfo
 
 __all__ = ["ComputeRankMe"]
 
-_ROWS, _STATES = 2, 3  # dimensions
+_STATES = 3  # dimensions
 _NAME = "rankme"
 
 
@@ -35,7 +35,10 @@ class ComputeRankMe:
         model.config.output_hidden_states = True
         rankme = ComputeRankMe(pooling="mean")
         args = TrainingArguments(
-            ..., batch_eval_metrics=True, include_for_metrics=["inputs"], metric_for_best_model="rankme"
+            ...,
+            batch_eval_metrics=True,
+            include_for_metrics=["inputs"],
+            metric_for_best_model="rankme",
         )
         Trainer(
             model, args, compute_metrics=rankme, preprocess_logits_for_metrics=rankme.hidden_states
@@ -133,25 +136,11 @@ class ComputeRankMe:
         ValueError
             If there are no hidden states in it, or more than one tuple of them.
         """
-        states = self._layer(outputs) if callable(self._layer) else self._of_layer(outputs)
+        layer = self._layer
+        states = layer(outputs) if callable(layer) else _states_of(outputs)[layer]
         return states if self._pooling.mask else self._pooling.rows(states, None, "layer").values
 
-    def _of_layer(self, outputs: Any) -> Any:
-        """Return the hidden states of the layer, of all that a model returned."""
-        found = [
-            part
-            for part in (outputs if isinstance(outputs, (tuple, list)) else ())
-            if isinstance(part, (tuple, list)) and all(one.ndim == _STATES for one in part)
-        ]
-        if len(found) != 1:
-            raise ValueError(
-                f"the model returned {len(found) or 'no'} tuples of hidden states; wanted is one: "
-                f"model.config.output_hidden_states = True, or layer=lambda outputs: outputs[0] to "
-                f"say which part is meant"
-            )
-        return found[0][self._layer]
-
-    def __call__(self, eval_pred: Any, compute_result: bool = True) -> dict[str, float]:  # noqa: FBT001, FBT002
+    def __call__(self, eval_pred: Any, compute_result: bool = True) -> dict[str, float]:
         """Take in a batch, and return the numbers of all batches when asked.
 
         Parameters
@@ -220,3 +209,19 @@ class ComputeRankMe:
                 f"TrainingArguments(batch_eval_metrics=True, include_for_metrics=['inputs']) gives "
                 f"it; mask=None says that all tokens count"
             ) from error
+
+
+def _states_of(outputs: Any) -> Any:
+    """Return the hidden states of all layers, of all that a model returned."""
+    found = [
+        part
+        for part in (outputs if isinstance(outputs, (tuple, list)) else ())
+        if isinstance(part, (tuple, list)) and all(one.ndim == _STATES for one in part)
+    ]
+    if len(found) != 1:
+        raise ValueError(
+            f"the model returned {len(found) or 'no'} tuples of hidden states; wanted is one: "
+            f"model.config.output_hidden_states = True, or layer=lambda outputs: outputs[0] to "
+            f"say which part is meant"
+        )
+    return found[0]

@@ -63,7 +63,9 @@ def test_last_takes_the_last_word_of_a_causal_model(tmp_path):
 def test_modules_and_functions_are_taken_too(tmp_path):
     model = bert()
     layers = [model.bert.pooler, model.bert]
-    watch = RankMeCallback(layers, pooling=lambda states, _: states if states.ndim == 2 else states[:, 0])
+    watch = RankMeCallback(
+        layers, pooling=lambda states, _: states if states.ndim == 2 else states[:, 0]
+    )
     metrics = trainer_of(model, [watch], tmp_path).evaluate()
     rows = rows_by_hand(model, EVAL, "first")
     assert metrics["eval_rankme/bert"] == pytest.approx(rankme.score(rows), rel=1e-12)

@@ -126,7 +126,7 @@ def test_what_is_missing_is_told_with_what_to_set(tmp_path):
         with pytest.raises(ValueError, match=r"include_for_metrics=\['inputs'\]\) gives it"):
             trainer.evaluate()
     trainer = trainer_of(bert(), ComputeRankMe(), tmp_path, reduce=False, **BATCHES)
-    with pytest.raises(TypeError, match="preprocess_logits_for_metrics=compute.hidden_states"):
+    with pytest.raises(TypeError, match=r"preprocess_logits_for_metrics=compute\.hidden_states"):
         trainer.evaluate()
     trainer = trainer_of(bert(), ComputeRankMe(), tmp_path, **BATCHES)
     trainer.model.config.output_hidden_states = False

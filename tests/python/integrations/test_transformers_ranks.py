@@ -16,14 +16,20 @@ SIZES = [13, 3]
 
 def both(rank, folder):
     """Evaluate with callback and metric; then with a layer that fails on one process."""
-    # As torchrun sets them: the Trainer reads them, and finds the group made.
-    where = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": 29500}
-    os.environ.update({key: str(value) for key, value in where.items()}, MASTER_ADDR="127.0.0.1")
+    from accelerate.state import AcceleratorState
     from transformers import Trainer, TrainingArguments
 
+    from rankme.integrations._hidden_states import this_process
     from rankme.integrations.transformers import ComputeRankMe, RankMeCallback
 
     torch.set_num_threads(1)
+    # The group alone, of which the Trainer knows nothing.
+    with pytest.raises(RuntimeError, match="has 2 processes, the Trainer 1, and each row"):
+        this_process()
+    AcceleratorState._reset_state(reset_partial_state=True)
+    # As torchrun sets them: the Trainer reads them, and finds the group made.
+    where = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": 29500}
+    os.environ.update({key: str(value) for key, value in where.items()}, MASTER_ADDR="127.0.0.1")
     compute = ComputeRankMe(pooling="last")
     options = {"batch_eval_metrics": True, "include_for_metrics": ["inputs"]}
     args = TrainingArguments(
@@ -63,7 +69,9 @@ def both(rank, folder):
     if rank == 1:
         spoilt.register_forward_hook(lambda _m, _i, out: out * math.nan)
     metrics = trainer.evaluate(items(13), metric_key_prefix="nan")
-    return logged, {key: value for key, value in metrics.items() if "rankme" in key or "hook" in key}
+    return logged, {
+        key: value for key, value in metrics.items() if "rankme" in key or "hook" in key
+    }
 
 
 def test_two_processes_have_the_numbers_of_one(tmp_path):

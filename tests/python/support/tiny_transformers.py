@@ -86,12 +86,12 @@ def gpt(dtype=torch.float64, **options):
     return with_full_rank(GPT2ForSequenceClassification(config)).to(dtype)
 
 
-def rows_by_hand(model, data, pooling, layer=-1, collate=padded, batch_size=4):
-    """Rows (n, K) of one layer, as the model itself returns its hidden states."""
+def rows_by_hand(model, data, pooling, layer=-1, collate=padded):
+    """Rows (n, K) of one layer, as the model itself returns its hidden states, 4 inputs a batch."""
     found = []
     model.eval()
-    for start in range(0, len(data), batch_size):
-        batch = collate(data[start : start + batch_size])
+    for start in range(0, len(data), 4):
+        batch = collate(data[start : start + 4])
         with torch.no_grad():
             out = model(
                 input_ids=batch["input_ids"],
