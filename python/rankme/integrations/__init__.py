@@ -2,4 +2,5 @@
 
 - ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
   `rankme.compare` reads; `watch` takes in what modules return while a model runs as ever.
+- ``rankme.integrations.transformers``: `RankMeCallback` and `ComputeRankMe` for a ``Trainer``.
 """

@@ -125,11 +125,13 @@ def test_the_reference_has_every_public_name():
     page = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (rankme\S*)$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     engines = [f"rankme.distributed.{engine}" for engine in ("torch", "ray", "dask", "spark")]
+    folder = ROOT / "python" / "rankme" / "integrations"
+    integrations = [f"rankme.integrations.{path.stem}" for path in sorted(folder.glob("[a-z]*.py"))]
     assert list(sections) == [
         "rankme",
         "rankme.metrics",
         "rankme.sources",
-        "rankme.integrations.torch",
+        *integrations,
         *engines,
         "rankme.cuda",
     ]

@@ -17,6 +17,7 @@ FACES = (
     "rankme.distributed.spark",
     "rankme.distributed.torch",
     "rankme.integrations.torch",
+    "rankme.integrations.transformers",
 )
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 

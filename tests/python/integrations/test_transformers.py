@@ -179,6 +179,8 @@ def test_an_evaluation_that_was_broken_off_leaves_nothing_behind(tmp_path):
     assert trainer.evaluate()["eval_rankme_n_rows"] == len(EVAL)
 
 
+# The name that both ends of the range have.
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
 def test_gradient_checkpointing_and_bf16_count_a_row_once(tmp_path):
     model = bert(torch.float32)
     model.gradient_checkpointing_enable()
