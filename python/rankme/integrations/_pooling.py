@@ -124,4 +124,10 @@ def _checked(mask: Any, output: Any, what: str) -> Any:
             f"{what} returns {tuple(output.shape)}, and mask has shape {tuple(mask.shape)}; "
             f"wanted is {tuple(output.shape[:-1])}"
         )
+    if mask.is_floating_point():
+        # Of one that is added to attention scores 0 counts, and of another one 1.
+        raise TypeError(
+            f"{what}: mask is of {mask.dtype}; wanted are booleans or integers, such as the "
+            f"attention_mask of a tokenizer: mask > 0, or mask == 0 of one that is added to scores"
+        )
     return mask.to(device=output.device).bool()

@@ -203,6 +203,7 @@ def test_what_needs_a_gradient_is_taken_as_it_is():
         (TOKENS, {}, None, ValueError, "target 'x' returns shape (9, 5, 6), and a row is wanted"),
         (rows(3), {}, "tokens", ValueError, "of shape (n, T, K), and target 'x' returns (3, 6)"),
         (TOKENS, {"mask": MASK[..., None]}, None, ValueError, "mask has shape (9, 5, 1); wanted"),
+        (TOKENS, {"mask": MASK.float()}, None, TypeError, "target 'x': mask is of torch.float32"),
         ((rows(3),), {}, None, TypeError, "target 'x' returns tuple and no tensor; pool="),
         (rows(0), {}, None, ValueError, "target 'x' gives shape (0, 6), and there is no row"),
         (
