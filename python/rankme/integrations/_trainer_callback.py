@@ -137,17 +137,40 @@ class RankMeCallback(_Base):  # type: ignore[misc]
     # What the Trainer calls, in the order in which it does.
 
     def on_init_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Put hooks on the model, and stand before what reports."""
+        """Put hooks on the model, and stand before what reports.
+
+        Parameters
+        ----------
+        args, state, control
+            As every callback of a Trainer gets them.
+        """
         self._stand_first()
         self._watch(args, kwargs["model"])
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Do so for a callback that was added later, or a model that was made since."""
+        """Do so for a callback that was added later, or a model that was made since.
+
+        Parameters
+        ----------
+        args, state, control
+            As every callback of a Trainer gets them.
+        """
         self._stand_first()
         self._watch(args, kwargs["model"])
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Take in what the layers returned for a batch."""
+        """Take in what the layers returned for a batch.
+
+        Parameters
+        ----------
+        args, state, control
+            As every callback of a Trainer gets them.
+
+        Raises
+        ------
+        RuntimeError
+            If no model is known, since the callback was added to a Trainer that was made already.
+        """
         if self._model is None:
             raise RuntimeError(
                 "RankMeCallback was added when the Trainer was made already, and knows no model "
@@ -166,7 +189,13 @@ class RankMeCallback(_Base):  # type: ignore[misc]
                 self._observer.take(name, rows.values, mask=rows.counted, keep=keep)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """Add the numbers to what an evaluation logs, before anybody reports it."""
+        """Add the numbers to what an evaluation logs, before anybody reports it.
+
+        Parameters
+        ----------
+        args, state, control, logs
+            As every callback of a Trainer gets them.
+        """
         if self._loader is not None and logs and any(key.endswith(_RUNTIME) for key in logs):
             self._end(logs, "eval")
             logs.update(self._values)
@@ -174,13 +203,25 @@ class RankMeCallback(_Base):  # type: ignore[misc]
             state.log_history[-1].update(self._values)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:  # noqa: ARG002
-        """Add the numbers to the metrics, for a Trainer that logs something else."""
+        """Add the numbers to the metrics, for a Trainer that logs something else.
+
+        Parameters
+        ----------
+        args, state, control, metrics
+            As every callback of a Trainer gets them.
+        """
         if self._loader is not None:
             self._end(metrics, "eval")
         metrics.update(self._values)
 
     def on_predict(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:  # noqa: ARG002
-        """Add the numbers to the metrics of a prediction."""
+        """Add the numbers to the metrics of a prediction.
+
+        Parameters
+        ----------
+        args, state, control, metrics
+            As every callback of a Trainer gets them.
+        """
         if self._loader is not None:
             self._end(metrics, "test")
             metrics.update(self._values)

@@ -15,7 +15,17 @@ EVAL = items(37)
 LAYERS = ["bert.encoder.layer.0", "bert.encoder.layer.1"]
 
 
-def trainer_of(model, callbacks, folder, *, collate=padded, data=EVAL, eval_data=EVAL, **options):
+def trainer_of(
+    model,
+    callbacks,
+    folder,
+    *,
+    collate=padded,
+    data=EVAL,
+    eval_data=EVAL,
+    model_init=None,
+    **options,
+):
     settings = {
         "output_dir": str(folder),
         "per_device_train_batch_size": 8,
@@ -29,6 +39,7 @@ def trainer_of(model, callbacks, folder, *, collate=padded, data=EVAL, eval_data
     }
     return Trainer(
         model=model,
+        model_init=model_init,
         args=TrainingArguments(**settings | options),
         train_dataset=data,
         eval_dataset=eval_data,
@@ -284,6 +295,17 @@ def test_a_callback_that_comes_too_late_is_told(tmp_path):
         trainer.evaluate()
     trainer.train()
     assert trainer.evaluate()["eval_rankme_n_rows"] == len(EVAL)
+
+
+def test_a_model_that_is_made_for_the_training_is_the_one_that_is_watched(tmp_path):
+    trainer = trainer_of(
+        None, [RankMeCallback("bert")], tmp_path, model_init=lambda: bert(), max_steps=1
+    )
+    before = trainer.model
+    trainer.train()
+    assert trainer.model is not before
+    rows = rows_by_hand(trainer.model, EVAL, "mean")
+    assert trainer.evaluate()["eval_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
 
 
 def test_threads_over_gpus_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 
 import pytest
 import torch
@@ -46,6 +47,13 @@ def both(rank, folder):
         learning_rate=0.0,
         **options,
     )
+    wrong = []
+
+    def own_pooling(states, _mask):
+        if wrong:
+            raise ValueError("of no use")
+        return states[:, 0]
+
     model = bert(output_hidden_states=True)
     trainer = Trainer(
         model=model,
@@ -59,6 +67,7 @@ def both(rank, folder):
             RankMeCallback("bert", prefix="hooked"),
             RankMeCallback("bert", prefix="capped", max_rows=9),
             RankMeCallback("bert", prefix="words", pooling="tokens"),
+            RankMeCallback("bert", prefix="own", pooling=own_pooling),
         ],
     )
     trainer.train()
@@ -69,9 +78,15 @@ def both(rank, folder):
     if rank == 1:
         spoilt.register_forward_hook(lambda _m, _i, out: out * math.nan)
     metrics = trainer.evaluate(items(13), metric_key_prefix="nan")
-    return logged, {
-        key: value for key, value in metrics.items() if "rankme" in key or "hook" in key
-    }
+    bad = {key: value for key, value in metrics.items() if "rankme" in key or "hooked" in key}
+    if rank == 1:
+        wrong.append(True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises((RuntimeError, ValueError)) as told:
+            trainer.evaluate(items(13))
+    warned = [str(one.message) for one in caught if issubclass(one.category, RuntimeWarning)]
+    return logged, bad, str(told.value), warned
 
 
 def test_two_processes_have_the_numbers_of_one(tmp_path):
@@ -80,7 +95,7 @@ def test_two_processes_have_the_numbers_of_one(tmp_path):
         if isinstance(found, Exception):
             raise found
     model = bert()
-    for logged, _ in (first, second):
+    for logged, *_ in (first, second):
         for size in SIZES:
             for key, pooling in [("rankme", "last"), ("hooked", "mean"), ("words", "tokens")]:
                 rows = rows_by_hand(model, items(size), pooling)
@@ -90,7 +105,7 @@ def test_two_processes_have_the_numbers_of_one(tmp_path):
         # The first rows of each process, whose batches take turns.
         rows = rows_by_hand(model, items(13), "mean")[[0, 1, 2, 3, 8, 4, 5, 6, 7]]
         assert logged["eval_13_capped"] == pytest.approx(rankme.score(rows), rel=1e-12)
-    for _, bad in (first, second):
+    for _, bad, *_ in (first, second):
         assert math.isnan(bad["nan_rankme"])
         assert math.isnan(bad["nan_hooked"])
         assert bad["nan_hooked_n_rows"] + bad["nan_hooked_n_skipped"] == 13
@@ -99,3 +114,7 @@ def test_two_processes_have_the_numbers_of_one(tmp_path):
     assert {k: v for k, v in first[0].items() if not k.endswith(timed)} == {
         k: v for k, v in second[0].items() if not k.endswith(timed)
     }
+    assert "rank 1" in first[2]
+    assert "of no use" in first[2]
+    assert "of no use" in second[2]
+    assert any("rank 1: of no use" in text for text in second[3])
