@@ -39,12 +39,12 @@ def train(folder, reporter):
     return {key: [(entry["step"], entry[key]) for entry in logged] for key in keys}
 
 
-def test_tensorboard(tmp_path, monkeypatch):
+def test_tensorboard(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "logs"))
     expected = train(tmp_path, "tensorboard")
-    events = EventAccumulator(str(tmp_path / "logs")).Reload()
+    (written,) = tmp_path.rglob("events.out.*")
+    events = EventAccumulator(str(written)).Reload()
     for key, values in expected.items():
         seen = events.Scalars(key.replace("eval_", "eval/", 1))
         assert [one.step for one in seen] == [step for step, _ in values]
