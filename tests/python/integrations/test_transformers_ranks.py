@@ -15,26 +15,29 @@ from tiny_transformers import bert, items, padded, rows_by_hand
 SIZES = [13, 3]
 
 
-def both(rank, folder):
-    """Evaluate with callback and metric; then with a layer that fails on one process."""
+def launched(rank):
+    """Let the Trainer find the process group, which it knows nothing of before."""
     from accelerate.state import AcceleratorState
-    from transformers import Trainer, TrainingArguments
 
     from rankme.integrations._hidden_states import this_process
-    from rankme.integrations.transformers import ComputeRankMe, RankMeCallback
 
-    torch.set_num_threads(1)
-    # The group alone, of which the Trainer knows nothing.
     with pytest.raises(RuntimeError, match="has 2 processes, the Trainer 1, and each row"):
         this_process()
     AcceleratorState._reset_state(reset_partial_state=True)
-    # As torchrun sets them: the Trainer reads them, and finds the group made.
+    # As torchrun sets them.
     where = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": 29500}
     os.environ.update({key: str(value) for key, value in where.items()}, MASTER_ADDR="127.0.0.1")
+
+
+def trainer_with(own_pooling, folder):
+    """Make a Trainer with the metric, and with callbacks of several kinds."""
+    from transformers import Trainer, TrainingArguments
+
+    from rankme.integrations.transformers import ComputeRankMe, RankMeCallback
+
     compute = ComputeRankMe(pooling="last")
-    options = {"batch_eval_metrics": True, "include_for_metrics": ["inputs"]}
     args = TrainingArguments(
-        output_dir=f"{folder}/{rank}",
+        output_dir=folder,
         per_device_train_batch_size=4,
         per_device_eval_batch_size=4,
         report_to="none",
@@ -45,18 +48,11 @@ def both(rank, folder):
         eval_steps=1,
         max_steps=1,
         learning_rate=0.0,
-        **options,
+        batch_eval_metrics=True,
+        include_for_metrics=["inputs"],
     )
-    wrong = []
-
-    def own_pooling(states, _mask):
-        if wrong:
-            raise ValueError("of no use")
-        return states[:, 0]
-
-    model = bert(output_hidden_states=True)
-    trainer = Trainer(
-        model=model,
+    return Trainer(
+        model=bert(output_hidden_states=True),
         args=args,
         train_dataset=items(20),
         eval_dataset={str(size): items(size) for size in SIZES},
@@ -70,17 +66,29 @@ def both(rank, folder):
             RankMeCallback("bert", prefix="own", pooling=own_pooling),
         ],
     )
+
+
+def both(rank, folder):
+    """Evaluate with callback and metric; then with bad rows, and an error, on one process."""
+    torch.set_num_threads(1)
+    launched(rank)
+    wrong = []
+
+    def own_pooling(states, _mask):
+        if wrong:
+            raise ValueError("of no use")
+        return states[:, 0]
+
+    trainer = trainer_with(own_pooling, f"{folder}/{rank}")
     trainer.train()
     logged = {}
     for entry in trainer.state.log_history:
         logged.update({key: value for key, value in entry.items() if key.startswith("eval_")})
-    spoilt = trainer.model.bert.embeddings
     if rank == 1:
-        spoilt.register_forward_hook(lambda _m, _i, out: out * math.nan)
+        trainer.model.bert.embeddings.register_forward_hook(lambda _m, _i, out: out * math.nan)
     metrics = trainer.evaluate(items(13), metric_key_prefix="nan")
     bad = {key: value for key, value in metrics.items() if "rankme" in key or "hooked" in key}
-    if rank == 1:
-        wrong.append(True)
+    wrong += [True] * rank
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with pytest.raises((RuntimeError, ValueError)) as told:
