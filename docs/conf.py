@@ -44,6 +44,7 @@ autodoc_mock_imports = [
     "sklearn",
     "torch",
     "torchmetrics",
+    "transformers",
 ]
 # A page of a class lists its members by the template; numpydoc would list them once more.
 numpydoc_show_class_members = False

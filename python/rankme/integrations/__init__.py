@@ -6,4 +6,5 @@
 - ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
   `rankme.compare` reads; `watch` takes in what modules return while a model runs as ever.
 - ``rankme.integrations.torchmetrics``: `RankMe`, a metric, which Lightning logs.
+- ``rankme.integrations.transformers``: `RankMeCallback` and `ComputeRankMe` for a ``Trainer``.
 """

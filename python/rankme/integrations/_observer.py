@@ -154,12 +154,16 @@ class Observer:
         try:
             with torch.no_grad():
                 self._take(target, output, mask, keep, self._left)
-        except Exception as error:
-            if self._ranks.world == 1:
-                raise
-            self._problem = error
-            text = _TELL.format(rank=self._ranks.rank, error=error)
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+        except Exception as error:  # noqa: BLE001
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Raise what is wrong with an output: in one process at once, else in `result`."""
+        if self._ranks.world == 1:
+            raise error
+        self._problem = error
+        text = _TELL.format(rank=self._ranks.rank, error=error)
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
 
     def _take(self, target: str, output: Any, mask: Any, keep: Any, left: dict[str, int]) -> None:
         """Take in rows, or raise."""
@@ -232,13 +236,17 @@ class Observer:
             acc = self._sums[target] = acc.copy(device=place)
         return acc
 
-    def result(self, *, default: Reading | None = None) -> Reading:
+    def result(
+        self, *, default: Reading | None = None, before: Mapping[str, int] | None = None
+    ) -> Reading:
         """Return the numbers of the rows so far, over all ranks; a collective call.
 
         Parameters
         ----------
         default : Reading, optional
             What is returned where no rank has rows of any target.
+        before : mapping of str to int, optional
+            Rows of an earlier pass over the same data, if that is not the pass before.
 
         Raises
         ------
@@ -272,13 +280,13 @@ class Observer:
         )
         reading = self._last = Reading(self.name, seen, table)
         self._is_new = False
-        self._warn_of_counts(reading.counts)
+        self._warn_of_counts(reading.counts, self._before if before is None else before)
         return reading
 
-    def _warn_of_counts(self, counts: Mapping[str, int]) -> None:
+    def _warn_of_counts(self, counts: Mapping[str, int], earlier: Mapping[str, int]) -> None:
         """Say that scores of this pass and of the one before are of unequal N."""
         for target, rows in counts.items():
-            before = self._before.get(target, rows)
+            before = earlier.get(target, rows)
             if rows != before and self._ranks.rank == 0:
                 warnings.warn(
                     f"target {target!r} has {rows} rows in this pass and had {before} in the one "

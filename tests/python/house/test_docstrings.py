@@ -21,6 +21,7 @@ FACES = (
     "rankme.integrations.sklearn",
     "rankme.integrations.torch",
     "rankme.integrations.torchmetrics",
+    "rankme.integrations.transformers",
 )
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
