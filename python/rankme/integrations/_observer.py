@@ -147,12 +147,16 @@ class Observer:
             return
         try:
             self._take(target, output, mask, keep, self._left)
-        except Exception as error:
-            if self._ranks.world == 1:
-                raise
-            self._problem = error
-            text = _TELL.format(rank=self._ranks.rank, error=error)
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+        except Exception as error:  # noqa: BLE001
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Raise an error; where there are several ranks, tell of it, and let `result` raise it."""
+        if self._ranks.world == 1:
+            raise error
+        self._problem = error
+        text = _TELL.format(rank=self._ranks.rank, error=error)
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
 
     def _take(self, target: str, output: Any, mask: Any, keep: Any, left: dict[str, int]) -> None:
         """Take in rows, or raise."""
