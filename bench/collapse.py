@@ -7,8 +7,8 @@ from the start or from some step between 100 and 200 on. All are evaluated on he
 evaluation mode, at the start and every 15 steps.
 
 When a run has collapsed is told without RankMe: the standard deviation of the rows at norm 1, times
-sqrt(K), falls below 0.1 for good (the check of SimSiam's authors; 1 is even in all directions). A
-run that never gets there is listed as one that went on.
+sqrt(K), falls below 0.05 for good (the check of SimSiam's authors; 1 is even in all directions).
+How late a stop is, is counted in evaluations from there; below 0 it came before.
 """
 # ruff: noqa: INP001, T201
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -25,11 +25,14 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import rankme
+from rankme.integrations._collapse import Alarm
 
 STEPS, EVERY, BATCH = 300, 15, 128
 WIDTH = 64
-COLLAPSED = 0.1
+COLLAPSED = 0.05
 RATE = 2e-3
+
+Run: TypeAlias = dict[str, list[list[float]]]
 
 
 class Kind(NamedTuple):
@@ -52,21 +55,76 @@ KINDS = {
 
 
 def main() -> None:
-    """Train all runs, and write what was seen at each evaluation."""
+    """Train all runs, and print what the rule makes of each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--save", type=Path, help="write the runs as JSON")
+    parser.add_argument("--runs", type=Path, help="JSON: read if it is there, else written")
     options = parser.parse_args()
     rankme._core.set_num_threads(1)  # noqa: SLF001
     torch.set_num_threads(1)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    runs = {name: [trained(kind, seed) for seed in seeds] for name, kind in KINDS.items()}
-    if options.save:
-        options.save.write_text(json.dumps(runs), encoding="utf-8")
+    if options.runs and options.runs.exists():
+        runs = json.loads(options.runs.read_text(encoding="utf-8"))
+    else:
+        runs = {name: [trained(kind, seed) for seed in seeds] for name, kind in KINDS.items()}
+    if options.runs:
+        options.runs.write_text(json.dumps(runs), encoding="utf-8")
+    for every, first in ((1, 0), (1, 1), (2, 2)):
+        print(f"\nEvery {every * EVERY} steps, the first after {first * EVERY}:\n")
+        print("| run | layer | runs | collapsed | stopped before it broke | stopped | late by |")
+        print("|:--|:--|--:|--:|--:|--:|--:|")
+        for name, found in runs.items():
+            for layer in ("projector", "backbone"):
+                seen = [Seen.of(run, layer, every, first) for run in found]
+                print(f"| {name} | {layer} | {len(seen)} | {row(seen)} |")
 
 
-def trained(kind: Kind, seed: int) -> dict[str, list[list[float]]]:
+class Seen(NamedTuple):
+    """Evaluations of one run, as places in their order; None where there is none."""
+
+    broken: int | None  # the first after the loss lost what keeps the run from collapsing
+    collapsed: int | None
+    stopped: int | None
+
+    @classmethod
+    def of(cls, run: Run, layer: str, every: int, first: int) -> Seen:
+        """Let the rule look at the evaluations of a run, every so many of them."""
+        alarm = Alarm(min_share=0.05, min_of_best=0.35, patience=2)
+        seen = run[layer][first::every]
+        stopped = [i for i, (score, _) in enumerate(seen) if alarm.see(layer, score, WIDTH)]
+        fine = [i for i, (_, spread) in enumerate(seen) if spread >= COLLAPSED]
+        collapsed = fine[-1] + 1 if fine else 0
+        steps = range(first * EVERY, STEPS + 1, every * EVERY)
+        broken = [i for i, step in enumerate(steps) if step > run["breaks"][0][0]]
+        return cls(
+            broken[0] if broken else None,
+            collapsed if collapsed < len(seen) else None,
+            stopped[0] if stopped else None,
+        )
+
+
+def row(seen: list[Seen]) -> str:
+    """Count what became of runs of one kind."""
+    early = [one for one in seen if one.stopped is not None and is_before(one)]
+    stopped = [one for one in seen if one.stopped is not None and not is_before(one)]
+    late = [
+        one.stopped - one.collapsed
+        for one in stopped
+        if one.stopped is not None and one.collapsed is not None
+    ]
+    collapsed = sum(one.collapsed is not None for one in seen)
+    span = f"{min(late)} to {max(late)}" if late else ""
+    return f"{collapsed} | {len(early)} | {len(stopped)} | {span}"
+
+
+def is_before(one: Seen) -> bool:
+    """Tell whether a run was stopped that nothing had been taken from."""
+    assert one.stopped is not None  # noqa: S101
+    return one.broken is None or one.stopped < one.broken
+
+
+def trained(kind: Kind, seed: int) -> Run:
     """Train one run; return score and standard deviation at each evaluation, by layer."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
@@ -77,8 +135,8 @@ def trained(kind: Kind, seed: int) -> dict[str, list[list[float]]]:
     predictor = nn.Sequential(nn.Linear(WIDTH, 16), nn.ReLU(), nn.Linear(16, WIDTH))
     model = nn.Sequential(backbone, projector, predictor)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
-    breaks = {None: STEPS, "start": 0, "midway": 100 + 5 * (seed % 20)}[kind.breaks]
-    seen: dict[str, list[list[float]]] = {"backbone": [], "projector": []}
+    breaks = {None: STEPS, "start": -1, "midway": 100 + 5 * (seed % 20)}[kind.breaks]
+    seen: Run = {"backbone": [], "projector": [], "breaks": [[breaks]]}
     for step in range(STEPS + 1):
         if step % EVERY == 0:
             with torch.no_grad():

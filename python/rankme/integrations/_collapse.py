@@ -85,7 +85,8 @@ class Alarm:
         track = self._tracks.setdefault(key, _Track())
         held = min(score, track.last) if not math.isnan(track.last) else math.nan
         track.best = held if math.isnan(track.best) else max(track.best, held)
-        rises = score > _RISING * track.last
+        # Of a first score nothing is known: neither what was before, nor where it goes.
+        rises = not score <= _RISING * track.last
         share = self._min_share * (1 if score < _HIGHER * track.best else 0.5)
         small = score - 1 < share * (limit - 1) and not rises
         fallen = score < self._min_of_best * track.best

@@ -202,7 +202,7 @@ class Passes:
         """Return the places of the dataloaders of a pass that was begun."""
         return range(len(self._loaders.get(stage, ())))
 
-    def result(self, stage: str, loader: int) -> tuple[Reading, dict[str, float]]:
+    def result(self, stage: str, loader: int, separator: str) -> tuple[Reading, dict[str, float]]:
         """Return what was read of a pass, and its values under the keys of logs; collective."""
         reading = self._of(stage, loader).result()
         for target, acc in reading.sums.items():
@@ -211,10 +211,10 @@ class Passes:
                     f"target {target!r} gives rows of width {acc.dim}, and target_shape is "
                     f"{self._width}; leave it out, or name another target"
                 )
-        values = reading.values()
+        values = reading.values(separator)
         if self._lidar:
             lidar = self._views[stage, loader].result(self._eps)
-            values[f"{self._names[stage]}/lidar"] = lidar
+            values[f"{self._names[stage]}{separator}lidar"] = lidar
         return reading, values
 
     def limits(self, reading: Reading, stage: str, *, center: bool) -> dict[str, tuple[float, int]]:

@@ -88,6 +88,9 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         How many batches that are, at most `every_n_steps`.
     dataloader_idx : int, optional
         The only validation or test dataloader that counts, where there are several.
+    separator : str
+        What stands before ``low`` and the others. MLflow's store of plain files cannot hold both
+        ``rankme`` and ``rankme/low``, and needs ``"_"``.
     on_collapse : str or callable, optional
         ``"warn"``, ``"stop"`` (a warning, and ``trainer.should_stop``), or a function that is
         called on every rank with a `Collapse`: ``key, score, limit, best, reason``. None does
@@ -149,6 +152,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         every_n_steps: int | None = None,
         train_batches: int = 1,
         dataloader_idx: int | None = None,
+        separator: str = "/",
         on_collapse: str | Callable[[Collapse], None] | None = "warn",
         min_share: float = 0.05,
         min_of_best: float = 0.35,
@@ -173,6 +177,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
                 f"as many batches can be scored as there are"
             )
         self._only = dataloader_idx
+        self._separator = separator
         self._center = bool(center)
         self._on_collapse = on_collapse
         self._alarm = Alarm(min_share=min_share, min_of_best=min_of_best, patience=patience)
@@ -212,6 +217,12 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Forget the run before; a checkpoint is loaded after this."""
+        if self._separator == "/" and any(map(_keeps_files, trainer.loggers)):
+            raise ValueError(
+                "MLflow's store of plain files keeps the metric 'rankme' as a file, and for "
+                "'rankme/low' wants a folder of that name; give separator='_' to the callback, or "
+                "tracking_uri='sqlite:///mlflow.db' to the logger"
+            )
         self._passes.bind(pl_module)
         if stage == "fit":
             self.history = []
@@ -315,7 +326,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
 
     def _read(self, trainer: Any, stage: str, loader: int, ending: str) -> dict[str, float]:
         """Return the values of a pass by key, keep them, and look whether they have collapsed."""
-        self.reading, found = self._passes.result(stage, loader)
+        self.reading, found = self._passes.result(stage, loader, self._separator)
         values = {f"{key}{ending}": value for key, value in found.items()}
         where = {"stage": stage, "epoch": trainer.current_epoch, "step": trainer.global_step}
         self.history.append({**where, **values})
@@ -361,3 +372,11 @@ def _flat(given: Any) -> list[Any]:
         return [None]
     leaves, _ = torch.utils._pytree.tree_flatten(getattr(given, "iterables", given))  # noqa: SLF001
     return list(leaves)
+
+
+def _keeps_files(logger: Any) -> bool:
+    """Tell whether a logger is MLflow's and writes plain files."""
+    if type(logger).__name__ != "MLFlowLogger":
+        return False
+    uri = str(getattr(logger, "_tracking_uri", ""))
+    return uri.startswith("file:") or "://" not in uri

@@ -129,6 +129,7 @@ def test_the_reference_has_every_public_name():
         "rankme",
         "rankme.metrics",
         "rankme.sources",
+        "rankme.integrations.lightning",
         "rankme.integrations.torch",
         *engines,
         "rankme.cuda",

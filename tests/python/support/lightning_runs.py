@@ -42,7 +42,7 @@ class Vicreg(pl.LightningModule):
             loss = loss + 12.5 * torch.relu(1 - (z.var(0) + 1e-4).sqrt()).mean()
             covariance = torch.cov(z.T)
             loss = loss + (covariance.square().sum() - covariance.diagonal().square().sum()) / 16
-        return {"loss": loss, "hidden": hidden[0].detach()}
+        return {"loss": loss, "hidden": hidden[0].detach(), "z": a.detach(), "other": b.detach()}
 
     def validation_step(self, batch, batch_idx, dataloader_idx=0):
         (x,) = batch
@@ -99,8 +99,19 @@ def quiet():
         yield
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Compute small things without threads that wait for one another on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def fit(model, made, **options):
     """Fit a model, and return it."""
-    with quiet():
+    with quiet(), one_thread():
         made.fit(model, **options)
     return model
