@@ -1,29 +1,21 @@
-"""RankMe in a Lightning run: a value to monitor, and an alarm when the embeddings collapse.
-
-Three lines::
-
-    from rankme.integrations.lightning import RankMeCallback
-
-    alarm = RankMeCallback(target="backbone", on_collapse="stop")
-    trainer = lightning.Trainer(callbacks=[alarm, ModelCheckpoint(monitor="rankme", mode="max")])
-"""
+"""RankMe in a Lightning run: a value to monitor, and an alarm when the embeddings collapse."""
 # ruff: noqa: ARG002  (Lightning says what its hooks are called with)
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rankme._base.arguments import as_index
 from rankme._base.optional import require
 from rankme.integrations._collapse import Alarm, Collapse
+from rankme.integrations._lightning import keeps_files, loaders_of, width_of
 from rankme.integrations._observer import MAX_ROWS
 from rankme.integrations._passes import Passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from rankme.integrations._reading import Reading
 
@@ -56,10 +48,10 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         returns. Else a key of what the step returns, or of the batch. Or a function
         ``(outputs, batch)`` to rows. A mapping gives them names of your own.
     queue_length : int, optional
-        Another name of `max_rows`, as in stable-pretraining. There is no queue here: rows are
-        summed as they come, and those of one pass are all of one model.
+        Another name of `max_rows`, as in stable-pretraining. There is no queue: rows are summed as
+        they come, and those of one pass are all of one model.
     target_shape : int or sequence of int, optional
-        The width K of a row, as in stable-pretraining; another width is an error. Not needed.
+        The width K of a row, as in stable-pretraining; another is an error. Not needed.
     max_rows : int or None
         Of each target in a pass, over all ranks: the first that come. None takes all.
     pool : str, callable or mapping of target to these, optional
@@ -87,7 +79,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
     train_batches : int
         How many batches that are, at most `every_n_steps`.
     dataloader_idx : int, optional
-        The only validation or test dataloader that counts, where there are several.
+        The only validation or test dataloader that counts.
     separator : str
         What stands before ``low`` and the others. MLflow's store of plain files cannot hold both
         ``rankme`` and ``rankme/low``, and needs ``"_"``.
@@ -95,19 +87,16 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         ``"warn"``, ``"stop"`` (a warning, and ``trainer.should_stop``), or a function that is
         called on every rank with a `Collapse`: ``key, score, limit, best, reason``. None does
         nothing.
-    min_share : float
-        A score is low when ``(score - 1) / (min(N, K) - 1)`` is below this, the run was higher by
-        a third before, and it does not rise; below half of it, whatever was before; ...
-    min_of_best : float
-        ... or when it is below this share of the best level that the run has held for two passes.
-    patience : int
-        How many low scores in a row are a collapse.
+    min_share, min_of_best, patience : float, float, int
+        `patience` low scores in a row are a collapse. A score is low when ``(score - 1) /
+        (min(N, K) - 1)`` is below `min_share`, the run was higher by a third before, and it does
+        not rise; below half of that, whatever was before; or when it is below `min_of_best` of the
+        best level that the run has held for two passes.
 
     Attributes
     ----------
     history : list of dict
-        What was logged, with ``stage``, ``epoch`` and ``step``. Saved in checkpoints, and gone on
-        with when a run resumes.
+        What was logged, with ``stage``, ``epoch`` and ``step``; a run that resumes goes on with it.
     reading : Reading or None
         Of the last pass: ``scores()``, ``metrics()``, and as ``sums`` the accumulators of all
         ranks, which can be saved, plotted and compared.
@@ -122,7 +111,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
     Warns
     -----
     UserWarning
-        On a collapse, on the first rank; if a pass has more or fewer rows than the one before.
+        On a collapse; if a pass has more or fewer rows than the one before.
 
     Notes
     -----
@@ -186,7 +175,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
             target,
             lidar=lidar,
             mask=mask,
-            width=_width_of(target_shape),
+            width=width_of(target_shape),
             max_rows=max_rows if queue_length is None else queue_length,
             delta=delta,
             options={
@@ -208,7 +197,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is saved in a checkpoint: what was logged, and what the alarm goes by."""
-        return {"history": self.history, "alarm": self._alarm.state_dict()}
+        return {"history": list(self.history), "alarm": self._alarm.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
@@ -217,7 +206,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Forget the run before; a checkpoint is loaded after this."""
-        if self._separator == "/" and any(map(_keeps_files, trainer.loggers)):
+        if self._separator == "/" and any(map(keeps_files, trainer.loggers)):
             raise ValueError(
                 "MLflow's store of plain files keeps the metric 'rankme' as a file, and for "
                 "'rankme/low' wants a folder of that name; give separator='_' to the callback, or "
@@ -242,8 +231,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
     def _begin(self, trainer: Any, stage: str) -> None:
         """Begin a pass over the dataloaders of a stage."""
         if self._is_due(trainer, stage):
-            given = trainer.val_dataloaders if stage == "validate" else trainer.test_dataloaders
-            self._passes.begin(stage, _flat(given))
+            self._passes.begin(stage, loaders_of(trainer, stage))
 
     def _is_due(self, trainer: Any, stage: str) -> bool:
         """Tell whether a stage is observed."""
@@ -354,29 +342,3 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         if trainer.is_global_zero:
             told = f"{collapse}{'; the run is stopped' if stops else ''}"
             warnings.warn(told, UserWarning, stacklevel=2)
-
-
-def _width_of(target_shape: int | Sequence[int] | None) -> int | None:
-    """Return K of a shape as stable-pretraining has it."""
-    if target_shape is None:
-        return None
-    shape = target_shape if isinstance(target_shape, Sequence) else [target_shape]
-    if len(shape) != 1:
-        raise ValueError(f"target_shape is K or (K,), not {target_shape!r}")
-    return as_index(shape[0], "target_shape", 1)
-
-
-def _flat(given: Any) -> list[Any]:
-    """Return the dataloaders that run one behind the other; None where batches are put together."""
-    if getattr(given, "_mode", "sequential") != "sequential":  # of a CombinedLoader
-        return [None]
-    leaves, _ = torch.utils._pytree.tree_flatten(getattr(given, "iterables", given))  # noqa: SLF001
-    return list(leaves)
-
-
-def _keeps_files(logger: Any) -> bool:
-    """Tell whether a logger is MLflow's and writes plain files."""
-    if type(logger).__name__ != "MLFlowLogger":
-        return False
-    uri = str(getattr(logger, "_tracking_uri", ""))
-    return uri.startswith("file:") or "://" not in uri

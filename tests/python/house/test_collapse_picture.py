@@ -11,8 +11,8 @@ from helpers import ROOT
 
 SCRIPT = ROOT / "docs" / "figures" / "collapse.py"
 SAID = re.compile(
-    r"RankMe (\d+\.\d) of 64 after 300 steps, and (\d+\.\d) without stop-gradient from step 150 on; "
-    r"the alarm came at step (\d+)"
+    r"RankMe (\d+\.\d) of 64 after 300 steps, and (\d+\.\d) without stop-gradient from step 150 "
+    r"on; the alarm came at step (\d+)"
 )
 
 
@@ -35,7 +35,8 @@ def test_the_script_sees_a_collapse(tmp_path):
     # The digits of float32 training are the machine's own; what happens is not.
     for said in (described(again), described(SCRIPT.with_suffix(".png"))):
         healthy, collapsed = float(said[1]), float(said[2])
-        assert collapsed < 3 < 5 < healthy
+        assert collapsed < 3
+        assert healthy > 5
         assert 150 < int(said[3]) <= 210
 
 

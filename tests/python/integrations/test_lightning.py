@@ -207,6 +207,7 @@ def test_several_dataloaders_and_test(tmp_path):
     x = validation_images()
     callback = RankMeCallback(target="hidden")
     made = trainer(tmp_path, callback)
+    fit(model, made)  # whose validation data are not those that follow
     with quiet():
         made.validate(model, [loader(x, 16), loader(x[:50], 16)], verbose=False)
     for i, part in enumerate((x, x[:50])):
