@@ -149,16 +149,17 @@ def _require_same_names(by_rank: list[set[str]]) -> None:
 
 def _common(name: str, notes: list[Note | None]) -> Common | None:
     """Return what the ranks have together, or refuse what does not fit."""
-    present = [note for note in notes if note is not None]
+    present = {rank: note for rank, note in enumerate(notes) if note is not None}
     if not present:
         return None
     of = "the accumulators" if name == ALONE else repr(name)
     for field in ("kind", "dims", "normalize", "seed", "groups", "run_length"):
-        _require_same(field, of, [getattr(note, field) for note in present])
+        _require_same(field, of, {rank: getattr(note, field) for rank, note in present.items()})
+    like, *_ = present.values()
     total: dict[str, int] = {}
     left_out: Counter[str] = Counter()
     provenance = Provenance()
-    for note in present:
+    for note in present.values():
         left_out.update(note.left_out)
         for shard in sorted(total.keys() & note.shards.keys()):
             raise ValueError(duplicate_shard(encoded(shard), total[shard], note.shards[shard]))
@@ -166,23 +167,24 @@ def _common(name: str, notes: list[Note | None]) -> Common | None:
         provenance.merge(Origin(*note.origin))
     # Who comes first goes on, as in a merge.
     position = notes[0].position if notes[0] is not None else 0
-    skipped = min(sum(note.skipped for note in present), _MAX_COUNT)
-    return Common(present[0], position, skipped, total, dict(left_out), provenance.origin)
+    skipped = min(sum(note.skipped for note in present.values()), _MAX_COUNT)
+    return Common(like, position, skipped, total, dict(left_out), provenance.origin)
 
 
-def _require_same(field: str, of: str, values: list[Any]) -> None:
-    """Refuse a setting that differs among the ranks."""
+def _require_same(field: str, of: str, by_rank: dict[int, Any]) -> None:
+    """Refuse a setting that differs among the ranks, given that of each."""
     if field == "dims":
-        counts = [len(value) for value in values]
-        _require_same("n_layers", of, counts)
+        _require_same("n_layers", of, {rank: len(dims) for rank, dims in by_rank.items()})
         # What all layers have in common is one number, as their user gave it.
-        field = "dim" if all(len(set(value)) == 1 for value in values) else "dims"
-        values = [value[0] for value in values] if field == "dim" else values
-    if any(value != values[0] for value in values):
-        ordered = sorted(values, key=lambda value: (value is not None, value))
-        seen = dict.fromkeys(map(str, ordered))
-        extremes = "" if field == "seed" else f": {' and '.join(seen)}"
-        raise ValueError(f"{field} of {of} differs among the ranks{extremes}")
+        if all(len(set(dims)) == 1 for dims in by_rank.values()):
+            field, by_rank = "dim", {rank: dims[0] for rank, dims in by_rank.items()}
+    first_with = {str(value): rank for rank, value in reversed(by_rank.items())}
+    if len(first_with) > 1:
+        seen = " and ".join(
+            f"{value} (rank {rank})"
+            for value, rank in sorted(first_with.items(), key=lambda pair: pair[1])
+        )
+        raise ValueError(f"{field} of {of} differs among the ranks: {seen}")
 
 
 def filled(offer: Offer | None, common: Common) -> Offer:

@@ -2,5 +2,5 @@
 
 - ``rankme.integrations.lightning``: `RankMeCallback` logs scores, and tells when a run collapses.
 - ``rankme.integrations.torch``: `collect` runs a model over a loader, and gives what
-  `rankme.compare` reads.
+  `rankme.compare` reads; `watch` takes in what modules return while a model runs as ever.
 """

@@ -33,6 +33,7 @@ from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, as_index
+from rankme._base.devices import as_device
 from rankme._base.optional import require
 from rankme.integrations._pooling import pooled
 from rankme.integrations._ranks import Ranks
@@ -69,6 +70,8 @@ class Observer:
     groups, run_length : int, optional
         As in `rankme.Accumulator`, for ``/std_error``: a pass then costs `groups` + 1 eigenproblems
         and not one, and rows that lie on a GPU are copied to the processor.
+    device : str, optional
+        Where the sums lie: as in `rankme.Accumulator`. By default where the rows lie.
     n_total : int, optional
         Inputs of the data set where ``DistributedSampler`` deals them out, so that what it repeats
         at the end is not counted twice: as in `rankme.distributed.torch.drop_padding`.
@@ -89,6 +92,7 @@ class Observer:
         normalize: bool = False,
         groups: int | None = None,
         run_length: int = RUN_LENGTH,
+        device: str | None = None,
         n_total: int | None = None,
         group: Any = None,
     ) -> None:
@@ -100,6 +104,7 @@ class Observer:
         self._pool = pool
         self._measures = Measures.checked(metrics, eps=as_eps(eps), center=bool(center))
         self._options: dict[str, Any] = {"normalize": normalize, "skip_nonfinite": True}
+        self._device = None if device is None else as_device(device)
         if groups is not None:
             Accumulator(1, groups=groups, run_length=run_length)  # refuses what cannot be
             self._options |= {"groups": groups, "run_length": run_length}
@@ -132,7 +137,8 @@ class Observer:
         output : torch.Tensor
             (n, K), or what `pool` or `mask` make rows of; on any device. It is not kept.
         mask : torch.Tensor, optional
-            (n, T), True or 1 of the tokens that count.
+            (n, T), True or 1 of the tokens that count; it concerns outputs of (n, T, K) alone. Or
+            (n), of the rows that do.
         keep : int or torch.Tensor, optional
             How many of the n inputs count, the first of them; or (n), True of those that do: what a
             sampler repeated is not to be counted.
@@ -146,7 +152,8 @@ class Observer:
         if not self._left.get(target, 1) or torch._C._current_graph_task_id() != -1:  # noqa: SLF001
             return
         try:
-            self._take(target, output, mask, keep, self._left)
+            with torch.no_grad():
+                self._take(target, output, mask, keep, self._left)
         except Exception as error:  # noqa: BLE001
             self.fail(error)
 
@@ -180,9 +187,14 @@ class Observer:
         if not rows.shape[0]:
             return
         try:
-            self._sum_of(target, rows).update(rows)
-        except (TypeError, ValueError, ImportError) as error:
+            acc = self._sum_of(target, rows)
+            # A GPU reads what lies in host memory as it comes.
+            acc.update(rows if rows.device.type == "cpu" else rows.to(acc.device))
+        except (TypeError, ValueError) as error:
             raise type(error)(f"target {target!r}: {error}") from error
+        except ImportError as error:
+            text = f"target {target!r}: {error}; device='cpu' brings the rows to the processor"
+            raise ImportError(text, name=error.name) from error
         left[target] -= rows.shape[0]
         self._is_new = True
 
@@ -211,7 +223,7 @@ class Observer:
     def _sum_of(self, target: str, rows: Any) -> Accumulator:
         """Return the accumulator that rows go to, where they lie if sums can be kept there."""
         on_gpu = rows.device.type == "cuda" and "groups" not in self._options
-        place = str(rows.device) if on_gpu else "cpu"
+        place = self._device or (str(rows.device) if on_gpu else "cpu")
         if target not in self._sums:
             self._sums[target] = Accumulator(rows.shape[1], device=place, **self._options)
         acc = self._sums[target]

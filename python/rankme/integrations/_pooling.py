@@ -80,11 +80,11 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
         What the error messages call it, as ``"module 'backbone'"``.
     mask
         (n, T), True or 1 of the tokens that count; (n) of rows. None where all do. It makes rows of
-        (n, T, K) by itself, and a function `pool` is called with the output and with it.
+        (n, T, K) by itself; one of tokens does not concern what has none.
     """
     if callable(pool):
-        output = pool(output) if mask is None else pool(output, mask)
-        pool = mask = None
+        output = pool(output)
+        pool = None
     shape = getattr(output, "shape", None)
     if shape is None:
         raise TypeError(
@@ -97,7 +97,8 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
                 f"{what} returns shape {tuple(shape)}, and a row is wanted for each "
                 f"input; pool= says how: {', '.join(map(repr, POOLS))} or a function to (n, K)"
             )
-        return output, _checked(mask, output, what)
+        of_tokens = mask is not None and mask.ndim == _ROWS == len(shape)
+        return output, None if of_tokens else _checked(mask, output, what)
     if pool not in POOLS:
         raise ValueError(
             f"pool must be {', '.join(map(repr, POOLS))}, a function or None, not {pool!r}"
@@ -107,10 +108,8 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
         raise ValueError(
             f"pool={pool!r} takes outputs of shape {wanted}, and {what} returns {tuple(shape)}"
         )
-    if mask is None:
+    if mask is None or len(shape) != _SEVERAL:
         return apply(output, None), None
-    if len(shape) != _SEVERAL:
-        raise ValueError(f"{what} returns {tuple(shape)}, and a mask is of tokens: leave it out")
     mask = _checked(mask, output, what)
     # An input without any token has no row.
     return apply(output, mask), mask if pool == "tokens" else mask.any(dim=1)
@@ -124,5 +123,11 @@ def _checked(mask: Any, output: Any, what: str) -> Any:
         raise ValueError(
             f"{what} returns {tuple(output.shape)}, and mask has shape {tuple(mask.shape)}; "
             f"wanted is {tuple(output.shape[:-1])}"
+        )
+    if mask.is_floating_point():
+        # Of one that is added to attention scores 0 counts, and of another one 1.
+        raise TypeError(
+            f"{what}: mask is of {mask.dtype}; wanted are booleans or integers, such as the "
+            f"attention_mask of a tokenizer: mask > 0, or mask == 0 of one that is added to scores"
         )
     return mask.to(device=output.device).bool()

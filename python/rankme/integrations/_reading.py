@@ -73,8 +73,8 @@ def _number(value: float | None) -> float:
 
 
 def key_of(name: str, target: str, *, only: bool) -> str:
-    """Return the key of a target's score in logs: of one target alone it is the name."""
-    return name if only else f"{name}/{target}"
+    """Return the key of a target's score in logs: of one alone, or the model, it is the name."""
+    return name if only or not target else f"{name}/{target}"
 
 
 class Reading:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.optional import require
 from rankme.integrations._modules import chosen_modules
 from rankme.integrations._observer import MAX_ROWS, Observer
@@ -60,6 +61,9 @@ class watch:  # noqa: N801
         As in `rankme.score`.
     groups, run_length : int, optional
         As in `rankme.Accumulator`, for standard errors: `groups` + 1 eigenproblems and not one.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where the sums lie and the work is done; by default where the rows lie. Rows on a GPU need
+        the CUDA module there, or ``"cpu"``, which copies them.
     n_total : int, optional
         ``len(dataset)`` where ``DistributedSampler`` deals it out, so that what it repeats at the
         end is not counted twice.
@@ -83,7 +87,9 @@ class watch:  # noqa: N801
     -----
     Rows are summed where they lie; what is kept is K x K numbers a module. What is compiled by
     ``torch.compile`` runs as it was written within the `with`, since a graph that is compiled
-    passes hooks by: put the `with` around the evaluation, not around the training.
+    passes hooks by: put the `with` around the evaluation, not around the training. A module that
+    runs twice for a batch gives rows twice; one that runs again in the backward pass, under
+    activation checkpointing, does not.
 
     With several ranks the end of the `with` is a collective call, as are `scores`, `metrics` and
     `values` within it; after it they are not.
@@ -103,7 +109,8 @@ class watch:  # noqa: N801
         center: bool = False,
         normalize: bool = False,
         groups: int | None = None,
-        run_length: int = 32,
+        run_length: int = RUN_LENGTH,
+        device: str | None = None,
         n_total: int | None = None,
         group: Any = None,
     ) -> None:
@@ -121,6 +128,7 @@ class watch:  # noqa: N801
             normalize=normalize,
             groups=groups,
             run_length=run_length,
+            device=device,
             n_total=n_total,
             group=group,
         )

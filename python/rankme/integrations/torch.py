@@ -30,12 +30,13 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index, type_name
 from rankme._base.optional import require
 from rankme.integrations._pooling import rows_of
-from rankme.integrations._watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 torch = require("torch", extra="torch", what="rankme.integrations.torch")
+# Behind the line that says what is missing, and for which module.
+from rankme.integrations._watch import watch  # noqa: E402
 
 __all__ = ["collect", "watch"]
 

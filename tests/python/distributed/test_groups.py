@@ -100,7 +100,10 @@ def reduce_unlike(rank, options):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([{"groups": 8}, {}], "groups of the accumulators differs among the ranks: None and 8"),
+        (
+            [{"groups": 8}, {}],
+            "groups of the accumulators differs among the ranks: 8 (rank 0) and",
+        ),
         ([{"groups": 8}, {"groups": 9}], "groups of the accumulators differs"),
         ([{"groups": 8}, {"groups": 8, "run_length": 9}], "run_length of the accumulators differs"),
     ],

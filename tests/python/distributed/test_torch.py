@@ -179,10 +179,16 @@ def mismatched(rank, cases):
 
 def test_what_does_not_fit_is_an_error_on_every_rank():
     cases = [
-        ({"dim": 5}, "dim of the accumulators differs among the ranks: 4 and 5"),
-        ({"dim": 4, "normalize": True}, "normalize of the .* ranks: False and True"),
-        ({"dim": 4, "seed": 1}, "seed of the accumulators differs among the ranks"),
-        ({"dim": 4, "seed": 2**32}, "seed of the accumulators differs among the ranks"),
+        (
+            {"dim": 5},
+            r"dim of the accumulators .* ranks: 4 \(rank 0\) and 5 \(rank 1\)",
+        ),
+        (
+            {"dim": 4, "normalize": True},
+            r"normalize of .*: False \(rank 0\) and True \(rank 1\)",
+        ),
+        ({"dim": 4, "seed": 1}, "seed of the accumulators differs among the ranks: 0 .*"),
+        ({"dim": 4, "seed": 2**32}, "seed of the accumulators differs among the ranks: 0 .*"),
     ]
     for messages in on_ranks(2, mismatched, cases):
         for message, (_, text) in zip(messages, cases, strict=True):

@@ -96,9 +96,15 @@ def misfit(rank, of_second):
 @pytest.mark.parametrize(
     ("second", "text"),
     [
-        (rankme.Accumulator(4), "dim of 'b' differs among the ranks: 4 and 5"),
-        (rankme.Accumulator(5, groups=8), "groups of 'b' differs among the ranks: None and 8"),
-        (rankme.LayerAccumulator(1, 5), "kind of 'b' .*: Accumulator and LayerAccumulator"),
+        (
+            rankme.Accumulator(4),
+            r"dim of 'b' differs .*: 5 \(rank 0\) and 4 \(rank 1\)",
+        ),
+        (
+            rankme.Accumulator(5, groups=8),
+            r"groups of 'b' .*: None \(rank 0\) and 8 ",
+        ),
+        (rankme.LayerAccumulator(1, 5), "kind of 'b' .*: Accumulator .* LayerAccumulator"),
     ],
 )
 def test_what_does_not_fit_is_named_on_every_rank(second, text):

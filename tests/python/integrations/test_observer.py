@@ -57,7 +57,9 @@ def of_each(pick):
         (TOKENS, {}, "last_token", TOKENS[:, -1]),
         (MAPS, {}, "map_mean", MAPS.mean(dim=(2, 3))),
         (MAPS, {}, "positions", MAPS.permute(0, 2, 3, 1).reshape(-1, K)),
-        (TOKENS, {"mask": MASK}, lambda z, m: z[:, 0] * m[:, :1], TOKENS[:, 0] * MASK[:, :1]),
+        (TOKENS, {"mask": MASK}, lambda z: 2 * z, 2 * TOKENS[MASK.bool()]),
+        (TOKENS, {"mask": MASK}, lambda z: z[:, 0], TOKENS[:, 0]),
+        (MAPS, {"mask": MASK}, "map_mean", MAPS.mean(dim=(2, 3))),
         (TOKENS, {"mask": MASK, "keep": 6}, None, TOKENS[:6][MASK[:6].bool()]),
         (TOKENS, {"keep": torch.arange(9) > 2}, "tokens", TOKENS[3:].reshape(-1, K)),
         (TOKENS, {"mask": MASK, "keep": torch.arange(9) > 2}, None, TOKENS[3:][MASK[3:].bool()]),
@@ -200,6 +202,8 @@ def test_what_needs_a_gradient_is_taken_as_it_is():
     [
         (TOKENS, {}, None, ValueError, "target 'x' returns shape (9, 5, 6), and a row is wanted"),
         (rows(3), {}, "tokens", ValueError, "of shape (n, T, K), and target 'x' returns (3, 6)"),
+        (TOKENS, {"mask": MASK[..., None]}, None, ValueError, "mask has shape (9, 5, 1); wanted"),
+        (TOKENS, {"mask": MASK.float()}, None, TypeError, "target 'x': mask is of torch.float32"),
         ((rows(3),), {}, None, TypeError, "target 'x' returns tuple and no tensor; pool="),
         (rows(0), {}, None, ValueError, "target 'x' gives shape (0, 6), and there is no row"),
         (
@@ -209,7 +213,6 @@ def test_what_needs_a_gradient_is_taken_as_it_is():
             ValueError,
             "mask has shape (9, 4); wanted is (9",
         ),
-        (MAPS, {"mask": MASK}, "map_mean", ValueError, "a mask is of tokens: leave it out"),
         (rows(3), {"keep": torch.ones(4)}, None, ValueError, "'x' gives 3 inputs, and keep has"),
         (rows(3).int(), {}, None, TypeError, "target 'x': "),
         (rows(3)[:, :4], {}, None, ValueError, "target 'x': rows have width 4, and had 6 before"),
@@ -238,6 +241,7 @@ def test_targets_that_are_not_there():
         ({"max_rows": 0}, ValueError, "max_rows must be 1 or more"),
         ({"metrics": ["srnk"]}, ValueError, "no metric 'srnk'; metrics= takes rankme, effective"),
         ({"eps": 2}, ValueError, "eps"),
+        ({"device": "gpu"}, ValueError, "device must be 'cpu', 'cuda'"),
         ({"groups": 3}, ValueError, "groups must be from 8 to"),
     ],
 )

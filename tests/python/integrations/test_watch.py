@@ -3,6 +3,7 @@
 import copy
 import io
 import re
+import time
 
 import numpy as np
 import pytest
@@ -220,6 +221,36 @@ def test_rows_of_a_recomputed_module_are_counted_once(model, reentrant):
         model(inputs).sum().backward()
     assert len(runs) == 2
     assert {row["n_rows"] for row in w.metrics().values()} == {len(INPUTS)}
+
+
+def test_hooks_that_are_not_due_cost_little(model):
+    with watch(model, model.unused, max_rows=5) as w:
+        rows = torch.zeros(5, 2)
+        w.active = False
+        assert seconds_of(model.unused, rows) < 50e-6
+        w.active = True
+        run(model.unused, rows)
+        assert w.is_full
+        assert seconds_of(model.unused, rows) < 50e-6
+
+
+def seconds_of(module, rows):
+    """What its hooks add to a call, at best."""
+    hooks = list(module._forward_hooks.values())
+    seconds = []
+    for _ in range(200):
+        begin = time.perf_counter()
+        for hook in hooks:
+            hook(module, (), rows)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
+
+
+def test_inference_mode(model):
+    with torch.inference_mode(), watch(model, ["", "backbone"], pool={"": lambda z: z[:, :3]}) as w:
+        model(INPUTS)
+    assert_same(w.result().sums["backbone"], one_process(outputs(model)))
+    assert {"rankme", "rankme/low", "rankme/backbone", "rankme/backbone/low"} <= w.values().keys()
 
 
 def test_a_checkpoint_holds_the_rows_so_far(model):

@@ -160,6 +160,24 @@ def test_a_target_that_no_rank_has_is_an_error_on_all():
     assert first.startswith("ValueError: target 'y' gave no rows in this pass")
 
 
+def fails_in_ddp(rank):
+    pool = (lambda z: z[None]) if rank else None  # makes another shape of it
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        model = in_ddp(encoder())  # which sends its buffers in every pass
+        with watch(model, "backbone", pool=pool) as w, torch.no_grad():
+            for (batch,) in loader(rank, 2):
+                model(batch)
+    return w.scores()
+
+
+def test_an_error_within_the_model_of_one_rank_reaches_all():
+    first, second = on_ranks(2, fails_in_ddp)
+    assert isinstance(first, RuntimeError)
+    assert "rank 1 has nothing that can be reduced: ValueError: target 'backbone'" in str(first)
+    assert str(second).startswith("rank 1: target 'backbone' returns shape (1, 8, 6)")
+
+
 def spread(rank):
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import Replicate, Shard, distribute_tensor
