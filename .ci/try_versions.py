@@ -48,7 +48,7 @@ HOSTS = {
             "test_torchmetrics_ddp.py",
             "test_torchmetrics_lightning.py",
         ),
-        ("lightning>=2.4", "matplotlib>=3.8", "scikit-learn>=1.6"),
+        ("lightning>=2.6", "matplotlib>=3.8", "scikit-learn>=1.6"),
     ),
     "sentence-transformers": Host(
         ("test_sentence_transformers.py",),
@@ -63,6 +63,14 @@ HOSTS = {
         ),
         ("mlflow-skinny>=3", "tensorboard>=2.16", "wandb>=0.19"),
         ("huggingface_hub<1", "tokenizers<=0.23.0"),
+    ),
+    "lightning": Host(
+        (
+            "test_lightning.py",
+            "test_lightning_ddp.py",
+            "test_lightning_loggers.py",
+        ),
+        ("mlflow-skinny>=3", "scikit-learn>=1.6", "tensorboard>=2.16", "wandb>=0.19"),
     ),
     "sklearn": Host(("test_sklearn.py",)),
     "jax": Host(("test_jax.py",)),

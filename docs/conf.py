@@ -38,6 +38,7 @@ autodoc_typehints = "none"  # the docstrings have the types, in words
 autodoc_mock_imports = [
     "dask",
     "jax",
+    "lightning",
     "pyspark",
     "ray",
     "sentence_transformers",

@@ -158,7 +158,7 @@ class Observer:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        """Raise what is wrong with an output: in one process at once, else in `result`."""
+        """Raise an error; where there are several ranks, tell of it, and let `result` raise it."""
         if self._ranks.world == 1:
             raise error
         self._problem = error

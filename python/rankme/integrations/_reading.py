@@ -101,13 +101,13 @@ class Reading:
         """Return all that is logged, by target: ``rankme``, ``low``, ``high``, ``n_rows``, ..."""
         return {target: dict(row) for target, row in self._table.items()}
 
-    def values(self) -> dict[str, float]:
+    def values(self, separator: str = "/") -> dict[str, float]:
         """Return all of it under the keys of logs: ``rankme``, ``rankme/low``, and so on."""
         flat = {}
         for target, row in self._table.items():
             key = key_of(self._name, target, only=len(self._table) == 1)
             for what, value in row.items():
-                flat[key if what == SCORE else f"{key}/{what}"] = value
+                flat[key if what == SCORE else f"{key}{separator}{what}"] = value
         return flat
 
     @property

@@ -119,7 +119,8 @@ def test_the_picture_is_what_the_script_draws(tmp_path):
     assert old.shape == new.shape
     assert (np.abs(old - new).max(axis=2) > 0.15).mean() < 0.002
     healthy, collapsed = re.findall(r"(\d+\.\d) of 64", caption)
-    (alt,) = re.findall(r"!\[(.*)\]\(docs/figures/spectra\.png\)", README)
+    page = (ROOT / "docs" / "start" / "reading-a-score.md").read_text(encoding="utf-8")
+    (alt,) = re.findall(r"!\[(.*)\]\(\.\./figures/spectra\.png\)", page)
     assert f"RankMe {healthy}." in alt
     assert f"RankMe {collapsed}." in alt
 

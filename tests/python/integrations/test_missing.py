@@ -5,7 +5,15 @@ import pytest
 from helpers import run_python
 
 # The module, and the library that it is for.
-HOSTS = ("jax", "sentence_transformers", "sklearn", "torch", "torchmetrics", "transformers")
+HOSTS = (
+    "jax",
+    "lightning",
+    "sentence_transformers",
+    "sklearn",
+    "torch",
+    "torchmetrics",
+    "transformers",
+)
 
 
 @pytest.mark.parametrize("host", HOSTS)

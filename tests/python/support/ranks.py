@@ -16,7 +16,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["torch.distributed", "rankme.distributed.torch"])
 
 
-def on_ranks(world_size, work, *args, group_timeout=20):
+def on_ranks(world_size, work, *args, group_timeout=20, timeout=TIMEOUT):
     """Return what ``work(rank, *args)`` returned on each rank, or the exception that it raised.
 
     None stands for a rank that died.
@@ -33,7 +33,7 @@ def on_ranks(world_size, work, *args, group_timeout=20):
         for process in processes:
             process.start()
         for process in processes:
-            process.join(TIMEOUT)
+            process.join(timeout)
         hung = [process for process in processes if process.is_alive()]
         for process in hung:
             process.kill()

@@ -1,0 +1,197 @@
+"""How the rule for collapse does on real runs: false stops, and how late a stop comes.
+
+Small networks learn from two views of the 8 x 8 digits of scikit-learn, by the losses of VICReg
+(arXiv:2105.04906) and of SimSiam (arXiv:2011.10566). In the healthy runs nothing is taken from the
+loss. A run that collapses has no variance and covariance terms, or no stop-gradient and predictor,
+from the start or from some step between 100 and 200 on. All are evaluated on held-out digits, in
+evaluation mode, at the start and every 15 steps.
+
+When a run has collapsed is told without RankMe: the standard deviation of the rows at norm 1, times
+sqrt(K), falls below 0.05 for good (the check of SimSiam's authors; 1 is even in all directions).
+How late a stop is, is counted in evaluations from there; below 0 it came before.
+"""
+# ruff: noqa: INP001, T201
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+import rankme
+from rankme.integrations._collapse import Alarm
+
+STEPS, EVERY, BATCH = 300, 15, 128
+WIDTH = 64
+COLLAPSED = 0.05
+RATE = 2e-3
+
+Run: TypeAlias = dict[str, list[list[float]]]
+
+
+class Kind(NamedTuple):
+    """A way to train."""
+
+    loss: str
+    norm: bool  # batch normalisation in the hidden layers
+    breaks: str | None  # when what keeps it from collapsing is taken away
+
+
+KINDS = {
+    "VICReg": Kind("vicreg", norm=False, breaks=None),
+    "VICReg, batch norm": Kind("vicreg", norm=True, breaks=None),
+    "SimSiam, batch norm": Kind("simsiam", norm=True, breaks=None),
+    "invariance alone": Kind("vicreg", norm=False, breaks="start"),
+    "invariance alone, from midway": Kind("vicreg", norm=False, breaks="midway"),
+    "no stop-gradient": Kind("simsiam", norm=True, breaks="start"),
+    "no stop-gradient, from midway": Kind("simsiam", norm=True, breaks="midway"),
+}
+
+
+def main() -> None:
+    """Train all runs, and print what the rule makes of each kind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, help="JSON: read if it is there, else written")
+    options = parser.parse_args()
+    rankme._core.set_num_threads(1)  # noqa: SLF001
+    torch.set_num_threads(1)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    if options.runs and options.runs.exists():
+        runs = json.loads(options.runs.read_text(encoding="utf-8"))
+    else:
+        runs = {name: [trained(kind, seed) for seed in seeds] for name, kind in KINDS.items()}
+    if options.runs:
+        options.runs.write_text(json.dumps(runs), encoding="utf-8")
+    for every, first in ((1, 0), (1, 1), (2, 2)):
+        print(f"\nEvery {every * EVERY} steps, the first after {first * EVERY}:\n")
+        print("| run | layer | runs | collapsed | stopped before it broke | stopped | late by |")
+        print("|:--|:--|--:|--:|--:|--:|--:|")
+        for name, found in runs.items():
+            for layer in ("projector", "backbone"):
+                seen = [Seen.of(run, layer, every, first) for run in found]
+                print(f"| {name} | {layer} | {len(seen)} | {row(seen)} |")
+
+
+class Seen(NamedTuple):
+    """Evaluations of one run, as places in their order; None where there is none."""
+
+    broken: int | None  # the first after the loss lost what keeps the run from collapsing
+    collapsed: int | None
+    stopped: int | None
+
+    @classmethod
+    def of(cls, run: Run, layer: str, every: int, first: int) -> Seen:
+        """Let the rule look at the evaluations of a run, every so many of them."""
+        alarm = Alarm(min_share=0.05, min_of_best=0.35, patience=2)
+        seen = run[layer][first::every]
+        stopped = [i for i, (score, _) in enumerate(seen) if alarm.see(layer, score, WIDTH)]
+        fine = [i for i, (_, spread) in enumerate(seen) if spread >= COLLAPSED]
+        collapsed = fine[-1] + 1 if fine else 0
+        steps = range(first * EVERY, STEPS + 1, every * EVERY)
+        broken = [i for i, step in enumerate(steps) if step > run["breaks"][0][0]]
+        return cls(
+            broken[0] if broken else None,
+            collapsed if collapsed < len(seen) else None,
+            stopped[0] if stopped else None,
+        )
+
+
+def row(seen: list[Seen]) -> str:
+    """Count what became of runs of one kind."""
+    early = [one for one in seen if one.stopped is not None and is_before(one)]
+    stopped = [one for one in seen if one.stopped is not None and not is_before(one)]
+    late = [
+        one.stopped - one.collapsed
+        for one in stopped
+        if one.stopped is not None and one.collapsed is not None
+    ]
+    collapsed = sum(one.collapsed is not None for one in seen)
+    span = f"{min(late)} to {max(late)}" if late else ""
+    return f"{collapsed} | {len(early)} | {len(stopped)} | {span}"
+
+
+def is_before(one: Seen) -> bool:
+    """Tell whether a run was stopped that nothing had been taken from."""
+    assert one.stopped is not None  # noqa: S101
+    return one.broken is None or one.stopped < one.broken
+
+
+def trained(kind: Kind, seed: int) -> Run:
+    """Train one run; return score and standard deviation at each evaluation, by layer."""
+    torch.manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
+    images = torch.from_numpy(load_digits().images.astype(np.float32) / 16)
+    train, held_out = images[:1300], images[1300:].flatten(1)
+    backbone = nn.Sequential(*layers(64, kind.norm), nn.ReLU())
+    projector = nn.Sequential(*layers(WIDTH, kind.norm))
+    predictor = nn.Sequential(nn.Linear(WIDTH, 16), nn.ReLU(), nn.Linear(16, WIDTH))
+    model = nn.Sequential(backbone, projector, predictor)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
+    breaks = {None: STEPS, "start": -1, "midway": 100 + 5 * (seed % 20)}[kind.breaks]
+    seen: Run = {"backbone": [], "projector": [], "breaks": [[breaks]]}
+    for step in range(STEPS + 1):
+        if step % EVERY == 0:
+            with torch.no_grad():
+                hidden = backbone.eval()(held_out)
+                out = projector.eval()(hidden)
+            for name, rows in (("backbone", hidden), ("projector", out)):
+                spread = WIDTH**0.5 * rankme.metrics.unit_std(rows.numpy())
+                seen[name].append([rankme.score(rows), spread])
+            model.train()
+        rows = train[torch.randint(len(train), (BATCH,), generator=random)]
+        a, b = (projector(backbone(view(rows, random))) for _ in range(2))
+        loss = LOSSES[kind.loss](a, b, predictor, whole=step < breaks)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return seen
+
+
+def layers(width: int, norm: bool) -> list[nn.Module]:
+    """Return two linear layers with what is between them."""
+    between = [nn.BatchNorm1d(128), nn.ReLU()] if norm else [nn.ReLU()]
+    return [nn.Linear(width, 128), *between, nn.Linear(128, WIDTH)]
+
+
+def view(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Shift images by up to a pixel, change their brightness, add noise."""
+    n = len(images)
+    down, right = torch.randint(0, 3, (2, n, 1, 1), generator=random)
+    place = torch.arange(8)
+    padded = nn.functional.pad(images, (1, 1, 1, 1))
+    moved = padded[torch.arange(n)[:, None, None], down + place[:, None], right + place]
+    bright = 0.7 + 0.6 * torch.rand(n, 1, 1, generator=random)
+    return (bright * moved + 0.15 * torch.randn(n, 8, 8, generator=random)).flatten(1)
+
+
+def vicreg(a: torch.Tensor, b: torch.Tensor, _: nn.Module, *, whole: bool) -> torch.Tensor:
+    """Return 25 times the invariance; of the whole loss also variance and covariance."""
+    loss = 25 * ((a - b) ** 2).mean()
+    for z in (a, b) if whole else ():
+        centred = z - z.mean(0)
+        covariance = centred.T @ centred / (len(z) - 1)
+        off = (covariance**2).sum() - (covariance.diagonal() ** 2).sum()
+        loss = loss + 12.5 * torch.relu(1 - (z.var(0) + 1e-4).sqrt()).mean() + off / z.shape[1]
+    return loss
+
+
+def simsiam(a: torch.Tensor, b: torch.Tensor, predictor: nn.Module, *, whole: bool) -> torch.Tensor:
+    """Return minus the cosine of one view's prediction and the other, held fast."""
+    if not whole:
+        return -nn.functional.cosine_similarity(a, b).mean()
+    pairs = ((predictor(a), b.detach()), (predictor(b), a.detach()))
+    return -sum(nn.functional.cosine_similarity(one, other).mean() for one, other in pairs) / 2
+
+
+LOSSES = {"vicreg": vicreg, "simsiam": simsiam}
+
+if __name__ == "__main__":
+    main()
