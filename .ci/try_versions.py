@@ -67,7 +67,7 @@ HOSTS = {
     "lightning": Host(
         (
             "test_lightning.py",
-            "test_lightning_ddp.py",
+            "test_lightning_ranks.py",
             "test_lightning_loggers.py",
         ),
         ("mlflow-skinny>=3", "scikit-learn>=1.6", "tensorboard>=2.16", "wandb>=0.19"),
