@@ -88,7 +88,7 @@ def collapsing_run(tmp_path, on_collapse, **options):
 
 
 def test_the_trainer_stops(tmp_path):
-    with pytest.warns(UserWarning, match=r"^rankme is 1\.\d+, and .* collapsed; the run is stopp"):
+    with pytest.warns(UserWarning, match=r"^rankme is 1\.\d+, and .* collapsed; the run is stop"):
         made, callback = collapsing_run(tmp_path, "stop")
     assert made.current_epoch == len(callback.history) < 5
     assert callback.history[-1]["rankme"] < 1.5

@@ -236,7 +236,7 @@ class Changing(Vicreg):
         ("z", "target 'z': rows have width 24, and had 16 before in this pass"),
         ("none", "target 'none' gives shape (0, 64), and there is no row in it"),
         ("text", "target 'text' returns str and no tensor"),
-        ({"a": "backbone.*"}, "target 'a' is the pattern 'backbone.*', and there are 3 such modul"),
+        ({"a": "backbone.*"}, "target 'a' is the pattern 'backbone.*', and there are 3 such mod"),
     ],
 )
 def test_a_wrong_target_is_named(tmp_path, target, message):
@@ -252,7 +252,7 @@ def test_a_wrong_target_is_named(tmp_path, target, message):
         ({"target": []}, "there is no target"),
         ({"target": [lambda outputs, _: outputs, views]}, "a function needs a name"),
         ({"target": ["z", "z"]}, "two targets have one name"),
-        ({"on_collapse": "stopp"}, "on_collapse must be 'warn', 'stop', a function or None"),
+        ({"on_collapse": "halt"}, "on_collapse must be 'warn', 'stop', a function or None"),
         ({"stages": "validate"}, r"stages is a list of 'validate' and 'test'"),
         ({"every_n_steps": 2, "train_batches": 3}, "train_batches is 3, and every_n_steps is 2"),
         ({"target_shape": (3, 4)}, "target_shape is K or"),

@@ -107,5 +107,4 @@ def test_wandb(tmp_path, run):
         for item in record.history.item:
             key = item.key or ".".join(item.nested_key)
             found.setdefault(key, []).append(float(item.value_json))
-    for key, values in expected.items():
-        assert found[key] == values
+    assert {key: found.get(key) for key in expected} == expected, sorted(found)
