@@ -125,7 +125,8 @@ def test_a_pickle_of_a_pt_file_is_not_run(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"path": tmp_path, "rows": torch.zeros(4, 2)}, tmp_path / "rows.pt")
     with pytest.raises(
-        BadDataError, match=r"rows\.pt: cannot be read: UnpicklingError: Weights only"
+        BadDataError,
+        match=r"rows\.pt: holds objects that are no tensors, .* not read by running them",
     ):
         open_source(tmp_path / "rows.pt")
 
