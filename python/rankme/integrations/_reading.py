@@ -27,15 +27,16 @@ class Measures(NamedTuple):
     center: bool
 
     @classmethod
-    def checked(cls, metrics: Sequence[str], *, eps: float, center: bool) -> Measures:
+    def checked(cls, metrics: str | Sequence[str], *, eps: float, center: bool) -> Measures:
         """Refuse names that no spectrum has."""
         tiny = Accumulator(2)
         tiny.update(np.eye(2))
         known = tiny.spectrum().metrics(eps=eps)
-        for name in metrics:
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        for name in names:
             if name not in known:
                 raise ValueError(f"there is no metric {name!r}; metrics= takes {', '.join(known)}")
-        return cls(tuple(name for name in metrics if name != SCORE), eps, center)
+        return cls(tuple(name for name in names if name != SCORE), eps, center)
 
     def of(self, acc: Accumulator) -> dict[str, float]:
         """Return score, interval, counts and further metrics of sums.
@@ -101,13 +102,13 @@ class Reading:
         """Return all that is logged, by target: ``rankme``, ``low``, ``high``, ``n_rows``, ..."""
         return {target: dict(row) for target, row in self._table.items()}
 
-    def values(self) -> dict[str, float]:
+    def values(self, separator: str = "/") -> dict[str, float]:
         """Return all of it under the keys of logs: ``rankme``, ``rankme/low``, and so on."""
         flat = {}
         for target, row in self._table.items():
             key = key_of(self._name, target, only=len(self._table) == 1)
             for what, value in row.items():
-                flat[key if what == SCORE else f"{key}/{what}"] = value
+                flat[key if what == SCORE else f"{key}{separator}{what}"] = value
         return flat
 
     @property
