@@ -19,12 +19,7 @@ accelerate_state = require(
 
 __all__ = ["Pooling", "Rows", "flat_values", "n_fresh", "this_process"]
 
-_KINDS = {
-    "mean": "token_mean",
-    "last": "last_token",
-    "first": "first_token",
-    "tokens": "tokens",
-}
+_KINDS = ("token_mean", "last_token", "first_token", "tokens")
 _ROWS, _STATES = 2, 3  # dimensions
 
 
@@ -41,7 +36,7 @@ class Pooling:
     def __init__(self, kind: str | Callable[[Any, Any], Any], mask: str | None) -> None:
         if not callable(kind) and kind not in _KINDS:
             raise ValueError(
-                f"pooling must be {', '.join(map(repr, _KINDS))} or a function of hidden states "
+                f"pool must be {', '.join(map(repr, _KINDS))} or a function of hidden states "
                 f"and mask, not {kind!r}"
             )
         self._kind = kind
@@ -60,10 +55,10 @@ class Pooling:
                 f"padding, or None if all count"
             )
         if callable(self._kind):
-            return Rows(*pooled(self._kind(states, mask), None, f"pooling of {what}"))
+            return Rows(*pooled(self._kind(states, mask), None, f"pool of {what}"))
         if states.ndim == _ROWS:
             return Rows(states, None)
-        return Rows(*pooled(states, _KINDS[self._kind], what, mask))
+        return Rows(*pooled(states, self._kind, what, mask))
 
 
 def this_process() -> tuple[int, int]:

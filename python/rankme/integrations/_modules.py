@@ -54,13 +54,19 @@ def chosen_modules(model: Any, targets: Iterable[Any]) -> dict[str, Any]:
         elif target in named:
             chosen[target] = named[target]
         else:
-            found = {name: one for name, one in named.items() if fnmatchcase(name, target)}
-            if not found or not target:
+            found = {name: one for name, one in named.items() if name and _matches(name, target)}
+            if not found:
                 raise ValueError(_unknown(target, list(named)))
             chosen |= found
     if not chosen:
-        raise ValueError("there is no target; name a module: watch(model, ['backbone'])")
+        raise ValueError("there is no target; name a module, such as '' for the model itself")
     return chosen
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a pattern means a module: part by part, so that a star is not a path."""
+    parts, wanted = name.split("."), pattern.split(".")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def _name_of(module: Any, named: dict[str, Any]) -> str:

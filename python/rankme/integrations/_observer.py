@@ -35,7 +35,7 @@ from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, as_index
 from rankme._base.devices import as_device
 from rankme._base.optional import require
-from rankme.integrations._pooling import pooled
+from rankme.integrations._pooling import pooled, require_pool
 from rankme.integrations._ranks import Ranks
 from rankme.integrations._reading import Measures, Reading
 
@@ -101,6 +101,7 @@ class Observer:
         self.active = True
         self._most = sys.maxsize if max_rows is None else as_index(max_rows, "max_rows", 1)
         self._n_total = None if n_total is None else as_index(n_total, "n_total", 1)
+        require_pool(pool)
         self._pool = pool
         self._measures = Measures.checked(metrics, eps=as_eps(eps), center=bool(center))
         self._options: dict[str, Any] = {"normalize": normalize, "skip_nonfinite": True}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-__all__ = ["POOLS", "pooled", "rows_of"]
+__all__ = ["POOLS", "pooled", "require_pool", "rows_of"]
 
 _ROWS = 2  # dimensions
 _SEVERAL = 3
@@ -49,6 +50,18 @@ POOLS: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "map_mean": ("(n, C, H, W)", lambda out, _: out.mean(dim=(2, 3))),
     "positions": ("(n, C, H, W)", lambda out, _: out.flatten(2).transpose(1, 2)),
 }
+
+
+def require_pool(pool: Any, modules: Collection[str] | None = None) -> None:
+    """Refuse a pool that there is not, or of others than these modules, before anything runs."""
+    if isinstance(pool, Mapping) and modules is not None and not pool.keys() <= set(modules):
+        others, listed = (", ".join(map(repr, names)) for names in (pool.keys() - modules, modules))
+        raise ValueError(f"pool tells of {others}, and modules are {listed}")
+    for one in pool.values() if isinstance(pool, Mapping) else [pool]:
+        if not (one is None or callable(one) or one in POOLS):
+            raise ValueError(
+                f"pool must be {', '.join(map(repr, POOLS))}, a function or None, not {one!r}"
+            )
 
 
 def rows_of(output: Any, pool: str | Callable[[Any], Any] | None, module: str) -> tuple[Any, int]:
@@ -99,10 +112,6 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
             )
         of_tokens = mask is not None and mask.ndim == _ROWS == len(shape)
         return output, None if of_tokens else _checked(mask, output, what)
-    if pool not in POOLS:
-        raise ValueError(
-            f"pool must be {', '.join(map(repr, POOLS))}, a function or None, not {pool!r}"
-        )
     wanted, apply = POOLS[pool]
     if len(shape) != wanted.count(",") + 1:
         raise ValueError(

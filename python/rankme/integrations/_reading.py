@@ -27,15 +27,16 @@ class Measures(NamedTuple):
     center: bool
 
     @classmethod
-    def checked(cls, metrics: Sequence[str], *, eps: float, center: bool) -> Measures:
+    def checked(cls, metrics: str | Sequence[str], *, eps: float, center: bool) -> Measures:
         """Refuse names that no spectrum has."""
         tiny = Accumulator(2)
         tiny.update(np.eye(2))
         known = tiny.spectrum().metrics(eps=eps)
-        for name in metrics:
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        for name in names:
             if name not in known:
                 raise ValueError(f"there is no metric {name!r}; metrics= takes {', '.join(known)}")
-        return cls(tuple(name for name in metrics if name != SCORE), eps, center)
+        return cls(tuple(name for name in names if name != SCORE), eps, center)
 
     def of(self, acc: Accumulator) -> dict[str, float]:
         """Return score, interval, counts and further metrics of sums.

@@ -38,7 +38,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
 
     ::
 
-        watch = RankMeCallback(["encoder.layer.0", "encoder.layer.11"], pooling="mean")
+        watch = RankMeCallback("encoder.layer.*", pool="token_mean")
         Trainer(model, args, ..., callbacks=[watch])
 
     The numbers are among the metrics of the evaluation, so that `metric_for_best_model`,
@@ -51,7 +51,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         Modules by name, by pattern, or themselves: blocks, or a pooler, which has a row an input.
         What they return may be a tensor, a tuple that begins with one, or have a
         ``last_hidden_state``.
-    pooling : {"mean", "last", "first", "tokens"} or callable
+    pool : {"token_mean", "last_token", "first_token", "tokens"} or callable
         How the tokens of an input become a row: their mean, one of them, or a row for each. A
         function is called with hidden states (n, T, K) and mask, (n, T) or None, and returns
         (n, K).
@@ -60,7 +60,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         side. All tokens count where the model is called without it, or with None here.
     max_rows : int or None
         Rows of each layer, over all processes: the first that come. None takes all.
-    prefix : str
+    name : str
         First part of the keys, behind the Trainer's own ``eval_``.
     metrics : sequence of str
         Further keys of ``Spectrum.metrics()``.
@@ -94,10 +94,10 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         self,
         layers: str | Any | Iterable[str | Any],
         *,
-        pooling: str | Callable[[Any, Any], Any] = "mean",
+        pool: str | Callable[[Any, Any], Any] = "token_mean",
         mask: str | None = "attention_mask",
         max_rows: int | None = MAX_ROWS,
-        prefix: str = "rankme",
+        name: str = "rankme",
         metrics: Sequence[str] = (),
         eps: float = 1e-7,
         center: bool = False,
@@ -108,8 +108,8 @@ class RankMeCallback(_Base):  # type: ignore[misc]
     ) -> None:
         alone = isinstance(layers, (str, torch.nn.Module))
         self._layers = [layers] if alone else list(layers)
-        self._pooling = Pooling(pooling, mask)
-        self._prefix = prefix
+        self._pooling = Pooling(pool, mask)
+        self._name = name
         self._options: dict[str, Any] = {
             "max_rows": max_rows,
             "metrics": metrics,
@@ -253,7 +253,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         modules = chosen_modules(model, self._layers)
         several = len(modules) > 1
         self._keys = {
-            name: f"{self._prefix}/{name or type_name(modules[name])}" if several else self._prefix
+            name: f"{self._name}/{name or type_name(modules[name])}" if several else self._name
             for name in modules
         }
         for hook in self._hooks:

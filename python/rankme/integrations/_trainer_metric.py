@@ -33,7 +33,7 @@ class ComputeRankMe:
     ::
 
         model.config.output_hidden_states = True
-        rankme = ComputeRankMe(pooling="mean")
+        rankme = ComputeRankMe(pool="token_mean")
         args = TrainingArguments(
             ...,
             batch_eval_metrics=True,
@@ -49,7 +49,7 @@ class ComputeRankMe:
 
     Parameters
     ----------
-    pooling : {"mean", "last", "first", "tokens"} or callable
+    pool : {"token_mean", "last_token", "first_token", "tokens"} or callable
         How the tokens of an input become a row: their mean, one of them, or a row for each. A
         function is called with hidden states (n, T, K) and mask, (n, T) or None, and returns
         (n, K).
@@ -74,7 +74,7 @@ class ComputeRankMe:
     Raises
     ------
     ValueError
-        If `pooling` is no such name, or `metrics` has an unknown one.
+        If `pool` is no such name, or `metrics` has an unknown one.
 
     Notes
     -----
@@ -85,7 +85,7 @@ class ComputeRankMe:
     def __init__(
         self,
         *,
-        pooling: str | Callable[[Any, Any], Any] = "mean",
+        pool: str | Callable[[Any, Any], Any] = "token_mean",
         layer: int | Callable[[Any], Any] = -1,
         mask: str | None = "attention_mask",
         max_rows: int | None = MAX_ROWS,
@@ -97,7 +97,7 @@ class ComputeRankMe:
         run_length: int = RUN_LENGTH,
         device: str | None = None,
     ) -> None:
-        self._pooling = Pooling(pooling, mask)
+        self._pooling = Pooling(pool, mask)
         self._layer = layer
         self._options: dict[str, Any] = {
             "max_rows": max_rows,

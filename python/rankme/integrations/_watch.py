@@ -9,6 +9,7 @@ from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.optional import require
 from rankme.integrations._modules import chosen_modules
 from rankme.integrations._observer import MAX_ROWS, Observer
+from rankme.integrations._pooling import require_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,8 +44,9 @@ class watch:  # noqa: N801
     model : torch.nn.Module
         On any device, compiled, wrapped in DDP, sharded by FSDP, under autocast.
     targets : str, torch.nn.Module or list of these
-        Modules by name (``""`` is the model itself), by pattern (``"blocks.*.norm"``), or
-        themselves. Names are those of the model as it was written, without what wrappers add.
+        Modules by name (``""`` is the model itself), by pattern (``"blocks.*.norm"``: a star
+        stands for one part of a name, and matches no dot), or themselves. Names are those of the
+        model as it was written, without what wrappers add.
     max_rows : int or None
         Rows of each target, over all ranks: the first that come. None takes all.
     pool : str, callable or mapping, optional
@@ -116,6 +118,7 @@ class watch:  # noqa: N801
     ) -> None:
         alone = isinstance(targets, (str, torch.nn.Module))
         self._modules = chosen_modules(model, [targets] if alone else targets)
+        require_pool(pool, self._modules)
         self._only_eval = only_eval
         self._observer = Observer(
             self._modules,
@@ -212,8 +215,14 @@ class watch:  # noqa: N801
         """
         return self.result().metrics()
 
-    def values(self) -> dict[str, float]:
+    def values(self, separator: str = "/") -> dict[str, float]:
         """Return all numbers as a flat dict for loggers.
+
+        Parameters
+        ----------
+        separator : str
+            What stands before ``low``, ``n_rows`` and so on. A store that keeps a file a key, as
+            MLflow's of plain files, cannot have both ``rankme`` and ``rankme/low``: ``"_"`` there.
 
         Returns
         -------
@@ -221,7 +230,7 @@ class watch:  # noqa: N801
             ``rankme``, ``rankme/low``, ...; of several modules ``rankme/backbone``,
             ``rankme/backbone/low``, ...
         """
-        return self.result().values()
+        return self.result().values(separator)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the rows so far as tensors of bytes and numbers, which a checkpoint can hold.

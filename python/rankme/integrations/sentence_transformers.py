@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_eps, as_index, type_name
 from rankme._base.optional import require
+from rankme.integrations._reading import Measures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,7 +121,8 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         self.normalize = bool(normalize)
         self.eps = as_eps(eps)
         self.center = bool(center)
-        self.metrics = _known_metrics(metrics)
+        self._measures = Measures.checked(metrics, eps=self.eps, center=self.center)
+        self.metrics = list(self._measures.metrics)
         self.show_progress_bar = show_progress_bar
         self.write_csv = write_csv
         self.primary_metric = "rankme"
@@ -219,18 +221,14 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
     def _values(self, sums: dict[int, Accumulator]) -> dict[str, float]:
         """Return all numbers, without the evaluator's name."""
         whole = next(iter(sums.values()))
-        keys = ["rankme", "rankme_low", "rankme_high"]
-        keys += [f"rankme_{name}" for name in (*self.truncate_dims, *self.metrics)]
-        counts = {"rankme_n_rows": whole.n_rows, "rankme_n_skipped": whole.n_skipped}
-        if whole.n_skipped:
-            return dict.fromkeys(keys, math.nan) | counts
-        spectrum = whole.spectrum(center=self.center)
-        numbers = [spectrum.rankme(eps=self.eps), *spectrum.rankme_bounds(eps=self.eps)]
-        numbers += [self._truncated(sums, dim).rankme(eps=self.eps) for dim in self.truncate_dims]
-        if self.metrics:
-            told = spectrum.metrics(eps=self.eps)
-            numbers += [math.nan if (x := told[key]) is None else x for key in self.metrics]
-        return dict(zip(keys, numbers, strict=True)) | counts
+        row = self._measures.of(whole)
+        values = {"rankme": row.pop("rankme")}
+        values |= {f"rankme_{key}": row.pop(key) for key in ("low", "high")}
+        for dim in self.truncate_dims:
+            values[f"rankme_{dim}"] = (
+                math.nan if whole.n_skipped else self._truncated(sums, dim).rankme(eps=self.eps)
+            )
+        return values | {f"rankme_{key}": value for key, value in row.items()}
 
     def _truncated(self, sums: dict[int, Accumulator], dim: int) -> Spectrum:
         """Return the spectrum of the first columns."""
@@ -256,15 +254,3 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
             if header is None:
                 writer.writeheader()
             writer.writerow(line)
-
-
-def _known_metrics(metrics: Sequence[str]) -> list[str]:
-    """Return the names of metrics, all of which there are."""
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    one = Accumulator(2)
-    one.update([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
-    known = one.spectrum().metrics().keys() - {"rankme"}
-    for name in names:
-        if name not in known:
-            raise ValueError(f"metrics has {name!r}; there are {', '.join(sorted(known))}")
-    return names

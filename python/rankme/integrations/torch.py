@@ -30,12 +30,13 @@ import numpy as np
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index, type_name
 from rankme._base.optional import require
-from rankme.integrations._pooling import rows_of
+from rankme.integrations._modules import chosen_modules
+from rankme.integrations._pooling import require_pool, rows_of
 from rankme.integrations._saving import files_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 torch = require("torch", extra="torch", what="rankme.integrations.torch")
 # Behind the line that says what is missing, and for which module.
@@ -47,7 +48,7 @@ __all__ = ["collect", "watch"]
 def collect(
     model: Any,
     loader: Iterable[Any],
-    modules: str | Sequence[str],
+    modules: str | Any | Iterable[str | Any],
     *,
     max_rows: int | None = None,
     forward: Callable[[Any, Any], Any] | None = None,
@@ -71,8 +72,9 @@ def collect(
     loader : iterable
         Batches. Without shuffling and augmentation: the same inputs in the same order for each
         checkpoint let `rankme.compare` take differences of pairs.
-    modules : str or list of str
-        Names as of ``model.named_modules()``; ``""`` is the model itself. Each runs once a batch.
+    modules : str, torch.nn.Module or list of these
+        As the targets of `watch`: names, patterns or modules; ``""`` is the model itself. Each runs
+        once a batch.
     max_rows : int, optional
         Stop after this many rows of each module; by default at the end of the loader. Sums of
         unequal numbers of rows cannot be compared.
@@ -81,9 +83,9 @@ def collect(
         which are moved to where the model lies.
     pool : str, callable or mapping, optional
         How an output becomes rows where it is not of shape (n, K). Of (n, T, K): ``"token_mean"``,
-        ``"first_token"``, or ``"tokens"``, a row each, padding included. Of (n, C, H, W):
-        ``"map_mean"``, or ``"positions"``, a row each. A function to (n, K). Or a mapping from the
-        names of modules to these.
+        ``"first_token"``, ``"last_token"``, or ``"tokens"``, a row each, padding included. Of
+        (n, C, H, W): ``"map_mean"``, or ``"positions"``, a row each. A function to (n, K). Or a
+        mapping from the names of modules to these.
     ids : callable, optional
         Returns the ids of a batch, a text or integer for each input, as
         ``lambda batch: batch["index"]``. They prove that checkpoints saw the same inputs:
@@ -118,9 +120,10 @@ def collect(
     OSError
         If `save` cannot be written to, or has one of the files.
     """
-    known = dict(model.named_modules())
-    names = _names_of(modules, known, pool)
-    files = {} if save is None else files_of(save, names, overwrite=overwrite)
+    alone = isinstance(modules, (str, torch.nn.Module))
+    known = chosen_modules(model, [modules] if alone else modules)
+    require_pool(pool, known)
+    files = {} if save is None else files_of(save, list(known), overwrite=overwrite)
     most = None if max_rows is None else as_index(max_rows, "max_rows", 1)
     options = {"groups": groups, "normalize": normalize}
     taps = [
@@ -130,7 +133,7 @@ def collect(
             most,
             {**options, "tags": {"layer": name, **(tags or {})}},
         )
-        for name in names
+        for name in known
     ]
     with _observed(model, [(known[tap.name], tap) for tap in taps]):
         for batch in loader:
@@ -146,24 +149,6 @@ def collect(
     for name, file in files.items():
         sums[name].save(file)
     return sums
-
-
-def _names_of(modules: str | Sequence[str], known: Collection[str], pool: object) -> list[str]:
-    """Return the names of modules, all of which are known, and all that `pool` names among them."""
-    names = [modules] if isinstance(modules, str) else list(modules)
-    if not names:
-        raise ValueError("modules names none; name one or more, such as modules='' for the model")
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"the model has no module {name!r}; [name for name, _ in model.named_modules()] "
-                f"lists them"
-            )
-    for name in pool if isinstance(pool, Mapping) else ():
-        if name not in names:
-            listed = ", ".join(map(repr, names))
-            raise ValueError(f"pool tells of {name!r}, and modules are {listed}")
-    return names
 
 
 def _moved_forward(model: Any, batch: Any) -> None:

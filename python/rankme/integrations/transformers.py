@@ -4,7 +4,7 @@ A callback watches layers of the model while the Trainer evaluates it::
 
     from rankme.integrations.transformers import RankMeCallback
 
-    Trainer(model, args, ..., callbacks=[RankMeCallback("encoder.layer.11", pooling="mean")])
+    Trainer(model, args, ..., callbacks=[RankMeCallback("encoder.layer.11", pool="token_mean")])
 
 `ComputeRankMe` is the same as a `compute_metrics`, without hooks, of states that the model returns.
 """

@@ -123,7 +123,8 @@ def test_the_first_rows_are_taken(model):
         ({"sentences": "one text"}, TypeError, "sentences"),
         ({"sentences": []}, ValueError, "sentences"),
         ({"truncate_dims": [0]}, ValueError, "truncate_dims"),
-        ({"metrics": ["stabel_rank"]}, ValueError, "stable_rank"),
+        ({"metrics": ["stabel_rank"]}, ValueError, "no metric 'stabel_rank'; .* stable_rank"),
+        ({"metrics": "rank"}, ValueError, "no metric 'rank'"),
         ({"max_rows": 0}, ValueError, "max_rows"),
     ],
 )

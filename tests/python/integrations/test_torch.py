@@ -211,12 +211,18 @@ def test_the_model_is_as_it_was(model, fails):
     assert all(map(torch.equal, parameters, after))  # also the statistics of the normalisation
 
 
+def test_modules_by_pattern_and_object(model):
+    assert list(collect(model, loader(), ["b?dy", model.norm])) == ["body", "norm"]
+    assert list(collect(model, loader(), model.act)) == ["act"]
+
+
 @pytest.mark.parametrize(
     ("modules", "pool", "error", "text"),
     [
-        ([], None, ValueError, "modules names none; name one or more"),
+        ([], None, ValueError, "there is no target; name a module"),
+        ("head.*", None, ValueError, r"the model has no module 'head\.\*'"),
         ("body", {"bdy": "tokens"}, ValueError, "pool tells of 'bdy', and modules are 'body'"),
-        ("head", None, ValueError, "the model has no module 'head'; .* lists them"),
+        ("head", None, ValueError, "no module 'head'; it has 'norm', 'body', "),
         ("unused", None, ValueError, "module 'unused' did not run"),
         ("tokens", None, ValueError, r"module 'tokens' returns shape \(64, 3, 8\), .*pool="),
         ("both", None, TypeError, "module 'both' returns tuple and no tensor; pool=lambda"),

@@ -49,13 +49,13 @@ def trainer_of(
 
 
 @pytest.mark.parametrize("collate", [padded, left_padded])
-@pytest.mark.parametrize("pooling", ["mean", "first", "last", "tokens"])
-def test_each_layer_has_the_score_of_its_rows_without_padding(tmp_path, pooling, collate):
+@pytest.mark.parametrize("pool", ["token_mean", "first_token", "last_token", "tokens"])
+def test_each_layer_has_the_score_of_its_rows_without_padding(tmp_path, pool, collate):
     model = bert()
-    watch = RankMeCallback(LAYERS, pooling=pooling)
+    watch = RankMeCallback(LAYERS, pool=pool)
     metrics = trainer_of(model, [watch], tmp_path, collate=collate).evaluate()
     for layer, name in enumerate(LAYERS, start=1):
-        rows = rows_by_hand(model, EVAL, pooling, layer, collate)
+        rows = rows_by_hand(model, EVAL, pool, layer, collate)
         assert metrics[f"eval_rankme/{name}"] == pytest.approx(rankme.score(rows), rel=1e-12)
         assert metrics[f"eval_rankme/{name}_n_rows"] == len(rows)
         assert metrics[f"eval_rankme/{name}_low"] <= metrics[f"eval_rankme/{name}"]
@@ -63,9 +63,9 @@ def test_each_layer_has_the_score_of_its_rows_without_padding(tmp_path, pooling,
 
 def test_last_takes_the_last_word_of_a_causal_model(tmp_path):
     model = gpt()
-    watch = RankMeCallback("transformer", pooling="last", metrics=["participation_ratio"])
+    watch = RankMeCallback("transformer", pool="last_token", metrics=["participation_ratio"])
     metrics = trainer_of(model, [watch], tmp_path).evaluate()
-    rows = rows_by_hand(model, EVAL, "last")
+    rows = rows_by_hand(model, EVAL, "last_token")
     assert metrics["eval_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     expected = rankme.spectrum(rows).metrics()["participation_ratio"]
     assert metrics["eval_rankme_participation_ratio"] == pytest.approx(expected, rel=1e-10)
@@ -75,10 +75,10 @@ def test_modules_and_functions_are_taken_too(tmp_path):
     model = bert()
     layers = [model.bert.pooler, model.bert]
     watch = RankMeCallback(
-        layers, pooling=lambda states, _: states if states.ndim == 2 else states[:, 0]
+        layers, pool=lambda states, _: states if states.ndim == 2 else states[:, 0]
     )
     metrics = trainer_of(model, [watch], tmp_path).evaluate()
-    rows = rows_by_hand(model, EVAL, "first")
+    rows = rows_by_hand(model, EVAL, "first_token")
     assert metrics["eval_rankme/bert"] == pytest.approx(rankme.score(rows), rel=1e-12)
     assert metrics["eval_rankme/bert.pooler_n_rows"] == len(EVAL)
 
@@ -86,7 +86,7 @@ def test_modules_and_functions_are_taken_too(tmp_path):
 def test_a_cap_takes_the_first_rows(tmp_path):
     model = bert()
     metrics = trainer_of(model, [RankMeCallback("bert", max_rows=11)], tmp_path).evaluate()
-    rows = rows_by_hand(model, EVAL, "mean")[:11]
+    rows = rows_by_hand(model, EVAL, "token_mean")[:11]
     assert metrics["eval_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
 
 
@@ -97,7 +97,7 @@ class Notes(TrainerCallback):
         self.seen = []
 
     def on_evaluate(self, args, state, control, metrics=None, model=None, **_):  # noqa: ARG002
-        rows = rows_by_hand(model, EVAL, "mean")
+        rows = rows_by_hand(model, EVAL, "token_mean")
         self.seen.append((dict(metrics), rankme.score(rows)))
 
 
@@ -127,7 +127,9 @@ def test_the_best_model_is_chosen_by_it_and_every_evaluation_is_logged(tmp_path)
     assert trainer.state.best_metric == max(values)
     assert len(set(values)) == 4
     # The weights are those of the best step again.
-    assert rankme.score(rows_by_hand(trainer.model, EVAL, "mean")) == pytest.approx(max(values))
+    assert rankme.score(rows_by_hand(trainer.model, EVAL, "token_mean")) == pytest.approx(
+        max(values)
+    )
 
 
 def test_the_end_of_training_and_predictions_are_no_evaluation(tmp_path):
@@ -136,7 +138,7 @@ def test_the_end_of_training_and_predictions_are_no_evaluation(tmp_path):
     trainer.train()
     assert not [entry for entry in trainer.state.log_history if "eval_rankme" in entry]
     found = trainer.predict(EVAL[:30]).metrics
-    rows = rows_by_hand(model, EVAL[:30], "mean")
+    rows = rows_by_hand(model, EVAL[:30], "token_mean")
     assert found["test_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     assert "test_rankme" not in trainer.evaluate()
 
@@ -148,7 +150,7 @@ def test_each_of_several_sets_has_its_own(tmp_path):
     for _ in range(2):  # and no warning that they differ in length
         metrics = trainer.evaluate()
     for name, data in sets.items():
-        rows = rows_by_hand(model, data, "mean")
+        rows = rows_by_hand(model, data, "token_mean")
         assert metrics[f"eval_{name}_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
 
 
@@ -260,8 +262,8 @@ def test_a_row_that_is_not_finite_makes_nan_and_a_count(tmp_path):
 
 
 def test_wrong_layers_and_settings_are_told():
-    with pytest.raises(ValueError, match=r"pooling must be 'mean', 'last', .* not 'cls'"):
-        RankMeCallback("bert", pooling="cls")
+    with pytest.raises(ValueError, match=r"pool must be 'token_mean', 'last_token', .* not 'cls'"):
+        RankMeCallback("bert", pool="cls")
     with pytest.raises(ValueError, match="there is no metric 'rank'"):
         RankMeCallback("bert", metrics=["rank"])
 
@@ -308,7 +310,7 @@ def test_a_model_that_is_made_for_the_training_is_the_one_that_is_watched(tmp_pa
     before = trainer.model
     trainer.train()
     assert trainer.model is not before
-    rows = rows_by_hand(trainer.model, EVAL, "mean")
+    rows = rows_by_hand(trainer.model, EVAL, "token_mean")
     assert trainer.evaluate()["eval_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
 
 

@@ -39,12 +39,12 @@ def trainer_of(model, compute, folder, *, collate=padded, reduce=True, **options
 
 
 @pytest.mark.parametrize("collate", [padded, left_padded])
-@pytest.mark.parametrize("pooling", ["mean", "first", "last", "tokens"])
-def test_it_is_the_score_of_the_rows_without_padding(tmp_path, pooling, collate):
-    model = gpt() if pooling == "last" else bert()
-    compute = ComputeRankMe(pooling=pooling, layer=1)
+@pytest.mark.parametrize("pool", ["token_mean", "first_token", "last_token", "tokens"])
+def test_it_is_the_score_of_the_rows_without_padding(tmp_path, pool, collate):
+    model = gpt() if pool == "last_token" else bert()
+    compute = ComputeRankMe(pool=pool, layer=1)
     trainer = trainer_of(model, compute, tmp_path, collate=collate, **BATCHES)
-    rows = rows_by_hand(model, EVAL, pooling, 1, collate)
+    rows = rows_by_hand(model, EVAL, pool, 1, collate)
     for _ in range(2):  # it begins anew by itself
         metrics = trainer.evaluate()
         assert metrics["eval_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
@@ -70,16 +70,16 @@ def test_the_best_model_is_chosen_by_it(tmp_path):
     logged = [entry["eval_rankme"] for entry in trainer.state.log_history if "eval_loss" in entry]
     assert len(set(logged)) == 3
     assert trainer.state.best_metric == max(logged)
-    rows = rows_by_hand(trainer.model, EVAL, "mean")
+    rows = rows_by_hand(trainer.model, EVAL, "token_mean")
     assert rankme.score(rows) == pytest.approx(max(logged), rel=1e-12)
 
 
 @pytest.mark.parametrize("options", [{}, BATCHES])
 def test_rows_without_tokens_need_no_mask_and_no_batches(tmp_path, options):
     model = bert()
-    compute = ComputeRankMe(mask=None, pooling="first", metrics=["stable_rank"], max_rows=30)
+    compute = ComputeRankMe(mask=None, pool="first_token", metrics=["stable_rank"], max_rows=30)
     metrics = trainer_of(model, compute, tmp_path, **options).evaluate()
-    rows = rows_by_hand(model, EVAL, "first")[:30]
+    rows = rows_by_hand(model, EVAL, "first_token")[:30]
     assert metrics["eval_rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     assert metrics["eval_rankme_stable_rank"] == pytest.approx(
         rankme.spectrum(rows).metrics()["stable_rank"], rel=1e-10

@@ -29,13 +29,13 @@ def launched(rank):
     os.environ.update({key: str(value) for key, value in where.items()}, MASTER_ADDR="127.0.0.1")
 
 
-def trainer_with(own_pooling, folder):
+def trainer_with(own_pool, folder):
     """Make a Trainer with the metric, and with callbacks of several kinds."""
     from transformers import Trainer, TrainingArguments
 
     from rankme.integrations.transformers import ComputeRankMe, RankMeCallback
 
-    compute = ComputeRankMe(pooling="last")
+    compute = ComputeRankMe(pool="last_token")
     args = TrainingArguments(
         output_dir=folder,
         per_device_train_batch_size=4,
@@ -60,10 +60,10 @@ def trainer_with(own_pooling, folder):
         compute_metrics=compute,
         preprocess_logits_for_metrics=compute.hidden_states,
         callbacks=[
-            RankMeCallback("bert", prefix="hooked"),
-            RankMeCallback("bert", prefix="capped", max_rows=9),
-            RankMeCallback("bert", prefix="words", pooling="tokens"),
-            RankMeCallback("bert", prefix="own", pooling=own_pooling),
+            RankMeCallback("bert", name="hooked"),
+            RankMeCallback("bert", name="capped", max_rows=9),
+            RankMeCallback("bert", name="words", pool="tokens"),
+            RankMeCallback("bert", name="own", pool=own_pool),
         ],
     )
 
@@ -74,12 +74,12 @@ def both(rank, folder):
     launched(rank)
     wrong = []
 
-    def own_pooling(states, _mask):
+    def own_pool(states, _mask):
         if wrong:
             raise ValueError("of no use")
         return states[:, 0]
 
-    trainer = trainer_with(own_pooling, f"{folder}/{rank}")
+    trainer = trainer_with(own_pool, f"{folder}/{rank}")
     trainer.train()
     logged = {}
     for entry in trainer.state.log_history:
@@ -104,13 +104,17 @@ def test_two_processes_have_the_numbers_of_one(tmp_path):
     model = bert()
     for logged, *_ in (first, second):
         for size in SIZES:
-            for key, pooling in [("rankme", "last"), ("hooked", "mean"), ("words", "tokens")]:
-                rows = rows_by_hand(model, items(size), pooling)
+            for key, pool in [
+                ("rankme", "last_token"),
+                ("hooked", "token_mean"),
+                ("words", "tokens"),
+            ]:
+                rows = rows_by_hand(model, items(size), pool)
                 assert logged[f"eval_{size}_{key}_n_rows"] == len(rows)
                 score = logged[f"eval_{size}_{key}"]
                 assert score == pytest.approx(rankme.score(rows), rel=1e-12)
         # The first rows of each process, whose batches take turns.
-        rows = rows_by_hand(model, items(13), "mean")[[0, 1, 2, 3, 8, 4, 5, 6, 7]]
+        rows = rows_by_hand(model, items(13), "token_mean")[[0, 1, 2, 3, 8, 4, 5, 6, 7]]
         assert logged["eval_13_capped"] == pytest.approx(rankme.score(rows), rel=1e-12)
     for _, bad, *_ in (first, second):
         assert math.isnan(bad["nan_rankme"])

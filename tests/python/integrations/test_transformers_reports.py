@@ -30,7 +30,7 @@ def train(folder, reporter):
         train_dataset=items(16),
         eval_dataset=items(19),
         data_collator=padded,
-        callbacks=[RankMeCallback(LAYERS), RankMeCallback("bert", pooling="first", prefix="cls")],
+        callbacks=[RankMeCallback(LAYERS), RankMeCallback("bert", pool="first_token", name="cls")],
     )
     trainer.train()
     logged = [entry for entry in trainer.state.log_history if "eval_loss" in entry]

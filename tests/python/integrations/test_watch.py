@@ -41,8 +41,8 @@ def model():
 
 def outputs(model, name="backbone", inputs=INPUTS):
     part = {"backbone": model.backbone, "projector": model}[name]
-    with torch.no_grad():
-        return part(inputs).double().numpy()
+    with torch.no_grad():  # in the batches of `run`, since float32 products depend on them
+        return torch.cat([part(batch) for batch in inputs.split(64)]).double().numpy()
 
 
 def run(model, inputs=INPUTS):
@@ -59,7 +59,7 @@ def test_three_lines(model):
     with watch(model, ["backbone", "projector"]) as w:
         run(model)
     for name, score in w.scores().items():
-        assert score == pytest.approx(rankme.score(outputs(model, name)), rel=1e-6)
+        assert score == pytest.approx(rankme.score(outputs(model, name)), rel=1e-12)
         assert w.metrics()[name]["n_rows"] == len(INPUTS)
     assert hooks_of(model) == 0
     run(model)
@@ -74,6 +74,8 @@ def test_three_lines(model):
         ("", [""]),
         ("backbone.*", ["backbone.0", "backbone.1", "backbone.2"]),
         (["p*r", "backbone.2"], ["projector", "backbone.2"]),
+        ("[bp]*", ["backbone", "projector"]),  # and not what is in them
+        ("*.1", ["backbone.1", "projector.1"]),
     ],
 )
 def test_modules_by_name_and_pattern(model, targets, names):
@@ -103,6 +105,30 @@ def test_modules_by_object(model):
 def test_modules_that_are_not_there(model, targets, error, text):
     with pytest.raises(error, match=text):
         watch(model, targets)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"pool": {"backbon": "tokens"}}, "pool tells of 'backbon', and modules are 'backbone'"),
+        ({"pool": {"backbone": "mean"}}, "pool must be 'token_mean', .* or None, not 'mean'"),
+        ({"pool": "mean"}, "pool must be 'token_mean', .* or None, not 'mean'"),
+        ({"metrics": ["stable_rank", "rank"]}, "there is no metric 'rank'; .* stable_rank"),
+        ({"metrics": "rank"}, "there is no metric 'rank'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(model, options, text):
+    with pytest.raises(ValueError, match=text):
+        watch(model, "backbone", **options)
+
+
+def test_keys_for_a_store_that_keeps_a_file_a_key(model):
+    with watch(model, ["backbone", "projector"], metrics="stable_rank") as w:
+        run(model)
+    slashes, lines = w.values(), w.values(separator="_")
+    assert lines["rankme/backbone_stable_rank"] == slashes["rankme/backbone/stable_rank"]
+    assert list(lines.values()) == list(slashes.values())
+    assert not any(one.startswith(f"{key}/") for key in lines for one in lines)
 
 
 def test_a_long_list_of_modules_is_cut():
@@ -153,7 +179,7 @@ def test_passes(model):
         run(model, INPUTS.flip(0) * 2)
         second = w.scores()
         w.reset()
-    assert first == {"backbone": pytest.approx(rankme.score(outputs(model)), rel=1e-6)}
+    assert first == {"backbone": pytest.approx(rankme.score(outputs(model)), rel=1e-12)}
     assert second != first
     assert w.scores() == second  # no rows came after the last reset
 

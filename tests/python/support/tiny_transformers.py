@@ -86,7 +86,7 @@ def gpt(dtype=torch.float64, **options):
     return with_full_rank(GPT2ForSequenceClassification(config)).to(dtype)
 
 
-def rows_by_hand(model, data, pooling, layer=-1, collate=padded):
+def rows_by_hand(model, data, pool, layer=-1, collate=padded):
     """Rows (n, K) of one layer, as the model itself returns its hidden states, 4 inputs a batch."""
     found = []
     model.eval()
@@ -101,6 +101,7 @@ def rows_by_hand(model, data, pooling, layer=-1, collate=padded):
         states = out.hidden_states[layer].numpy()
         for one, counts in zip(states, batch["attention_mask"].numpy() == 1, strict=True):
             tokens = one[counts]
-            pick = {"mean": tokens.mean(axis=0), "first": tokens[0], "last": tokens[-1]}
-            found += list(tokens) if pooling == "tokens" else [pick[pooling]]
+            mean = tokens.mean(axis=0)
+            pick = {"token_mean": mean, "first_token": tokens[0], "last_token": tokens[-1]}
+            found += list(tokens) if pool == "tokens" else [pick[pool]]
     return np.array(found)
