@@ -158,6 +158,22 @@ def test_passes(model):
     assert w.scores() == second  # no rows came after the last reset
 
 
+def test_each_with_is_a_pass(model):
+    w = watch(model, "backbone")
+    for inputs in (INPUTS[:64], INPUTS[64:128]):
+        with w:
+            run(model, inputs)
+        assert_same(w.result().sums["backbone"], one_process(outputs(model, inputs=inputs)))
+    with pytest.raises(ValueError, match="'backbone' gave no rows in this pass"), w:
+        pass  # which does not give the scores of the pass before
+    with w:
+        run(model, INPUTS[:64])
+        with pytest.raises(RuntimeError, match="this watch is entered already"):
+            w.__enter__()
+    assert w.metrics()["backbone"]["n_rows"] == 64
+    assert hooks_of(model) == 0
+
+
 def test_tokens_with_a_mask(model):
     model.tokens = nn.Unflatten(1, (2, 4)).eval()
     model.projector = nn.Sequential(model.tokens, nn.Flatten())
@@ -266,6 +282,8 @@ def test_a_checkpoint_holds_the_rows_so_far(model):
     whole = one_process(outputs(model, inputs=INPUTS))
     assert w.scores()["backbone"] == pytest.approx(whole.score(), rel=1e-6)
     assert w.metrics()["backbone"]["n_rows"] == len(INPUTS)
+    w.load_state_dict(state["rankme"])
+    assert w.metrics()["backbone"]["n_rows"] == 64
     state = copy.deepcopy(state["rankme"])
     state["sums"]["backbone"][-100] ^= 1
     with pytest.raises(ValueError, match=re.escape("target 'backbone': the checksum does not")):
