@@ -10,7 +10,7 @@ from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import type_name
 from rankme._base.optional import require
 from rankme.integrations._hidden_states import Pooling, Rows, flat_values, n_fresh
-from rankme.integrations._modules import chosen_modules, names_of
+from rankme.integrations._modules import Hook, chosen_modules, names_of
 from rankme.integrations._observer import MAX_ROWS, Observer
 
 if TYPE_CHECKING:
@@ -259,13 +259,16 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         for hook in self._hooks:
             hook.remove()
         # A compiled model has to leave its graph for them.
-        before = torch.compiler.disable(self._note_inputs)
+        before = Hook(torch.compiler.disable(self._note_inputs))
         after = torch.compiler.disable(self._note_output)
         whole = names_of(model)[""]
         self._hooks = [
             whole.register_forward_pre_hook(before, with_kwargs=True),
-            *(one.register_forward_hook(partial(after, name)) for name, one in modules.items()),
-            whole.register_forward_hook(torch.compiler.disable(self._forget_inputs)),
+            *(
+                one.register_forward_hook(Hook(partial(after, name)))
+                for name, one in modules.items()
+            ),
+            whole.register_forward_hook(Hook(torch.compiler.disable(self._forget_inputs))),
         ]
         self._model = model
         self._begin(None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.optional import require
-from rankme.integrations._modules import chosen_modules
+from rankme.integrations._modules import Hook, chosen_modules
 from rankme.integrations._observer import MAX_ROWS, Observer
 
 if TYPE_CHECKING:
@@ -176,14 +176,14 @@ class watch:  # noqa: N801
         if kind is None:
             self._reading = self._observer.result(default=self._reading)
 
-    def _hook(self, name: str) -> Callable[[Any, Any, Any], None]:
+    def _hook(self, name: str) -> Hook:
         """Return the hook of a module."""
 
         def take(module: Any, _inputs: Any, output: Any) -> None:
             if not (module.training and self._only_eval):
                 self._observer.take(name, output, mask=self.mask)
 
-        return take
+        return Hook(take)
 
     def reset(self) -> None:
         """Begin a pass: forget the rows. A further `with` does so by itself."""

@@ -111,6 +111,22 @@ def test_a_long_list_of_modules_is_cut():
         watch(deep, "encoder")
 
 
+def saved_and_loaded(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, saved_and_loaded])
+def test_a_copy_of_the_model_is_not_watched(model, copied):
+    with watch(model, "backbone") as w:
+        teacher = copied(model)
+        run(model)
+        run(teacher)
+    assert w.metrics()["backbone"]["n_rows"] == len(INPUTS)
+
+
 def test_hooks_are_gone_after_an_error_in_the_loop(model):
     with pytest.raises(ConnectionError), watch(model, "backbone"):
         raise ConnectionError
