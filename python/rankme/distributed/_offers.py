@@ -64,19 +64,24 @@ class Common(NamedTuple):
     origin: Origin
 
 
-def offers_of(named: Mapping[str, object]) -> dict[str, Offer | None]:
-    """Take the states, by name in order; an error names what cannot be reduced."""
+def offers_of(named: Mapping[str, object], *, alone: bool) -> dict[str, Offer | None]:
+    """Take the states, by name in order; an error names what cannot be reduced.
+
+    What comes alone, without a name, may not be None.
+    """
     for name in named:
         if not isinstance(name, str):
             raise TypeError(f"the keys of acc must be texts, and {name!r} is {type_name(name)}")
-    return {name: _offer_of(named[name], name) for name in sorted(named)}
+    return {
+        name: _offer_of(named[name], "acc" if alone else f"acc[{name!r}]")
+        if alone or named[name] is not None
+        else None
+        for name in sorted(named)
+    }
 
 
-def _offer_of(acc: object, name: str) -> Offer | None:
+def _offer_of(acc: object, label: str) -> Offer:
     """Take one state."""
-    label = f"acc[{name!r}]" if name != ALONE else "acc"
-    if acc is None and name != ALONE:
-        return None
     if isinstance(acc, LayerAccumulator):
         states, device = acc._states(), "cpu"  # noqa: SLF001
     elif not isinstance(acc, Accumulator):

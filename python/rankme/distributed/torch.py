@@ -108,7 +108,7 @@ def all_reduce(acc: _Sums, *, group: Any = None, device: Any = None) -> _Sums:
         # What is wrong with a rank's device has to be told the others as well.
         place = torch.device(usual if device is None else device)
         torch.empty(0, device=place)
-        offers = offers_of(named)
+        offers = offers_of(named, alone=named is not given)
     except Exception as error:  # noqa: BLE001
         problem, place = error, usual
     common = agreed(offers, problem, group, place)

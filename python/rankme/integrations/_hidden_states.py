@@ -17,7 +17,7 @@ accelerate_state = require(
     "accelerate.state", extra="transformers", what="rankme.integrations.transformers"
 )
 
-__all__ = ["Pooling", "Rows", "flat_values", "n_fresh", "this_process"]
+__all__ = ["Pooling", "Rows", "flat_values", "n_fresh", "pass_over", "this_process"]
 
 _KINDS = ("token_mean", "last_token", "first_token", "tokens")
 _ROWS, _STATES = 2, 3  # dimensions
@@ -71,6 +71,15 @@ def this_process() -> tuple[int, int]:
             f"and each row would be counted on all; start them by torchrun or accelerate launch"
         )
     return state.process_index, state.num_processes
+
+
+def pass_over(loader: Any) -> tuple[Any, int]:
+    """Return what tells the pass over a loader that runs from one that was broken off.
+
+    That may be of the same loader, whose workers persist; it is still among the references then.
+    """
+    references = accelerate_state.GradientState().dataloader_references
+    return loader, sum(one is loader for one in references)
 
 
 def n_fresh(n_inputs: int) -> int:

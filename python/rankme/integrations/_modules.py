@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from fnmatch import fnmatchcase
@@ -10,15 +11,33 @@ from typing import TYPE_CHECKING, Any
 from rankme._base.arguments import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["chosen_modules", "names_of"]
+__all__ = ["Hook", "chosen_modules", "names_of"]
 
 # torch.compile, FSDP and checkpoint_wrapper put a level between a module and its parts.
 _LEVELS = re.compile(
     r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 )
 _MOST_LISTED = 30
+
+
+class Hook:
+    """A hook of a module that copies of the module, and saved ones, do not have.
+
+    The rows of a teacher that is a copy of its student are not the student's.
+    """
+
+    def __init__(self, call: Callable[..., None]) -> None:
+        self._call = call
+
+    def __call__(self, *args: Any) -> None:
+        """Call what was given."""
+        self._call(*args)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What takes anything and does nothing, and needs no rankme where it is loaded.
+        return getattr, (contextlib.nullcontext(), "__exit__")
 
 
 def names_of(model: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, as_index
 from rankme._base.devices import as_device
 from rankme._base.optional import require
-from rankme.integrations._pooling import pooled, require_pool
+from rankme.integrations._pooling import first_rows, pooled, require_pool
 from rankme.integrations._ranks import Ranks
 from rankme.integrations._reading import Measures, Reading
 
@@ -139,7 +139,7 @@ class Observer:
             (n, K), or what `pool` or `mask` make rows of; on any device. It is not kept.
         mask : torch.Tensor, optional
             (n, T), True or 1 of the tokens that count; it concerns outputs of (n, T, K) alone. Or
-            (n), of the rows that do.
+            (n), of the inputs that do.
         keep : int or torch.Tensor, optional
             How many of the n inputs count, the first of them; or (n), True of those that do: what a
             sampler repeated is not to be counted.
@@ -176,7 +176,7 @@ class Observer:
         part = output if callable(pool) else self._ranks.own_part(output, what)
         if part is None:
             return
-        rows, counted = pooled(part, pool, what, mask)
+        rows, counted = pooled(part, pool, what, None if mask is None else torch.as_tensor(mask))
         rows = rows.detach()
         if not rows.shape[0]:
             raise ValueError(
@@ -184,7 +184,7 @@ class Observer:
                 f"leave out the target, or the batches that have none of it"
             )
         rows, counted = self._kept(target, rows, counted, keep)
-        rows, counted, n_rows = _first_rows(rows, counted, left[target])
+        rows, counted, n_rows = first_rows(rows, counted, left[target])
         if not n_rows:
             return
         try:
@@ -323,27 +323,20 @@ class Observer:
                 f"the state has the targets {sorted(state['inputs'])}, and this observer "
                 f"{sorted(self.targets)}"
             )
+        sums = {target: self._loaded(target, data) for target, data in state["sums"].items()}
         self.reset()
-        self._sums = {
-            target: Accumulator._from_state(  # noqa: SLF001
-                state_file.decode(data.cpu().numpy().tobytes(), f"target {target!r}"),
-                "cpu",
-                "float64",
-            )
-            for target, data in state["sums"].items()
-        }
+        self._sums = sums
         self._left = None if state["left"] is None else dict(state["left"])
         self._inputs = dict(state["inputs"])
         self._before = dict(state["before"])
 
-
-def _first_rows(rows: Any, counted: Any, most: int) -> tuple[Any, Any, int]:
-    """Return the first rows that count, the mask of those, and how many they are."""
-    if counted is None:
-        rows = rows.reshape(-1, rows.shape[-1])[:most]
-        return rows, None, int(rows.shape[0])
-    n_rows = int(counted.sum())
-    if n_rows > most:
-        counted = counted & (counted.flatten().cumsum(0).reshape(counted.shape) <= most)
-        n_rows = most
-    return rows, counted, n_rows
+    def _loaded(self, target: str, data: Any) -> Accumulator:
+        """Return the sums of a state, of the same options as here."""
+        name = f"target {target!r}"
+        state = state_file.decode(data.cpu().numpy().tobytes(), name)
+        acc = Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+        try:
+            acc.merge(Accumulator(acc.dim, **self._options))  # which refuses what differs
+        except ValueError as error:
+            raise ValueError(f"{name}: the state is of other options: {error}") from error
+        return acc

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["POOLS", "pooled", "require_pool", "rows_of"]
+__all__ = ["POOLS", "first_rows", "pooled", "require_pool", "rows_of"]
 
 _ROWS = 2  # dimensions
 _SEVERAL = 3
@@ -92,8 +92,8 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
     what
         What the error messages call it, as ``"module 'backbone'"``.
     mask
-        (n, T), True or 1 of the tokens that count; (n) of rows. None where all do. It makes rows of
-        (n, T, K) by itself; one of tokens does not concern what has none.
+        (n, T), True or 1 of the tokens that count; (n) of inputs. None where all do. It makes rows
+        of (n, T, K) by itself; one of tokens does not concern what has none.
     """
     if callable(pool):
         output = pool(output)
@@ -117,6 +117,10 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
         raise ValueError(
             f"pool={pool!r} takes outputs of shape {wanted}, and {what} returns {tuple(shape)}"
         )
+    if mask is not None and mask.ndim == 1:
+        rows = apply(output, None)
+        counted = _checked(mask, output, what, 1)
+        return rows, counted if rows.ndim == _ROWS else counted[:, None].expand(rows.shape[:2])
     if mask is None or len(shape) != _SEVERAL:
         return apply(output, None), None
     mask = _checked(mask, output, what)
@@ -124,19 +128,33 @@ def pooled(output: Any, pool: Any, what: str, mask: Any = None) -> tuple[Any, An
     return apply(output, mask), mask if pool == "tokens" else mask.any(dim=1)
 
 
-def _checked(mask: Any, output: Any, what: str) -> Any:
-    """Return the mask as booleans where the output lies."""
+def _checked(mask: Any, output: Any, what: str, axes: int = -1) -> Any:
+    """Return the mask of the first axes as booleans where the output lies."""
     if mask is None:
         return None
-    if tuple(mask.shape) != tuple(output.shape[:-1]):
+    wanted = tuple(output.shape[:axes])
+    if tuple(mask.shape) != wanted:
         raise ValueError(
             f"{what} returns {tuple(output.shape)}, and mask has shape {tuple(mask.shape)}; "
-            f"wanted is {tuple(output.shape[:-1])}"
+            f"wanted is {wanted}"
         )
-    if mask.is_floating_point():
+    if mask.is_floating_point() or (mask.dtype.is_signed and bool((mask < 0).any())):
         # Of one that is added to attention scores 0 counts, and of another one 1.
         raise TypeError(
-            f"{what}: mask is of {mask.dtype}; wanted are booleans or integers, such as the "
-            f"attention_mask of a tokenizer: mask > 0, or mask == 0 of one that is added to scores"
+            f"{what}: mask is of {mask.dtype}, and may be one that is added to attention scores; "
+            f"wanted are booleans, or integers from 0 up as a tokenizer's attention_mask: "
+            f"mask > 0, or mask == 0 of one that is added"
         )
     return mask.to(device=output.device).bool()
+
+
+def first_rows(rows: Any, counted: Any, most: int) -> tuple[Any, Any, int]:
+    """Return the first rows that count, the mask of those, and how many they are."""
+    if counted is None:
+        rows = rows.reshape(-1, rows.shape[-1])[:most]
+        return rows, None, int(rows.shape[0])
+    n_rows = int(counted.sum())
+    if n_rows > most:
+        counted = counted & (counted.flatten().cumsum(0).reshape(counted.shape) <= most)
+        n_rows = most
+    return rows, counted, n_rows

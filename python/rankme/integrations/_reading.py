@@ -61,11 +61,19 @@ class Measures(NamedTuple):
         low, high = spectrum.rankme_bounds(eps=self.eps)
         found = {SCORE: spectrum.rankme(eps=self.eps), "low": low, "high": high}
         if acc.groups:
-            found["std_error"] = acc.estimate(eps=self.eps, center=self.center).std_error
+            found["std_error"] = self._std_error(acc)
         if self.metrics:
             every = spectrum.metrics(eps=self.eps)
             found |= {name: _number(every[name]) for name in self.metrics}
         return found
+
+    def _std_error(self, acc: Accumulator) -> float:
+        """Return the standard error; NaN of rows that are too few for one, which are no failure."""
+        try:
+            return acc.estimate(eps=self.eps, center=self.center).std_error
+        except ValueError as error:
+            warnings.warn(f"there is no standard error: {error}", UserWarning, stacklevel=2)
+            return math.nan
 
 
 def _number(value: float | None) -> float:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import type_name
 from rankme._base.optional import require
-from rankme.integrations._hidden_states import Pooling, Rows, flat_values, n_fresh
-from rankme.integrations._modules import chosen_modules, names_of
+from rankme.integrations._hidden_states import Pooling, Rows, flat_values, n_fresh, pass_over
+from rankme.integrations._modules import Hook, chosen_modules, names_of
 from rankme.integrations._observer import MAX_ROWS, Observer
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         self._values: dict[str, float] = {}
         self._begin(None)
 
-    def _begin(self, loader: Any) -> None:
+    def _begin(self, this_pass: tuple[Any, int] | None) -> None:
         """Begin a pass over a loader; None where there is no pass."""
-        self._loader = loader
+        self._pass = this_pass
         self._observer = Observer(self._keys, **self._options)
         self._inputs: _Inputs | None = None
         self._pending: dict[str, Rows | Exception] = {}
@@ -176,10 +176,11 @@ class RankMeCallback(_Base):  # type: ignore[misc]
                 "RankMeCallback was added when the Trainer was made already, and knows no model "
                 "before training; Trainer(callbacks=[...]) tells it"
             )
-        # An evaluation that was broken off leaves rows behind, and the next has another loader.
+        # An evaluation that was broken off leaves rows behind.
         pending = self._pending
-        if kwargs["eval_dataloader"] is not self._loader:
-            self._begin(kwargs["eval_dataloader"])
+        this_pass = pass_over(kwargs["eval_dataloader"])
+        if this_pass != self._pass:
+            self._begin(this_pass)
         self._pending = {}
         for name, rows in pending.items():
             if isinstance(rows, Exception):
@@ -196,7 +197,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         args, state, control, logs
             As every callback of a Trainer gets them.
         """
-        if self._loader is not None and logs and any(key.endswith(_RUNTIME) for key in logs):
+        if self._pass is not None and logs and any(key.endswith(_RUNTIME) for key in logs):
             self._end(logs, "eval")
             logs.update(self._values)
             # The Trainer keeps a copy, made before.
@@ -210,7 +211,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         args, state, control, metrics
             As every callback of a Trainer gets them.
         """
-        if self._loader is not None:
+        if self._pass is not None:
             self._end(metrics, "eval")
         metrics.update(self._values)
 
@@ -222,7 +223,7 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         args, state, control, metrics
             As every callback of a Trainer gets them.
         """
-        if self._loader is not None:
+        if self._pass is not None:
             self._end(metrics, "test")
             metrics.update(self._values)
 
@@ -259,13 +260,16 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         for hook in self._hooks:
             hook.remove()
         # A compiled model has to leave its graph for them.
-        before = torch.compiler.disable(self._note_inputs)
+        before = Hook(torch.compiler.disable(self._note_inputs))
         after = torch.compiler.disable(self._note_output)
         whole = names_of(model)[""]
         self._hooks = [
             whole.register_forward_pre_hook(before, with_kwargs=True),
-            *(one.register_forward_hook(partial(after, name)) for name, one in modules.items()),
-            whole.register_forward_hook(torch.compiler.disable(self._forget_inputs)),
+            *(
+                one.register_forward_hook(Hook(partial(after, name)))
+                for name, one in modules.items()
+            ),
+            whole.register_forward_hook(Hook(torch.compiler.disable(self._forget_inputs))),
         ]
         self._model = model
         self._begin(None)

@@ -12,6 +12,7 @@ from rankme.integrations._hidden_states import (
     Rows,
     accelerate_state,
     flat_values,
+    pass_over,
     this_process,
 )
 from rankme.integrations._observer import MAX_ROWS, Observer
@@ -111,9 +112,9 @@ class ComputeRankMe:
         }
         self._begin(None)
 
-    def _begin(self, loader: Any) -> None:
+    def _begin(self, this_pass: tuple[Any, int] | None) -> None:
         """Begin a pass over a loader."""
-        self._loader = loader
+        self._pass = this_pass
         self._observer = Observer([_NAME], **self._options)
 
     def hidden_states(self, outputs: Any, labels: Any = None) -> Any:  # noqa: ARG002
@@ -166,10 +167,10 @@ class ComputeRankMe:
         ValueError
             If there are tokens, and the mask is not in the inputs.
         """
-        loader = accelerate_state.GradientState().active_dataloader
-        # An evaluation that was broken off leaves rows behind, and the next has another loader.
-        if loader is not self._loader:
-            self._begin(loader)
+        this_pass = pass_over(accelerate_state.GradientState().active_dataloader)
+        # An evaluation that was broken off leaves rows behind.
+        if this_pass != self._pass:
+            self._begin(this_pass)
         rows = self._own_rows(eval_pred)
         if rows.values.shape[0]:
             self._observer.take(_NAME, rows.values, mask=rows.counted)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.optional import require
-from rankme.integrations._modules import chosen_modules
+from rankme.integrations._modules import Hook, chosen_modules
 from rankme.integrations._observer import MAX_ROWS, Observer
 from rankme.integrations._pooling import require_pool
 
@@ -75,7 +75,7 @@ class watch:  # noqa: N801
     Attributes
     ----------
     mask : torch.Tensor or None
-        (n, T) of the batch that runs next, such as ``batch["attention_mask"]``.
+        (n, T) of the batch that runs next, such as ``batch["attention_mask"]``; or (n), of inputs.
     active : bool
         False makes hooks cost next to nothing, for steps that are not due.
 
@@ -92,6 +92,9 @@ class watch:  # noqa: N801
     passes hooks by: put the `with` around the evaluation, not around the training. A module that
     runs twice for a batch gives rows twice; one that runs again in the backward pass, under
     activation checkpointing, does not.
+
+    Each `with` of one `watch` is a pass of its own, and the sums go on only after
+    `load_state_dict`.
 
     With several ranks the end of the `with` is a collective call, as are `scores`, `metrics` and
     `values` within it; after it they are not.
@@ -137,6 +140,7 @@ class watch:  # noqa: N801
         )
         self.mask: Any = None
         self._within: contextlib.ExitStack | None = None
+        self._has_ended = False
         self._reading: Reading | None = None
 
     @property
@@ -155,6 +159,11 @@ class watch:  # noqa: N801
         return self._observer.is_full
 
     def __enter__(self) -> Self:
+        if self._within is not None:
+            raise RuntimeError("this watch is entered already; watch(model, ...) makes another")
+        if self._has_ended:
+            self.reset()
+            self._reading = None
         with contextlib.ExitStack() as stack:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
             for name, module in self._modules.items():
@@ -163,23 +172,24 @@ class watch:  # noqa: N801
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._within is not None  # noqa: S101
-        self._within.close()
+        within, self._within = self._within, None
+        assert within is not None  # noqa: S101
+        within.close()
+        self._has_ended = True
         if kind is None:
             self._reading = self._observer.result(default=self._reading)
-        self._within = None
 
-    def _hook(self, name: str) -> Callable[[Any, Any, Any], None]:
+    def _hook(self, name: str) -> Hook:
         """Return the hook of a module."""
 
         def take(module: Any, _inputs: Any, output: Any) -> None:
             if not (module.training and self._only_eval):
                 self._observer.take(name, output, mask=self.mask)
 
-        return take
+        return Hook(take)
 
     def reset(self) -> None:
-        """Begin a pass: forget the rows."""
+        """Begin a pass: forget the rows. A further `with` does so by itself."""
         self._observer.reset()
 
     def result(self) -> Reading:
@@ -253,6 +263,8 @@ class watch:  # noqa: N801
         Raises
         ------
         ValueError
-            If it is of other modules or of another rank, or was changed.
+            If it is of other modules or options or of another rank, or was changed.
         """
         self._observer.load_state_dict(state)
+        self._reading = None
+        self._has_ended = False

@@ -144,6 +144,7 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
         self._require(vector)
         self._vector = vector.detach()
         self._acc = None
+        self._computed = None  # of other sums
 
     @property
     def plot_upper_bound(self) -> float:
@@ -296,7 +297,7 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
         require_state(vector[:HEAD_SIZE].cpu().numpy(), vector.numel(), kind)
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
-        """Merge; `forward` and `merge_state` come here."""
+        """Merge; `forward` and `merge_state` come here, and set `sums`."""
         for vector in incoming_state.values():
             self._require(vector)
         super()._reduce_states({name: v.to(self.device) for name, v in incoming_state.items()})

@@ -31,9 +31,10 @@ def test_each_name_is_summed_in_whatever_order_ranks_have_them(world_size):
 
 
 def reduce_with_gaps(rank, settings):
-    own = dict.fromkeys((*Z, "nowhere"))
+    own = dict.fromkeys((*Z, "nowhere", ""))  # "" is the model itself, as PyTorch has it
     if rank == 1:
         own["backbone"] = one_process(Z["backbone"], **settings)
+        own[""] = one_process(Z["projector"])
     return rankme_torch.all_reduce(own)
 
 
@@ -41,6 +42,7 @@ def reduce_with_gaps(rank, settings):
 def test_a_rank_may_have_seen_nothing(settings):
     for total in on_ranks(2, reduce_with_gaps, settings):
         assert_same(total["backbone"], one_process(Z["backbone"], **settings))
+        assert_same(total[""], one_process(Z["projector"]))
         assert total["projector"] is None
         assert total["nowhere"] is None
         if settings:

@@ -34,6 +34,7 @@ TOKENS = torch.from_numpy(np.random.default_rng(1).standard_normal((9, 5, K)))
 MASK = torch.from_numpy(np.random.default_rng(2).integers(0, 2, (9, 5)))
 MASK[3] = 0
 MASK[4] = 1
+INPUTS = torch.arange(7) % 3 > 0
 MAPS = torch.from_numpy(np.random.default_rng(3).standard_normal((7, K, 2, 4)))
 
 
@@ -60,6 +61,9 @@ def of_each(pick):
         (TOKENS, {"mask": MASK}, lambda z: 2 * z, 2 * TOKENS[MASK.bool()]),
         (TOKENS, {"mask": MASK}, lambda z: z[:, 0], TOKENS[:, 0]),
         (MAPS, {"mask": MASK}, "map_mean", MAPS.mean(dim=(2, 3))),
+        (MAPS, {"mask": torch.arange(7) % 3}, "map_mean", MAPS.mean(dim=(2, 3))[INPUTS]),
+        (MAPS, {"mask": INPUTS}, "positions", MAPS[INPUTS].permute(0, 2, 3, 1).reshape(-1, K)),
+        (TOKENS[:7], {"mask": INPUTS.numpy()}, "last_token", TOKENS[:7, -1][INPUTS]),
         (TOKENS, {"mask": MASK, "keep": 6}, None, TOKENS[:6][MASK[:6].bool()]),
         (TOKENS, {"keep": torch.arange(9) > 2}, "tokens", TOKENS[3:].reshape(-1, K)),
         (TOKENS, {"mask": MASK, "keep": torch.arange(9) > 2}, None, TOKENS[3:][MASK[3:].bool()]),
@@ -181,6 +185,14 @@ def test_another_number_of_rows_than_before_is_a_warning():
                 observer.result()
 
 
+def test_rows_that_are_too_few_for_a_standard_error_do_not_end_a_run():
+    observer = observed((rows(40), {}), groups=8)
+    with pytest.warns(UserWarning, match="there is no standard error: 40 rows fill 2 of 8 groups"):
+        values = observer.result().values()
+    assert math.isnan(values["rankme/std_error"])
+    assert values["rankme"] == pytest.approx(rankme.score(rows(40).numpy()), rel=1e-12)
+
+
 @pytest.mark.parametrize("n_total", [4, 7, 9])
 def test_repeats_of_a_sampler_are_left_out(n_total):
     z = TOKENS[:, 0]
@@ -204,6 +216,14 @@ def test_what_needs_a_gradient_is_taken_as_it_is():
         (rows(3), {}, "tokens", ValueError, "of shape (n, T, K), and target 'x' returns (3, 6)"),
         (TOKENS, {"mask": MASK[..., None]}, None, ValueError, "mask has shape (9, 5, 1); wanted"),
         (TOKENS, {"mask": MASK.float()}, None, TypeError, "target 'x': mask is of torch.float32"),
+        (TOKENS, {"mask": -1000 * MASK}, None, TypeError, "target 'x': mask is of torch.int64"),
+        (
+            MAPS,
+            {"mask": INPUTS[1:]},
+            "positions",
+            ValueError,
+            "mask has shape (6,); wanted is (7,)",
+        ),
         ((rows(3),), {}, None, TypeError, "target 'x' returns tuple and no tensor; pool="),
         (rows(0), {}, None, ValueError, "target 'x' gives shape (0, 6), and there is no row"),
         (
@@ -260,6 +280,10 @@ def test_a_state_goes_on():
     assert other.result().values() == pytest.approx(whole.result().values(), rel=1e-12)
     with pytest.raises(ValueError, match=r"the state has the targets \['x'\], and this observer"):
         Observer(["y"]).load_state_dict(half.state_dict())
+    with pytest.raises(ValueError, match=r"target 'x': the state is of other options: .*normalize"):
+        Observer(["x"], normalize=True).load_state_dict(half.state_dict())
+    with pytest.raises(ValueError, match=r"target 'x': the state is of other options: .*groups"):
+        Observer(["x"], groups=8).load_state_dict(half.state_dict())
     strange = half.state_dict() | {"rank": [1, 2]}
     with pytest.raises(ValueError, match="of rank 1 of 2, and this is rank 0 of 1"):
         other.load_state_dict(strange)

@@ -98,6 +98,18 @@ def test_checkpoints():
     assert same(resumed["rankme"].compute(), rankme.score(z))
 
 
+def test_a_value_is_not_kept_for_other_sums():
+    z = embeddings()
+    metric, other = filled(z[:100]), filled(z[100:])
+    metric.compute()
+    metric.merge_state(other)
+    assert same(metric.compute(), rankme.score(z))
+    other.persistent(True)
+    metric.persistent(True)
+    metric.load_state_dict(other.state_dict())
+    assert same(metric.compute(), rankme.score(z[100:]))
+
+
 def test_checkpoints_of_something_else_are_refused():
     metric = filled(embeddings())
     metric.persistent(True)

@@ -1,5 +1,6 @@
 """`RankMeCallback` in real Trainer runs: the numbers are those of the rows, and all get them."""
 
+import copy
 import math
 
 import pytest
@@ -8,7 +9,15 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traini
 
 import rankme
 from rankme.integrations.transformers import RankMeCallback
-from tiny_transformers import bert, gpt, items, left_padded, padded, rows_by_hand
+from tiny_transformers import (
+    bert,
+    gpt,
+    items,
+    left_padded,
+    padded,
+    rows_by_hand,
+    with_full_rank,
+)
 
 torch.set_num_threads(1)
 EVAL = items(37)
@@ -175,6 +184,22 @@ def test_forward_passes_of_others_do_not_count(tmp_path):
     all_of_it()
     assert metrics["eval_rankme_n_rows"] == len(EVAL)
     assert trainer.evaluate()["eval_rankme"] == metrics["eval_rankme"]
+
+
+def test_a_teacher_that_is_a_copy_does_not_count(tmp_path):
+    class Distilled(Trainer):
+        def compute_loss(self, model, inputs, *args, **kwargs):
+            found = super().compute_loss(model, inputs, *args, **kwargs)
+            teacher(**inputs)
+            return found
+
+    model = bert()
+    trainer = trainer_of(model, [RankMeCallback(LAYERS)], tmp_path)
+    trainer.__class__ = Distilled
+    teacher = with_full_rank(copy.deepcopy(model).eval())  # behind the hooks; its rows differ
+    metrics = trainer.evaluate()
+    rows = rows_by_hand(model, EVAL, "mean", 1)
+    assert metrics[f"eval_rankme/{LAYERS[0]}"] == pytest.approx(rankme.score(rows), rel=1e-12)
 
 
 def test_an_evaluation_that_was_broken_off_leaves_nothing_behind(tmp_path):

@@ -137,6 +137,22 @@ def test_a_long_list_of_modules_is_cut():
         watch(deep, "encoder")
 
 
+def saved_and_loaded(model):
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, saved_and_loaded])
+def test_a_copy_of_the_model_is_not_watched(model, copied):
+    with watch(model, "backbone") as w:
+        teacher = copied(model)
+        run(model)
+        run(teacher)
+    assert w.metrics()["backbone"]["n_rows"] == len(INPUTS)
+
+
 def test_hooks_are_gone_after_an_error_in_the_loop(model):
     with pytest.raises(ConnectionError), watch(model, "backbone"):
         raise ConnectionError
@@ -182,6 +198,22 @@ def test_passes(model):
     assert first == {"backbone": pytest.approx(rankme.score(outputs(model)), rel=1e-12)}
     assert second != first
     assert w.scores() == second  # no rows came after the last reset
+
+
+def test_each_with_is_a_pass(model):
+    w = watch(model, "backbone")
+    for inputs in (INPUTS[:64], INPUTS[64:128]):
+        with w:
+            run(model, inputs)
+        assert_same(w.result().sums["backbone"], one_process(outputs(model, inputs=inputs)))
+    with pytest.raises(ValueError, match="'backbone' gave no rows in this pass"), w:
+        pass  # which does not give the scores of the pass before
+    with w:
+        run(model, INPUTS[:64])
+        with pytest.raises(RuntimeError, match="this watch is entered already"):
+            w.__enter__()
+    assert w.metrics()["backbone"]["n_rows"] == 64
+    assert hooks_of(model) == 0
 
 
 def test_tokens_with_a_mask(model):
@@ -292,6 +324,8 @@ def test_a_checkpoint_holds_the_rows_so_far(model):
     whole = one_process(outputs(model, inputs=INPUTS))
     assert w.scores()["backbone"] == pytest.approx(whole.score(), rel=1e-6)
     assert w.metrics()["backbone"]["n_rows"] == len(INPUTS)
+    w.load_state_dict(state["rankme"])
+    assert w.metrics()["backbone"]["n_rows"] == 64
     state = copy.deepcopy(state["rankme"])
     state["sums"]["backbone"][-100] ^= 1
     with pytest.raises(ValueError, match=re.escape("target 'backbone': the checksum does not")):
