@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.integrations._batches import fresh_inputs, picked
-from rankme.integrations._modules import chosen_modules, names_of
+from rankme.integrations._modules import Hook, chosen_modules, names_of
 from rankme.integrations._observer import Observer
 from rankme.integrations._ranks import Ranks
 from rankme.integrations._reading import key_of
@@ -155,7 +155,7 @@ class Passes:
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
                 for name, module in self._modules.items():
                     hook = _hook(observer, name, mask, keep)
-                    stack.callback(module.register_forward_hook(hook).remove)
+                    stack.callback(module.register_forward_hook(Hook(hook)).remove)
             self._within = stack.pop_all()
         self._now = (observer, self._views[stage, loader], keep)
 
