@@ -85,7 +85,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         ``rankme`` and ``rankme/low``, and needs ``"_"``.
     on_collapse : str or callable, optional
         ``"warn"``, ``"stop"`` (a warning, and ``trainer.should_stop``), or a function that is
-        called on every rank with a `Collapse`: ``key, score, limit, best, reason``. None does
+        called on every rank with a tuple ``(key, score, limit, best, reason)``. None does
         nothing.
     min_share, min_of_best, patience : float, float, int
         `patience` low scores in a row are a collapse. A score is low when ``(score - 1) /
