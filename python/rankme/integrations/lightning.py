@@ -44,9 +44,10 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         `groups` ``/std_error``, and ``/<metric>``. Of test data ``test/rankme``, of training
         batches ``train/rankme``. With several dataloaders ``/dataloader_idx_0`` is at the end.
     target : str, callable, torch.nn.Module, list or mapping of these
-        Where rows come from. A module, a module's name or pattern (``"blocks.*.norm"``): what it
-        returns. Else a key of what the step returns, or of the batch. Or a function
-        ``(outputs, batch)`` to rows. A mapping gives them names of your own.
+        Where rows come from. A module, a module's name or pattern (``"blocks.*.norm"``, where a
+        star is one part of a name): what it returns. Else a key of what the step returns, or of
+        the batch. Or a function ``(outputs, batch)`` to rows. A mapping gives them names of your
+        own.
     queue_length : int, optional
         Another name of `max_rows`, as in stable-pretraining. There is no queue: rows are summed as
         they come, and those of one pass are all of one model.
