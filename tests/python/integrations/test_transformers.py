@@ -198,7 +198,7 @@ def test_a_teacher_that_is_a_copy_does_not_count(tmp_path):
     trainer.__class__ = Distilled
     teacher = with_full_rank(copy.deepcopy(model).eval())  # behind the hooks; its rows differ
     metrics = trainer.evaluate()
-    rows = rows_by_hand(model, EVAL, "mean", 1)
+    rows = rows_by_hand(model, EVAL, "token_mean", 1)
     assert metrics[f"eval_rankme/{LAYERS[0]}"] == pytest.approx(rankme.score(rows), rel=1e-12)
 
 
