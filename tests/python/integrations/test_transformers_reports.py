@@ -56,6 +56,7 @@ def test_mlflow_keeps_them_in_local_files(tmp_path, monkeypatch):
 
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "runs").as_uri())
+    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())  # other tests may have set another
     expected = train(tmp_path, "mlflow")
     client = mlflow.MlflowClient((tmp_path / "runs").as_uri())
     (run,) = client.search_runs([one.experiment_id for one in client.search_experiments()])
