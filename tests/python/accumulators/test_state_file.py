@@ -106,7 +106,7 @@ def test_the_layout_of_scatter_is_the_documented_one(tmp_path):
         (products + products_low).reshape(5, 8), centred.T @ (centred @ x), rtol=1e-9
     )
     np.testing.assert_allclose(along, ((z - z[0]) @ x).sum(axis=0), rtol=1e-9)
-    assert (errors >= 0).all()
+    assert (errors[:4] >= 0).all()  # the last is the low part of the one before
     assert (errors[:3] < 1e-25).all()
     assert errors[3:].sum() == pytest.approx((centred**2).sum(), rel=1e-12)
     np.testing.assert_allclose(triangle, (centred.T @ centred)[np.tril_indices(5)], rtol=1e-12)
