@@ -70,7 +70,7 @@ def test_wandb_offline(tmp_path, monkeypatch):
     import wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)  # what wandb has read of the environment before, it keeps
     monkeypatch.setenv("WANDB_SILENT", "true")
     expected = train(tmp_path, "wandb")
     summary = dict(wandb.run.summary)
