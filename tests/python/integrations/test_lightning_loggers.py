@@ -98,8 +98,10 @@ def test_wandb(tmp_path, run):
         from lightning.pytorch.loggers import WandbLogger
         from wandb.proto import wandb_internal_pb2
 
+        wandb.teardown()  # it keeps what it has read of the environment for an earlier test
         expected = run(WandbLogger(save_dir=tmp_path, offline=True))
         wandb.finish()
+        wandb.teardown()  # what its service has to write is written when that has ended
     (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     found = {}
     for data in wandb_records(path):

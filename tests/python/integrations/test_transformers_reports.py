@@ -70,8 +70,9 @@ def test_wandb_offline(tmp_path, monkeypatch):
     import wandb
 
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.chdir(tmp_path)  # what wandb has read of the environment before, it keeps
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     monkeypatch.setenv("WANDB_SILENT", "true")
+    wandb.teardown()  # it keeps what it has read of the environment for an earlier test
     expected = train(tmp_path, "wandb")
     summary = dict(wandb.run.summary)
     wandb.finish()
