@@ -34,33 +34,44 @@ GramAccumulator::GramAccumulator(CentredSum sum, bool normalize, std::uint64_t s
       normalize_(normalize),
       seed_(seed),
       probes_(gaussian_probes(dim_, seed)),
-      ledger_{sum.rows, std::move(shards)},
-      old_(std::move(sum)) {}
+      ledger_{sum.rows, std::move(shards)} {
+  if (sum.rows > 0) {
+    old_ = std::move(sum);
+  } else {
+    young_.push_back(std::move(sum));
+  }
+}
 
 void GramAccumulator::require_whole() const {
   if (torn_) throw TornError();
 }
 
-// asides: how many sums aside; without any the workers need their own.
-void GramAccumulator::prepare(const SumPlan& plan, std::size_t asides) {
+// asides: how many sums aside; without any the workers need their own. rows: how many are to come.
+void GramAccumulator::prepare(const SumPlan& plan, std::size_t asides, std::int64_t rows) {
   const auto workers = static_cast<std::size_t>(plan.workers);
   std::vector<CentredSum>& sums = asides > 0 ? asides_ : young_;
   const std::size_t count = asides > 0 ? asides : workers;
   sums.reserve(count);
   while (sums.size() < count) sums.emplace_back(dim_);
+  // The most that one young sum can have grown by when they are in.
+  const std::int64_t blocks = rows / (plan.workers * plan.block_rows) + 2;
+  const auto grows_up = [&](const CentredSum& sum) { return sum.blocks + blocks >= young_blocks; };
+  if (!old_ && (asides > 0 || std::any_of(young_.begin(), young_.end(), grows_up))) {
+    old_.emplace(dim_);
+  }
   if (adders_.size() < workers) adders_.resize(workers);
   for (std::size_t worker = 0; worker < workers; ++worker) {
     adders_[worker].reserve(plan.block_rows, dim_);
   }
 }
 
-// The old sum takes in the young ones, in their order.
+// The old sum, which is there, takes in the young ones, in their order.
 void GramAccumulator::settle(int workers) {
   for (CentredSum& sum : young_) {
-    if (old_.rows == 0) {
-      std::swap(old_, sum);  // most one-shot calls end here: a matrix less to read and write
+    if (old_->rows == 0) {
+      std::swap(*old_, sum);  // a matrix less to read and write
     } else {
-      old_.add(sum, probes_if_any(), workers);
+      old_->add(sum, probes_if_any(), workers);
       sum.clear();
     }
   }
@@ -120,7 +131,7 @@ bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
   // They are as large as young sums get.
   settle(1);
   for (std::size_t piece = 0; piece < ends.size(); ++piece) {
-    old_.add(asides_[piece], probes_if_any());
+    old_->add(asides_[piece], probes_if_any());
   }
   return true;
 }
@@ -135,7 +146,7 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   const std::lock_guard lock(mutex_);
   require_whole();
   LedgerEntry entry(ledger_, z.rows, shard);
-  prepare(plan, ends.size());
+  prepare(plan, ends.size(), z.rows);
   if (!ends.empty()) {
     if (!add_aside(z, plan, ends)) throw_first_nonfinite(z);
   } else if (!accumulate(z, plan)) {
@@ -148,7 +159,7 @@ bool GramAccumulator::consume(const MatrixView& z) {
   require_width(z, dim_);
   const SumPlan plan = plan_sums(dim_, z.rows, 2);
   const std::lock_guard lock(mutex_);
-  prepare(plan, 0);
+  prepare(plan, 0, z.rows);
   return accumulate(z, plan);
 }
 
@@ -160,14 +171,15 @@ void GramAccumulator::merge(const GramAccumulator& other) {
   const std::lock_guard lock(mutex_);
   require_whole();
   ledger_.require_mergeable(added);
+  if (!old_) old_.emplace(dim_);
   settle(1);
-  old_.add(sum, probes_if_any());
+  old_->add(sum, probes_if_any());
   ledger_.merge(added);
 }
 
 void GramAccumulator::reset() {
   const std::lock_guard lock(mutex_);
-  old_.clear();
+  if (old_) old_->clear();
   for (CentredSum& sum : young_) sum.clear();
   ledger_.clear();
   torn_ = false;
@@ -189,7 +201,7 @@ CentredSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
   CentredSum sum(dim_);
-  sum = old_;
+  if (old_) sum = *old_;
   for (const CentredSum& young : young_) sum.add(young, probes_if_any());
   return sum;
 }
@@ -197,9 +209,13 @@ CentredSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const
 CentredSum GramAccumulator::take() && {
   const std::lock_guard lock(mutex_);
   require_whole();
+  if (!old_) {
+    old_ = std::move(young_.front());
+    young_.erase(young_.begin());
+  }
   settle(num_threads());
   young_.clear();
-  return std::move(old_);
+  return *std::move(old_);
 }
 
 }  // namespace rankme

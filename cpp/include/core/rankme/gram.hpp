@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ public:
   CentredSum take() &&;
 
 private:
-  void prepare(const SumPlan& plan, std::size_t asides);
+  void prepare(const SumPlan& plan, std::size_t asides, std::int64_t rows);
   bool accumulate(const MatrixView& z, const SumPlan& plan);
   bool add_aside(const MatrixView& z, const SumPlan& plan, const std::vector<std::int64_t>& ends);
   void settle(int workers);
@@ -65,8 +66,9 @@ private:
   Ledger ledger_;
   bool torn_ = false;
   // Two levels, so that what has come in does not swallow what comes next: each worker has a young
-  // sum, and the old one takes them in when they have grown. Threads meet only then.
-  CentredSum old_;
+  // sum, and the old one takes them in when they have grown. Threads meet only then, and there is no
+  // old one before: a matrix less to touch where rows are few.
+  std::optional<CentredSum> old_;
   std::vector<CentredSum> young_;
   std::vector<RowAdder> adders_;
   std::vector<CentredSum> asides_;  // see add_aside
