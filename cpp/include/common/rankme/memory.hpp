@@ -38,6 +38,11 @@ struct OnCacheLine {
 };
 using AlignedDoubles = std::vector<double, OnCacheLine<double>>;
 
+// Asks for large pages under memory that has not been touched yet. A matrix that BLAS goes through
+// by rows and by columns lies on more small ones than the processor finds at once. The system may
+// decline; little memory is left as it is.
+void offer_large_pages(void* memory, std::size_t bytes);
+
 // rows * cols zeros. Throws OutOfMemory, naming the purpose, where they cannot be had.
 template <class Doubles = std::vector<double>>
 Doubles zeros(std::int64_t rows, std::int64_t cols, const std::string& purpose) {
@@ -45,7 +50,12 @@ Doubles zeros(std::int64_t rows, std::int64_t cols, const std::string& purpose) 
   // Past 2^62 bytes the product below would wrap before any allocator could refuse it.
   if (bytes > 0x1p62) throw OutOfMemory(purpose, bytes);
   try {
-    return Doubles(static_cast<std::size_t>(rows * cols));
+    const auto count = static_cast<std::size_t>(rows * cols);
+    Doubles values;
+    values.reserve(count);
+    offer_large_pages(values.data(), count * sizeof(double));
+    values.resize(count);
+    return values;
   } catch (const std::bad_alloc&) {
     throw OutOfMemory(purpose, bytes);
   }

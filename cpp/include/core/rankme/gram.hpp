@@ -66,8 +66,8 @@ private:
   Ledger ledger_;
   bool torn_ = false;
   // Two levels, so that what has come in does not swallow what comes next: each worker has a young
-  // sum, and the old one takes them in when they have grown. Threads meet only then, and there is no
-  // old one before: a matrix less to touch where rows are few.
+  // sum, and the old one takes them in when they have grown. Threads meet only then, and there is
+  // no old one before: a matrix less to touch where rows are few.
   std::optional<CentredSum> old_;
   std::vector<CentredSum> young_;
   std::vector<RowAdder> adders_;
