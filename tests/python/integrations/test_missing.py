@@ -16,7 +16,7 @@ HOSTS = (
 )
 
 
-# Each host is hidden in turn. One process for all: what three of them need besides is slow to import.
+# Each host is hidden in turn, in one process: what three of them need besides is slow to import.
 HIDING = """
 import importlib, sys
 
