@@ -48,8 +48,11 @@ test-cpp: $(STAMPS)/build
 	cmake --build --preset dev
 	ctest --preset dev
 
+# One process of pytest a core of the smallest machine that CI may have. A file stays in one process:
+# its fixtures, engines among them, start once. PYTEST_PROCESSES=0 runs all in one.
+PYTEST_PROCESSES ?= 2
 test-python: $(STAMPS)/package $(STAMPS)/test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 # Other GPUs than these: make test-cuda CUDA_ARCHITECTURES=native. One makes a short build.
 CUDA_ARCHITECTURES ?= 90-real

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engines import embeddings, needs_java, one_process, write_shards
+from engines import SPARK, embeddings, needs_java, one_process, write_shards
 from helpers import ROOT
 
 DOCUMENT = ROOT / "docs" / "guides" / "clusters.md"
@@ -35,7 +35,7 @@ def printed(folder, command, program):
     result = subprocess.run(
         [*command, "job.py"],
         cwd=folder,
-        env={**os.environ, "GLOO_SOCKET_IFNAME": "lo", "PYSPARK_PYTHON": sys.executable},
+        env={**os.environ, "GLOO_SOCKET_IFNAME": "lo", **SPARK},
         capture_output=True,
         text=True,
         timeout=200,

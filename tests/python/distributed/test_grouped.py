@@ -1,7 +1,6 @@
 """Groups over every engine: those of one process, and errors that name the row."""
 
 import os
-import sys
 
 import dask
 import dask.array as da
@@ -13,7 +12,7 @@ import ray.data
 from pyspark.sql import SparkSession
 
 import rankme
-from engines import embeddings, needs_java
+from engines import SPARK, embeddings, needs_java
 from rankme.distributed import dask as rankme_dask
 from rankme.distributed import ray as rankme_ray
 from rankme.distributed import spark as rankme_spark
@@ -59,7 +58,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def spark():
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.update(SPARK)
     session = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")

@@ -1,7 +1,6 @@
 """Spark: the score of one process, also when executors or Python workers die; and its errors."""
 
 import os
-import sys
 
 import numpy as np
 import psutil
@@ -10,7 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from engines import REPETITIONS, WorkerKiller, assert_same, embeddings, needs_java, one_process
+from engines import (
+    REPETITIONS,
+    SPARK,
+    WorkerKiller,
+    assert_same,
+    embeddings,
+    needs_java,
+    one_process,
+)
 from rankme.distributed import spark as rankme_spark
 
 pytestmark = [
@@ -31,7 +38,7 @@ def list_column(z, kind=None):
 
 @pytest.fixture(scope="module")
 def spark():
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.update(SPARK)
     session = (
         SparkSession.builder.master("local-cluster[2,1,1024]")
         .config("spark.ui.enabled", "false")

@@ -25,14 +25,18 @@ def test_fails_as_expected():
 NODE = "python/test_it.py::test_waits"
 
 
-def run(folder: Path, allowed: str, *, ci: str, module: str = MODULE):
+def run(folder: Path, allowed: str, *options: str, ci: str, module: str = MODULE):
     (folder / "python").mkdir()
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "allowed_skips.txt").write_text(allowed)
     (folder / "python" / "test_it.py").write_text(module)
     shutil.copy(Path(__file__).parents[1] / "conftest.py", folder / "python")
+    return again(folder, *options, ci=ci)
+
+
+def again(folder: Path, *options: str, ci: str):
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "python"],
+        [sys.executable, "-m", "pytest", "python", *options],
         cwd=folder,
         env=os.environ | {"CI": ci, "PYTEST_ADDOPTS": ""},
         capture_output=True,
@@ -67,6 +71,23 @@ def test_a_module_that_skips_as_a_whole_counts(tmp_path):
     done = run(tmp_path, "# nothing\n", ci="true", module=module)
     assert "NOT ALLOWED: python/test_it.py: could not import" in done.stdout
     assert done.returncode != pytest.ExitCode.OK
+
+
+def test_two_processes_tell_each_skip_once(tmp_path):
+    allowed = f"{NODE}[1] | the device is on order\n"
+    options = ("-n", "2", "--dist", "loadfile")
+    done = run(tmp_path, allowed, *options, ci="true")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert done.stdout.count(f"allowed: {NODE}[1]: no such device") == 1
+    assert f"NOT ALLOWED: {NODE}[2]: no such device" in done.stdout
+    assert "2 skipped, 1 of them not allowed" in done.stdout
+    (tmp_path / "allowed_skips.txt").write_text(f"{NODE} | the device is on order\n")
+    module = "import pytest\npytest.importorskip('a_module_that_is_not_there')\n"
+    (tmp_path / "python" / "test_more.py").write_text(module)
+    done = again(tmp_path, *options, ci="true")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "NOT ALLOWED: python/test_more.py: could not import" in done.stdout
+    assert "3 skipped, 1 of them not allowed" in done.stdout
 
 
 def test_a_line_without_a_reason_is_refused(tmp_path):

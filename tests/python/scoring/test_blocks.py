@@ -142,7 +142,9 @@ def test_what_may_be_read_again():
         rankme.spectrum(short, method="auto", rtol=1e-9)
 
 
-@pytest.mark.parametrize("make", [lambda: iter([Z]), pa.table({"e": list(Z)}).to_reader], ids=str)
+@pytest.mark.parametrize(
+    "make", [lambda: iter([Z]), pa.table({"e": list(Z)}).to_reader], ids=["iterator", "reader"]
+)
 def test_what_is_given_once_is_not_read_twice(make):
     message = (
         r'method="auto" may read the rows a second time.*method="qr".*np\.concatenate\(list\(Z\)\)'

@@ -5,6 +5,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -32,6 +33,13 @@ needs_java = pytest.mark.skipif(
     java_version() < 17,
     reason="no Java 17 or later for Spark; Debian: apt-get install openjdk-17-jre-headless",
 )
+
+# For `os.environ`. Java's second compiler, and threads that collect garbage, cost programs of
+# seconds more than they bring.
+SPARK = {
+    "PYSPARK_PYTHON": sys.executable,
+    "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
 
 # What is promised is ten; a quick run does with fewer.
 REPETITIONS = int(os.environ.get("RANKME_REPETITIONS", "2"))

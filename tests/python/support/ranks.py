@@ -11,9 +11,9 @@ from pathlib import Path
 TIMEOUT = 60
 
 # Processes are forked from a server that has imported what is slow to import, and nothing else: no
-# threads of other tests are in it.
+# threads of other tests are in it. Ranks find their work in modules of tests, which import pytest.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["torch.distributed", "rankme.distributed.torch"])
+_CONTEXT.set_forkserver_preload(["torch.distributed", "rankme.distributed.torch", "pytest"])
 
 
 def on_ranks(world_size, work, *args, group_timeout=20, timeout=TIMEOUT):
