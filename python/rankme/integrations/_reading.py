@@ -14,7 +14,7 @@ from rankme._base.errors import PrecisionWarning
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Measures", "Reading", "key_of"]
+__all__ = ["Measures", "Reading", "key_of", "score_of_epoch"]
 
 SCORE = "rankme"
 
@@ -74,6 +74,16 @@ class Measures(NamedTuple):
         except ValueError as error:
             warnings.warn(f"there is no standard error: {error}", UserWarning, stacklevel=2)
             return math.nan
+
+
+def score_of_epoch(acc: Accumulator, *, eps: float, center: bool, skip_nonfinite: bool) -> float:
+    """Return the score of sums; NaN where rows were left out unasked, or all of them.
+
+    What the score would have been with those rows is not known, and a monitor ends no run.
+    """
+    if acc.n_skipped and not (skip_nonfinite and acc.n_rows):
+        return math.nan
+    return acc.score(eps=eps, center=center)
 
 
 def _number(value: float | None) -> float:
