@@ -29,6 +29,8 @@ from rankme.integrations._collapse import Alarm
 
 STEPS, EVERY, BATCH = 300, 15, 128
 WIDTH = 64
+N_TRAIN = 1300
+NOISE = 0.1  # of the length of a row
 COLLAPSED = 0.05
 RATE = 2e-3
 
@@ -40,13 +42,23 @@ class Kind(NamedTuple):
 
     loss: str
     norm: bool  # batch normalisation in the hidden layers
-    breaks: str | None  # when what keeps it from collapsing is taken away
+    breaks: str | None = None  # when what keeps it from collapsing is taken away
+    width: int = WIDTH  # of both layers
+    rate: float = RATE
 
 
 KINDS = {
-    "VICReg": Kind("vicreg", norm=False, breaks=None),
-    "VICReg, batch norm": Kind("vicreg", norm=True, breaks=None),
-    "SimSiam, batch norm": Kind("simsiam", norm=True, breaks=None),
+    "VICReg": Kind("vicreg", norm=False),
+    "VICReg, batch norm": Kind("vicreg", norm=True),
+    "SimSiam, batch norm": Kind("simsiam", norm=True),
+    "VICReg, 16 wide": Kind("vicreg", norm=False, width=16),
+    "VICReg, 256 wide": Kind("vicreg", norm=False, width=256),
+    "SimSiam, 16 wide": Kind("simsiam", norm=True, width=16),
+    "SimSiam, 256 wide": Kind("simsiam", norm=True, width=256),
+    "VICReg, a quarter of the rate": Kind("vicreg", norm=False, rate=RATE / 4),
+    "VICReg, four times the rate": Kind("vicreg", norm=False, rate=4 * RATE),
+    "SimSiam, a quarter of the rate": Kind("simsiam", norm=True, rate=RATE / 4),
+    "SimSiam, four times the rate": Kind("simsiam", norm=True, rate=4 * RATE),
     "invariance alone": Kind("vicreg", norm=False, breaks="start"),
     "invariance alone, from midway": Kind("vicreg", norm=False, breaks="midway"),
     "no stop-gradient": Kind("simsiam", norm=True, breaks="start"),
@@ -125,26 +137,28 @@ def is_before(one: Seen) -> bool:
 
 
 def trained(kind: Kind, seed: int) -> Run:
-    """Train one run; return score and standard deviation at each evaluation, by layer."""
+    """Train one run; return what was found at each evaluation, by layer."""
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    images = torch.from_numpy(load_digits().images.astype(np.float32) / 16)
-    train, held_out = images[:1300], images[1300:].flatten(1)
-    backbone = nn.Sequential(*layers(64, kind.norm), nn.ReLU())
-    projector = nn.Sequential(*layers(WIDTH, kind.norm))
-    predictor = nn.Sequential(nn.Linear(WIDTH, 16), nn.ReLU(), nn.Linear(16, WIDTH))
+    digits = load_digits()
+    images = torch.from_numpy(digits.images.astype(np.float32) / 16)
+    labels = torch.from_numpy(digits.target)
+    train = images[:N_TRAIN]
+    noise = torch.randn(len(images), kind.width, generator=random)
+    backbone = nn.Sequential(*layers(64, kind), nn.ReLU())
+    projector = nn.Sequential(*layers(kind.width, kind))
+    predictor = nn.Sequential(nn.Linear(kind.width, 16), nn.ReLU(), nn.Linear(16, kind.width))
     model = nn.Sequential(backbone, projector, predictor)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=kind.rate)
     breaks = {None: STEPS, "start": -1, "midway": 100 + 5 * (seed % 20)}[kind.breaks]
     seen: Run = {"backbone": [], "projector": [], "breaks": [[breaks]]}
     for step in range(STEPS + 1):
         if step % EVERY == 0:
             with torch.no_grad():
-                hidden = backbone.eval()(held_out)
+                hidden = backbone.eval()(images.flatten(1))
                 out = projector.eval()(hidden)
-            for name, rows in (("backbone", hidden), ("projector", out)):
-                spread = WIDTH**0.5 * rankme.metrics.unit_std(rows.numpy())
-                seen[name].append([rankme.score(rows), spread])
+            seen["backbone"].append(looked_at(hidden, noise, labels))
+            seen["projector"].append(looked_at(out, noise, labels))
             model.train()
         rows = train[torch.randint(len(train), (BATCH,), generator=random)]
         a, b = (projector(backbone(view(rows, random))) for _ in range(2))
@@ -155,10 +169,23 @@ def trained(kind: Kind, seed: int) -> Run:
     return seen
 
 
-def layers(width: int, norm: bool) -> list[nn.Module]:
+def looked_at(every: torch.Tensor, noise: torch.Tensor, labels: torch.Tensor) -> list[float]:
+    """Return score, spread, SimSiam's check and what neighbours tell, of what a layer returns."""
+    rows = every[N_TRAIN:]
+    spectrum = rankme.spectrum(rows)
+    squares = spectrum.singular_values**2
+    check = rows.shape[1] ** 0.5 * rankme.metrics.unit_std(rows.numpy())
+    length = NOISE * rows.norm(dim=1).mean() / rows.shape[1] ** 0.5
+    unit = nn.functional.normalize(every + length * noise)
+    nearest = labels[(unit[N_TRAIN:] @ unit[:N_TRAIN].T).topk(5).indices]
+    right = (nearest.mode().values == labels[N_TRAIN:]).double().mean()
+    return [spectrum.rankme(), float(squares[1:].sum() / squares.sum()), check, float(right)]
+
+
+def layers(width: int, kind: Kind) -> list[nn.Module]:
     """Return two linear layers with what is between them."""
-    between = [nn.BatchNorm1d(128), nn.ReLU()] if norm else [nn.ReLU()]
-    return [nn.Linear(width, 128), *between, nn.Linear(128, WIDTH)]
+    between = [nn.BatchNorm1d(128), nn.ReLU()] if kind.norm else [nn.ReLU()]
+    return [nn.Linear(width, 128), *between, nn.Linear(128, kind.width)]
 
 
 def view(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import rankme
-from lightning_runs import Vicreg, fit, loader, pl, quiet, trainer, validation_images
+from lightning_runs import TAIL, Vicreg, fit, loader, pl, quiet, trainer, validation_images
 from rankme.integrations.lightning import RankMeCallback
 
 
@@ -59,6 +59,19 @@ def test_the_value_is_that_of_the_rows(tmp_path, target, part):
     assert callback.history[-1]["rankme"] == logged["rankme"].item()
     assert len(callback.history) == 1  # the sanity check is passed by
     assert callback.reading.sums.popitem()[1].n_rows == len(rows)
+
+
+def test_both_intervals_hold_the_value_where_the_tail_is_tiny(tmp_path):
+    made, model, _ = ran(tmp_path, target="tail")
+    rows = rows_of(model, "projector") * TAIL.numpy()
+    values = np.linalg.svd(rows.astype(np.float64), compute_uv=False)
+    assert values[-1] < 1e-8 * values[0]
+    spectrum = rankme.spectrum(rows)
+    low, high = spectrum.rankme_bounds()
+    logged = {key: value.item() for key, value in made.callback_metrics.items()}
+    assert low <= logged["rankme"] <= high
+    assert logged["rankme/low"] <= spectrum.rankme() <= logged["rankme/high"]
+    assert logged["rankme/high"] / logged["rankme/low"] - 1 < 1e-4
 
 
 def test_several_targets_and_all_keys(tmp_path):

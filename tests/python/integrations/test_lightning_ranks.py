@@ -9,7 +9,10 @@ import torch
 import rankme
 from ranks import on_ranks
 
-KEYS = ("rankme/hidden", "rankme/backbone", "rankme/lidar", "rankme/hidden/n_rows")
+KEYS = (
+    *("rankme/hidden", "rankme/backbone", "rankme/lidar", "rankme/hidden/n_rows"),
+    *("rankme/tail", "rankme/tail/low", "rankme/tail/high"),
+)
 
 
 def run(rank, folder):
@@ -20,13 +23,16 @@ def run(rank, folder):
         | dict.fromkeys(("RANK", "LOCAL_RANK", "GROUP_RANK"), str(rank))
         | dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "2")
     )
-    from lightning_runs import N_VALIDATION, Vicreg, fit, pl, trainer, validation_images
+    from lightning_runs import N_VALIDATION, TAIL, Vicreg, fit, pl, trainer, validation_images
     from rankme.integrations.lightning import RankMeCallback
 
     torch.set_num_threads(1)
     ddp = {"strategy": "ddp", "devices": 2}
     callback = RankMeCallback(
-        target=["backbone", "hidden"], lidar=["z", "other"], every_n_steps=2, on_collapse=None
+        target=["backbone", "hidden", "tail"],
+        lidar=["z", "other"],
+        every_n_steps=2,
+        on_collapse=None,
     )
     keep = pl.callbacks.ModelCheckpoint(folder, monitor="rankme/hidden", mode="max")
     stop = pl.callbacks.EarlyStopping("rankme/hidden", mode="max", patience=1, min_delta=1e9)
@@ -36,6 +42,7 @@ def run(rank, folder):
     with torch.no_grad():
         hidden = model.backbone(validation_images())
         pairs = torch.stack([model.projector(hidden), model.projector(hidden + 0.1)], dim=1)
+    tail = rankme.spectrum(pairs[:, 0] * TAIL)
     expected = rankme.score(hidden), rankme.metrics.lidar(pairs)
     trained = [
         one["train/rankme/hidden/n_rows"] for one in callback.history if "train" in one["stage"]
@@ -60,6 +67,11 @@ def run(rank, folder):
     return {
         "logged": logged,
         "expected": expected,
+        "tail": (
+            tail.rankme(),
+            *tail.rankme_bounds(),
+            tail.singular_values[-1] / tail.singular_values[0],
+        ),
         "trained": trained,
         "history": callback.history,
         "best": keep.best_model_score.item(),
@@ -90,6 +102,15 @@ def test_every_rank_logs_the_value_of_all_rows(found):
         # An odd number: one that DistributedSampler repeats is not counted.
         assert logged["rankme/hidden/n_rows"] == 101
     assert set(first["trained"]) == {128}  # 64 on each rank
+
+
+def test_both_intervals_hold_the_value_where_the_tail_is_tiny(found):
+    for one in found:
+        value, low, high, smallest = one["tail"]
+        assert smallest < 1e-8
+        logged = one["logged"]
+        assert low <= logged["rankme/tail"] <= high
+        assert logged["rankme/tail/low"] <= value <= logged["rankme/tail/high"]
 
 
 def test_monitors_and_the_alarm_work_on_all_ranks(found):
