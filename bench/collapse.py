@@ -6,8 +6,14 @@ loss. A run that collapses has no variance and covariance terms, or no stop-grad
 from the start or from some step between 100 and 200 on. All are evaluated on held-out digits, in
 evaluation mode, at the start and every 15 steps.
 
-When a run has collapsed is told without RankMe: the standard deviation of the rows at norm 1, times
-sqrt(K), falls below 0.05 for good (the check of SimSiam's authors; 1 is even in all directions).
+When a run has collapsed is told in two ways that have nothing of RankMe:
+
+- the standard deviation of the rows at norm 1, times sqrt(K), falls below 0.05 for good: the check
+  of SimSiam's authors; 1 is even in all directions;
+- the nearest neighbours of a digit no longer tell what it is: noise of a tenth of a row's length is
+  added to all rows, and fewer than a quarter are labelled right by five neighbours, for good. At
+  the start seven in ten are, and of rows that are all alike one in ten.
+
 How late a stop is, is counted in evaluations from there; below 0 it came before.
 """
 # ruff: noqa: INP001, T201
@@ -17,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -25,13 +31,17 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import rankme
-from rankme.integrations._collapse import Alarm
+from rankme.integrations._collapse import MIN_OF_BEST, MIN_SHARE, MIN_SPREAD, PATIENCE, Alarm
+from rankme.integrations._reading import Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STEPS, EVERY, BATCH = 300, 15, 128
 WIDTH = 64
 N_TRAIN = 1300
 NOISE = 0.1  # of the length of a row
-COLLAPSED = 0.05
+COLLAPSED, BLIND = 0.05, 0.25
 RATE = 2e-3
 
 Run: TypeAlias = dict[str, list[list[float]]]
@@ -84,8 +94,11 @@ def main() -> None:
         options.runs.write_text(json.dumps(runs), encoding="utf-8")
     for every, first in ((1, 0), (1, 1), (2, 2)):
         print(f"\nEvery {every * EVERY} steps, the first after {first * EVERY}:\n")
-        print("| run | layer | runs | collapsed | stopped before it broke | stopped | late by |")
-        print("|:--|:--|--:|--:|--:|--:|--:|")
+        print(
+            "| run | layer | runs | stopped before it broke | stopped "
+            "| collapsed by the check | late by | collapsed by neighbours | late by |"
+        )
+        print("|:--|:--|--:|--:|--:|--:|--:|--:|--:|")
         for name, found in runs.items():
             for layer in ("projector", "backbone"):
                 seen = [Seen.of(run, layer, every, first) for run in found]
@@ -96,38 +109,55 @@ class Seen(NamedTuple):
     """Evaluations of one run, as places in their order; None where there is none."""
 
     broken: int | None  # the first after the loss lost what keeps the run from collapsing
-    collapsed: int | None
     stopped: int | None
+    flat: int | None  # collapsed by the check of SimSiam
+    blind: int | None  # collapsed by its neighbours
 
     @classmethod
     def of(cls, run: Run, layer: str, every: int, first: int) -> Seen:
         """Let the rule look at the evaluations of a run, every so many of them."""
-        alarm = Alarm(min_share=0.05, min_of_best=0.35, patience=2)
+        alarm = Alarm(
+            min_spread=MIN_SPREAD,
+            min_share=MIN_SHARE,
+            min_of_best=MIN_OF_BEST,
+            patience=PATIENCE,
+        )
         seen = run[layer][first::every]
-        stopped = [i for i, (score, _) in enumerate(seen) if alarm.see(layer, score, WIDTH)]
-        fine = [i for i, (_, spread) in enumerate(seen) if spread >= COLLAPSED]
-        collapsed = fine[-1] + 1 if fine else 0
+        limit = int(run["width"][0][0])
+        told = [
+            i
+            for i, (score, spread, *_) in enumerate(seen)
+            if alarm.see(layer, Sight(score, limit, spread))
+        ]
         steps = range(first * EVERY, STEPS + 1, every * EVERY)
         broken = [i for i, step in enumerate(steps) if step > run["breaks"][0][0]]
         return cls(
             broken[0] if broken else None,
-            collapsed if collapsed < len(seen) else None,
-            stopped[0] if stopped else None,
+            told[0] if told else None,
+            since(check < COLLAPSED for _, _, check, _ in seen),
+            since(right < BLIND for *_, right in seen),
         )
+
+
+def since(signs: Iterable[bool]) -> int | None:
+    """Return from which place on all signs are true."""
+    listed = list(signs)
+    fine = [i for i, sign in enumerate(listed) if not sign]
+    first = fine[-1] + 1 if fine else 0
+    return first if first < len(listed) else None
 
 
 def row(seen: list[Seen]) -> str:
     """Count what became of runs of one kind."""
-    early = [one for one in seen if one.stopped is not None and is_before(one)]
-    stopped = [one for one in seen if one.stopped is not None and not is_before(one)]
-    late = [
-        one.stopped - one.collapsed
-        for one in stopped
-        if one.stopped is not None and one.collapsed is not None
-    ]
-    collapsed = sum(one.collapsed is not None for one in seen)
-    span = f"{min(late)} to {max(late)}" if late else ""
-    return f"{collapsed} | {len(early)} | {len(stopped)} | {span}"
+    early = sum(one.stopped is not None and is_before(one) for one in seen)
+    well = [one for one in seen if one.stopped is not None and not is_before(one)]
+    cells = [str(early), str(len(well))]
+    for name in ("flat", "blind"):
+        there = [one for one in seen if getattr(one, name) is not None]
+        late = [one.stopped - getattr(one, name) for one in there if one in well]
+        cells += [str(len(there)), f"{min(late)} to {max(late)}" if late else ""]
+        cells[-1] += f", {len(there) - len(late)} not" if len(late) < len(there) else ""
+    return " | ".join(cells)
 
 
 def is_before(one: Seen) -> bool:
@@ -151,7 +181,7 @@ def trained(kind: Kind, seed: int) -> Run:
     model = nn.Sequential(backbone, projector, predictor)
     optimizer = torch.optim.AdamW(model.parameters(), lr=kind.rate)
     breaks = {None: STEPS, "start": -1, "midway": 100 + 5 * (seed % 20)}[kind.breaks]
-    seen: Run = {"backbone": [], "projector": [], "breaks": [[breaks]]}
+    seen: Run = {"backbone": [], "projector": [], "breaks": [[breaks]], "width": [[kind.width]]}
     for step in range(STEPS + 1):
         if step % EVERY == 0:
             with torch.no_grad():

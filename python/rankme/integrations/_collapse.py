@@ -64,6 +64,8 @@ class _Track:
     def __init__(self) -> None:
         self.last = math.nan
         self.best = math.nan
+        self.last_spread = math.nan
+        self.best_spread = math.nan
         self.low = 0
         self.told = False
 
@@ -71,8 +73,9 @@ class _Track:
 class Alarm:
     """Looks at scores as they come, each under its key, and says when one has collapsed.
 
-    Rows are flat if less than `min_spread` of their energy, ``sum |z_i|^2``, is off their main
-    direction: they are close to one point, or to one line through the origin.
+    Rows are flat, close to one point or one line through the origin, if less than `min_spread` of
+    their energy, ``sum |z_i|^2``, is off their main direction, and the run was higher by a third:
+    some networks are flat before they are trained.
 
     A score is low if it is below `min_of_best` of the best level that the run has held; or, unless
     it is on its way up by 5% since the pass before, if ``(score - 1) / (limit - 1)`` is below
@@ -103,15 +106,15 @@ class Alarm:
         if math.isnan(score):
             return None
         track = self._tracks.setdefault(key, _Track())
-        held = min(score, track.last) if not math.isnan(track.last) else math.nan
-        track.best = held if math.isnan(track.best) else max(track.best, held)
+        track.best = _best(track.best, track.last, score)
+        track.best_spread = _best(track.best_spread, track.last_spread, spread)
         # Of a first score nothing is known: neither what was before, nor where it goes.
         rises = not score <= _RISING * track.last
         share = self._min_share * (1 if score < _HIGHER * track.best else 0.5)
         small = score - 1 < share * (limit - 1) and not rises
         fallen = score < self._min_of_best * track.best
-        flat = spread < self._min_spread
-        track.last = score
+        flat = spread < self._min_spread and spread < _HIGHER * track.best_spread
+        track.last, track.last_spread = score, spread
         if not (flat or small or fallen):
             track.low, track.told = 0, False
             return None
@@ -164,6 +167,12 @@ class Guard:
             told = f"{collapse}{'; the run is stopped' if stops else ''}"
             warnings.warn(told, UserWarning, stacklevel=3)
         return stops
+
+
+def _best(best: float, last: float, now: float) -> float:
+    """Return the best level that two passes in a row have reached; NaN after one pass."""
+    held = math.nan if math.isnan(last) else min(last, now)
+    return held if math.isnan(best) else max(best, held)
 
 
 def _share(value: object, name: str) -> float:

@@ -155,9 +155,9 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         dict of str to float
             ``rankme``; ``rankme_low`` and ``rankme_high``, between which the exact value lies;
             ``rankme_<width>`` for each of `truncate_dims`; with `groups` ``rankme_std_error``;
-            ``rankme_<metric>``; and ``rankme_n_rows``, ``rankme_n_skipped``. Each behind `name`. Embeddings that hold NaN or
-            infinity are left out and counted, and every score is NaN then: a number of some of
-            the rows would look like one of all.
+            ``rankme_<metric>``; and ``rankme_n_rows``, ``rankme_n_skipped``. Each behind `name`.
+            Embeddings that hold NaN or infinity are left out and counted, and every score is NaN
+            then: a number of some of the rows would look like one of all.
 
         Raises
         ------

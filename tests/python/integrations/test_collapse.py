@@ -52,11 +52,14 @@ def test_when_it_is_told(scores, told):
 
 def test_rows_on_one_line_are_a_collapse_whatever_the_score():
     flat, wide = MIN_SPREAD / 2, 2 * MIN_SPREAD
-    assert first_told([30, 30, 30, 30], spreads=[wide, flat, flat, flat]) == 2
-    assert first_told([30, 30, 30, 30], spreads=[flat, wide, flat, wide]) is None
-    assert first_told([30, 30, 30], spreads=[flat, flat, flat], min_spread=0) is None
+    assert first_told([30] * 4, spreads=[wide, wide, flat, flat]) == 3
+    assert first_told([30] * 4, spreads=[wide, wide, flat, flat], min_spread=0) is None
+    assert first_told([30] * 4, spreads=[wide, flat, wide, flat]) is None
     # A pass that is flat, and one that is low.
     assert first_told([30, 30, 30, 2], spreads=[wide, wide, flat, wide]) == 3
+    # Flat before it was trained, as behind a bias that outweighs all else; and on its way up.
+    assert first_told([30] * 4, spreads=[flat, 0.9 * flat, 0.8 * flat, 0.75 * flat]) is None
+    assert first_told([30] * 4, spreads=[wide, 0.1 * flat, 0.3 * flat, flat]) is None
 
 
 def test_the_thresholds():
@@ -91,10 +94,11 @@ def test_keys_are_apart_and_a_state_goes_on():
 
 def test_it_says_why():
     alarm = Alarm(**THRESHOLDS | {"patience": 1})
-    found = alarm.see("a", Sight(1.2, 64, 1e-4))
-    assert str(found).startswith("a is 1.2, and 0.0001 of the rows' energy is off one line: ")
-    found = alarm.see("b", Sight(1.2, 64, 1.0)) or alarm.see("b", Sight(1.2, 64, 1.0))
-    assert str(found).startswith("b is 1.2, and it could be 64: ")
+    told = [alarm.see("a", Sight(1.2, 2, spread)) for spread in (0.1, 0.1, 1e-4)]
+    assert told[:2] == [None, None]
+    assert str(told[2]).startswith("a is 1.2, and 0.0001 of the rows' energy is off one line: ")
+    told = [alarm.see("b", Sight(1.2, 64, 1.0)) for _ in range(2)]
+    assert str(told[1]).startswith("b is 1.2, and it could be 64: ")
 
 
 def test_the_spread_is_that_of_directions():
