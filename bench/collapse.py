@@ -81,17 +81,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--runs", type=Path, help="JSON: read if it is there, else written")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
+    parser.add_argument("--runs", type=Path, help="JSON: what is in it is not trained again")
     options = parser.parse_args()
     rankme._core.set_num_threads(1)  # noqa: SLF001
     torch.set_num_threads(1)
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    runs: dict[str, dict[str, Run]] = {}
     if options.runs and options.runs.exists():
         runs = json.loads(options.runs.read_text(encoding="utf-8"))
-    else:
-        runs = {name: [trained(kind, seed) for seed in seeds] for name, kind in KINDS.items()}
-    if options.runs:
-        options.runs.write_text(json.dumps(runs), encoding="utf-8")
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        for name in options.kinds:
+            known = runs.setdefault(name, {})
+            if str(seed) not in known:
+                known[str(seed)] = trained(KINDS[name], seed)
+        if options.runs:
+            options.runs.write_text(json.dumps(runs), encoding="utf-8")
     for every, first in ((1, 0), (1, 1), (2, 2)):
         print(f"\nEvery {every * EVERY} steps, the first after {first * EVERY}:\n")
         print(
@@ -101,7 +105,7 @@ def main() -> None:
         print("|:--|:--|--:|--:|--:|--:|--:|--:|--:|")
         for name, found in runs.items():
             for layer in ("projector", "backbone"):
-                seen = [Seen.of(run, layer, every, first) for run in found]
+                seen = [Seen.of(run, layer, every, first) for run in found.values()]
                 print(f"| {name} | {layer} | {len(seen)} | {row(seen)} |")
 
 
