@@ -67,7 +67,7 @@ def test_the_trainer_stops(tmp_path):
     assert trainer.state.global_step < STEPS
     logged = [line for line in trainer.state.log_history if "eval_rankme" in line]
     assert logged[-1]["step"] == trainer.state.global_step
-    assert logged[-1]["eval_rankme"] < 0.5 * max(line["eval_rankme"] for line in logged)
+    assert logged[-1]["eval_rankme"] < 1.1
 
 
 def test_it_warns_once_and_a_function_is_told(tmp_path):
