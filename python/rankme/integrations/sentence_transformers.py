@@ -127,7 +127,7 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         self.normalize = bool(normalize)
         self.eps = as_eps(eps)
         self.center = bool(center)
-        self._groups = {"groups": groups, "run_length": run_length}
+        self._groups: dict[str, Any] = {"groups": groups, "run_length": run_length}
         Accumulator(1, **self._groups)  # refuses what cannot be
         self._measures = Measures.checked(metrics, eps=self.eps, center=self.center)
         self.metrics = list(self._measures.metrics)
