@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["MIN_OF_BEST", "MIN_SHARE", "MIN_SPREAD", "PATIENCE", "Alarm", "Collapse", "Guard"]
 
 # What bench/collapse.py was tuned to.
-MIN_SPREAD, MIN_SHARE, MIN_OF_BEST, PATIENCE = 0.003, 0.05, 0.35, 2
+MIN_SPREAD, MIN_SHARE, MIN_OF_BEST, PATIENCE = 0.003, 0.025, 0.35, 2
 
 _ACTIONS = ("warn", "stop")
 
 _RISING = 1.05  # of the score before
-_HIGHER = 0.75  # of the best level: less says that the run was once well above
+_HIGHER = 0.75  # of the best spread: less says that the run was once well above
 
 
 class Collapse(NamedTuple):
@@ -79,8 +79,7 @@ class Alarm:
 
     A score is low if it is below `min_of_best` of the best level that the run has held; or, unless
     it is on its way up by 5% since the pass before, if ``(score - 1) / (limit - 1)`` is below
-    `min_share` and the run was higher by a third, or below half of `min_share` in any case: a
-    score is small in the first steps of many a healthy run, and has never been higher there.
+    `min_share`.
 
     A level is held when two passes in a row reach it, so that what an untrained network has is no
     measure for what follows. `patience` passes in a row that are flat or low are a collapse. It is
@@ -110,8 +109,7 @@ class Alarm:
         track.best_spread = _best(track.best_spread, track.last_spread, spread)
         # Of a first score nothing is known: neither what was before, nor where it goes.
         rises = not score <= _RISING * track.last
-        share = self._min_share * (1 if score < _HIGHER * track.best else 0.5)
-        small = score - 1 < share * (limit - 1) and not rises
+        small = score - 1 < self._min_share * (limit - 1) and not rises
         fallen = score < self._min_of_best * track.best
         flat = spread < self._min_spread and spread < _HIGHER * track.best_spread
         track.last, track.last_spread = score, spread
