@@ -41,6 +41,16 @@ class Host(NamedTuple):
 
 
 HOSTS = {
+    "torch": Host(
+        (
+            "test_torch.py",
+            "test_observer.py",
+            "test_watch.py",
+            "test_watch_ranks.py",
+            "test_watch_loggers.py",
+        ),
+        ("mlflow-skinny>=3", "scikit-learn>=1.6", "tensorboard>=2.16", "wandb>=0.19"),
+    ),
     "torchmetrics": Host(
         (
             "test_torchmetrics.py",
@@ -57,7 +67,9 @@ HOSTS = {
     "transformers": Host(
         (
             "test_transformers.py",
+            "test_transformers_collapse.py",
             "test_transformers_compute.py",
+            "test_transformers_passes.py",
             "test_transformers_ranks.py",
             "test_transformers_reports.py",
         ),
@@ -69,6 +81,7 @@ HOSTS = {
             "test_lightning.py",
             "test_lightning_ranks.py",
             "test_lightning_loggers.py",
+            "test_collapse.py",
         ),
         ("mlflow-skinny>=3", "scikit-learn>=1.6", "tensorboard>=2.16", "wandb>=0.19"),
     ),

@@ -1,19 +1,27 @@
-"""When a run has collapsed, told by its scores alone; for every host."""
+"""When a run has collapsed, told by scores and spreads, and what is done then; for every host."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._base.arguments import as_index, as_real
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Alarm", "Collapse"]
+    from rankme.integrations._reading import Sight
+
+__all__ = ["MIN_OF_BEST", "MIN_SHARE", "MIN_SPREAD", "PATIENCE", "Alarm", "Collapse", "Guard"]
+
+# What bench/collapse.py was tuned to.
+MIN_SPREAD, MIN_SHARE, MIN_OF_BEST, PATIENCE = 0.003, 0.025, 0.35, 2
+
+_ACTIONS = ("warn", "stop")
 
 _RISING = 1.05  # of the score before
-_HIGHER = 0.75  # of the best level: less says that the run was once well above
+_HIGHER = 0.75  # of the best spread: less says that the run was once well above
 
 
 class Collapse(NamedTuple):
@@ -26,22 +34,27 @@ class Collapse(NamedTuple):
     score : float
     limit : int
         The largest that the score could be, min(N, K).
+    spread : float
+        Which part of the rows' energy is off their main direction, from 0 to 1.
     best : float
         The best level that the run has held for two passes; NaN after one.
     reason : str
-        ``"share"`` of the limit or ``"best"``: which threshold the score is below.
+        ``"spread"``, ``"best"`` or ``"share"`` of the limit: the threshold that it is below.
     """
 
     key: str
     score: float
     limit: int
+    spread: float
     best: float
     reason: str
 
     def __str__(self) -> str:
-        why = f"the run has held {self.best:.4g}"
-        if self.reason == "share":
-            why = f"it could be {self.limit}"
+        why = {
+            "spread": f"{self.spread:.1g} of the rows' energy is off one line",
+            "best": f"the run has held {self.best:.4g}",
+            "share": f"it could be {self.limit}",
+        }[self.reason]
         return f"{self.key} is {self.score:.4g}, and {why}: the embeddings have collapsed"
 
 
@@ -51,6 +64,8 @@ class _Track:
     def __init__(self) -> None:
         self.last = math.nan
         self.best = math.nan
+        self.last_spread = math.nan
+        self.best_spread = math.nan
         self.low = 0
         self.told = False
 
@@ -58,17 +73,23 @@ class _Track:
 class Alarm:
     """Looks at scores as they come, each under its key, and says when one has collapsed.
 
+    Rows are flat, close to one point or one line through the origin, if less than `min_spread` of
+    their energy, ``sum |z_i|^2``, is off their main direction, and the run was higher by a third:
+    some networks are flat before they are trained.
+
     A score is low if it is below `min_of_best` of the best level that the run has held; or, unless
     it is on its way up by 5% since the pass before, if ``(score - 1) / (limit - 1)`` is below
-    `min_share` and the run was higher by a third, or below half of `min_share` in any case: a
-    score is small in the first steps of many a healthy run, and has never been higher there.
+    `min_share`.
 
     A level is held when two passes in a row reach it, so that what an untrained network has is no
-    measure for what follows. `patience` low scores in a row are a collapse. It is told once, until
-    a score is not low. ``bench/collapse.py`` tries the rule on runs of both kinds.
+    measure for what follows. `patience` passes in a row that are flat or low are a collapse. It is
+    told once, until a pass is neither. ``bench/collapse.py`` tries the rule on runs of both kinds.
     """
 
-    def __init__(self, *, min_share: float, min_of_best: float, patience: int) -> None:
+    def __init__(
+        self, *, min_spread: float, min_share: float, min_of_best: float, patience: int
+    ) -> None:
+        self._min_spread = _share(min_spread, "min_spread")
         self._min_share = _share(min_share, "min_share")
         self._min_of_best = _share(min_of_best, "min_of_best")
         self._patience = as_index(patience, "patience", 1)
@@ -78,27 +99,29 @@ class Alarm:
         """Forget the run."""
         self._tracks: dict[str, _Track] = {}
 
-    def see(self, key: str, score: float, limit: int) -> Collapse | None:
-        """Look at the next score of a run; a score that is NaN says nothing."""
+    def see(self, key: str, sight: Sight) -> Collapse | None:
+        """Look at the next pass of a run; a score that is NaN says nothing."""
+        score, limit, spread = sight
         if math.isnan(score):
             return None
         track = self._tracks.setdefault(key, _Track())
-        held = min(score, track.last) if not math.isnan(track.last) else math.nan
-        track.best = held if math.isnan(track.best) else max(track.best, held)
+        track.best = _best(track.best, track.last, score)
+        track.best_spread = _best(track.best_spread, track.last_spread, spread)
         # Of a first score nothing is known: neither what was before, nor where it goes.
         rises = not score <= _RISING * track.last
-        share = self._min_share * (1 if score < _HIGHER * track.best else 0.5)
-        small = score - 1 < share * (limit - 1) and not rises
+        small = score - 1 < self._min_share * (limit - 1) and not rises
         fallen = score < self._min_of_best * track.best
-        track.last = score
-        if not (small or fallen):
+        flat = spread < self._min_spread and spread < _HIGHER * track.best_spread
+        track.last, track.last_spread = score, spread
+        if not (flat or small or fallen):
             track.low, track.told = 0, False
             return None
         track.low += 1
         if track.low < self._patience or track.told:
             return None
         track.told = True
-        return Collapse(key, score, limit, track.best, "best" if fallen else "share")
+        reason = "spread" if flat else "best" if fallen else "share"
+        return Collapse(key, score, limit, spread, track.best, reason)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was seen, as numbers."""
@@ -111,6 +134,43 @@ class Alarm:
             track = self._tracks[key] = _Track()
             for name in vars(track):
                 setattr(track, name, values[name])
+
+
+class Guard:
+    """An alarm, and what a host does when it is told: ``on_collapse`` and its thresholds."""
+
+    def __init__(
+        self, on_collapse: str | Callable[[Collapse], object] | None, **thresholds: Any
+    ) -> None:
+        if not (on_collapse is None or on_collapse in _ACTIONS or callable(on_collapse)):
+            raise ValueError(
+                f"on_collapse must be 'warn', 'stop', a function or None, not {on_collapse!r}"
+            )
+        self._action = on_collapse
+        self.alarm = Alarm(**thresholds)
+
+    def must_stop(self, sights: Mapping[str, Sight], *, tells: bool) -> bool:
+        """Look at the scores of a pass, by key, and tell whether the run is to be stopped.
+
+        Every rank looks at the same ones and comes to the same end; one of them `tells` of it.
+        """
+        found = [self.alarm.see(key, sight) for key, sight in sights.items()]
+        collapses = [one for one in found if one is not None]
+        if callable(self._action):
+            for collapse in collapses:
+                self._action(collapse)
+            return False
+        stops = self._action == "stop" and bool(collapses)
+        for collapse in collapses if tells and self._action else ():
+            told = f"{collapse}{'; the run is stopped' if stops else ''}"
+            warnings.warn(told, UserWarning, stacklevel=3)
+        return stops
+
+
+def _best(best: float, last: float, now: float) -> float:
+    """Return the best level that two passes in a row have reached; NaN after one pass."""
+    held = math.nan if math.isnan(last) else min(last, now)
+    return held if math.isnan(best) else max(best, held)
 
 
 def _share(value: object, name: str) -> float:

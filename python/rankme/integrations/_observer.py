@@ -276,10 +276,10 @@ class Observer:
                     f"in evaluation mode (model.eval()), or it is not in the batch"
                 )
         # Computed once, so that every rank has the same bits, whatever its processor and threads.
-        table = self._ranks.from_first(
+        found = self._ranks.from_first(
             lambda: {target: self._measures.of(acc) for target, acc in seen.items()}
         )
-        reading = self._last = Reading(self.name, seen, table)
+        reading = self._last = Reading(self.name, seen, found)
         self._is_new = False
         self._warn_of_counts(reading.counts, self._before if before is None else before)
         return reading

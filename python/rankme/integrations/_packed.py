@@ -26,7 +26,6 @@ class Kind(NamedTuple):
 
     dim: int
     normalize: bool
-    skip_nonfinite: bool
 
 
 class _Head(NamedTuple):
@@ -34,7 +33,6 @@ class _Head(NamedTuple):
 
     dim: int
     normalize: int
-    skip_nonfinite: int
     n_skipped: int
     n_rows: int
     exponent: int
@@ -53,16 +51,14 @@ def packed_size(dim: int) -> int:
 def pack(acc: Accumulator) -> NDArray[np.float64]:
     """Return the sums and counts of an accumulator as one vector; its shards and tags are left out.
 
-    Of ``method="gram"`` and seed 0, without groups; on any device.
+    Of ``method="gram"``, seed 0 and ``skip_nonfinite=True``, without groups; on any device.
     """
     state = (acc if acc.device == "cpu" else acc.copy(device="cpu"))._state()  # noqa: SLF001
     exponent, _, blocks, longest_block = state.numbers
-    rows, _, allowed = state.skipped
     head = _Head(
         state.dim,
         int(state.normalize),
-        int(allowed),
-        rows,
+        state.skipped.rows,
         state.n_rows,
         exponent,
         blocks,
@@ -101,7 +97,7 @@ def unpack(values: NDArray[np.float64]) -> Accumulator:
         head.n_rows,
         (head.exponent, 0, head.blocks, head.longest_block),
         tuple(arrays),
-        skipped=Skipped(head.n_skipped, {}, allowed=bool(head.skip_nonfinite)),
+        skipped=Skipped(head.n_skipped, {}, allowed=True),
     )
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
 

@@ -19,7 +19,7 @@ from rankme.integrations._views import ViewSums, side_by_side
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rankme.integrations._reading import Reading
+    from rankme.integrations._reading import Reading, Sight
 
 torch = require("torch", extra="torch", what="rankme.integrations")
 
@@ -217,15 +217,12 @@ class Passes:
             values[f"{self._names[stage]}{separator}lidar"] = lidar
         return reading, values
 
-    def limits(self, reading: Reading, stage: str, *, center: bool) -> dict[str, tuple[float, int]]:
-        """Return each score with the largest that it could be, by the key in logs."""
-        scores = reading.scores()
+    def sights(self, reading: Reading, stage: str) -> dict[str, Sight]:
+        """Return what tells of a collapse, by the key of the score in logs."""
+        only = len(reading.sights) == 1
         return {
-            key_of(self._names[stage], target, only=len(scores) == 1): (
-                score,
-                min(reading.sums[target].n_rows - center, reading.sums[target].dim),
-            )
-            for target, score in scores.items()
+            key_of(self._names[stage], target, only=only): sight
+            for target, sight in reading.sights.items()
         }
 
 

@@ -14,9 +14,27 @@ from rankme._base.errors import PrecisionWarning
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Measures", "Reading", "key_of"]
+    from numpy.typing import NDArray
+
+    from rankme.metrics._spectrum import Spectrum
+
+__all__ = ["Measures", "Reading", "Sight", "key_of", "score_of_epoch"]
 
 SCORE = "rankme"
+
+
+class Sight(NamedTuple):
+    """What tells of a collapse: the score, the largest that it could be, and the spread.
+
+    The spread is the part of the energy of the rows, ``sum |z_i|^2``, that is off their main
+    direction, the mean not taken off: 0 if all rows are on one line through the origin. Where rows
+    have norm 1 and lie close together it is about the square of the check of SimSiam's authors,
+    sqrt(K) times `rankme.metrics.unit_std`.
+    """
+
+    score: float
+    limit: int
+    spread: float
 
 
 class Measures(NamedTuple):
@@ -38,26 +56,29 @@ class Measures(NamedTuple):
                 raise ValueError(f"there is no metric {name!r}; metrics= takes {', '.join(known)}")
         return cls(tuple(name for name in names if name != SCORE), eps, center)
 
-    def of(self, acc: Accumulator) -> dict[str, float]:
-        """Return score, interval, counts and further metrics of sums.
+    def of(self, acc: Accumulator) -> tuple[dict[str, float], Sight]:
+        """Return score, interval, counts and further metrics of sums; and what tells of a collapse.
 
         All are NaN, beside the counts, where a row was left out: what the score would have been is
         not known then.
         """
+        limit = min(acc.n_rows - self.center, acc.dim)
         names = [SCORE, "low", "high", *(["std_error"] if acc.groups else []), *self.metrics]
         counts = {"n_rows": float(acc.n_rows), "n_skipped": float(acc.n_skipped)}
         if acc.n_skipped:
-            return dict.fromkeys(names, math.nan) | counts
+            return dict.fromkeys(names, math.nan) | counts, Sight(math.nan, limit, math.nan)
         with warnings.catch_warnings():
             # The interval is logged beside the score; and a filter that makes errors of warnings
             # must not end a run.
             warnings.simplefilter("ignore", PrecisionWarning)
-            found = self._found(acc)
-        return {name: found[name] for name in names} | counts
+            spectrum = acc.spectrum(center=self.center)
+            found = self._found(acc, spectrum)
+            whole = acc.spectrum() if self.center else spectrum
+        sight = Sight(found[SCORE], limit, _spread(whole.singular_values))
+        return {name: found[name] for name in names} | counts, sight
 
-    def _found(self, acc: Accumulator) -> dict[str, float]:
+    def _found(self, acc: Accumulator, spectrum: Spectrum) -> dict[str, float]:
         """Return what sums of finite rows give."""
-        spectrum = acc.spectrum(center=self.center)
         low, high = spectrum.rankme_bounds(eps=self.eps)
         found = {SCORE: spectrum.rankme(eps=self.eps), "low": low, "high": high}
         if acc.groups:
@@ -74,6 +95,24 @@ class Measures(NamedTuple):
         except ValueError as error:
             warnings.warn(f"there is no standard error: {error}", UserWarning, stacklevel=2)
             return math.nan
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Return which part of the energy is off the first direction, of singular values in order."""
+    if not values[0]:
+        return 0.0
+    squares = (values / values[0]) ** 2  # those of 1e200 have no float64
+    return float(squares[1:].sum() / squares.sum())
+
+
+def score_of_epoch(acc: Accumulator, *, eps: float, center: bool, skip_nonfinite: bool) -> float:
+    """Return the score of sums; NaN where rows were left out unasked, or all of them.
+
+    What the score would have been with those rows is not known, and a monitor ends no run.
+    """
+    if acc.n_skipped and not (skip_nonfinite and acc.n_rows):
+        return math.nan
+    return acc.score(eps=eps, center=center)
 
 
 def _number(value: float | None) -> float:
@@ -93,14 +132,20 @@ class Reading:
     ----------
     sums : dict of str to Accumulator
         By target: all rows of all ranks. What can be saved, plotted and compared.
+    sights : dict of str to Sight
+        By target: what tells of a collapse.
     """
 
     def __init__(
-        self, name: str, sums: Mapping[str, Accumulator], table: Mapping[str, dict[str, float]]
+        self,
+        name: str,
+        sums: Mapping[str, Accumulator],
+        found: Mapping[str, tuple[dict[str, float], Sight]],
     ) -> None:
         self.sums = dict(sums)
+        self.sights = {target: sight for target, (_, sight) in found.items()}
         self._name = name
-        self._table = table
+        self._table = {target: row for target, (row, _) in found.items()}
 
     def scores(self) -> dict[str, float]:
         """Return RankMe by target."""

@@ -1,4 +1,5 @@
 """RankMe at every evaluation of a Transformers Trainer, by hooks on modules."""
+# ruff: noqa: ARG002  (the Trainer says what its hooks are called with)
 
 from __future__ import annotations
 
@@ -9,6 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import type_name
 from rankme._base.optional import require
+from rankme.integrations._collapse import (
+    MIN_OF_BEST,
+    MIN_SHARE,
+    MIN_SPREAD,
+    PATIENCE,
+    Collapse,
+    Guard,
+)
 from rankme.integrations._hidden_states import Pooling, Rows, flat_values, n_fresh, pass_over
 from rankme.integrations._modules import Hook, chosen_modules, names_of
 from rankme.integrations._observer import MAX_ROWS, Observer
@@ -71,6 +80,10 @@ class RankMeCallback(_Base):  # type: ignore[misc]
     device : str, optional
         Where the sums lie; by default where the rows lie. Rows on a GPU need the CUDA module there,
         or ``"cpu"``, which copies them.
+    on_collapse, min_spread, min_share, min_of_best, patience
+        As in `rankme.integrations.lightning.RankMeCallback`; ``"stop"`` ends training after the
+        evaluation. By default nothing is done: states of a language model may lie close to their
+        mean while all is well. A run that resumes from a checkpoint begins to look anew.
 
     Raises
     ------
@@ -105,6 +118,11 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         groups: int | None = None,
         run_length: int = RUN_LENGTH,
         device: str | None = None,
+        on_collapse: str | Callable[[Collapse], object] | None = None,
+        min_spread: float = MIN_SPREAD,
+        min_share: float = MIN_SHARE,
+        min_of_best: float = MIN_OF_BEST,
+        patience: int = PATIENCE,
     ) -> None:
         alone = isinstance(layers, (str, torch.nn.Module))
         self._layers = [layers] if alone else list(layers)
@@ -120,6 +138,14 @@ class RankMeCallback(_Base):  # type: ignore[misc]
             "run_length": run_length,
             "device": device,
         }
+        self._guard = Guard(
+            on_collapse,
+            min_spread=min_spread,
+            min_share=min_share,
+            min_of_best=min_of_best,
+            patience=patience,
+        )
+        self._trains = False
         self._model: Any = None
         self._hooks: list[Any] = []
         self._keys: dict[str, str] = {}
@@ -136,41 +162,23 @@ class RankMeCallback(_Base):  # type: ignore[misc]
 
     # What the Trainer calls, in the order in which it does.
 
-    def on_init_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Put hooks on the model, and stand before what reports.
-
-        Parameters
-        ----------
-        args, state, control
-            As every callback of a Trainer gets them.
-        """
+    def on_init_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Put hooks on the model, and stand before what reports."""
         self._stand_first()
         self._watch(args, kwargs["model"])
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Do so for a callback that was added later, or a model that was made since.
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Do so for a callback that was added later, or a model that was made since."""
+        self.on_init_end(args, state, control, **kwargs)
+        self._guard.alarm.reset()
+        self._trains = True
 
-        Parameters
-        ----------
-        args, state, control
-            As every callback of a Trainer gets them.
-        """
-        self._stand_first()
-        self._watch(args, kwargs["model"])
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Let the evaluations that follow tell nothing of a collapse."""
+        self._trains = False
 
-    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Take in what the layers returned for a batch.
-
-        Parameters
-        ----------
-        args, state, control
-            As every callback of a Trainer gets them.
-
-        Raises
-        ------
-        RuntimeError
-            If no model is known, since the callback was added to a Trainer that was made already.
-        """
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Take in what the layers returned for a batch."""
         if self._model is None:
             raise RuntimeError(
                 "RankMeCallback was added when the Trainer was made already, and knows no model "
@@ -189,45 +197,27 @@ class RankMeCallback(_Base):  # type: ignore[misc]
                 keep = n_fresh(rows.values.shape[0])
                 self._observer.take(name, rows.values, mask=rows.counted, keep=keep)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
-        """Add the numbers to what an evaluation logs, before anybody reports it.
-
-        Parameters
-        ----------
-        args, state, control, logs
-            As every callback of a Trainer gets them.
-        """
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Add the numbers to what an evaluation logs, before anybody reports it."""
         if self._pass is not None and logs and any(key.endswith(_RUNTIME) for key in logs):
-            self._end(logs, "eval")
+            self._end(logs, "eval", state, control)
             logs.update(self._values)
             # The Trainer keeps a copy, made before.
             state.log_history[-1].update(self._values)
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:  # noqa: ARG002
-        """Add the numbers to the metrics, for a Trainer that logs something else.
-
-        Parameters
-        ----------
-        args, state, control, metrics
-            As every callback of a Trainer gets them.
-        """
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+        """Add the numbers to the metrics, for a Trainer that logs something else."""
         if self._pass is not None:
-            self._end(metrics, "eval")
+            self._end(metrics, "eval", state, control)
         metrics.update(self._values)
 
-    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:  # noqa: ARG002
-        """Add the numbers to the metrics of a prediction.
-
-        Parameters
-        ----------
-        args, state, control, metrics
-            As every callback of a Trainer gets them.
-        """
+    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+        """Add the numbers to the metrics of a prediction."""
         if self._pass is not None:
-            self._end(metrics, "test")
+            self._end(metrics, "test", state, control)
             metrics.update(self._values)
 
-    def _end(self, metrics: Any, otherwise: str) -> None:
+    def _end(self, metrics: Any, otherwise: str, state: Any, control: Any) -> None:
         """Compute the numbers of the pass; its prefix is that of the metrics, else another."""
         *_, prefix = [otherwise, *(key for key in metrics if key.endswith(_RUNTIME))]
         prefix = prefix.removesuffix(_RUNTIME)
@@ -235,9 +225,12 @@ class RankMeCallback(_Base):  # type: ignore[misc]
         self._begin(None)
         reading = observer.result(before=self._counts.get(prefix))
         self._counts[prefix] = reading.counts
-        self._values = flat_values(
-            reading.metrics(), lambda target: f"{prefix}_{self._keys[target]}"
-        )
+        keys = {target: f"{prefix}_{key}" for target, key in self._keys.items()}
+        self._values = flat_values(reading.metrics(), keys.__getitem__)
+        if self._trains:
+            sights = {keys[target]: sight for target, sight in reading.sights.items()}
+            if self._guard.must_stop(sights, tells=state.is_world_process_zero):
+                control.should_training_stop = True
 
     # The hooks.
 

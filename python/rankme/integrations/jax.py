@@ -17,16 +17,15 @@ Inside ``jax.jit``::
 
 from __future__ import annotations
 
-import math
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_eps, type_name
-from rankme._base.errors import NonFiniteError
 from rankme._base.optional import require
 from rankme._base.shapes import shape_advice
+from rankme.integrations._reading import score_of_epoch
 
 _WHAT = "rankme.integrations.jax"
 jax = require("jax", extra="jax", what=_WHAT)
@@ -54,8 +53,8 @@ class RankMe:
     eps, center, normalize
         As in `rankme.score`.
     skip_nonfinite : bool
-        Leave out rows that hold NaN or infinity, and count them. By default such a row is an error,
-        which JAX raises where the result of the function is waited for.
+        Rows that hold NaN or infinity are left out, and counted in ``accumulator().n_skipped``. By
+        default the score is NaN then, and the run goes on; with True it is that of the other rows.
 
     Raises
     ------
@@ -92,7 +91,8 @@ class RankMe:
     ) -> None:
         self._eps = as_eps(eps)
         self._center = bool(center)
-        self._sums = Accumulator(dim, normalize=normalize, skip_nonfinite=skip_nonfinite)
+        self._skip_nonfinite = bool(skip_nonfinite)
+        self._sums = Accumulator(dim, normalize=normalize, skip_nonfinite=True)
 
     def update(self, Z: Any, *, mask: Any = None) -> None:  # noqa: N803
         """Take in rows, when the function that is being compiled runs.
@@ -112,9 +112,6 @@ class RankMe:
         ValueError
             While the function is traced: if `Z` is not 2-D or has another width, or if `mask` has
             another shape.
-        NonFiniteError
-            When the function runs, inside JAX's own error: if an entry of a row that counts is NaN
-            or infinite, unless with `skip_nonfinite`. None of its batch was taken in.
         """
         self._check(Z, mask)
         rows = jax.lax.stop_gradient(Z)
@@ -127,7 +124,7 @@ class RankMe:
         Returns
         -------
         float
-            NaN if every row was left out by `skip_nonfinite`.
+            NaN if a row was left out, or with `skip_nonfinite` every row.
 
         Warns
         -----
@@ -142,9 +139,9 @@ class RankMe:
             As `rankme.Accumulator.spectrum`. What JAX raises of a run that has failed.
         """
         jax.effects_barrier()
-        if self._sums.n_skipped and not self._sums.n_rows:
-            return math.nan
-        return self._sums.score(eps=self._eps, center=self._center)
+        return score_of_epoch(
+            self._sums, eps=self._eps, center=self._center, skip_nonfinite=self._skip_nonfinite
+        )
 
     def accumulator(self) -> Accumulator:
         """Return a copy of the sums, to be looked at, or saved and merged; waits for all rows.
@@ -199,13 +196,6 @@ class RankMe:
                 f"{mask.shape}: where Z was reshaped, so is mask, as mask.reshape(-1)"
             )
 
-    def _take(self, *given: Any) -> None:
+    def _take(self, rows: Any, mask: Any = None) -> None:
         """Add rows up; called by JAX on a thread of its own."""
-        rows, *mask = (np.asarray(array) for array in given)
-        try:
-            self._sums.update(rows[mask[0]] if mask else rows)
-        except NonFiniteError as error:
-            if not mask:
-                raise
-            row = int(np.flatnonzero(mask[0])[error.row])
-            raise NonFiniteError(row, error.column, error.value) from None
+        self._sums.update(np.asarray(rows), mask=None if mask is None else np.asarray(mask))

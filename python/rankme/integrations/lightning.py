@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._base.arguments import as_index
 from rankme._base.optional import require
-from rankme.integrations._collapse import Alarm, Collapse
+from rankme.integrations._collapse import (
+    MIN_OF_BEST,
+    MIN_SHARE,
+    MIN_SPREAD,
+    PATIENCE,
+    Collapse,
+    Guard,
+)
 from rankme.integrations._lightning import keeps_files, loaders_of, width_of
 from rankme.integrations._observer import MAX_ROWS
 from rankme.integrations._passes import Passes
@@ -23,8 +30,6 @@ torch = require("torch", extra="lightning", what="rankme.integrations.lightning"
 pl = require("lightning.pytorch", extra="lightning", what="rankme.integrations.lightning")
 
 __all__ = ["RankMeCallback"]
-
-_ACTIONS = ("warn", "stop")
 
 
 class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
@@ -86,13 +91,14 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         ``rankme`` and ``rankme/low``, and needs ``"_"``.
     on_collapse : str or callable, optional
         ``"warn"``, ``"stop"`` (a warning, and ``trainer.should_stop``), or a function that is
-        called on every rank with a tuple ``(key, score, limit, best, reason)``. None does
+        called on every rank with a tuple ``(key, score, limit, spread, best, reason)``. None does
         nothing.
-    min_share, min_of_best, patience : float, float, int
-        `patience` low scores in a row are a collapse. A score is low when ``(score - 1) /
-        (min(N, K) - 1)`` is below `min_share`, the run was higher by a third before, and it does
-        not rise; below half of that, whatever was before; or when it is below `min_of_best` of the
-        best level that the run has held for two passes.
+    min_spread, min_share, min_of_best, patience : float, float, float, int
+        `patience` passes in a row that are flat or low are a collapse. Rows are flat when less than
+        `min_spread` of ``sum |z_i|^2`` is off their main direction, and the run was higher by a
+        third before. A score is low when ``(score - 1) / (min(N, K) - 1)`` is below `min_share`
+        and does not rise; or when it is below `min_of_best` of the best level that the run has held
+        for two passes.
 
     Attributes
     ----------
@@ -144,15 +150,12 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         dataloader_idx: int | None = None,
         separator: str = "/",
         on_collapse: str | Callable[[Collapse], None] | None = "warn",
-        min_share: float = 0.05,
-        min_of_best: float = 0.35,
-        patience: int = 2,
+        min_spread: float = MIN_SPREAD,
+        min_share: float = MIN_SHARE,
+        min_of_best: float = MIN_OF_BEST,
+        patience: int = PATIENCE,
     ) -> None:
         super().__init__()
-        if not (on_collapse is None or on_collapse in _ACTIONS or callable(on_collapse)):
-            raise ValueError(
-                f"on_collapse must be 'warn', 'stop', a function or None, not {on_collapse!r}"
-            )
         if isinstance(stages, str) or not set(stages) <= {"validate", "test"}:
             raise ValueError(f"stages is a list of 'validate' and 'test', not {stages!r}")
         self.name = name
@@ -168,9 +171,13 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
             )
         self._only = dataloader_idx
         self._separator = separator
-        self._center = bool(center)
-        self._on_collapse = on_collapse
-        self._alarm = Alarm(min_share=min_share, min_of_best=min_of_best, patience=patience)
+        self._guard = Guard(
+            on_collapse,
+            min_spread=min_spread,
+            min_share=min_share,
+            min_of_best=min_of_best,
+            patience=patience,
+        )
         self._passes = Passes(
             {"validate": name, "test": f"test/{name}", "train": f"train/{name}"},
             target,
@@ -198,12 +205,12 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is saved in a checkpoint: what was logged, and what the alarm goes by."""
-        return {"history": list(self.history), "alarm": self._alarm.state_dict()}
+        return {"history": list(self.history), "alarm": self._guard.alarm.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.history = list(state_dict["history"])
-        self._alarm.load_state_dict(state_dict["alarm"])
+        self._guard.alarm.load_state_dict(state_dict["alarm"])
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Forget the run before; a checkpoint is loaded after this."""
@@ -216,7 +223,7 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         self._passes.bind(pl_module)
         if stage == "fit":
             self.history = []
-            self._alarm.reset()
+            self._guard.alarm.reset()
         # The values are equal on all ranks already; Lightning advises to average them nonetheless.
         advice = re.escape("It is recommended to use `self.log('")
         warnings.filterwarnings("ignore", message=f"{advice}(test/|train/)?{re.escape(self.name)}")
@@ -320,26 +327,13 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
         where = {"stage": stage, "epoch": trainer.current_epoch, "step": trainer.global_step}
         self.history.append({**where, **values})
         if trainer.state.fn == "fit":
-            limits = self._passes.limits(self.reading, stage, center=self._center)
-            for key, (score, limit) in limits.items():
-                self._watch_out(trainer, f"{key}{ending}", score, limit)
+            seen = self._passes.sights(self.reading, stage)
+            sights = {f"{key}{ending}": sight for key, sight in seen.items()}
+            stops = self._guard.must_stop(sights, tells=trainer.is_global_zero)
+            trainer.should_stop = trainer.should_stop or stops
         return values
 
     def _log(self, pl_module: Any, key: str, value: float, **how: Any) -> None:
         """Log a value that is the same on every rank, in float64."""
         exact = torch.tensor(value, dtype=torch.float64)
         pl_module.log(key, exact, sync_dist=False, batch_size=1, add_dataloader_idx=False, **how)
-
-    def _watch_out(self, trainer: Any, key: str, score: float, limit: int) -> None:
-        """Do what is wanted when a score has collapsed."""
-        collapse = self._alarm.see(key, score, limit)
-        if collapse is None or self._on_collapse is None:
-            return
-        if callable(self._on_collapse):
-            self._on_collapse(collapse)
-            return
-        stops = self._on_collapse == "stop"
-        trainer.should_stop = trainer.should_stop or stops
-        if trainer.is_global_zero:
-            told = f"{collapse}{'; the run is stopped' if stops else ''}"
-            warnings.warn(told, UserWarning, stacklevel=2)

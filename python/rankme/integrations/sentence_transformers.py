@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators.accumulator import Accumulator
+from rankme._accumulators.dealt import RUN_LENGTH
 from rankme._base.arguments import as_eps, as_index, type_name
 from rankme._base.optional import require
 from rankme.integrations._reading import Measures
@@ -70,6 +71,9 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         As in `rankme.score`.
     center : bool
         As in `rankme.score`.
+    groups, run_length : int, optional
+        As in `rankme.Accumulator`, for ``rankme_std_error`` of the whole width: how far the score
+        of other sentences may be.
     metrics : list of str
         Further numbers of the whole width, of those in `rankme.Spectrum.metrics`.
     show_progress_bar : bool
@@ -104,6 +108,8 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         normalize: bool = False,
         eps: float = 1e-7,
         center: bool = False,
+        groups: int | None = None,
+        run_length: int = RUN_LENGTH,
         metrics: Sequence[str] = (),
         show_progress_bar: bool = False,
         write_csv: bool = True,
@@ -121,6 +127,8 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         self.normalize = bool(normalize)
         self.eps = as_eps(eps)
         self.center = bool(center)
+        self._groups: dict[str, Any] = {"groups": groups, "run_length": run_length}
+        Accumulator(1, **self._groups)  # refuses what cannot be
         self._measures = Measures.checked(metrics, eps=self.eps, center=self.center)
         self.metrics = list(self._measures.metrics)
         self.show_progress_bar = show_progress_bar
@@ -146,10 +154,10 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         -------
         dict of str to float
             ``rankme``; ``rankme_low`` and ``rankme_high``, between which the exact value lies;
-            ``rankme_<width>`` for each of `truncate_dims`; ``rankme_<metric>``; and
-            ``rankme_n_rows``, ``rankme_n_skipped``. Each behind `name`. Embeddings that hold NaN or
-            infinity are left out and counted, and every score is NaN then: a number of some of
-            the rows would look like one of all.
+            ``rankme_<width>`` for each of `truncate_dims`; with `groups` ``rankme_std_error``;
+            ``rankme_<metric>``; and ``rankme_n_rows``, ``rankme_n_skipped``. Each behind `name`.
+            Embeddings that hold NaN or infinity are left out and counted, and every score is NaN
+            then: a number of some of the rows would look like one of all.
 
         Raises
         ------
@@ -199,7 +207,9 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         sums: dict[int, Accumulator] = {}
         for rows in self._embeddings(model):
             if not sums:
-                sums = {width: self._sum(width) for width in self._widths(rows.shape[1])}
+                whole, *others = self._widths(rows.shape[1])
+                sums = {whole: self._sum(whole, **self._groups)}
+                sums |= {width: self._sum(width) for width in others}
             for width, acc in sums.items():
                 acc.update(rows[:, :width])
         return sums
@@ -214,14 +224,14 @@ class RankMeEvaluator(_Base):  # type: ignore[misc]
         others = (dim for dim in self.truncate_dims if dim != whole)
         return [whole, *(others if self.normalize else ())]
 
-    def _sum(self, width: int) -> Accumulator:
+    def _sum(self, width: int, **groups: Any) -> Accumulator:
         """Return an empty sum."""
-        return Accumulator(width, normalize=self.normalize, skip_nonfinite=True)
+        return Accumulator(width, normalize=self.normalize, skip_nonfinite=True, **groups)
 
     def _values(self, sums: dict[int, Accumulator]) -> dict[str, float]:
         """Return all numbers, without the evaluator's name."""
         whole = next(iter(sums.values()))
-        row = self._measures.of(whole)
+        row, _ = self._measures.of(whole)
         values = {"rankme": row.pop("rankme")}
         values |= {f"rankme_{key}": row.pop(key) for key in ("low", "high")}
         for dim in self.truncate_dims:

@@ -19,7 +19,6 @@ is another number.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rankme._accumulators.accumulator import Accumulator
@@ -27,6 +26,7 @@ from rankme._base.arguments import as_eps, type_name
 from rankme._base.optional import require
 from rankme.distributed.torch import all_reduce
 from rankme.integrations._packed import HEAD_SIZE, Kind, pack, require_state, unpack
+from rankme.integrations._reading import score_of_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,8 +61,8 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
     eps, center, normalize
         As in `rankme.score`.
     skip_nonfinite : bool
-        Leave out rows that hold NaN or infinity, and count them in `n_skipped`. By default such a
-        row is an error that names it.
+        Rows that hold NaN or infinity are left out, and counted in `n_skipped`. By default the
+        score is NaN then, and the run goes on; with True it is that of the other rows.
     **kwargs
         As of ``torchmetrics.Metric``: `dist_sync_on_step`, `process_group`, `sync_on_compute` and
         so on.
@@ -78,8 +78,8 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
     Notes
     -----
     Rows on a CUDA device are added up there, which needs the extra ``cuda13``; rows in host memory
-    where the sums are. Metrics of one ``MetricCollection`` that differ in `eps` or `center` alone
-    share their sums, as torchmetrics has it with `compute_groups`.
+    where the sums are. Metrics of one ``MetricCollection`` that differ in `eps`, `center` or
+    `skip_nonfinite` alone share their sums, as torchmetrics has it with `compute_groups`.
 
     A ``DistributedSampler`` repeats some inputs so that every rank has as many, and they count
     twice: see `rankme.distributed.torch.drop_padding`.
@@ -117,12 +117,12 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        empty = Accumulator(dim, normalize=normalize, skip_nonfinite=skip_nonfinite)
+        empty = Accumulator(dim, normalize=normalize, skip_nonfinite=True)
         self.dim = empty.dim
         self.eps = as_eps(eps)
         self.center = bool(center)
         self.normalize = empty.normalize
-        self.skip_nonfinite = empty.skip_nonfinite
+        self.skip_nonfinite = bool(skip_nonfinite)
         # The sums are in one of these, or in both alike. The other one is made when it is asked
         # for, so that a loop of updates makes no vector.
         self._acc: Accumulator | None = empty
@@ -185,9 +185,6 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
             If `Z` is no tensor, or has another dtype.
         ValueError
             If `Z` is not 2-D or has another width.
-        NonFiniteError
-            If an entry is NaN or infinite, unless with `skip_nonfinite`. The metric is what it was
-            before.
         ImportError
             If `Z` lies on a CUDA device and rankme has no CUDA module here. ``Z.cpu()`` is taken.
         """
@@ -215,7 +212,7 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
 
         Raises
         ------
-        TypeError, ValueError, NonFiniteError, ImportError
+        TypeError, ValueError, ImportError
             As `update`. The metric is what it was before, which other metrics of torchmetrics do
             not promise.
         """
@@ -232,8 +229,8 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
         Returns
         -------
         torch.Tensor
-            0-d, float64, on the device of the metric. NaN if every row was left out by
-            `skip_nonfinite`, so that a run goes on.
+            0-d, float64, on the device of the metric. NaN if a row of any rank was left out, or
+            with `skip_nonfinite` every row.
 
         Warns
         -----
@@ -247,9 +244,9 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
         IntegrityError, RuntimeError
             As `rankme.Accumulator.spectrum`. What `rankme.distributed.torch.all_reduce` raises.
         """
-        acc = self._held()
-        nothing_left = acc.n_skipped > 0 and acc.n_rows == 0
-        score = math.nan if nothing_left else acc.score(eps=self.eps, center=self.center)
+        score = score_of_epoch(
+            self._held(), eps=self.eps, center=self.center, skip_nonfinite=self.skip_nonfinite
+        )
         return torch.tensor(score, dtype=torch.float64, device=self.device)
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
@@ -293,7 +290,7 @@ class RankMe(Metric):  # type: ignore[misc, valid-type]
                 f"the sums must be float64, not {vector.dtype}, which has lost their digits: leave "
                 f"them out where a checkpoint is converted"
             )
-        kind = Kind(self.dim, self.normalize, self.skip_nonfinite)
+        kind = Kind(self.dim, self.normalize)
         require_state(vector[:HEAD_SIZE].cpu().numpy(), vector.numel(), kind)
 
     def _reduce_states(self, incoming_state: dict[str, Any]) -> None:

@@ -130,7 +130,8 @@ def wrong_class(module, node):
                 missing = set(arguments_of(method)) - names_in(ast.get_docstring(node) or "")
                 if missing:
                     yield f"{node.name} has no parameter {', '.join(sorted(missing))}"
-            elif not method.name.startswith("_") and not is_property(method):
+            # What a host calls, on_..., the host documents.
+            elif not method.name.startswith(("_", "on_")) and not is_property(method):
                 yield from wrong_function(name, method)
 
 

@@ -1,20 +1,33 @@
 """When an alarm says that a run has collapsed, and when it does not."""
 
+import itertools
 import math
 
+import numpy as np
 import pytest
+import torch
 
 import collapse_runs
+import rankme
 from lightning_runs import Vicreg, fit, trainer
-from rankme.integrations._collapse import Alarm
+from rankme.integrations._collapse import MIN_OF_BEST, MIN_SHARE, MIN_SPREAD, PATIENCE, Alarm
+from rankme.integrations._observer import Observer
+from rankme.integrations._reading import Sight
 from rankme.integrations.lightning import RankMeCallback
 
+THRESHOLDS = {
+    "min_spread": MIN_SPREAD,
+    "min_share": MIN_SHARE,
+    "min_of_best": MIN_OF_BEST,
+    "patience": PATIENCE,
+}
 
-def first_told(scores, limit=64, **options):
+
+def first_told(scores, limit=64, spreads=None, **options):
     """Return at which score an alarm is told, or None."""
-    given = {"min_share": 0.05, "min_of_best": 0.35, "patience": 2, **options}
-    alarm = Alarm(**given)
-    told = [i for i, score in enumerate(scores) if alarm.see("rankme", score, limit)]
+    alarm = Alarm(**THRESHOLDS | options)
+    sights = map(Sight, scores, itertools.repeat(limit), spreads or itertools.repeat(1.0))
+    told = [i for i, sight in enumerate(sights) if alarm.see("rankme", sight)]
     return told[0] if told else None
 
 
@@ -26,7 +39,7 @@ def first_told(scores, limit=64, **options):
         ([60, 8, 9, 10, 11, 12], None),  # an untrained network's level was never held
         ([6.6, 2.8, 2.7, 4.1, 5.8, 6.0], None),  # small at first, and then it rises
         ([6.6, 1.2, 1.1, 1.05], 2),  # small, and it never was higher
-        ([11, 8, 5, 4, 3.5, 3.2], 4),  # small, and it was higher
+        ([11, 9, 7, 5.5, 4.1, 3.9], None),  # it falls, and is not small yet
         ([30, 30, 2, 30, 2, 30], None),  # one low score is no collapse
         ([0, 0, 0], 2),  # all rows zero
         ([2.4, 2.2, 2.35, 2.6], None),  # small, and it rises
@@ -37,42 +50,76 @@ def test_when_it_is_told(scores, told):
     assert first_told(scores) == told
 
 
+def test_rows_on_one_line_are_a_collapse_whatever_the_score():
+    flat, wide = MIN_SPREAD / 2, 2 * MIN_SPREAD
+    assert first_told([30] * 4, spreads=[wide, wide, flat, flat]) == 3
+    assert first_told([30] * 4, spreads=[wide, wide, flat, flat], min_spread=0) is None
+    assert first_told([30] * 4, spreads=[wide, flat, wide, flat]) is None
+    # A pass that is flat, and one that is low.
+    assert first_told([30, 30, 30, 2], spreads=[wide, wide, flat, wide]) == 3
+    # Flat before it was trained, as behind a bias that outweighs all else; and on its way up.
+    assert first_told([30] * 4, spreads=[flat, 0.9 * flat, 0.8 * flat, 0.75 * flat]) is None
+    assert first_told([30] * 4, spreads=[wide, 0.1 * flat, 0.3 * flat, flat]) is None
+
+
 def test_the_thresholds():
     assert first_told([30, 30, 20, 20]) is None
     assert first_told([30, 30, 20, 20], min_of_best=0.7) == 3
     assert first_told([30, 30, 20, 20], min_of_best=0.7, patience=1) == 2
-    assert first_told([6, 6, 6], min_share=0.2) == 2
+    assert first_told([6, 6, 6], min_share=0.1) == 2
     # A share of what can be: the same scores, of rows in far fewer dimensions, are fine.
     assert first_told([2, 2, 2]) == 2
     assert first_told([2, 2, 2], limit=8) is None
 
 
 def test_it_is_told_once_until_a_score_is_well():
-    alarm = Alarm(min_share=0.05, min_of_best=0.35, patience=2)
+    alarm = Alarm(**THRESHOLDS)
     scores = [40, 40, 5, 5, 5, 40, 5, 5]
-    assert [i for i, score in enumerate(scores) if alarm.see("a", score, 64)] == [3, 7]
+    told = [i for i, score in enumerate(scores) if alarm.see("a", Sight(score, 64, 1.0))]
+    assert told == [3, 7]
 
 
 def test_keys_are_apart_and_a_state_goes_on():
-    alarm = Alarm(min_share=0.05, min_of_best=0.35, patience=2)
+    alarm = Alarm(**THRESHOLDS)
     for score in (40, 40, 5):
-        assert alarm.see("a", score, 64) is None
-        assert alarm.see("b", 40, 64) is None
-    again = Alarm(min_share=0.05, min_of_best=0.35, patience=2)
+        assert alarm.see("a", Sight(score, 64, 1.0)) is None
+        assert alarm.see("b", Sight(40, 64, 1.0)) is None
+    again = Alarm(**THRESHOLDS)
     again.load_state_dict(alarm.state_dict())
-    assert again.see("b", 5, 64) is None
-    found = again.see("a", 5, 64)
-    assert found == ("a", 5, 64, 40, "best")
+    assert again.see("b", Sight(5, 64, 1.0)) is None
+    found = again.see("a", Sight(5, 64, 1.0))
+    assert found == ("a", 5, 64, 1.0, 40, "best")
     assert str(found) == "a is 5, and the run has held 40: the embeddings have collapsed"
+
+
+def test_it_says_why():
+    alarm = Alarm(**THRESHOLDS | {"patience": 1})
+    told = [alarm.see("a", Sight(1.2, 2, spread)) for spread in (0.1, 0.1, 1e-4)]
+    assert told[:2] == [None, None]
+    assert str(told[2]).startswith("a is 1.2, and 0.0001 of the rows' energy is off one line: ")
+    told = [alarm.see("b", Sight(1.2, 64, 1.0)) for _ in range(2)]
+    assert str(told[1]).startswith("b is 1.2, and it could be 64: ")
+
+
+def test_the_spread_is_that_of_directions():
+    """Of rows of any lengths that lie closely about one direction, SimSiam's check squared."""
+    random = np.random.default_rng(0)
+    rows = np.full((4000, 16), 0.25) + 0.01 * random.standard_normal((4000, 16))
+    rows *= random.choice([0.5, 2.0], (4000, 1))
+    check = 16 * rankme.metrics.unit_std(rows) ** 2
+    for center in (False, True):
+        observer = Observer(["z"], center=center)
+        observer.take("z", torch.from_numpy(rows))
+        assert observer.result().sights["z"].spread == pytest.approx(check, rel=0.1)
 
 
 @pytest.mark.parametrize("kind", ["VICReg", "invariance alone"])
 def test_real_runs(kind):
     """A spot check of what bench/collapse.py shows with twenty seeds of seven kinds."""
     run = collapse_runs.trained(kind, seed=1)
-    scores = [score for score, _ in run["projector"]]
-    collapsed = [spread < collapse_runs.COLLAPSED for _, spread in run["projector"]]
-    told = first_told(scores)
+    scores, spreads, checks, _ = zip(*run["projector"], strict=True)
+    collapsed = [check < collapse_runs.COLLAPSED for check in checks]
+    told = first_told(scores, spreads=spreads)
     if kind == "VICReg":
         assert not any(collapsed)
         assert told is None

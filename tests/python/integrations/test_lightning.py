@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import rankme
-from lightning_runs import Vicreg, fit, loader, pl, quiet, trainer, validation_images
+from lightning_runs import TAIL, Vicreg, fit, loader, pl, quiet, trainer, validation_images
 from rankme.integrations.lightning import RankMeCallback
 
 
@@ -59,6 +59,20 @@ def test_the_value_is_that_of_the_rows(tmp_path, target, part):
     assert callback.history[-1]["rankme"] == logged["rankme"].item()
     assert len(callback.history) == 1  # the sanity check is passed by
     assert callback.reading.sums.popitem()[1].n_rows == len(rows)
+
+
+def test_both_intervals_hold_the_value_where_the_tail_is_tiny(tmp_path):
+    made, model, _ = ran(tmp_path, target="tail")
+    rows = rows_of(model, "projector") * TAIL.numpy()
+    exact = rankme.spectrum(rows, method="qr")
+    assert exact.singular_values[-1] < 1e-8 * exact.singular_values[0]
+    sums = rankme.Accumulator(rows.shape[1])
+    sums.update(rows)
+    low, high = sums.spectrum().rankme_bounds()
+    logged = {key: value.item() for key, value in made.callback_metrics.items()}
+    assert low <= logged["rankme"] <= high
+    assert logged["rankme/low"] <= exact.rankme() <= logged["rankme/high"]
+    assert logged["rankme/high"] / logged["rankme/low"] - 1 < 1e-4
 
 
 def test_several_targets_and_all_keys(tmp_path):
@@ -135,7 +149,7 @@ def test_it_resumes(tmp_path):
     fit(Vicreg(), made, ckpt_path=tmp_path / "last.ckpt", weights_only=True)
     assert after.history[:2] == before.history
     assert [one["epoch"] for one in after.history] == [0, 1, 2]
-    assert after._alarm.state_dict()["rankme"]["best"] > 0
+    assert after._guard.alarm.state_dict()["rankme"]["best"] > 0
     again = trainer(tmp_path, after, max_epochs=1)
     fit(Vicreg(), again)
     assert len(after.history) == 1  # another run, and nothing of the one before

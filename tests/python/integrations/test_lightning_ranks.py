@@ -9,7 +9,19 @@ import torch
 import rankme
 from ranks import on_ranks
 
-KEYS = ("rankme/hidden", "rankme/backbone", "rankme/lidar", "rankme/hidden/n_rows")
+KEYS = (
+    *("rankme/hidden", "rankme/backbone", "rankme/lidar", "rankme/hidden/n_rows"),
+    *("rankme/tail", "rankme/tail/low", "rankme/tail/high"),
+)
+
+
+def tail_of(rows):
+    """Return the exact value of rows with a tiny tail, and the interval of their sum in one go."""
+    exact = rankme.spectrum(rows, method="qr")
+    assert exact.singular_values[-1] < 1e-8 * exact.singular_values[0]
+    sums = rankme.Accumulator(rows.shape[1])
+    sums.update(rows)
+    return exact.rankme(), *sums.spectrum().rankme_bounds()
 
 
 def run(rank, folder):
@@ -20,13 +32,16 @@ def run(rank, folder):
         | dict.fromkeys(("RANK", "LOCAL_RANK", "GROUP_RANK"), str(rank))
         | dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "2")
     )
-    from lightning_runs import N_VALIDATION, Vicreg, fit, pl, trainer, validation_images
+    from lightning_runs import N_VALIDATION, TAIL, Vicreg, fit, pl, trainer, validation_images
     from rankme.integrations.lightning import RankMeCallback
 
     torch.set_num_threads(1)
     ddp = {"strategy": "ddp", "devices": 2}
     callback = RankMeCallback(
-        target=["backbone", "hidden"], lidar=["z", "other"], every_n_steps=2, on_collapse=None
+        target=["backbone", "hidden", "tail"],
+        lidar=["z", "other"],
+        every_n_steps=2,
+        on_collapse=None,
     )
     keep = pl.callbacks.ModelCheckpoint(folder, monitor="rankme/hidden", mode="max")
     stop = pl.callbacks.EarlyStopping("rankme/hidden", mode="max", patience=1, min_delta=1e9)
@@ -60,6 +75,7 @@ def run(rank, folder):
     return {
         "logged": logged,
         "expected": expected,
+        "tail": tail_of(pairs[:, 0] * TAIL),
         "trained": trained,
         "history": callback.history,
         "best": keep.best_model_score.item(),
@@ -90,6 +106,14 @@ def test_every_rank_logs_the_value_of_all_rows(found):
         # An odd number: one that DistributedSampler repeats is not counted.
         assert logged["rankme/hidden/n_rows"] == 101
     assert set(first["trained"]) == {128}  # 64 on each rank
+
+
+def test_both_intervals_hold_the_value_where_the_tail_is_tiny(found):
+    for one in found:
+        value, low, high = one["tail"]
+        logged = one["logged"]
+        assert low <= logged["rankme/tail"] <= high
+        assert logged["rankme/tail/low"] <= value <= logged["rankme/tail/high"]
 
 
 def test_monitors_and_the_alarm_work_on_all_ranks(found):

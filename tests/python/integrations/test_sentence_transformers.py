@@ -77,6 +77,15 @@ def test_the_same_rows_give_the_same_number(model, embeddings):
     )
 
 
+def test_the_standard_error_is_that_of_the_rows(model, embeddings):
+    evaluator = RankMeEvaluator(SENTENCES, truncate_dims=[64], groups=8, run_length=4)
+    found = evaluator(model)
+    acc = rankme.Accumulator(embeddings.shape[1], groups=8, run_length=4)
+    acc.update(embeddings)
+    assert found["rankme_std_error"] == pytest.approx(acc.estimate().std_error, rel=1e-9)
+    assert found["rankme_64"] == pytest.approx(rankme.score(embeddings[:, :64]), rel=1e-12)
+
+
 def test_a_cut_row_is_normalised_by_its_own_length(model, embeddings):
     found = RankMeEvaluator(SENTENCES, truncate_dims=[64, 384], normalize=True, center=True)(model)
     assert found["rankme_384"] == found["rankme"]
@@ -126,6 +135,7 @@ def test_the_first_rows_are_taken(model):
         ({"metrics": ["stabel_rank"]}, ValueError, "no metric 'stabel_rank'; .* stable_rank"),
         ({"metrics": "rank"}, ValueError, "no metric 'rank'"),
         ({"max_rows": 0}, ValueError, "max_rows"),
+        ({"groups": 2}, ValueError, "groups"),
     ],
 )
 def test_bad_options(options, error, what):

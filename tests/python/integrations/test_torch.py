@@ -13,7 +13,7 @@ from command import run
 from rankme.integrations.torch import collect
 
 N, IN, K = 600, 6, 8
-INPUTS = torch.randn(N, IN, generator=torch.Generator().manual_seed(0))
+INPUTS = torch.randn(N, IN, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 class Encoder(nn.Module):
@@ -30,6 +30,7 @@ class Encoder(nn.Module):
         self.map = nn.Identity()
         self.both = Pair()
         self.unused = nn.Identity()
+        self.double()  # float32 depends on how many inputs are a batch
 
     def forward(self, x):
         hidden = self.drop(self.act(self.body(self.norm(x))))
@@ -81,8 +82,8 @@ def assert_same(acc, rows):
     expected = sums_of(np.ascontiguousarray(rows))
     assert acc.n_rows == expected.n_rows
     assert acc.groups == 16
-    assert acc.score() == pytest.approx(expected.score(), rel=1e-6)
-    assert acc.estimate().std_error == pytest.approx(expected.estimate().std_error, rel=1e-3)
+    assert acc.score() == pytest.approx(expected.score(), rel=1e-12)
+    assert acc.estimate().std_error == pytest.approx(expected.estimate().std_error, rel=1e-9)
 
 
 @pytest.mark.parametrize("size", [64, 600, 7])
@@ -114,7 +115,7 @@ def test_pools_by_module_and_parts_of_an_output(model):
     pool = {"tokens": "token_mean", "both": lambda out: out[1]}
     sums = collect(model, loader(), ["tokens", "both", "body"], pool=pool)
     assert {acc.n_rows for acc in sums.values()} == {N}
-    assert sums["both"].score() == pytest.approx(sums_of(outputs(model, "")).score(), rel=1e-6)
+    assert sums["both"].score() == pytest.approx(sums_of(outputs(model, "")).score(), rel=1e-12)
 
 
 def test_the_first_rows_are_taken_and_no_more_batches(model):
@@ -287,7 +288,7 @@ def test_saved_sums_are_not_replaced_unless_told_so(model, tmp_path):
 def test_odd_names_of_modules_are_names_of_files(tmp_path):
     model = nn.Sequential()
     for name in ("@model", "a/b", "ü *"):
-        model.add_module(name, nn.Linear(IN if name == "@model" else K, K))
+        model.add_module(name, nn.Linear(IN if name == "@model" else K, K).double())
     collect(model, loader(), ["", "@model", "a/b", "ü *"], save=tmp_path)
     found = {file.name for file in tmp_path.iterdir()}
     assert found == {

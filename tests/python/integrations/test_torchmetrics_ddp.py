@@ -1,5 +1,6 @@
 """RankMe as a metric of torchmetrics on several ranks of a real gloo group."""
 
+import math
 import warnings
 
 import pytest
@@ -126,12 +127,14 @@ def collection(rank, world_size):
 
 def bad_rows(rank, world_size):
     z = embeddings()[rank::world_size]
-    z[: rank + 1] = torch.nan
-    metric = RankMe(DIM, skip_nonfinite=True)
-    metric.update(z)
-    value = float(metric.compute())
+    if rank:  # the first has finite rows alone
+        z[:rank] = torch.nan
+    metric, lenient = RankMe(DIM), RankMe(DIM, skip_nonfinite=True)
+    for one in (metric, lenient):
+        one.update(z)
+    values = [float(one.compute()) for one in (metric, lenient)]
     metric.sync()
-    return value, metric.n_rows, metric.n_skipped
+    return *values, metric.n_rows, metric.n_skipped
 
 
 def other_dims(rank, _world_size):
@@ -211,10 +214,11 @@ def test_collections(ranks):
 def test_rows_left_out_are_counted_over_all_ranks(ranks):
     z = embeddings()
     for rank in range(len(ranks)):
-        z[rank :: len(ranks)][: rank + 1] = torch.nan
-    n_skipped = sum(range(1, len(ranks) + 1))
+        z[rank :: len(ranks)][:rank] = torch.nan
+    n_skipped = sum(range(len(ranks)))
     for rank in ranks:
-        value, *counts = rank["bad_rows"]
+        plain, value, *counts = rank["bad_rows"]
+        assert math.isnan(plain)
         assert same(value, rankme.score(z, skip_nonfinite=True))
         assert counts == [len(z) - n_skipped, n_skipped]
 

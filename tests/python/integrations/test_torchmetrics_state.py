@@ -118,8 +118,8 @@ def test_checkpoints_of_something_else_are_refused():
         RankMe(DIM).load_state_dict({"sums": state["sums"].bfloat16()})
     with pytest.raises(ValueError, match="dim=41 needs"):
         RankMe(DIM + 1).load_state_dict(state)
-    with pytest.raises(ValueError, match="make it with skip_nonfinite=False"):
-        RankMe(DIM, skip_nonfinite=True).load_state_dict(state)
+    with pytest.raises(ValueError, match="make it with normalize=False"):
+        RankMe(DIM, normalize=True).load_state_dict(state)
     with pytest.raises(ValueError, match="were damaged"):
         RankMe(DIM).load_state_dict({"sums": torch.full_like(state["sums"], torch.nan)})
 

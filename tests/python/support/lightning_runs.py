@@ -19,6 +19,7 @@ with warnings.catch_warnings():
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 N_TRAIN, N_VALIDATION = 384, 101  # the second is odd, so that two ranks do not share it evenly
+TAIL = torch.logspace(0, -15, 16)  # of columns, so that singular values end far below 1e-8
 
 
 class Vicreg(pl.LightningModule):
@@ -42,13 +43,14 @@ class Vicreg(pl.LightningModule):
             loss = loss + 12.5 * torch.relu(1 - (z.var(0) + 1e-4).sqrt()).mean()
             covariance = torch.cov(z.T)
             loss = loss + (covariance.square().sum() - covariance.diagonal().square().sum()) / 16
-        return {"loss": loss, "hidden": hidden[0].detach(), "z": a.detach(), "other": b.detach()}
+        found = {"hidden": hidden[0], "z": a, "other": b, "tail": a * TAIL}
+        return {"loss": loss, **{name: rows.detach() for name, rows in found.items()}}
 
     def validation_step(self, batch, batch_idx, dataloader_idx=0):
         (x,) = batch
         h = self.backbone(x)
         z = self.projector(h)
-        return {"hidden": h, "z": z, "other": self.projector(h + 0.1)}
+        return {"hidden": h, "z": z, "other": self.projector(h + 0.1), "tail": z * TAIL}
 
     test_step = validation_step
 
