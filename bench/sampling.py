@@ -151,6 +151,50 @@ def bias_table(draws: int) -> None:
         )
 
 
+def others_table(draws: int) -> None:
+    """Print how far other extrapolations are off, and how much that differs from draw to draw.
+
+    Of 1 / r and of log r as a jackknife takes r, and of r by a parabola in 1 / N through all rows,
+    those without one group, and those without two.
+    """
+    print("\n| rows | N | r | 1 / r | log r | parabola |\n|:--|--:|--:|--:|--:|--:|")
+    ratios = 1, GROUPS / (GROUPS - 1), GROUPS / (GROUPS - 2)  # of 1 / N
+    parabola = [
+        np.prod([-b / (a - b) for j, b in enumerate(ratios) if j != i])
+        for i, a in enumerate(ratios)
+    ]
+    sets = [*((name, FEW) for name in FAMILIES), ("ten views a row", 2 * FEW)]
+    for name, n_rows in sets:
+        family = FAMILIES[name]
+        rng = np.random.default_rng(MANY)
+        many = statistics.mean(
+            rankme.score(family(rng, MANY * (VIEWS if family is views else 1))) for _ in range(10)
+        )
+        found = []
+        for child in np.random.SeedSequence(n_rows).spawn(draws):
+            z = family(np.random.default_rng(child), n_rows)
+            e = rankme.estimate(z, groups=GROUPS)
+            parts = np.array_split(z, GROUPS)
+            # Around the end, so that each group is left out as often as the others.
+            without_two = statistics.mean(
+                rankme.score(np.concatenate([parts[(i + j) % GROUPS] for j in range(GROUPS - 2)]))
+                for i in range(GROUPS)
+            )
+            found.append(
+                (
+                    e.bias_corrected,
+                    1 / jackknife(1 / e.score, 1 / e.left_out, e.group_rows).bias_corrected,
+                    np.exp(
+                        jackknife(np.log(e.score), np.log(e.left_out), e.group_rows).bias_corrected
+                    ),
+                    np.dot(parabola, (e.score, e.left_out.mean(), without_two)),
+                )
+            )
+        off = np.array(found) / many - 1
+        cells = [f"{m:+.2%} ({s:.2%})" for m, s in zip(off.mean(0), off.std(0), strict=True)]
+        print(f"| {name} | {n_rows} | {' | '.join(cells)} |", flush=True)
+
+
 def paired_table(draws: int) -> None:
     """Print the error of the difference of two checkpoints on the same inputs."""
     print(
@@ -179,7 +223,12 @@ def paired_table(draws: int) -> None:
         )
 
 
-TABLES = {"errors": errors_table, "bias": bias_table, "paired": paired_table}
+TABLES = {
+    "errors": errors_table,
+    "bias": bias_table,
+    "others": others_table,
+    "paired": paired_table,
+}
 
 
 def _seconds(run: Callable[[], Any]) -> tuple[float, float]:
