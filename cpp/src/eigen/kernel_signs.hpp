@@ -11,14 +11,15 @@ constexpr int sign_lanes = sign_registers * lanes;
 static_assert(sign_lanes <= most_shifts);
 
 // Of each of 64 bits, how many are set.
-RANKME_INLINE Bits population(Bits x) {
+RANKME_INLINE Bits population(Bits bits) {
+  UnsignedBits x = reinterpret_cast<UnsignedBits>(bits);
   x -= (x >> 1) & 0x5555555555555555;
   x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
   x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
   x += x >> 8;
   x += x >> 16;
   x += x >> 32;
-  return x & 0x7f;
+  return reinterpret_cast<Bits>(x & 0x7f);
 }
 
 template <int registers>
