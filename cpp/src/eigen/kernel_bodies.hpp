@@ -40,7 +40,8 @@ RANKME_INLINE double sum(Vec x) {
 
 // ---- transposition -----------------------------------------------------------------------------
 
-// A square of lanes x lanes: in each round registers that are `far` apart trade blocks of that size.
+// A square of lanes x lanes: in each round registers that are `far` apart trade blocks of that
+// size.
 RANKME_INLINE void transpose_square(Vec (&x)[lanes]) {
 #if RANKME_LANES == 8
   RANKME_UNROLL for (int i = 0; i < 4; ++i) {
@@ -158,7 +159,7 @@ void subtract_product(const double* a, const double* b, Strides strides, double*
 namespace rankme::RANKME_KERNELS {
 
 extern const Kernels table;
-const Kernels table = {transpose, add_product, subtract_product, factor,    reflect,
-                       chase,       count_signs,      sign_lanes};
+const Kernels table = {transpose, add_product, subtract_product, factor,
+                       reflect,   chase,       count_signs,      sign_lanes};
 
 }  // namespace rankme::RANKME_KERNELS

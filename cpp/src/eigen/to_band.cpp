@@ -11,10 +11,11 @@ namespace rankme {
 namespace {
 
 // More slices balance more threads, and each of them costs a row of tiles and its sum.
-constexpr std::int64_t most_slices = 8;
+constexpr std::int64_t most_slices = 6;
+constexpr std::int64_t least_slice_rows = 4;
 // Rows of a slice that go through a tile column together, so that its V and W are read once for
 // all.
-constexpr std::int64_t rows_together = 4;
+constexpr std::int64_t rows_together = 16;
 
 constexpr std::int64_t side = tile_side;
 constexpr std::int64_t block_stride = 2 * side;
@@ -89,7 +90,7 @@ std::int64_t ToBand::Slices::first(std::int64_t slice) const {
 
 ToBand::Slices ToBand::slices_of(std::int64_t panel) const {
   const std::int64_t count = tiles_.count - panel - 1;
-  return {panel + 1, count, std::clamp(count / rows_together, std::int64_t{1}, most_slices)};
+  return {panel + 1, count, std::clamp(count / least_slice_rows, std::int64_t{1}, most_slices)};
 }
 
 // ---- the matrix, and the reflection of its first axis ------------------------------------------
@@ -213,7 +214,7 @@ void ToBand::update_and_multiply(std::int64_t panel, std::int64_t slice) {
           kernels_.subtract_product(columns(panel - 1, i), rows(panel - 1, j), {1, block_stride},
                                     tile, soon);
         }
-        kernels_.add_product(tile, side, right, {block_stride, 1}, product(i), side, tile);
+        kernels_.add_product(tile, side, right, {block_stride, 1}, product(i), side, soon);
         if (j == i) continue;
         kernels_.add_product(rows(panel, i) + side, block_stride, tile, {1, side}, across(slice, j),
                              side, tile);
