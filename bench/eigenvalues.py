@@ -1,7 +1,7 @@
-"""Time eigenvalues alone: ours, PyTorch's (MKL) and NumPy's (OpenBLAS), in turns and in one process.
+"""Time eigenvalues alone: ours, PyTorch's (MKL) and NumPy's (OpenBLAS), in turns in one process.
 
-python bench/eigenvalues.py [--orders 64,128,...] [--rounds 5]: wall time with two threads, processor
-time with one. Seconds are minima, ratios are of minima and, in brackets, of medians.
+python bench/eigenvalues.py [--orders 64,128,...] [--rounds 5]: wall time with two threads,
+processor time with one. Milliseconds are minima; ratios are of minima and, in brackets, of medians.
 """
 # ruff: noqa: INP001, T201
 
@@ -16,6 +16,7 @@ import torch
 from rankme import _core
 
 Clocks = tuple[float, float]
+LARGE = 4096
 ORDERS = "64,128,256,512,768,1024,2048,4096"
 
 
@@ -64,7 +65,7 @@ def report(title: str, threads: int, clock: int, orders: list[int], rounds: int)
     with threadpoolctl.threadpool_limits(threads):
         _core.set_num_threads(threads)
         for order in orders:
-            few = rounds if order < 4096 else max(2, rounds // 2)
+            few = rounds if order < LARGE else max(2, rounds // 2)
             seconds = measure(order, few, clock)
             least = {name: min(times) for name, times in seconds.items()}
             median = {name: float(np.median(times)) for name, times in seconds.items()}

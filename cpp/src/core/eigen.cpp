@@ -27,7 +27,7 @@ namespace {
 constexpr std::int64_t least_two_stage_order = 256;
 constexpr std::int64_t least_counted_order = 48;
 // Below this order a second thread gains less than it costs where the cores are shared.
-constexpr std::int64_t least_team_order = 448;
+constexpr std::int64_t least_team_order = 640;
 
 void check(const char* routine, int info) {
   if (info < 0) throw LapackError(routine, info, "an argument had an illegal value");
