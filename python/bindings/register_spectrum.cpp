@@ -2,11 +2,14 @@
 
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "array_view.hpp"
 #include "method_name.hpp"
 #include "numpy_vectors.hpp"
 #include "rankme/bounds.hpp"
+#include "rankme/eigen.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/spectrum.hpp"
 #include "register.hpp"
@@ -68,6 +71,22 @@ void register_spectrum(py::module_& m) {
       },
       py::arg("scaled").noconvert(), py::arg("low").noconvert(), py::arg("high").noconvert(),
       py::arg("uncertainty"), py::arg("eps"));
+
+  m.def(
+      "symmetric_eigenvalues",
+      [](const Doubles& a) {
+        if (a.ndim() != 2 || a.shape(0) != a.shape(1) || a.shape(0) < 1) {
+          throw py::value_error("a must be a square matrix of order 1 or more");
+        }
+        std::vector<double> values;
+        {
+          // The argument keeps the array alive, and nobody writes to it.
+          const Unlocked unlocked;
+          values = symmetric_eigenvalues(a.data(), a.shape(0));
+        }
+        return to_numpy(std::move(values));
+      },
+      py::arg("a").noconvert());
 }
 
 }  // namespace rankme::bindings

@@ -1,37 +1,18 @@
 #include "rankme/parallel.hpp"
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
-
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "subnormals.hpp"
+
 namespace rankme {
 
 namespace {
 
 std::atomic<ThreadStart> thread_start = nullptr;
-
-#if defined(__SSE2__)
-// Reads subnormal numbers as what they are, in a thread in which somebody had them flushed to zero.
-class SubnormalsKept {
-public:
-  SubnormalsKept() : before_(_mm_getcsr()) { _mm_setcsr(before_ & ~flush_and_zero); }
-  ~SubnormalsKept() { _mm_setcsr(before_); }
-  SubnormalsKept(const SubnormalsKept&) = delete;
-  SubnormalsKept& operator=(const SubnormalsKept&) = delete;
-
-private:
-  static constexpr unsigned flush_and_zero = 0x8040;
-  unsigned before_;
-};
-#else
-class SubnormalsKept {};
-#endif
 
 }  // namespace
 

@@ -23,17 +23,8 @@ void RANKME_BLAS(dgesdd_)(const char* jobz, const int* m, const int* n, double* 
 void RANKME_BLAS(dtpqrt_)(const int* m, const int* n, const int* l, const int* nb, double* a,
                           const int* lda, double* b, const int* ldb, double* t, const int* ldt,
                           double* work, int* info);
-void RANKME_BLAS(dsyevd_)(const char* jobz, const char* uplo, const int* n, double* a,
-                          const int* lda, double* w, double* work, const int* lwork, int* iwork,
-                          const int* liwork, int* info);
-void RANKME_BLAS(dsyevd_2stage_)(const char* jobz, const char* uplo, const int* n, double* a,
-                                 const int* lda, double* w, double* work, const int* lwork,
-                                 int* iwork, const int* liwork, int* info);
 void RANKME_BLAS(dsytrd_)(const char* uplo, const int* n, double* a, const int* lda, double* d,
                           double* e, double* tau, double* work, const int* lwork, int* info);
-void RANKME_BLAS(dsytrd_2stage_)(const char* vect, const char* uplo, const int* n, double* a,
-                                 const int* lda, double* d, double* e, double* tau, double* hous2,
-                                 const int* lhous2, double* work, const int* lwork, int* info);
 void RANKME_BLAS(dstemr_)(const char* jobz, const char* range, const int* n, double* d, double* e,
                           const double* vl, const double* vu, const int* il, const int* iu, int* m,
                           double* w, double* z, const int* ldz, const int* nzc, int* isuppz,

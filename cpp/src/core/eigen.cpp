@@ -9,20 +9,25 @@
 #include <utility>
 
 #include "blas.hpp"
+#include "kernels.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/threads.hpp"
+#include "sign_count.hpp"
+#include "two_stage.hpp"
 
 namespace rankme {
 
 namespace {
 
-// The reduction to tridiagonal form by way of a band reads the matrix a few times and not once a
-// column. From this order on it wins where one thread does it; the other way has more to gain from
-// several.
-constexpr std::int64_t least_two_stage_order = 3072;
+// From this order on our own two stages take less processor time than LAPACK's one (dsytrd), and
+// from the other one on sign counts take less than its dsterf (docs/developers/decisions: 10).
+constexpr std::int64_t least_two_stage_order = 256;
+constexpr std::int64_t least_counted_order = 48;
+// Below this order a second thread gains less than it costs where the cores are shared.
+constexpr std::int64_t least_team_order = 640;
 
 void check(const char* routine, int info) {
   if (info < 0) throw LapackError(routine, info, "an argument had an illegal value");
@@ -41,40 +46,7 @@ int blas_order(std::int64_t n) {
   return static_cast<int>(n);
 }
 
-bool in_two_stages(std::int64_t n) {
-  return n >= least_two_stage_order && RANKME_BLAS(openblas_get_num_threads)() == 1;
-}
-
-}  // namespace
-
-std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n) {
-  const int order = blas_order(n);
-  const int query = -1;
-  double best_work = 0;
-  int best_iwork = 0;
-  int info = 0;
-  std::vector<double> eigenvalues(static_cast<std::size_t>(n));
-  std::optional<SingleThreadedBlas> single;
-  if (n <= most_single_threaded_order) single.emplace();
-  const BlasCall call;
-  const bool two_stage = in_two_stages(n);
-  const auto solve = two_stage ? RANKME_BLAS(dsyevd_2stage_) : RANKME_BLAS(dsyevd_);
-  const char* const routine = two_stage ? "dsyevd_2stage" : "dsyevd";
-  solve("N", "U", &order, a, &order, eigenvalues.data(), &best_work, &query, &best_iwork, &query,
-        &info);
-  check(routine, info);
-
-  const int lwork = std::max(1, static_cast<int>(best_work));
-  const int liwork = std::max(1, best_iwork);
-  std::vector<double> work(static_cast<std::size_t>(lwork));
-  std::vector<int> iwork(static_cast<std::size_t>(liwork));
-  solve("N", "U", &order, a, &order, eigenvalues.data(), work.data(), &lwork, iwork.data(), &liwork,
-        &info);
-  check(routine, info);
-  return eigenvalues;
-}
-
-namespace {
+int team_of(std::int64_t n) { return n < least_team_order ? 1 : num_threads(); }
 
 // To a few roundings, however long the vector is: what the norm of the mean is off by counts for
 // the largest singular value, and the reflection is orthogonal only as far as its vector is known.
@@ -90,15 +62,19 @@ double accurate_norm(const std::vector<double>& x) {
   return largest * std::sqrt(squares.value());
 }
 
-// H S H with H = I - 2 v v^T / |v|^2 that turns the vector onto an axis; returns the vector's norm.
-double reflect(double* matrix, std::int64_t n, std::vector<double>& vector, std::int64_t axis) {
+// The vector becomes v of the reflection H = I - v v^T / |v[axis]| that turns it onto an axis,
+// with |v|^2 = 2 |v[axis]|; returns its norm. A vector of zeros stays as it is.
+double make_reflection(std::vector<double>& vector, std::size_t axis) {
   const double norm = accurate_norm(vector);
   if (norm == 0) return 0;
   for (double& x : vector) x /= norm;
-  double& pivot = vector[static_cast<std::size_t>(axis)];
-  pivot += std::copysign(1.0, pivot);
-  // |v|^2 = 2 |v[axis]| for a unit vector.
-  const double beta = 1 / std::abs(pivot);
+  vector[axis] += std::copysign(1.0, vector[axis]);
+  return norm;
+}
+
+// H S H
+void reflect(double* matrix, std::int64_t n, const std::vector<double>& vector, std::size_t axis) {
+  const double beta = 1 / std::abs(vector[axis]);
   const int order = static_cast<int>(n);
   const int one = 1;
   const double zero = 0;
@@ -112,7 +88,6 @@ double reflect(double* matrix, std::int64_t n, std::vector<double>& vector, std:
   for (std::size_t i = 0; i < vector.size(); ++i) product[i] -= 0.5 * beta * inner * vector[i];
   RANKME_BLAS(dsyr2_)("U", &order, &minus_one, vector.data(), &one, product.data(), &one, matrix,
                       &order);
-  return norm;
 }
 
 // Returns the factors of the reflections.
@@ -130,24 +105,6 @@ std::vector<double> reduce(double* a, int order, Tridiagonal& t) {
                        work.data(), &lwork, &info);
   check("dsytrd", info);
   return tau;
-}
-
-void reduce_in_two_stages(double* a, int order, Tridiagonal& t) {
-  const int query = -1;
-  int info = 0;
-  double best_work = 0;
-  double best_reflectors = 0;
-  std::vector<double> tau(t.diagonal.size());
-  const BlasCall call;
-  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(),
-                              tau.data(), &best_reflectors, &query, &best_work, &query, &info);
-  const int lwork = std::max(1, static_cast<int>(best_work));
-  const int lhous = std::max(1, static_cast<int>(best_reflectors));
-  std::vector<double> work(static_cast<std::size_t>(lwork));
-  std::vector<double> reflectors(static_cast<std::size_t>(lhous));
-  RANKME_BLAS(dsytrd_2stage_)("N", "U", &order, a, &order, t.diagonal.data(), t.off_diagonal.data(),
-                              tau.data(), reflectors.data(), &lhous, work.data(), &lwork, &info);
-  check("dsytrd_2stage", info);
 }
 
 // How much pivots were raised: the most, and the Euclidean norm of all raises.
@@ -227,24 +184,39 @@ std::vector<double> smallest_by_division(Tridiagonal t, std::int64_t count,
 
 }  // namespace
 
-Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vector) {
+Tridiagonal tridiagonal(const double* matrix, std::int64_t n, std::vector<double> vector) {
   const int order = blas_order(n);
-  std::optional<SingleThreadedBlas> single;
-  if (n <= most_single_threaded_order) single.emplace();
+  if (n >= least_two_stage_order) {
+    const double along = make_reflection(vector, 0);
+    if (along == 0) vector.clear();
+    Tridiagonal t = two_stage_tridiagonal(matrix, n, std::move(vector), team_of(n), kernels());
+    t.along = along;
+    return t;
+  }
+  const SingleThreadedBlas single;
   Tridiagonal t{std::vector<double>(static_cast<std::size_t>(n)),
                 std::vector<double>(static_cast<std::size_t>(n - 1)), 0};
-  // Of the upper triangle LAPACK's two stages leave the first axis alone, and its single one the
-  // last.
-  const bool two_stage = in_two_stages(n);
-  t.along = reflect(matrix, n, vector, two_stage ? 0 : n - 1);
-  if (two_stage) {
-    reduce_in_two_stages(matrix, order, t);
-  } else {
-    reduce(matrix, order, t);
-    std::reverse(t.diagonal.begin(), t.diagonal.end());
-    std::reverse(t.off_diagonal.begin(), t.off_diagonal.end());
+  const double scale = scale_to_one(matrix, n);
+  std::vector<double> scaled(static_cast<std::size_t>(n * n));
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t k = i * n; k <= i * (n + 1); ++k) {
+      scaled[static_cast<std::size_t>(k)] = matrix[k] * scale;
+    }
   }
+  // Of the upper triangle LAPACK leaves the last axis alone.
+  const std::size_t last = static_cast<std::size_t>(n) - 1;
+  t.along = make_reflection(vector, last);
+  if (t.along != 0) reflect(scaled.data(), n, vector, last);
+  reduce(scaled.data(), order, t);
+  std::reverse(t.diagonal.begin(), t.diagonal.end());
+  std::reverse(t.off_diagonal.begin(), t.off_diagonal.end());
+  for (double& entry : t.diagonal) entry /= scale;
+  for (double& entry : t.off_diagonal) entry /= scale;
   return t;
+}
+
+std::vector<double> symmetric_eigenvalues(const double* a, std::int64_t n) {
+  return eigenvalues(tridiagonal(a, n, std::vector<double>(static_cast<std::size_t>(n))));
 }
 
 std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
@@ -273,7 +245,11 @@ std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_
 }
 
 std::vector<double> eigenvalues(Tridiagonal t) {
-  const int order = static_cast<int>(t.diagonal.size());
+  const auto n = static_cast<std::int64_t>(t.diagonal.size());
+  if (n >= least_counted_order) {
+    return SignCount(t.diagonal, t.off_diagonal, kernels()).eigenvalues(team_of(n));
+  }
+  const int order = static_cast<int>(n);
   int info = 0;
   const BlasCall call;
   RANKME_BLAS(dsterf_)(&order, t.diagonal.data(), t.off_diagonal.data(), &info);

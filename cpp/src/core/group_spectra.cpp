@@ -136,6 +136,8 @@ GroupSpectra GroupSums::solve(bool center, bool leave_out) const {
   if (workers > 1) single.emplace();
   parallel_ranges(static_cast<std::int64_t>(problems), workers,
                   [&](int, std::int64_t begin, std::int64_t end) {
+                    std::optional<OneThread> alone;
+                    if (workers > 1) alone.emplace();
                     Solver solver(*this, filled, center, found.filled);
                     const auto first = static_cast<std::size_t>(begin);
                     const auto last = static_cast<std::size_t>(end);

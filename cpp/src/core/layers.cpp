@@ -303,13 +303,15 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
   require_whole();
   *n_rows = n_rows_;
   std::vector<SingularValues> values(sums_.size());
+  const int workers = solvers();
   const auto solve = [&](int, std::int64_t begin, std::int64_t end) {
+    std::optional<OneThread> alone;
+    if (workers > 1) alone.emplace();
     for (auto layer = static_cast<std::size_t>(begin); layer < static_cast<std::size_t>(end);
          ++layer) {
       values[layer] = singular_values(copy_of(sums_[layer]), probes_, center, normalize_);
     }
   };
-  const int workers = solvers();
   std::optional<SingleThreadedBlas> single;
   if (workers > 1) single.emplace();
   parallel_ranges(n_layers(), workers, solve);
@@ -317,7 +319,7 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
 }
 
 // How many layers are solved side by side, each on one thread and in a copy of its matrix. One:
-// they take turns, and LAPACK may use all threads.
+// they take turns, and the solver may use all threads.
 int LayerAccumulator::solvers() const {
   const auto order = static_cast<double>(dim_);
   const auto layers = static_cast<double>(n_layers());

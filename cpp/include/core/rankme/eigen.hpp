@@ -1,4 +1,5 @@
-// Eigenvalues of a symmetric matrix by LAPACK, and eigenvectors where a few questions need them.
+// Eigenvalues of a symmetric matrix, by way of a tridiagonal one and on threads of our own; and
+// eigenvectors, by LAPACK, where a few questions need them.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +9,17 @@ namespace rankme {
 
 // LAPACK's reduction to tridiagonal form meets its threads at every column. Up to this order two
 // threads gain a tenth or a fifth; where another program wants the cores they lose a factor of a
-// hundred, spinning. So one thread does it.
+// hundred, spinning. So one thread does it, where eigenvectors are wanted.
 constexpr std::int64_t most_single_threaded_order = 1024;
 
-// The n eigenvalues of a symmetric matrix in ascending order. `a` is n x n, dense, its lower
-// triangle in row-major order (LAPACK's upper); it is destroyed. LAPACK dsyevd with jobz = 'N',
-// or dsyevd_2stage where the matrix is large and BLAS has one thread.
-// Throws LapackError where the routine reports a failure.
-std::vector<double> symmetric_eigenvalues(double* a, std::int64_t n);
+// The n eigenvalues of a symmetric matrix in ascending order. `a` is n x n, dense and row-major;
+// its lower triangle is read. The same bits with any number of threads. Throws
+// std::invalid_argument where an entry is not finite, LapackError where LAPACK fails.
+std::vector<double> symmetric_eigenvalues(const double* a, std::int64_t n);
 
 // Orthonormal eigenvectors of the `count` smallest eigenvalues, in ascending order: (count, n)
-// row-major. The eigenvalues themselves go to *eigenvalues. Matrix as above; it is destroyed, and
-// what is above its diagonal stays as it is. LAPACK dsytrd, dstemr and dormtr, and
+// row-major. The eigenvalues themselves go to *eigenvalues. Matrix as above; its lower triangle is
+// destroyed, and what is above its diagonal stays as it is. LAPACK dsytrd, dstemr and dormtr, and
 // dstedc where dstemr gives up. Throws LapackError.
 std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
                                           std::vector<double>* eigenvalues);
@@ -32,11 +32,11 @@ struct Tridiagonal {
   double along;                      // the vector's norm
 };
 
-// matrix as above; it is destroyed. vector: (n,). LAPACK dsytrd, or dsytrd_2stage where the matrix
-// is large and BLAS has one thread.
-Tridiagonal tridiagonal(double* matrix, std::int64_t n, std::vector<double> vector);
+// matrix as above. vector: (n,). Our own two stages (cpp/src/eigen), or LAPACK dsytrd where the
+// matrix is small.
+Tridiagonal tridiagonal(const double* matrix, std::int64_t n, std::vector<double> vector);
 
-// The eigenvalues in ascending order; LAPACK dsterf.
+// The eigenvalues in ascending order, by sign counts; LAPACK dsterf where there are few.
 std::vector<double> eigenvalues(Tridiagonal t);
 
 // Those of T + weight * along^2 e1 e1^T, each with an error that is relative to T and not to what
