@@ -20,7 +20,7 @@ MIN_SPREAD, MIN_SHARE, MIN_OF_BEST, PATIENCE = 0.003, 0.025, 0.35, 2
 
 _ACTIONS = ("warn", "stop")
 
-_RISING = 1.05  # of the score before
+_RISING, _SPREADING = 1.05, 1.25  # of the score before, and of the spread
 _HIGHER = 0.75  # of the best spread: less says that the run was once well above
 
 
@@ -77,9 +77,9 @@ class Alarm:
     their energy, ``sum |z_i|^2``, is off their main direction, and the run was higher by a third:
     some networks are flat before they are trained.
 
-    A score is low if it is below `min_of_best` of the best level that the run has held; or, unless
-    it is on its way up by 5% since the pass before, if ``(score - 1) / (limit - 1)`` is below
-    `min_share`.
+    A score is low if it is below `min_of_best` of the best level that the run has held, or if
+    ``(score - 1) / (limit - 1)`` is below `min_share`; but not while the run is on its way up, its
+    score by 5% since the pass before or its spread by a quarter: many dip before they learn.
 
     A level is held when two passes in a row reach it, so that what an untrained network has is no
     measure for what follows. `patience` passes in a row that are flat or low are a collapse. It is
@@ -108,9 +108,9 @@ class Alarm:
         track.best = _best(track.best, track.last, score)
         track.best_spread = _best(track.best_spread, track.last_spread, spread)
         # Of a first score nothing is known: neither what was before, nor where it goes.
-        rises = not score <= _RISING * track.last
+        rises = not (score <= _RISING * track.last and spread <= _SPREADING * track.last_spread)
         small = score - 1 < self._min_share * (limit - 1) and not rises
-        fallen = score < self._min_of_best * track.best
+        fallen = score < self._min_of_best * track.best and not rises
         flat = spread < self._min_spread and spread < _HIGHER * track.best_spread
         track.last, track.last_spread = score, spread
         if not (flat or small or fallen):

@@ -56,10 +56,19 @@ def test_rows_on_one_line_are_a_collapse_whatever_the_score():
     assert first_told([30] * 4, spreads=[wide, wide, flat, flat], min_spread=0) is None
     assert first_told([30] * 4, spreads=[wide, flat, wide, flat]) is None
     # A pass that is flat, and one that is low.
-    assert first_told([30, 30, 30, 2], spreads=[wide, wide, flat, wide]) == 3
+    near = [0.9 * MIN_SPREAD, 1.1 * MIN_SPREAD]
+    assert first_told([30, 30, 30, 2], spreads=[wide, wide, *near]) == 3
     # Flat before it was trained, as behind a bias that outweighs all else; and on its way up.
     assert first_told([30] * 4, spreads=[flat, 0.9 * flat, 0.8 * flat, 0.75 * flat]) is None
     assert first_told([30] * 4, spreads=[wide, 0.1 * flat, 0.3 * flat, flat]) is None
+
+
+def test_a_run_that_is_on_its_way_up_has_not_collapsed():
+    assert first_told([30, 30, 5, 5]) == 3
+    assert first_told([30, 30, 5, 5.5, 6.1, 6.8]) is None  # by its score
+    assert first_told([30, 30, 5, 5], spreads=[0.5, 0.5, 0.1, 0.2]) is None  # by its spread
+    assert first_told([30, 30, 5, 5], spreads=[0.5, 0.5, 0.1, 0.11]) == 3
+    assert first_told([30, 30, 1.5, 1.6, 1.7, 1.8]) is None
 
 
 def test_the_thresholds():
