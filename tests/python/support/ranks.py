@@ -63,5 +63,5 @@ def _run(folder, rank, world_size, call, *, group_timeout):
         result = error
     Path(folder, f"{rank}.part").write_bytes(pickle.dumps(result))
     Path(folder, f"{rank}.part").rename(folder / str(rank))
-    # The group is not destroyed: where another rank has gone, that can wait for ever in PyTorch 2.6.
+    # The group is not destroyed: PyTorch 2.6 can wait there for a rank that has gone.
     os._exit(0)
