@@ -96,9 +96,9 @@ class RankMeCallback(pl.Callback):  # type: ignore[misc, name-defined]
     min_spread, min_share, min_of_best, patience : float, float, float, int
         `patience` passes in a row that are flat or low are a collapse. Rows are flat when less than
         `min_spread` of ``sum |z_i|^2`` is off their main direction, and the run was higher by a
-        third before. A score is low when ``(score - 1) / (min(N, K) - 1)`` is below `min_share`
-        and does not rise; or when it is below `min_of_best` of the best level that the run has held
-        for two passes.
+        third before. A score is low when ``(score - 1) / (min(N, K) - 1)`` is below `min_share`, or
+        when it is below `min_of_best` of the best level that the run has held for two passes; but
+        not in a pass where it rises by 5%, or what is off the main direction by a quarter.
 
     Attributes
     ----------
