@@ -34,6 +34,12 @@ double scatter_chains(std::int64_t dim, std::int64_t blocks, std::int64_t longes
                  2 * static_cast<double>(longest_block) + 8);
 }
 
+double float_depth() {
+  // Each factor, sixteen rows in registers, four sums of those; and as much again for what is of
+  // second order and for the numbers that float32 has no room for.
+  return 2 * (2 + 16 + 4) * 0x1p29;
+}
+
 double gram_chains(std::int64_t dim, double depth) {
   return 2 * (2 * static_cast<double>(dim) + 2 * depth + 8);
 }
@@ -52,9 +58,9 @@ GramAccuracy judge(const Measured& measured) {
   if (!(std::abs(measured.lost) <= allowed_loss)) {
     throw IntegrityError(std::abs(measured.lost), allowed_loss);
   }
-  const double delta =
-      probe_safety * measured.residual / std::sqrt(static_cast<double>(probe_count)) +
-      std::abs(measured.lost);
+  const double delta = safety_of(measured.probe_sets) * measured.residual /
+                           std::sqrt(static_cast<double>(measured.probe_sets * probe_count)) +
+                       std::abs(measured.lost);
   return {measured.trace, measured.frobenius, delta};
 }
 

@@ -21,7 +21,7 @@ void scale(std::vector<double>& x, int exponent) {
 
 }  // namespace
 
-CentredSum::CentredSum(std::int64_t dim_, Storage storage_)
+CentredSum::CentredSum(std::int64_t dim_, Storage storage_, int sets)
     : dim(valid_dim(dim_)),
       storage(storage_),
       scatter(storage_ == Storage::packed
@@ -30,8 +30,8 @@ CentredSum::CentredSum(std::int64_t dim_, Storage storage_)
       origin(static_cast<std::size_t>(dim_)),
       offset{std::vector<double>(static_cast<std::size_t>(dim_)),
              std::vector<double>(static_cast<std::size_t>(dim_))},
-      probe_products(static_cast<std::size_t>(dim_ * probe_count)),
-      probe_products_low(static_cast<std::size_t>(dim_ * probe_count)),
+      probe_products(static_cast<std::size_t>(sets * dim_ * probe_count)),
+      probe_products_low(probe_products),
       mean_products(probe_count),
       theirs_(offset),
       shift_(origin),
@@ -49,7 +49,7 @@ bool CentredSum::is_zero() const {
 
 void CentredSum::clear() {
   exponent = 0;
-  rows = blocks = longest_block = 0;
+  rows = blocks = longest_block = float_rows = 0;
   unseen = cancelled = mean_residual = 0;
   squares = {};
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
@@ -58,11 +58,11 @@ void CentredSum::clear() {
   }
 }
 
-void CentredSum::note_loss() {
+void CentredSum::note_loss(std::int64_t additions) {
   double trace = 0;
   for (std::int64_t i = 0; i < dim; ++i)
     trace += scatter[row_start(i) + static_cast<std::size_t>(i)];
-  unseen += unit_roundoff * std::max(trace, 0.0);
+  unseen += static_cast<double>(additions) * unit_roundoff * std::max(trace, 0.0);
 }
 
 void CentredSum::rescale(int new_exponent) {
@@ -140,12 +140,14 @@ void CentredSum::look_at(const CentredSum& other, int exponent_shift,
 // What row_ adds to the scatter and shift_ to the sum of the rows, as the probes see it.
 void CentredSum::add_moved(std::int64_t their_rows, const double* probes) {
   double along[probe_count];
-  project(row_.data(), dim, probes, along);
-  for (std::int64_t j = 0; j < dim; ++j) {
-    for (int c = 0; c < probe_count; ++c) {
-      const auto at = static_cast<std::size_t>(j * probe_count + c);
-      add_two_sum(probe_products[at], probe_products_low[at],
-                  row_[static_cast<std::size_t>(j)] * along[c]);
+  for (int set = 0; set < probe_sets(); ++set) {
+    project(row_.data(), dim, probes + set * dim * probe_count, along);
+    for (std::int64_t j = 0; j < dim; ++j) {
+      for (int c = 0; c < probe_count; ++c) {
+        const auto at = static_cast<std::size_t>((set * dim + j) * probe_count + c);
+        add_two_sum(probe_products[at], probe_products_low[at],
+                    row_[static_cast<std::size_t>(j)] * along[c]);
+      }
     }
   }
   project(shift_.data(), dim, probes, along);
@@ -173,6 +175,7 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   constexpr std::int64_t most = std::int64_t{1} << 61;
   blocks = std::min(blocks, most) + std::min(other.blocks, most) + (first ? 0 : 1);
   longest_block = std::max(longest_block, other.longest_block);
+  float_rows += other.float_rows;
   if (first || (is_zero() && !other.is_zero())) rescale(other.exponent);
   if (first) origin = other.origin;
   if (other.exponent > exponent && !other.is_zero()) rescale(other.exponent);

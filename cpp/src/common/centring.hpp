@@ -20,10 +20,10 @@ void centre_columns(const Block& block, std::int64_t rows, double* first, double
                     TwoParts& squares);
 
 // The second step for a row-major block, none for the other, and with probes the products of all
-// rows: scratch (block.rows, 8) = block probes, products (dim, 8) = block^T scratch. The last row
-// is no row of Z but what the mean moved by, and is not centred. squares += those of the rows where
-// this step is theirs.
+// rows: scratch (sets, block.rows, 8) = block probes, products (sets, dim, 8) = block^T scratch.
+// The last row is no row of Z but what the mean moved by, and is not centred. squares += those of
+// the rows where this step is theirs.
 void centre_and_probe(const Block& block, const double* mean, const double* probes, double* scratch,
-                      double* products, TwoParts& squares);
+                      double* products, TwoParts& squares, int sets = 1);
 
 }  // namespace rankme

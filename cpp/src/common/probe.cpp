@@ -120,7 +120,8 @@ constexpr std::int64_t tile_columns = 128;
 
 // All rows but the last are centred.
 void centre_rows(const Block& block, const double* mean, const double* probes, double* scratch,
-                 double* products, TwoParts& squares) {
+                 double* products, TwoParts& squares, int sets) {
+  const std::int64_t columns = sets > 1 ? tile_columns / 2 : tile_columns;
   const auto at = [&](std::int64_t i, std::int64_t m) { return block.data + i * block.cols + m; };
   const auto centre = [&](std::int64_t i, std::int64_t m, std::int64_t length) {
     if (i < block.rows - 1) {
@@ -130,8 +131,8 @@ void centre_rows(const Block& block, const double* mean, const double* probes, d
     }
   };
   const auto for_columns = [&](const auto& body) {
-    for (std::int64_t m = 0; m < block.cols; m += tile_columns) {
-      body(m, std::min(tile_columns, block.cols - m));
+    for (std::int64_t m = 0; m < block.cols; m += columns) {
+      body(m, std::min(columns, block.cols - m));
     }
   };
   for (std::int64_t first = 0; first < block.rows; first += tile_rows) {
@@ -140,15 +141,20 @@ void centre_rows(const Block& block, const double* mean, const double* probes, d
       for (std::int64_t l = first; l < last; l += together) {
         const std::int64_t end = std::min(last, l + together);
         for (std::int64_t i = l; i < end; ++i) centre(i, m, length);
-        if (probes == nullptr) continue;
-        gather({at(l, m), end - l, length, block.cols}, probes + m * probe_count,
-               scratch + l * probe_count);
+        for (int set = 0; set < sets && probes != nullptr; ++set) {
+          gather({at(l, m), end - l, length, block.cols},
+                 probes + (set * block.cols + m) * probe_count,
+                 scratch + (set * block.rows + l) * probe_count);
+        }
       }
     });
     if (probes == nullptr) continue;
     for_columns([&](std::int64_t m, std::int64_t length) {
-      spread({at(first, m), last - first, length, block.cols}, scratch + first * probe_count,
-             products + m * probe_count);
+      for (int set = 0; set < sets; ++set) {
+        spread({at(first, m), last - first, length, block.cols},
+               scratch + (set * block.rows + first) * probe_count,
+               products + (set * block.cols + m) * probe_count);
+      }
     });
   }
 }
@@ -180,8 +186,16 @@ void add_products(const double* products, std::vector<double>& high, std::vector
   add_two_parts(products, static_cast<std::int64_t>(high.size()), high.data(), low.data());
 }
 
-std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed) {
-  std::vector<double> probes(static_cast<std::size_t>(dim * probe_count));
+double safety_of(int probe_sets) {
+  if (probe_sets >= 4) return 2.18;
+  if (probe_sets >= 2) return 3.45;
+  return probe_safety;
+}
+
+int float_probe_sets(std::int64_t dim) { return dim < 1024 ? 2 : 4; }
+
+std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed, int sets) {
+  std::vector<double> probes(static_cast<std::size_t>(sets * dim * probe_count));
   // Box and Muller (1958): two uniform numbers make two independent normal ones.
   for (std::size_t i = 0; i < probes.size(); i += 2) {
     const double radius = std::sqrt(-2 * std::log(uniform(random_bits(seed, i))));
@@ -207,13 +221,17 @@ void add_probe_products(const Block& block, const double* probes, double* scratc
 }
 
 void centre_and_probe(const Block& block, const double* mean, const double* probes, double* scratch,
-                      double* products, TwoParts& squares) {
-  if (probes != nullptr) std::fill(products, products + block.cols * probe_count, 0.0);
+                      double* products, TwoParts& squares, int sets) {
+  const std::int64_t by_set = block.cols * probe_count;
+  if (probes != nullptr) std::fill(products, products + sets * by_set, 0.0);
   if (block.layout == Layout::row_major) {
-    if (probes != nullptr) std::fill(scratch, scratch + block.rows * probe_count, 0.0);
-    centre_rows(block, mean, probes, scratch, products, squares);
-  } else if (probes != nullptr) {
-    add_probe_products(block, probes, scratch, products);
+    if (probes != nullptr) std::fill(scratch, scratch + sets * block.rows * probe_count, 0.0);
+    centre_rows(block, mean, probes, scratch, products, squares, sets);
+    return;
+  }
+  for (int set = 0; set < sets && probes != nullptr; ++set) {
+    add_probe_products(block, probes + set * by_set, scratch + set * block.rows * probe_count,
+                       products + set * by_set);
   }
 }
 

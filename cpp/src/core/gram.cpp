@@ -9,6 +9,7 @@
 #include "pieces.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/mixed_sums.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 
@@ -23,18 +24,24 @@ constexpr std::int64_t young_blocks = 128;
 
 }  // namespace
 
-GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed)
-    : GramAccumulator(CentredSum(dim), normalize, seed) {
+GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed,
+                                 Precision precision, double tolerance)
+    : GramAccumulator(CentredSum(dim), normalize, seed, {}, precision) {
   probed_ = probed;
+  choice_ = FloatChoice(dim, normalize, tolerance);
 }
 
 GramAccumulator::GramAccumulator(CentredSum sum, bool normalize, std::uint64_t seed,
-                                 ShardRows shards)
+                                 ShardRows shards, Precision precision)
     : dim_(sum.dim),
       normalize_(normalize),
       seed_(seed),
-      probes_(gaussian_probes(dim_, seed)),
+      precision_(precision),
+      probes_(dim_, seed, precision == Precision::fast ? float_probe_sets(dim_) : sum.probe_sets()),
+      choice_(dim_, normalize, warning_width),
       ledger_{sum.rows, std::move(shards)} {
+  if (probes_.count() > sum.probe_sets()) carry_float_probes(sum, probes_.get());
+  if (sum.float_rows > 0) choice_.decide(true);
   if (sum.rows > 0) {
     old_ = std::move(sum);
   } else {
@@ -46,22 +53,40 @@ void GramAccumulator::require_whole() const {
   if (torn_) throw TornError();
 }
 
+// With Precision::fast the first rows decide about the others.
+void GramAccumulator::look_at(const MatrixView& z, std::int64_t n_rows) {
+  if (precision_ == Precision::fast && z.dtype != DType::float64) choice_.look(z, n_rows);
+}
+
+// The old sum, which is there, takes in the young ones and gets all sets of probes, for one in
+// float32 to be added. After an exception the numbers are what they were.
+void GramAccumulator::widen_probes() {
+  std::vector<double> all = gaussian_probes(dim_, seed_, float_probe_sets(dim_));
+  settle(1);
+  young_.clear();
+  asides_.clear();
+  carry_float_probes(*old_, all);
+  probes_.widen(std::move(all));
+}
+
 // asides: how many sums aside; without any the workers need their own. rows: how many are to come.
 void GramAccumulator::prepare(const SumPlan& plan, std::size_t asides, std::int64_t rows) {
   const auto workers = static_cast<std::size_t>(plan.workers);
   std::vector<CentredSum>& sums = asides > 0 ? asides_ : young_;
   const std::size_t count = asides > 0 ? asides : workers;
   sums.reserve(count);
-  while (sums.size() < count) sums.emplace_back(dim_);
+  const auto empty = [&] { return CentredSum(dim_, Storage::square, probes_.count()); };
+  while (sums.size() < count) sums.push_back(empty());
   // The most that one young sum can have grown by when they are in.
   const std::int64_t blocks = rows / (plan.workers * plan.block_rows) + 2;
   const auto grows_up = [&](const CentredSum& sum) { return sum.blocks + blocks >= young_blocks; };
   if (!old_ && (asides > 0 || std::any_of(young_.begin(), young_.end(), grows_up))) {
-    old_.emplace(dim_);
+    old_ = empty();
   }
   if (adders_.size() < workers) adders_.resize(workers);
   for (std::size_t worker = 0; worker < workers; ++worker) {
-    adders_[worker].reserve(plan.block_rows, dim_);
+    adders_[worker].reserve(plan.block_rows, dim_, probes_.count(), choice_.in_float(),
+                            plan.blas_threads ? num_threads() : 1);
   }
 }
 
@@ -83,6 +108,7 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
   torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   const std::int64_t round = plan.workers * young_blocks * plan.block_rows;
+  const bool in_float = choice_.in_float();
   for (std::int64_t first = 0; first < z.rows && finite; first += round) {
     const std::int64_t last = std::min(z.rows, first + round);
     parallel_ranges(last - first, plan.workers,
@@ -92,8 +118,11 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
                       for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
                         const MatrixView rows =
                             z.row_range(first + row, first + std::min(end, row + plan.block_rows));
-                        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
+                        if (!adder.add(sum, rows, normalize_, probes_if_any(), in_float)) {
+                          finite = false;
+                        }
                       }
+                      adder.finish(sum);
                     });
     const auto grown = [](const CentredSum& sum) { return sum.blocks >= young_blocks; };
     if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.workers);
@@ -113,6 +142,7 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
 bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
                                 const std::vector<std::int64_t>& ends) {
   const SingleThreadedBlas single;
+  const bool in_float = choice_.in_float();
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> finite = true;
   parallel_ranges(plan.workers, plan.workers, [&](int worker, std::int64_t, std::int64_t) {
@@ -123,8 +153,9 @@ bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
       std::int64_t row = piece == 0 ? 0 : ends[piece - 1];
       for (; row < ends[piece]; row += plan.block_rows) {
         const MatrixView rows = z.row_range(row, std::min(ends[piece], row + plan.block_rows));
-        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
+        if (!adder.add(sum, rows, normalize_, probes_if_any(), in_float)) finite = false;
       }
+      adder.finish(sum);
     }
   });
   if (!finite) return false;
@@ -146,11 +177,19 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   const std::lock_guard lock(mutex_);
   require_whole();
   LedgerEntry entry(ledger_, z.rows, shard);
-  prepare(plan, ends.size(), z.rows);
-  if (!ends.empty()) {
-    if (!add_aside(z, plan, ends)) throw_first_nonfinite(z);
-  } else if (!accumulate(z, plan)) {
-    throw TornError();
+  const FloatChoice::State before = choice_.state();
+  try {
+    // Nobody knows how many rows will come: of few it would not matter.
+    look_at(z, std::max(ledger_.n_rows + z.rows, 4 * dim_));
+    prepare(plan, ends.size(), z.rows);
+    if (!ends.empty()) {
+      if (!add_aside(z, plan, ends)) throw_first_nonfinite(z);
+    } else if (!accumulate(z, plan)) {
+      throw TornError();
+    }
+  } catch (...) {
+    choice_.restore(before);
+    throw;
   }
   entry.commit();
 }
@@ -159,6 +198,7 @@ bool GramAccumulator::consume(const MatrixView& z) {
   require_width(z, dim_);
   const SumPlan plan = plan_sums(dim_, z.rows, 2);
   const std::lock_guard lock(mutex_);
+  look_at(z, z.rows);
   prepare(plan, 0, z.rows);
   return accumulate(z, plan);
 }
@@ -167,11 +207,13 @@ void GramAccumulator::merge(const GramAccumulator& other) {
   require_mergeable(terms(), other.terms());
   // A copy first: the two locks are never held together, and merging with oneself doubles.
   Ledger added;
-  const CentredSum sum = other.total(&added.n_rows, &added.shards);
+  CentredSum sum = other.total(&added.n_rows, &added.shards);
   const std::lock_guard lock(mutex_);
   require_whole();
   ledger_.require_mergeable(added);
-  if (!old_) old_.emplace(dim_);
+  if (!old_) old_.emplace(dim_, Storage::square, probes_.count());
+  if (sum.probe_sets() > probes_.count()) widen_probes();
+  if (sum.probe_sets() < probes_.count()) carry_float_probes(sum, probes_.get());
   settle(1);
   old_->add(sum, probes_if_any());
   ledger_.merge(added);
@@ -182,12 +224,20 @@ void GramAccumulator::reset() {
   if (old_) old_->clear();
   for (CentredSum& sum : young_) sum.clear();
   ledger_.clear();
+  choice_.reset();
   torn_ = false;
 }
 
 std::int64_t GramAccumulator::n_rows() const {
   const std::lock_guard lock(mutex_);
   return ledger_.n_rows;
+}
+
+std::int64_t GramAccumulator::float_rows() const {
+  const std::lock_guard lock(mutex_);
+  std::int64_t rows = old_ ? old_->float_rows : 0;
+  for (const CentredSum& sum : young_) rows += sum.float_rows;
+  return rows;
 }
 
 ShardRows GramAccumulator::shards() const {
@@ -200,7 +250,7 @@ CentredSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const
   require_whole();
   *n_rows = ledger_.n_rows;
   if (shards != nullptr) *shards = ledger_.shards;
-  CentredSum sum(dim_);
+  CentredSum sum(dim_, Storage::square, probes_.count());
   if (old_) sum = *old_;
   for (const CentredSum& young : young_) sum.add(young, probes_if_any());
   return sum;

@@ -12,7 +12,7 @@ namespace rankme {
 
 namespace {
 
-// ||A X - Y||_F
+// ||A X - Y||_F over all sets of probes
 template <class Sum>
 double residual(const Sum& sum, const std::vector<double>& matrix,
                 const std::vector<double>& probes) {
@@ -21,11 +21,12 @@ double residual(const Sum& sum, const std::vector<double>& matrix,
   const double one = 1;
   const double minus_one = -1;
   std::vector<double> difference = sum.probe_products;
-  {
+  const auto by_set = static_cast<std::size_t>(sum.dim * probe_count);
+  for (std::size_t at = 0; at < difference.size(); at += by_set) {
     // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
     const BlasCall call;
-    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, matrix.data(), &dim, probes.data(), &rows,
-                        &minus_one, difference.data(), &rows);
+    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, matrix.data(), &dim, probes.data() + at, &rows,
+                        &minus_one, difference.data() + at, &rows);
   }
   for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= sum.probe_products_low[i];
   return euclidean_norm(difference);
@@ -35,7 +36,6 @@ template <class Sum>
 GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix,
                      const std::vector<double>& probes, Measured measured = {}) {
   measured.dim = sum.dim;
-  measured.depth = addition_depth(sum.blocks, sum.longest_block);
   double squares = 0;
   CompensatedSum lost;
   for (std::int64_t i = 0; i < sum.dim; ++i) {
@@ -52,7 +52,7 @@ GramAccuracy measure(const Sum& sum, const std::vector<double>& matrix,
   }
   measured.frobenius = std::sqrt(squares);
   measured.residual = residual(sum, matrix, probes);
-  measured.probes_norm = euclidean_norm(probes);
+  measured.probes_norm = euclidean_norm({probes.data(), sum.probe_products.size()});
   return judge(measured);
 }
 
@@ -75,26 +75,31 @@ double mean_difference(const CentredSum& sum, const std::vector<double>& probes)
 
 GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& probes) {
   Measured known{};
-  known.chains = gram_chains(sum.dim, addition_depth(sum.blocks, sum.longest_block));
+  known.depth = addition_depth(sum.blocks, sum.longest_block);
+  known.chains = gram_chains(sum.dim, known.depth);
   return measure(sum, sum.gram, probes, known);
 }
 
 CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
   Measured known{};
-  known.chains = scatter_chains(sum.dim, sum.blocks, sum.longest_block);
+  const double in_float = sum.float_rows > 0 ? float_depth() : 0;
+  known.depth = addition_depth(sum.blocks, sum.longest_block) + in_float;
+  known.chains = scatter_chains(sum.dim, sum.blocks, sum.longest_block) + in_float;
+  known.probe_sets = sum.probe_sets();
   known.cancelled = sum.cancelled;
   known.rows = static_cast<double>(sum.rows);
   CentredAccuracy accuracy{measure(sum, sum.scatter, probes, known), 0};
   // Where most has cancelled, what is left of the trace may be below zero; the exact one is not.
   double& trace = accuracy.scatter.trace;
   trace = std::max(trace, 0.0) + std::sqrt(static_cast<double>(sum.dim)) * sum.unseen;
-  const MeasuredMean mean{static_cast<double>(sum.rows),
-                          addition_depth(sum.blocks, sum.longest_block),
-                          trace + sum.cancelled,
-                          euclidean_norm(sum.offset.high),
-                          mean_difference(sum, probes),
-                          euclidean_norm(probes),
-                          sum.dim};
+  const MeasuredMean mean{
+      static_cast<double>(sum.rows),
+      addition_depth(sum.blocks, sum.longest_block),
+      trace + sum.cancelled,
+      euclidean_norm(sum.offset.high),
+      mean_difference(sum, probes),
+      euclidean_norm({probes.data(), static_cast<std::size_t>(sum.dim * probe_count)}),
+      sum.dim};
   accuracy.mean = judge(mean);
   accuracy.scatter.delta += sum.unseen + scatter_rounding(trace, sum.mean_residual);
   return accuracy;

@@ -5,6 +5,7 @@
 
 #include "blas.hpp"
 #include "centring.hpp"
+#include "float_rows.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
@@ -66,20 +67,50 @@ SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
           static_cast<std::int64_t>(affordable - owned)};
 }
 
-void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim) {
+RowAdder::RowAdder() = default;
+RowAdder::RowAdder(RowAdder&&) noexcept = default;
+RowAdder& RowAdder::operator=(RowAdder&&) noexcept = default;
+RowAdder::~RowAdder() = default;
+
+void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim, int sets, bool in_float,
+                       int float_threads) {
   // One row more than that of the data: see CentredSum::move_mean.
   const auto needed = static_cast<std::size_t>((block_rows + 1) * dim);
   if (block_.size() < needed) {
     block_ = zeros<AlignedDoubles>(block_rows + 1, dim, "a row block");
   }
-  probe_scratch_.resize(static_cast<std::size_t>((block_rows + 1) * probe_count));
-  products_.resize(static_cast<std::size_t>(dim * probe_count));
+  const std::size_t scratch = static_cast<std::size_t>(sets * (block_rows + 1) * probe_count);
+  if (probe_scratch_.size() < scratch) probe_scratch_.resize(scratch);
+  products_.resize(static_cast<std::size_t>(sets * dim * probe_count));
   for (auto* each : {&block_sums_, &first_, &mean_, &moved_}) {
     each->resize(static_cast<std::size_t>(dim));
   }
   for (auto* part : {&from_origin_.high, &from_origin_.low}) {
     part->resize(static_cast<std::size_t>(dim));
   }
+  if (!in_float) return;
+  if (!waiting_) waiting_ = std::make_unique<FloatRows>();
+  waiting_->reserve(block_rows + 1, dim);
+  float_threads_ = float_threads;
+}
+
+void RowAdder::finish(CentredSum& sum) {
+  if (waiting_ && !waiting_->empty()) waiting_->multiply_into(sum.scatter.data(), float_threads_);
+}
+
+void RowAdder::drop() {
+  if (waiting_) waiting_->clear();
+}
+
+// Leaves the rows of the block to wait, if float32 can hold them.
+bool RowAdder::wait_in_float(CentredSum& sum, const Block& block, double largest) {
+  if (!waiting_->has_room(block.rows)) finish(sum);
+  // Less the mean an entry is twice as large at the most, and the row that the mean has moved by is
+  // longer by the root of the rows.
+  const double bound = 2 * std::sqrt(static_cast<double>(block.rows)) * largest;
+  if (!waiting_->take(block, std::ldexp(bound, -sum.exponent))) return false;
+  sum.float_rows += block.rows - 1;
+  return true;
 }
 
 bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
@@ -169,10 +200,13 @@ void RowAdder::add_probe_products_to(CentredSum& sum, const Block& block, const 
   }
 }
 
-bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, const double* probes) {
+bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, const double* probes,
+                   bool in_float) {
   const Block block{block_.data(), rows.rows + 1, rows.cols, natural_layout(rows)};
   BlockFacts facts = load(block, rows, normalize, sum.exponent);
   if (!facts.finite) return false;
+  // The scale may change, and then those that wait have another.
+  if (in_float && fitted_exponent(facts.largest, sum.exponent, true) != sum.exponent) finish(sum);
   if (sum.fit_scale(facts.largest)) facts = load(block, rows, normalize, sum.exponent);
 
   if (sum.rows == 0) sum.origin.assign(first_.begin(), first_.end());
@@ -190,10 +224,13 @@ bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, cons
     last[static_cast<std::int64_t>(j) * (rows_first ? 1 : block.rows)] = moved_[j];
   }
   if (!rows_first) add_squares(moved_.data(), block.cols, squares_);
-  centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data(), squares_);
+  centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data(), squares_,
+                   sum.probe_sets());
   if (probes != nullptr) add_probe_products_to(sum, block, probes);
   sum.squares.add(squares_);
-  syrk(block, sum.scatter);
+  if (!in_float || rows.dtype == DType::float64 || !wait_in_float(sum, block, facts.largest)) {
+    syrk(block, sum.scatter);
+  }
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, rows.rows);
   return true;

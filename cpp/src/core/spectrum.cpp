@@ -177,8 +177,8 @@ SingularValues from_centred(CentredSum sum, const CentredAccuracy& accuracy, boo
   const auto order = static_cast<std::int64_t>(live.size());
   // A block's mean is a chain of its rows, as far from its first row as that is from the others,
   // and what it is off by is missing in every column's square.
-  const double depth =
-      addition_depth(sum.blocks, sum.longest_block) + mean_depth(sum.longest_block);
+  const double depth = addition_depth(sum.blocks, sum.longest_block) +
+                       mean_depth(sum.longest_block) + (sum.float_rows > 0 ? float_depth() : 0);
   const double weight = center ? 0 : static_cast<double>(sum.rows);
   Extent& centred_extent = center ? extent : other_extent;
   centred_extent.rank = std::min(centred_extent.rank, order - constant_columns(sum, order));

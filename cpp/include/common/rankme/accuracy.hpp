@@ -33,7 +33,12 @@ struct Measured {
   // there was a scatter.
   double cancelled = 0;
   double rows = 0;
+  int probe_sets = 1;
 };
+
+// What products that were rounded and summed in float32 add to a chain of roundings: so many there
+// are as long as these in float64.
+double float_depth();
 
 // For G with its blocks' products summed apart, in two parts: a chain of dim in B X and in G X, one
 // of the block in B^T (B X) and in B^T B, and one of all blocks in G. A hundredth is for what is of

@@ -28,8 +28,8 @@ struct Offset {
 enum class Storage { square, packed };
 
 struct CentredSum {
-  // Throws OutOfMemory where there is no room for it.
-  explicit CentredSum(std::int64_t dim, Storage storage = Storage::square);
+  // Throws OutOfMemory where there is no room for it. sets: of probes (probe.hpp).
+  explicit CentredSum(std::int64_t dim, Storage storage = Storage::square, int sets = 1);
 
   std::int64_t dim;
   Storage storage;
@@ -39,7 +39,7 @@ struct CentredSum {
   std::vector<double> scatter;
   std::vector<double> origin;  // (dim,)
   Offset offset;               // (dim,) the mean less the origin
-  // scatter X for the probes X of probe.hpp, (dim, 8) row-major, in two parts.
+  // scatter X for the probes X of probe.hpp, (sets, dim, 8) row-major, in two parts.
   std::vector<double> probe_products, probe_products_low;
   std::vector<double> mean_products;  // (8,) sum (z - origin) X over all rows z
   // The squares that have gone into the scatter, summed apart: the trace that it should have. The
@@ -57,6 +57,11 @@ struct CentredSum {
   double cancelled = 0;
   std::int64_t blocks = 0;  // as in a GramSum
   std::int64_t longest_block = 0;
+  std::int64_t float_rows = 0;  // of the rows, those whose products were summed in float32
+
+  int probe_sets() const {
+    return static_cast<int>(static_cast<std::int64_t>(probe_products.size()) / (8 * dim));
+  }
 
   // Where row i of the triangle begins in the scatter.
   std::size_t row_start(std::int64_t i) const {
@@ -64,9 +69,9 @@ struct CentredSum {
   }
   bool is_zero() const;
   void clear();
-  // Counts among what is unseen what the last addition may have taken from what was added: a
+  // Counts among what is unseen what the last additions may have taken from what was added: a
   // rounding of each entry.
-  void note_loss();
+  void note_loss(std::int64_t additions = 1);
   // Makes room for rows whose largest magnitude is given, before their squares are added. True
   // where the scale has changed.
   bool fit_scale(double largest);
@@ -77,8 +82,8 @@ struct CentredSum {
   // false where that is zero.
   bool move_mean(std::int64_t more, const Offset& their_mean, double* row);
 
-  // Each of the two may be a square or packed. probes: (dim, 8), or none. workers: threads that
-  // share the matrix. Asks for no memory.
+  // Each of the two may be a square or packed; both have as many sets of probes. probes: all of
+  // these, or none. workers: threads that share the matrix. Asks for no memory.
   void add(const CentredSum& other, const double* probes, int workers = 1);
 
   // Sums over other rows each that are about one point, on one scale, add up entry by entry, to the

@@ -2,7 +2,8 @@
 //
 // X is dim x 8 with independent standard normal entries; Y = Z^T (Z X) is summed block by block,
 // apart from the Gram matrix. If the computed matrix is G + E, then G' X - Y = E X up to the
-// rounding of Y, and E ||E X||_F^2 = 8 ||E||_F^2.
+// rounding of Y, and E ||E X||_F^2 = 8 ||E||_F^2. Where the products are in float32 there are
+// several sets of eight, one behind the other.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +20,20 @@ constexpr int probe_count = 8;
 // of 8 degrees of freedom, and P(chi^2_8 < 8 / 64) = 6.2e-7.
 constexpr double probe_safety = 8;
 
-// The probes that belong to a seed: (dim, 8) row-major, the same on every machine.
-std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed);
+// The same of r = 8 sets probes: P(chi^2_r < r / safety^2) < 6.2e-7 as well. More of them know the
+// error better, and where it is float32's it decides how narrow the interval is.
+double safety_of(int probe_sets);
 
-// products += block^T (block probes); scratch has room for 8 numbers a row of the block.
+// How many sets are carried along with sums in float32 of this order: as many as are cheap beside
+// it.
+int float_probe_sets(std::int64_t dim);
+
+// The probes that belong to a seed: (sets, dim, 8) row-major, the same on every machine. The first
+// sets of many are those of few.
+std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed, int sets = 1);
+
+// products += block^T (block probes) for one set; scratch has room for 8 numbers a row of the
+// block.
 void add_probe_products(const Block& block, const double* probes, double* scratch,
                         double* products);
 

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "rankme/centred_sum.hpp"
+#include "rankme/float_choice.hpp"
 #include "rankme/ledger.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/probe_sets.hpp"
 #include "rankme/row_adder.hpp"
 
 namespace rankme {
@@ -19,9 +21,12 @@ class GramAccumulator {
 public:
   // dim: columns of every block. normalize: each row is divided by its Euclidean norm on the way
   // in; a row of zeros stays. seed: of the probes. probed: false leaves them out, which is there to
-  // measure what they cost; such a sum has no spectrum.
-  GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed = true);
-  GramAccumulator(CentredSum sum, bool normalize, std::uint64_t seed, ShardRows shards = {});
+  // measure what they cost; such a sum has no spectrum. tolerance: with Precision::fast, the width
+  // of RankMe's interval up to which rows are multiplied in float32.
+  GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed = true,
+                  Precision precision = Precision::float64, double tolerance = warning_width);
+  GramAccumulator(CentredSum sum, bool normalize, std::uint64_t seed, ShardRows shards = {},
+                  Precision precision = Precision::float64);
   GramAccumulator(const GramAccumulator&) = delete;
   GramAccumulator& operator=(const GramAccumulator&) = delete;
 
@@ -40,8 +45,12 @@ public:
   std::int64_t dim() const { return dim_; }
   bool normalize() const { return normalize_; }
   std::uint64_t seed() const { return seed_; }
-  const std::vector<double>& probes() const { return probes_; }
+  // All sets that a sum of total() has, and perhaps more.
+  const std::vector<double>& probes() const { return probes_.get(); }
+  Precision precision() const { return precision_; }
   std::int64_t n_rows() const;
+  // How many of the rows were multiplied in float32.
+  std::int64_t float_rows() const;
   ShardRows shards() const;
   // The sum of all rows so far; their number and where they came from, read at the same instant,
   // go to *n_rows and *shards.
@@ -50,11 +59,13 @@ public:
   CentredSum take() &&;
 
 private:
+  void look_at(const MatrixView& z, std::int64_t n_rows);
+  void widen_probes();
   void prepare(const SumPlan& plan, std::size_t asides, std::int64_t rows);
   bool accumulate(const MatrixView& z, const SumPlan& plan);
   bool add_aside(const MatrixView& z, const SumPlan& plan, const std::vector<std::int64_t>& ends);
   void settle(int workers);
-  const double* probes_if_any() const { return probed_ ? probes_.data() : nullptr; }
+  const double* probes_if_any() const { return probed_ ? probes_.get().data() : nullptr; }
   Terms terms() const { return {dim_, normalize_, seed_}; }
   void require_whole() const;
 
@@ -62,7 +73,9 @@ private:
   bool normalize_;
   std::uint64_t seed_;
   bool probed_ = true;
-  std::vector<double> probes_;
+  Precision precision_;
+  ProbeSets probes_;
+  FloatChoice choice_;
   Ledger ledger_;
   bool torn_ = false;
   // Two levels, so that what has come in does not swallow what comes next: each worker has a young

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "rankme/block.hpp"
 #include "rankme/centred_sum.hpp"
@@ -11,6 +12,8 @@
 #include "rankme/memory.hpp"
 
 namespace rankme {
+
+class FloatRows;
 
 // What is done to rows on their way into Z^T Z. Subtracting each row's own first entry from all
 // columns changes nothing that is centred later along that axis, and keeps a mean that is much
@@ -37,21 +40,36 @@ SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices);
 // One thread's room to work in; it serves any number of sums of one dim, in turn.
 class RowAdder {
 public:
-  // Makes room for blocks of so many rows. Throws OutOfMemory, and then nothing has changed.
-  void reserve(std::int64_t block_rows, std::int64_t dim);
+  RowAdder();
+  RowAdder(RowAdder&&) noexcept;
+  RowAdder& operator=(RowAdder&&) noexcept;
+  ~RowAdder();
+
+  // Makes room for blocks of so many rows, and for so many sets of probes. in_float: for products
+  // in float32 as well, which so many threads share. Throws OutOfMemory, and then nothing has
+  // changed.
+  void reserve(std::int64_t block_rows, std::int64_t dim, int sets = 1, bool in_float = false,
+               int float_threads = 1);
 
   // Adds rows that `reserve` made room for. probes: (dim, 8), or none. False where an entry is not
   // finite; the sum is then as it was. Neither asks for memory.
   [[nodiscard]] bool add(GramSum& sum, const MatrixView& rows, const double* probes,
                          const Preparation& preparation);
-  // The same; the first row of an empty sum becomes its origin.
+  // The same; the first row of an empty sum becomes its origin. probes: all sets of the sum.
+  // Without in_float the sum is complete at once. With it, which `reserve` made room for, the rows
+  // may wait to be multiplied in float32, until finish(): no other sum may come before. Rows of
+  // float64, and those that float32 has no room for, are multiplied in float64 all the same.
   [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
-                         const double* probes);
+                         const double* probes, bool in_float = false);
+  void finish(CentredSum& sum);
+  // Forgets the rows that wait, where the sum is thrown away.
+  void drop();
 
 private:
   BlockFacts load(const Block& block, const MatrixView& rows, bool normalize, int exponent);
   BlockFacts load_rows(const Block& block, const MatrixView& rows, bool normalize, int exponent);
   BlockFacts load_columns(const Block& block, const MatrixView& rows, bool normalize, int exponent);
+  bool wait_in_float(CentredSum& sum, const Block& block, double largest);
   void add_probe_products_to(CentredSum& sum, const Block& block, const double* probes);
 
   AlignedDoubles block_;
@@ -63,6 +81,8 @@ private:
   AlignedDoubles first_, mean_, moved_;
   Offset from_origin_;
   TwoParts squares_;
+  std::unique_ptr<FloatRows> waiting_;
+  int float_threads_ = 1;
 };
 
 }  // namespace rankme

@@ -1,0 +1,310 @@
+// Sums in float32: what they are off by is what the probes measure, and the interval holds.
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "float_kernels.hpp"
+#include "oracle.hpp"
+#include "rankme/entropy.hpp"
+#include "rankme/error.hpp"
+#include "rankme/gram.hpp"
+#include "rankme/measure.hpp"
+#include "rankme/spectrum.hpp"
+#include "rankme/threads.hpp"
+#include "sums.hpp"
+
+namespace {
+
+using oracle::Matrix;
+using rankme::CentredSum;
+using rankme::DType;
+using rankme::GramAccumulator;
+using rankme::MatrixView;
+using rankme::Precision;
+
+constexpr double anything = 1e300;
+
+std::vector<float> floats(const Matrix& z) { return {z.entries.begin(), z.entries.end()}; }
+
+// The same numbers as float32 has them.
+Matrix rounded(Matrix z) {
+  for (double& x : z.entries) x = static_cast<double>(static_cast<float>(x));
+  return z;
+}
+
+CentredSum total(const GramAccumulator& accumulator) {
+  std::int64_t n_rows = 0;
+  return accumulator.total(&n_rows);
+}
+
+CentredSum fast_sum(const std::vector<float>& z, std::int64_t rows, std::int64_t cols,
+                    std::int64_t batch = 0) {
+  GramAccumulator accumulator(cols, false, 0, true, Precision::fast, anything);
+  const MatrixView view = rankme::view_of(z.data(), rows, cols);
+  if (batch == 0) batch = rows;
+  for (std::int64_t row = 0; row < rows; row += batch) {
+    accumulator.update(view.row_range(row, std::min(rows, row + batch)));
+  }
+  return total(accumulator);
+}
+
+// The Frobenius norm of what the scatter is off by, against sums in long double.
+double error_of(const CentredSum& sum, const Matrix& z) {
+  const Matrix centred = oracle::centered(z);
+  double squares = 0;
+  for (std::int64_t i = 0; i < z.cols; ++i) {
+    for (std::int64_t j = 0; j <= i; ++j) {
+      long double wanted = 0;
+      for (std::int64_t r = 0; r < z.rows; ++r) {
+        wanted += static_cast<long double>(centred(r, i)) * centred(r, j);
+      }
+      const double scale = std::ldexp(1.0, 2 * sum.exponent);
+      const double off = static_cast<double>(
+          sum.scatter[static_cast<std::size_t>(i * z.cols + j)] * scale - wanted);
+      squares += (i == j ? 1 : 2) * off * off;
+    }
+  }
+  return std::sqrt(squares);
+}
+
+void kernels_agree_with_doubles() {
+  constexpr std::int64_t rows = 150;
+  constexpr std::int64_t width = rankme::panel_width;
+  std::mt19937_64 engine(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> down(rows * width), across(rows * width);
+  for (auto* panel : {&down, &across}) {
+    for (float& x : *panel) x = normal(engine);
+  }
+  const rankme::Chunk chunks[] = {{0, 64, 1}, {64, 37, 4}, {101, 1, 0.25}, {102, 48, 1}};
+  rankme::NamedFloatKernels found[rankme::most_float_kernels];
+  const int count = rankme::available_float_kernels(found);
+  CHECK(count >= 1);
+  for (int k = 0; k < count; ++k) {
+    constexpr std::int64_t stride = 40;
+    std::vector<double> square(width * stride, 3);
+    found[k].kernels->add_square(down.data(), across.data(), chunks, 4, square.data(), stride,
+                                 square.data());
+    for (std::int64_t i = 0; i < width; ++i) {
+      for (std::int64_t j = 0; j < stride; ++j) {
+        double wanted = 3;
+        double norm = 0;
+        for (const rankme::Chunk& chunk : chunks) {
+          for (std::int64_t r = chunk.first; r < chunk.first + chunk.rows && j < width; ++r) {
+            const double product = static_cast<double>(down[r * width + i]) * across[r * width + j];
+            wanted += chunk.factor * product;
+            norm += chunk.factor * std::abs(product);
+          }
+        }
+        CHECK(std::abs(square[i * stride + j] - wanted) <= 22 * 0x1p-24 * norm);
+      }
+    }
+  }
+}
+
+void errors_are_measured() {
+  // Of every remainder: of panels, of chunks, of rows in registers.
+  for (const std::int64_t cols : {1, 7, 32, 33, 100, 160}) {
+    for (const std::int64_t rows : {300, 1003, 3000}) {
+      const Matrix z = rounded(oracle::random_matrix(rows, cols, 5, 0.99));
+      const CentredSum sum = fast_sum(floats(z), rows, cols);
+      CHECK(sum.float_rows == rows);
+      CHECK(sum.rows == rows);
+      const auto probes = rankme::gaussian_probes(cols, 0, sum.probe_sets());
+      const rankme::CentredAccuracy accuracy = rankme::measure_accuracy(sum, probes);
+      const double error = error_of(sum, z);
+      CHECK(error <= accuracy.scatter.delta);
+      // It is no worse than short sums are, and the bound is not much wider than the error.
+      CHECK(error <= 4e-8 * accuracy.scatter.trace);
+      if (cols >= 32) CHECK(accuracy.scatter.delta <= 8 * error);
+    }
+  }
+}
+
+void columns_and_strides_agree() {
+  const Matrix z = rounded(oracle::random_matrix(700, 70, 8));
+  const Matrix t = oracle::transpose(z);
+  const std::vector<float> by_rows = floats(z);
+  const std::vector<float> by_columns = floats(t);
+  GramAccumulator accumulator(70, false, 0, true, Precision::fast, anything);
+  accumulator.update(rankme::view_of(by_columns.data(), 70, 700).transposed());
+  CHECK(accumulator.float_rows() == 700);
+  const CentredSum a = total(accumulator);
+  const CentredSum b = fast_sum(by_rows, 700, 70);
+  CHECK(error_of(a, z) <= 4e-8 * 700 * 70);
+  CHECK(error_of(b, z) <= 4e-8 * 700 * 70);
+}
+
+void scales_of_any_size() {
+  for (const double scale : {1e-36, 1e-20, 1.0, 1e18, 1e37}) {
+    Matrix z = oracle::random_matrix(900, 40, 9);
+    for (double& x : z.entries) x *= scale;
+    z = rounded(z);
+    const CentredSum sum = fast_sum(floats(z), 900, 40, 450);
+    CHECK(sum.float_rows == 900);
+    CHECK(error_of(sum, z) <= 4e-8 * 900 * 40 * scale * scale);
+  }
+}
+
+// One column so much smaller than the others that float32 would lose its squares.
+void far_apart_columns_are_in_float64() {
+  Matrix z = oracle::random_matrix(600, 30, 10);
+  for (std::int64_t i = 0; i < 600; ++i) z(i, 3) *= 1e-30;
+  z = rounded(z);
+  const CentredSum sum = fast_sum(floats(z), 600, 30);
+  CHECK(sum.float_rows == 0);
+  double wanted = 0;
+  const Matrix centred = oracle::centered(z);
+  for (std::int64_t i = 0; i < 600; ++i) wanted += centred(i, 3) * centred(i, 3);
+  CHECK_CLOSE(sum.scatter[3 * 31], wanted, 1e-13);
+}
+
+void doubles_are_in_float64() {
+  const Matrix z = oracle::random_matrix(900, 40, 11);
+  const MatrixView view = rankme::view_of(z.entries.data(), 900, 40);
+  GramAccumulator fast(40, false, 0, true, Precision::fast, anything);
+  fast.update(view);
+  CHECK(fast.float_rows() == 0);
+  GramAccumulator plain(40, false, 0);
+  plain.update(view);
+  CHECK(total(fast).scatter == total(plain).scatter);
+}
+
+// The first rows decide; those that are too few for that are in float64.
+void the_first_rows_decide() {
+  const std::vector<float> good = floats(oracle::random_matrix(4000, 64, 12));
+  const std::vector<float> bad = floats(oracle::random_matrix(4000, 64, 12, 0.7));
+  const auto feed = [](const std::vector<float>& z, std::int64_t batch) {
+    GramAccumulator accumulator(64, false, 0, true, Precision::fast);
+    const MatrixView view = rankme::view_of(z.data(), 4000, 64);
+    for (std::int64_t row = 0; row < 4000; row += batch) {
+      accumulator.update(view.row_range(row, std::min<std::int64_t>(4000, row + batch)));
+    }
+    return accumulator.float_rows();
+  };
+  CHECK(feed(good, 4000) == 4000);
+  CHECK(feed(good, 100) == 4000 - 200);  // the third batch completes them, and is at hand
+  CHECK(feed(bad, 4000) == 0);
+  CHECK(feed(bad, 100) == 0);
+}
+
+void a_failed_update_leaves_the_choice() {
+  std::vector<float> z = floats(oracle::random_matrix(4000, 64, 12, 0.7));
+  std::vector<float> torn = z;
+  torn[64 * 3999] = NAN;
+  GramAccumulator accumulator(64, false, 0, true, Precision::fast);
+  CHECK_THROWS(accumulator.update(rankme::view_of(torn.data(), 4000, 64)), rankme::NonFiniteError,
+               "nan");
+  CHECK(accumulator.n_rows() == 0);
+  const std::vector<float> good = floats(oracle::random_matrix(4000, 64, 12));
+  accumulator.update(rankme::view_of(good.data(), 4000, 64));
+  CHECK(accumulator.float_rows() == 4000);
+}
+
+void merges_of_both_kinds() {
+  const Matrix z = rounded(oracle::random_matrix(6000, 50, 13, 0.98));
+  const std::vector<float> entries = floats(z);
+  const MatrixView view = rankme::view_of(entries.data(), 6000, 50);
+  for (const bool fast_first : {false, true}) {
+    const auto precision = [&](bool first) {
+      return first == fast_first ? Precision::fast : Precision::float64;
+    };
+    GramAccumulator a(50, false, 0, true, precision(true), anything);
+    GramAccumulator b(50, false, 0, true, precision(false), anything);
+    a.update(view.row_range(0, 3000));
+    b.update(view.row_range(3000, 6000));
+    a.merge(b);
+    CHECK(a.float_rows() == 3000);
+    CHECK(a.n_rows() == 6000);
+    const CentredSum sum = total(a);
+    const rankme::CentredAccuracy accuracy = rankme::measure_accuracy(sum, a.probes());
+    const double error = error_of(sum, z);
+    CHECK(error <= accuracy.scatter.delta);
+    CHECK(accuracy.scatter.delta <= 10 * error);
+    a.update(view.row_range(0, 1000));
+    CHECK(a.n_rows() == 7000);
+    CHECK(total(a).probe_sets() == rankme::float_probe_sets(50));
+  }
+}
+
+// As many threads as there are: the same bits.
+void threads_do_not_tell() {
+  const std::vector<float> z = floats(oracle::random_matrix(5000, 300, 14));
+  std::vector<CentredSum> sums;
+  for (const int repeat : {0, 1}) {
+    (void)repeat;
+    sums.push_back(fast_sum(z, 5000, 300));
+  }
+  CHECK(sums::same_bits(sums[0], sums[1]));
+}
+
+// A broken sum is found in float32 as well.
+void a_fault_is_found() {
+  const std::vector<float> z = floats(oracle::random_matrix(2000, 64, 15));
+  CentredSum sum = fast_sum(z, 2000, 64);
+  const auto probes = rankme::gaussian_probes(64, 0, sum.probe_sets());
+  (void)rankme::measure_accuracy(sum, probes);
+  sum.scatter[64 * 9 + 4] += 0.05 * 2000;
+  CHECK_THROWS(rankme::measure_accuracy(sum, probes), rankme::IntegrityError, "");
+}
+
+// Rows that no probe sees, too small to stay beside a large one in float32: the trace knows.
+void what_no_probe_sees_is_missed() {
+  constexpr std::int64_t dim = 64;
+  const auto probes = rankme::gaussian_probes(dim, 0, rankme::float_probe_sets(dim));
+  const std::int64_t count = 8 * rankme::float_probe_sets(dim);
+  // Orthogonal to all probes, by Gram and Schmidt.
+  std::vector<std::vector<double>> basis;
+  for (std::int64_t c = 0; c <= count; ++c) {
+    std::vector<double> x(dim);
+    for (std::int64_t j = 0; j < dim; ++j) {
+      x[j] = c < count ? probes[((c / 8) * dim + j) * 8 + c % 8] : (j % 7) - 3.0;
+    }
+    for (int twice = 0; twice < 2; ++twice) {
+      for (const auto& b : basis) {
+        double along = 0;
+        for (std::int64_t j = 0; j < dim; ++j) along += b[j] * x[j];
+        for (std::int64_t j = 0; j < dim; ++j) x[j] -= along * b[j];
+      }
+    }
+    double norm = 0;
+    for (const double y : x) norm += y * y;
+    for (double& y : x) y /= std::sqrt(norm);
+    basis.push_back(x);
+  }
+  const std::vector<double>& unseen = basis.back();
+  Matrix z(2000, dim);
+  std::mt19937_64 engine(3);
+  std::normal_distribution<double> normal;
+  for (std::int64_t i = 0; i < 2000; ++i) {
+    const double sign = i % 2 == 0 ? 1 : -1;
+    for (std::int64_t j = 0; j < dim; ++j) {
+      z(i, j) = i % 64 == 0 ? 4096 * normal(engine) : 0.2 * sign * unseen[j];
+    }
+  }
+  z = rounded(z);
+  const CentredSum sum = fast_sum(floats(z), 2000, dim);
+  const rankme::CentredAccuracy accuracy = rankme::measure_accuracy(sum, probes);
+  CHECK(error_of(sum, z) <= accuracy.scatter.delta);
+}
+
+}  // namespace
+
+int main() {
+  kernels_agree_with_doubles();
+  errors_are_measured();
+  columns_and_strides_agree();
+  scales_of_any_size();
+  far_apart_columns_are_in_float64();
+  doubles_are_in_float64();
+  the_first_rows_decide();
+  a_failed_update_leaves_the_choice();
+  merges_of_both_kinds();
+  threads_do_not_tell();
+  a_fault_is_found();
+  what_no_probe_sees_is_missed();
+  return check::finish("float_sums");
+}
