@@ -45,8 +45,12 @@ struct PackedSum {
   // In the memory of the sum.
   explicit PackedSum(CentredSum&& sum) : PackedSum(sum, std::move(sum).packed()) {}
 
-  // (exponent, seed, blocks, longest_block)
+  // (exponent, seed, blocks, longest_block), and the rows that were multiplied in float32 if there
+  // are any
   py::tuple numbers(std::uint64_t seed) const {
+    if (float_rows > 0) {
+      return py::make_tuple(exponent, seed, blocks, longest_block, float_rows);
+    }
     return py::make_tuple(exponent, seed, blocks, longest_block);
   }
   // Of Z^T Z (column sums, probe products, triangle). Of a scatter (origin, the mean less the
@@ -61,12 +65,14 @@ struct PackedSum {
   int exponent;
   std::int64_t blocks;
   std::int64_t longest_block;
+  std::int64_t float_rows = 0;
 
 private:
   PackedSum(const CentredSum& sum, std::vector<double> triangle)
       : exponent(sum.exponent),
         blocks(sum.blocks),
         longest_block(sum.longest_block),
+        float_rows(sum.float_rows),
         arrays_(without_triangle(sum)) {
     arrays_.push_back(std::move(triangle));  // a list of them would copy it
   }
@@ -114,6 +120,7 @@ inline CentredSum scatter_of(std::int64_t dim, std::int64_t n_rows, const py::tu
   CentredSum sum(dim, storage);
   set_numbers(sum, numbers);
   sum.rows = n_rows;
+  if (numbers.size() > 4) sum.float_rows = numbers[4].cast<std::int64_t>();
   const auto read = [&](std::size_t i, std::int64_t size, const char* name) {
     return to_vector(arrays[i].cast<Doubles>(), size, name);
   };
@@ -144,6 +151,11 @@ inline CentredSum centred_sum_of(std::int64_t dim, std::int64_t n_rows, const py
 inline GramSum gram_sum_of(std::int64_t dim, std::int64_t n_rows, const py::tuple& numbers,
                            const py::tuple& arrays) {
   if (!is_scatter(arrays)) return gram_of(dim, numbers, arrays);
+  if (numbers.size() > 4) {
+    throw py::value_error(
+        "sums of precision='fast' stay on the processor: what bounds their rounding does not go to "
+        "a GPU; merge there, or take the rows in on the GPU");
+  }
   CentredSum sum = scatter_of(dim, n_rows, numbers, arrays);
   const std::uint64_t seed = seed_of(numbers);
   const Unlocked unlocked;

@@ -1,12 +1,15 @@
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "gram_state.hpp"
 #include "matrix_list.hpp"
+#include "precision_name.hpp"
 #include "rankme/layers.hpp"
 #include "register.hpp"
 #include "spectrum_tuple.hpp"
@@ -53,7 +56,7 @@ py::tuple state(const LayerAccumulator& self, std::int64_t layer) {
   std::optional<PackedSum> packed;
   {
     const Unlocked unlocked;
-    packed.emplace(self.total(layer, &n_rows));
+    packed.emplace(self.sum_to_keep(layer, &n_rows));
   }
   return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays());
 }
@@ -64,7 +67,7 @@ py::list states(const LayerAccumulator& self) {
   std::vector<PackedSum> packed;
   {
     const Unlocked unlocked;
-    self.for_each(&n_rows, [&](const CentredSum& sum) { packed.emplace_back(sum); });
+    self.for_each_to_keep(&n_rows, [&](const CentredSum& sum) { packed.emplace_back(sum); });
   }
   py::list layers;
   for (PackedSum& sum : packed) {
@@ -74,7 +77,9 @@ py::list states(const LayerAccumulator& self) {
 }
 
 std::unique_ptr<LayerAccumulator> from_states(std::int64_t dim, bool normalize,
-                                              const py::list& states) {
+                                              const py::list& states,
+                                              const std::string& precision) {
+  const Precision by = precision_of(precision);
   std::vector<CentredSum> sums;
   std::int64_t n_rows = 0;
   std::uint64_t seed = 0;
@@ -88,17 +93,26 @@ std::unique_ptr<LayerAccumulator> from_states(std::int64_t dim, bool normalize,
   }
   if (sums.empty()) throw py::value_error("a stack needs at least one layer");
   const Unlocked unlocked;
-  return std::make_unique<LayerAccumulator>(std::move(sums), n_rows, normalize, seed);
+  return std::make_unique<LayerAccumulator>(std::move(sums), n_rows, normalize, seed, by);
 }
 
 }  // namespace
 
 void register_layers(py::module_& m) {
   py::class_<LayerAccumulator>(m, "LayerAccumulator")
-      .def(py::init<std::int64_t, std::int64_t, bool, std::uint64_t>(), py::arg("n_layers"),
-           py::arg("dim"), py::arg("normalize"), py::arg("seed"), unlock())
+      .def(py::init([](std::int64_t n_layers, std::int64_t dim, bool normalize, std::uint64_t seed,
+                       const std::string& precision) {
+             return std::make_unique<LayerAccumulator>(n_layers, dim, normalize, seed,
+                                                       precision_of(precision));
+           }),
+           py::arg("n_layers"), py::arg("dim"), py::arg("normalize"), py::arg("seed"),
+           py::arg("precision") = "float64", unlock())
+      .def_property_readonly(
+          "fast_rows",
+          py::cpp_function([](const LayerAccumulator& self) { return self.float_rows(); },
+                           py::is_method(py::none()), unlock()))
       .def_static("from_states", &from_states, py::arg("dim"), py::arg("normalize"),
-                  py::arg("states"))
+                  py::arg("states"), py::arg("precision") = "float64")
       .def_property_readonly("n_layers", &LayerAccumulator::n_layers)
       .def_property_readonly("dim", &LayerAccumulator::dim)
       .def_property_readonly("normalize", &LayerAccumulator::normalize)

@@ -44,7 +44,11 @@ py::tuple gram_state(const Accumulator& self) {
   std::optional<PackedSum> packed;
   {
     const Unlocked unlocked;
-    packed.emplace(self.total(&n_rows, &shards));
+    if constexpr (requires { self.sum_to_keep(&n_rows, &shards); }) {
+      packed.emplace(self.sum_to_keep(&n_rows, &shards));
+    } else {
+      packed.emplace(self.total(&n_rows, &shards));
+    }
   }
   return py::make_tuple(n_rows, packed->numbers(self.seed()), std::move(*packed).arrays(),
                         table_of(shards));

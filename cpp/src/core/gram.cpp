@@ -40,7 +40,7 @@ GramAccumulator::GramAccumulator(CentredSum sum, bool normalize, std::uint64_t s
       probes_(dim_, seed, precision == Precision::fast ? float_probe_sets(dim_) : sum.probe_sets()),
       choice_(dim_, normalize, warning_width),
       ledger_{sum.rows, std::move(shards)} {
-  if (probes_.count() > sum.probe_sets()) carry_float_probes(sum, probes_.get());
+  carry_probe_sets(sum, probes_.count(), probes_.get());
   if (sum.float_rows > 0) choice_.decide(true);
   if (sum.rows > 0) {
     old_ = std::move(sum);
@@ -65,7 +65,7 @@ void GramAccumulator::widen_probes() {
   settle(1);
   young_.clear();
   asides_.clear();
-  carry_float_probes(*old_, all);
+  carry_probe_sets(*old_, float_probe_sets(dim_), all);
   probes_.widen(std::move(all));
 }
 
@@ -213,7 +213,7 @@ void GramAccumulator::merge(const GramAccumulator& other) {
   ledger_.require_mergeable(added);
   if (!old_) old_.emplace(dim_, Storage::square, probes_.count());
   if (sum.probe_sets() > probes_.count()) widen_probes();
-  if (sum.probe_sets() < probes_.count()) carry_float_probes(sum, probes_.get());
+  carry_probe_sets(sum, probes_.count(), probes_.get());
   settle(1);
   old_->add(sum, probes_if_any());
   ledger_.merge(added);
@@ -253,6 +253,12 @@ CentredSum GramAccumulator::total(std::int64_t* n_rows, ShardRows* shards) const
   CentredSum sum(dim_, Storage::square, probes_.count());
   if (old_) sum = *old_;
   for (const CentredSum& young : young_) sum.add(young, probes_if_any());
+  return sum;
+}
+
+CentredSum GramAccumulator::sum_to_keep(std::int64_t* n_rows, ShardRows* shards) const {
+  CentredSum sum = total(n_rows, shards);
+  carry_probe_sets(sum, 1, probes_.get());
   return sum;
 }
 

@@ -22,19 +22,21 @@ namespace rankme {
 
 namespace {
 
-std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim) {
+std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim, Precision precision) {
   if (count < 1) {
     throw std::invalid_argument("n_layers must be 1 or more, got " + std::to_string(count));
   }
-  valid_dim(dim);
+  const int sets = precision == Precision::fast ? float_probe_sets(valid_dim(dim)) : 1;
   std::vector<CentredSum> sums;
-  for (std::int64_t layer = 0; layer < count; ++layer) sums.emplace_back(dim);
+  for (std::int64_t layer = 0; layer < count; ++layer) {
+    sums.emplace_back(valid_dim(dim), Storage::square, sets);
+  }
   return sums;
 }
 
 // Throws OutOfMemory, which says how much was wanted, where a plain copy could not.
 CentredSum copy_of(const CentredSum& sum) {
-  CentredSum copy(sum.dim);
+  CentredSum copy(sum.dim, Storage::square, sum.probe_sets());
   copy = sum;
   return copy;
 }
@@ -42,9 +44,9 @@ CentredSum copy_of(const CentredSum& sum) {
 // A layer that takes fewer blocks at a time gains nothing from a sum aside, which costs a matrix.
 constexpr std::int64_t least_young_blocks = 8;
 
-void add_with_loss(CentredSum& sum, const CentredSum& other, const std::vector<double>& probes) {
+void add_with_loss(CentredSum& sum, const CentredSum& other, const ProbeSets& probes) {
   const bool rounds = sum.rows > 0;
-  sum.add(other, probes.data());
+  sum.add(other, probes.get().data());
   if (rounds) sum.note_loss();
 }
 
@@ -74,17 +76,51 @@ void require_all_finite(const std::vector<MatrixView>& zs, int workers) {
 }  // namespace
 
 LayerAccumulator::LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool normalize,
-                                   std::uint64_t seed)
-    : LayerAccumulator(empty_sums(n_layers, dim), 0, normalize, seed) {}
+                                   std::uint64_t seed, Precision precision)
+    : LayerAccumulator(empty_sums(n_layers, dim, precision), 0, normalize, seed, precision) {}
 
 LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_rows,
-                                   bool normalize, std::uint64_t seed)
+                                   bool normalize, std::uint64_t seed, Precision precision)
     : dim_(sums.front().dim),
       normalize_(normalize),
       seed_(seed),
-      probes_(gaussian_probes(dim_, seed)),
+      precision_(precision),
+      probes_(dim_, seed, precision == Precision::fast ? float_probe_sets(dim_) : 1),
+      choices_(sums.size(), FloatChoice(dim_, normalize, warning_width)),
       n_rows_(n_rows),
-      sums_(std::move(sums)) {}
+      sums_(std::move(sums)) {
+  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
+    carry_probe_sets(sums_[layer], sets(), probes_.get());
+    if (sums_[layer].float_rows > 0) choices_[layer].decide(true);
+  }
+}
+
+// With Precision::fast the first rows of a layer decide about the others.
+void LayerAccumulator::look_at(const std::vector<MatrixView>& zs, int workers) {
+  if (precision_ == Precision::float64) return;
+  const std::int64_t expected = std::max(n_rows_ + zs.front().rows, 4 * dim_);
+  const SingleThreadedBlas single;
+  parallel_ranges(n_layers(), static_cast<int>(std::min<std::int64_t>(workers, n_layers())),
+                  [&](int, std::int64_t begin, std::int64_t end) {
+                    const OneThread alone;
+                    for (auto layer = static_cast<std::size_t>(begin);
+                         layer < static_cast<std::size_t>(end); ++layer) {
+                      if (zs[layer].dtype == DType::float64) continue;
+                      choices_[layer].look(zs[layer], expected);
+                    }
+                  });
+}
+
+void LayerAccumulator::restore(const std::vector<FloatChoice::State>& states) {
+  for (std::size_t layer = 0; layer < states.size(); ++layer) {
+    choices_[layer].restore(states[layer]);
+  }
+}
+
+bool LayerAccumulator::any_in_float() const {
+  return std::any_of(choices_.begin(), choices_.end(),
+                     [](const FloatChoice& choice) { return choice.in_float(); });
+}
 
 std::int64_t LayerAccumulator::rows_of(const std::vector<MatrixView>& zs) const {
   if (zs.size() != sums_.size()) {
@@ -135,16 +171,19 @@ void LayerAccumulator::prepare(const Plan& plan) {
   const auto workers = static_cast<std::size_t>(plan.workers);
   if (adders_.size() < workers) adders_.resize(workers);
   for (std::size_t worker = 0; worker < workers; ++worker) {
-    adders_[worker].reserve(plan.block_rows, dim_);
+    adders_[worker].reserve(plan.block_rows, dim_, sets(), any_in_float(),
+                            plan.blas_threads ? num_threads() : 1);
   }
   if (plan.young) {
     const std::size_t count = std::min(workers, sums_.size());
     young_.reserve(count);
-    while (young_.size() < count) young_.emplace_back(dim_);
+    while (young_.size() < count) young_.emplace_back(dim_, Storage::square, sets());
   }
   if (plan.whole_layers) return;
   beginnings_.reserve(workers);
-  while (beginnings_.size() < workers - 1) beginnings_.emplace_back(dim_);
+  while (beginnings_.size() < workers - 1) {
+    beginnings_.emplace_back(dim_, Storage::square, sets());
+  }
 }
 
 // Rows `begin` to `end` of the stack, counted through all layers.
@@ -163,7 +202,8 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
     CentredSum& sum = first > 0    ? beginnings_[static_cast<std::size_t>(worker - 1)]
                       : plan.young ? young_[turn]
                                    : own;
-    if (!add_blocks(sum, range, worker, plan.block_rows)) return false;
+    const bool in_float = choices_[layer].in_float();
+    if (!add_blocks(sum, range, worker, plan.block_rows, in_float)) return false;
     if (first == 0 && plan.young) {
       add_with_loss(own, sum, probes_);
       sum.clear();
@@ -174,14 +214,18 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
 }
 
 bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int worker,
-                                  std::int64_t block_rows) {
+                                  std::int64_t block_rows, bool in_float) {
   RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
   for (std::int64_t row = 0; row < rows.rows; row += block_rows) {
     const bool rounds = sum.rows > 0;
     const MatrixView block = rows.row_range(row, std::min(rows.rows, row + block_rows));
-    if (!adder.add(sum, block, normalize_, probes_.data())) return false;
-    if (rounds) sum.note_loss();
+    if (!adder.add(sum, block, normalize_, probes_.get().data(), in_float)) return false;
+    if (rounds && !in_float) sum.note_loss();
   }
+  if (!in_float) return true;
+  // Each chunk is an addition, and those of a block are some.
+  adder.finish(sum);
+  sum.note_loss(rows.rows / RowAdder::float_chunk + (rows.rows + block_rows - 1) / block_rows);
   return true;
 }
 
@@ -230,8 +274,16 @@ void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, rows);
-  prepare(plan);
-  if (!accumulate(zs, plan)) throw TornError();
+  std::vector<FloatChoice::State> before;
+  for (const FloatChoice& choice : choices_) before.push_back(choice.state());
+  try {
+    look_at(zs, plan.blas_threads ? num_threads() : plan.workers);
+    prepare(plan);
+    if (!accumulate(zs, plan)) throw TornError();
+  } catch (...) {
+    restore(before);
+    throw;
+  }
   n_rows_ += rows;
 }
 
@@ -249,6 +301,36 @@ void LayerAccumulator::require_mergeable(const LayerAccumulator& other) const {
   }
 }
 
+// Adds sums that carry fewer probes, each as a copy that carries as many as ours. What may fail
+// comes first.
+void LayerAccumulator::merge_carried(const LayerAccumulator& other) {
+  std::vector<CarriedProbes> carried;
+  for (const CentredSum& sum : other.sums_) {
+    carried.push_back(carried_probes(sum, sets(), probes_.get()));
+  }
+  CentredSum copy(dim_, Storage::square, sets());
+  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
+    copy = other.sums_[layer];
+    carry(copy, std::move(carried[layer]));
+    add_with_loss(sums_[layer], copy, probes_);
+  }
+}
+
+// Gives all sums the probes of sums in float32. After an exception nothing has changed.
+void LayerAccumulator::widen_probes() {
+  std::vector<double> all = gaussian_probes(dim_, seed_, float_probe_sets(dim_));
+  std::vector<CarriedProbes> carried;
+  for (const CentredSum& sum : sums_) {
+    carried.push_back(carried_probes(sum, float_probe_sets(dim_), all));
+  }
+  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
+    carry(sums_[layer], std::move(carried[layer]));
+  }
+  young_.clear();
+  beginnings_.clear();
+  probes_.widen(std::move(all));
+}
+
 void LayerAccumulator::merge(const LayerAccumulator& other) {
   require_mergeable(other);
   // A stack is too large to copy, so both are locked, in whichever order does not block.
@@ -262,8 +344,13 @@ void LayerAccumulator::merge(const LayerAccumulator& other) {
   require_whole();
   other.require_whole();
   require_countable(n_rows_, other.n_rows_);
-  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
-    add_with_loss(sums_[layer], other.sums_[layer], probes_);
+  if (sets() < other.sets()) widen_probes();
+  if (sets() > other.sets()) {
+    merge_carried(other);
+  } else {
+    for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
+      add_with_loss(sums_[layer], other.sums_[layer], probes_);
+    }
   }
   n_rows_ += other.n_rows_;
 }
@@ -273,8 +360,16 @@ void LayerAccumulator::reset() {
   for (CentredSum& sum : sums_) sum.clear();
   for (CentredSum& sum : beginnings_) sum.clear();
   for (CentredSum& sum : young_) sum.clear();
+  for (FloatChoice& choice : choices_) choice.reset();
   n_rows_ = 0;
   torn_ = false;
+}
+
+std::vector<std::int64_t> LayerAccumulator::float_rows() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::int64_t> rows;
+  for (const CentredSum& sum : sums_) rows.push_back(sum.float_rows);
+  return rows;
 }
 
 std::int64_t LayerAccumulator::n_rows() const {
@@ -292,10 +387,16 @@ CentredSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) con
   return copy_of(sums_[static_cast<std::size_t>(layer)]);
 }
 
+CentredSum LayerAccumulator::sum_to_keep(std::int64_t layer, std::int64_t* n_rows) const {
+  CentredSum sum = total(layer, n_rows);
+  carry_probe_sets(sum, 1, probes_.get());
+  return sum;
+}
+
 SingularValues LayerAccumulator::spectrum(std::int64_t layer, bool center,
                                           std::int64_t* n_rows) const {
   CentredSum sum = total(layer, n_rows);
-  return singular_values(std::move(sum), probes_, center, normalize_);
+  return singular_values(std::move(sum), probes_.get(), center, normalize_);
 }
 
 std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t* n_rows) const {
@@ -309,7 +410,7 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
     if (workers > 1) alone.emplace();
     for (auto layer = static_cast<std::size_t>(begin); layer < static_cast<std::size_t>(end);
          ++layer) {
-      values[layer] = singular_values(copy_of(sums_[layer]), probes_, center, normalize_);
+      values[layer] = singular_values(copy_of(sums_[layer]), probes_.get(), center, normalize_);
     }
   };
   std::optional<SingleThreadedBlas> single;

@@ -67,6 +67,8 @@ SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
           static_cast<std::int64_t>(affordable - owned)};
 }
 
+static_assert(RowAdder::float_chunk == chunk_rows);
+
 RowAdder::RowAdder() = default;
 RowAdder::RowAdder(RowAdder&&) noexcept = default;
 RowAdder& RowAdder::operator=(RowAdder&&) noexcept = default;

@@ -61,15 +61,21 @@ SingularValues from_factor(QrFactor factor, const Extent& extent, double error, 
 SingularValues from_centred(CentredSum sum, const CentredAccuracy& accuracy, bool center,
                             bool normalize, const MatrixView* z);
 
-SingularValues by_gram(const MatrixView& z, bool center, bool normalize) {
+SingularValues by_gram(const MatrixView& z, bool center, bool normalize,
+                       Precision precision = Precision::float64, double tolerance = 0,
+                       std::int64_t* float_rows = nullptr) {
   if (z.rows < z.cols) return by_wide_gram(z, center, normalize);
-  std::optional<GramAccumulator> accumulator(std::in_place, z.cols, normalize, 0);
+  std::optional<GramAccumulator> accumulator(std::in_place, z.cols, normalize, 0, true, precision,
+                                             tolerance);
   if (!accumulator->consume(z)) throw_first_nonfinite(z);
   const std::vector<double> probes = accumulator->probes();
   CentredSum sum = std::move(*accumulator).take();
   accumulator.reset();  // what its threads needed
   const CentredAccuracy accuracy = measure_accuracy(sum, probes);
-  return from_centred(std::move(sum), accuracy, center, normalize, &z);
+  if (float_rows != nullptr) *float_rows = sum.float_rows;
+  // A second look at the rows is for what float64 rounds.
+  const MatrixView* const again = sum.float_rows > 0 ? nullptr : &z;
+  return from_centred(std::move(sum), accuracy, center, normalize, again);
 }
 
 SingularValues by_qr(const MatrixView& z, bool center, bool normalize) {
@@ -244,6 +250,13 @@ SingularValues singular_values(const QrAccumulator& accumulator, bool center,
   if (!center) factor.move_origin(std::vector<double>(factor.origin.size()));
   const double error = factor.error(*n_rows);
   return from_factor(std::move(factor), extent, error, center);
+}
+
+SingularValues fast_singular_values(const MatrixView& z, bool center, bool normalize,
+                                    double tolerance, std::int64_t* float_rows) {
+  if (z.rows < 1 || z.cols < 1) throw std::invalid_argument("the spectrum of an empty matrix");
+  *float_rows = 0;
+  return by_gram(z, center, normalize, Precision::fast, tolerance, float_rows);
 }
 
 SingularValues singular_values(const MatrixView& z, bool center, bool normalize, Method method) {

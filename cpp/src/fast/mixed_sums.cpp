@@ -11,32 +11,54 @@
 
 namespace rankme {
 
-void carry_float_probes(CentredSum& sum, const std::vector<double>& probes) {
-  const int sets = float_probe_sets(sum.dim);
-  if (sum.probe_sets() == sets) return;
+namespace {
+
+// matrix X for all sets of probes
+std::vector<double> products_of(const CentredSum& sum, int sets,
+                                const std::vector<double>& probes) {
   const auto by_set = static_cast<std::size_t>(sum.dim * probe_count);
   std::vector<double> products(static_cast<std::size_t>(sets) * by_set);
-  std::vector<double> low(products);
-  double unseen = 0;
+  const int rows = probe_count;
+  const int dim = static_cast<int>(sum.dim);
+  const double one = 1;
+  const double nothing = 0;
+  for (std::size_t at = 0; at < products.size() && sum.rows > 0; at += by_set) {
+    // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
+    const BlasCall call;
+    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, sum.scatter.data(), &dim, probes.data() + at,
+                        &rows, &nothing, products.data() + at, &rows);
+  }
+  return products;
+}
+
+}  // namespace
+
+CarriedProbes carried_probes(const CentredSum& sum, int sets, const std::vector<double>& probes) {
+  CarriedProbes carried{products_of(sum, sets, probes), {}, 0, {}};
+  carried.low.resize(carried.products.size());
   if (sum.rows > 0) {
     const CentredAccuracy accuracy = measure_accuracy(sum, probes);
     // What the rounding of means adds is counted where the sum is measured in the end.
     const double of_means = scatter_rounding(accuracy.scatter.trace, sum.mean_residual);
-    unseen = std::max(sum.unseen, accuracy.scatter.delta - of_means);
-    const int rows = probe_count;
-    const int dim = static_cast<int>(sum.dim);
-    const double one = 1;
-    const double nothing = 0;
-    for (std::size_t at = 0; at < products.size(); at += by_set) {
-      // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
-      const BlasCall call;
-      RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, sum.scatter.data(), &dim, probes.data() + at,
-                          &rows, &nothing, products.data() + at, &rows);
-    }
+    carried.unseen = std::max(sum.unseen, accuracy.scatter.delta - of_means);
   }
-  sum.probe_products = std::move(products);
-  sum.probe_products_low = std::move(low);
-  sum.unseen = unseen;
+  if (sum.squares.high == 0) return carried;
+  // What the trace has lost is among what is unseen from now on.
+  for (std::int64_t i = 0; i < sum.dim; ++i) {
+    carried.squares.add(sum.scatter[static_cast<std::size_t>(i * (sum.dim + 1))]);
+  }
+  return carried;
+}
+
+void carry(CentredSum& sum, CarriedProbes&& carried) {
+  sum.probe_products = std::move(carried.products);
+  sum.probe_products_low = std::move(carried.low);
+  sum.unseen = carried.unseen;
+  sum.squares = carried.squares;
+}
+
+void carry_probe_sets(CentredSum& sum, int sets, const std::vector<double>& probes) {
+  if (sum.probe_sets() != sets) carry(sum, carried_probes(sum, sets, probes));
 }
 
 }  // namespace rankme

@@ -55,7 +55,9 @@ public:
   // The sum of all rows so far; their number and where they came from, read at the same instant,
   // go to *n_rows and *shards.
   CentredSum total(std::int64_t* n_rows, ShardRows* shards = nullptr) const;
-  // The same without a copy, at the end of a one-shot call: ends the accumulator.
+  // The same with one set of probes, as it is saved and sent.
+  CentredSum sum_to_keep(std::int64_t* n_rows, ShardRows* shards) const;
+  // The same as total() without a copy, at the end of a one-shot call: ends the accumulator.
   CentredSum take() &&;
 
 private:

@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "rankme/centred_sum.hpp"
+#include "rankme/float_choice.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/mixed_sums.hpp"
+#include "rankme/probe_sets.hpp"
 #include "rankme/row_adder.hpp"
 #include "rankme/spectrum.hpp"
 
@@ -15,11 +18,13 @@ namespace rankme {
 
 class LayerAccumulator {
 public:
-  // As GramAccumulator; the probes are the same for all layers.
-  LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool normalize, std::uint64_t seed);
+  // As GramAccumulator; the probes are the same for all layers, and each decides for itself about
+  // products in float32.
+  LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool normalize, std::uint64_t seed,
+                   Precision precision = Precision::float64);
   // Of sums of one dim, at least one of them, each of n_rows rows.
   LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_rows, bool normalize,
-                   std::uint64_t seed);
+                   std::uint64_t seed, Precision precision = Precision::float64);
   LayerAccumulator(const LayerAccumulator&) = delete;
   LayerAccumulator& operator=(const LayerAccumulator&) = delete;
 
@@ -35,10 +40,15 @@ public:
   std::int64_t dim() const { return dim_; }
   bool normalize() const { return normalize_; }
   std::uint64_t seed() const { return seed_; }
+  Precision precision() const { return precision_; }
   std::int64_t n_rows() const;
+  // How many of the rows of each layer were multiplied in float32.
+  std::vector<std::int64_t> float_rows() const;
 
   // A copy of one layer's sum; the number of rows, read at the same instant, goes to *n_rows.
   CentredSum total(std::int64_t layer, std::int64_t* n_rows) const;
+  // The same with one set of probes, as it is saved and sent.
+  CentredSum sum_to_keep(std::int64_t layer, std::int64_t* n_rows) const;
   // Calls visit(sum) for the layers in turn, none of which changes meanwhile.
   template <class Visit>
   void for_each(std::int64_t* n_rows, Visit visit) const {
@@ -46,6 +56,16 @@ public:
     require_whole();
     *n_rows = n_rows_;
     for (const CentredSum& sum : sums_) visit(sum);
+  }
+  // The same, each with one set of probes.
+  template <class Visit>
+  void for_each_to_keep(std::int64_t* n_rows, Visit visit) const {
+    for_each(n_rows, [&](const CentredSum& sum) {
+      if (sum.probe_sets() == 1) return visit(sum);
+      CentredSum one = sum;
+      carry_probe_sets(one, 1, probes_.get());
+      visit(one);
+    });
   }
 
   // Of one layer, and of all of them at one instant: updates wait until it is done.
@@ -61,13 +81,20 @@ private:
     bool young;               // what a layer takes in is summed aside first
   };
 
+  void look_at(const std::vector<MatrixView>& zs, int workers);
+  void restore(const std::vector<FloatChoice::State>& states);
+  bool any_in_float() const;
+  void merge_carried(const LayerAccumulator& other);
+  void widen_probes();
+  int sets() const { return probes_.count(); }
   std::int64_t rows_of(const std::vector<MatrixView>& zs) const;
   Plan plan(std::int64_t rows) const;
   void prepare(const Plan& plan);
   bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
   bool add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
                  std::int64_t end, const Plan& plan);
-  bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows);
+  bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows,
+                  bool in_float);
   void add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan);
   int solvers() const;
   void require_whole() const;
@@ -76,7 +103,9 @@ private:
   std::int64_t dim_;
   bool normalize_;
   std::uint64_t seed_;
-  std::vector<double> probes_;
+  Precision precision_;
+  ProbeSets probes_;
+  std::vector<FloatChoice> choices_;  // one a layer
   std::int64_t n_rows_ = 0;
   bool torn_ = false;
   std::vector<CentredSum> sums_;

@@ -61,6 +61,8 @@ public:
   // float64, and those that float32 has no room for, are multiplied in float64 all the same.
   [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
                          const double* probes, bool in_float = false);
+  // One addition to the matrix for each of so many rows, and for what is left of a block.
+  static constexpr std::int64_t float_chunk = 64;
   void finish(CentredSum& sum);
   // Forgets the rows that wait, where the sum is thrown away.
   void drop();

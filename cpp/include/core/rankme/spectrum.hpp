@@ -28,4 +28,9 @@ SingularValues leading_singular_values(CentredSum sum, const std::vector<double>
 // Of a whole matrix in one pass, from its smaller side. Throws NonFiniteError.
 SingularValues singular_values(const MatrixView& z, bool center, bool normalize, Method method);
 
+// The same by the Gram matrix, with products in float32 for as many rows as *float_rows tells: none
+// where a look at some rows promises an interval of RankMe that is wider than this part of it.
+SingularValues fast_singular_values(const MatrixView& z, bool center, bool normalize,
+                                    double tolerance, std::int64_t* float_rows);
+
 }  // namespace rankme
