@@ -55,7 +55,7 @@ void register_accumulator(py::module_& m) {
                                                       precision_of(precision), tolerance);
            }),
            py::arg("dim"), py::arg("normalize"), py::arg("seed"), py::arg("probed") = true,
-           py::arg("precision") = "float64", py::arg("tolerance") = warning_width, unlock())
+           py::arg("precision") = "float64", py::arg("tolerance") = usual_width, unlock())
       .def_property_readonly(
           "fast_rows",
           py::cpp_function([](const GramAccumulator& self) { return self.float_rows(); },

@@ -71,12 +71,24 @@ class _Accumulator:
     # the values, and the number of rows behind them
     def spectrum(self, center: bool) -> tuple[_Values, int]: ...
 
-# n_rows, (exponent, seed, blocks, longest_block), the arrays of a kind in state_header.KINDS
+# n_rows, (exponent, seed, blocks, longest_block) with fast_rows if there are any, the arrays of a
+# kind in state_header.KINDS
 _GramState: TypeAlias = tuple[int, tuple[int, ...], tuple[_Doubles, ...]]
 
 class GramAccumulator(_Accumulator):
     # probed=False is for the benchmark, which measures what the probes cost: it has no spectrum
-    def __init__(self, dim: int, normalize: bool, seed: int, probed: bool = True) -> None: ...
+    def __init__(
+        self,
+        dim: int,
+        normalize: bool,
+        seed: int,
+        probed: bool = True,
+        precision: str = "float64",
+        tolerance: float = ...,
+    ) -> None: ...
+    # multiplied in float32
+    @property
+    def fast_rows(self) -> int: ...
     @property
     def seed(self) -> int: ...
     def merge(self, other: GramAccumulator) -> None: ...
@@ -84,7 +96,7 @@ class GramAccumulator(_Accumulator):
     # that of a layer, and shards
     def state(
         self,
-    ) -> tuple[int, tuple[int, int, int, int], tuple[_Doubles, ...], dict[bytes, int]]: ...
+    ) -> tuple[int, tuple[int, ...], tuple[_Doubles, ...], dict[bytes, int]]: ...
     @staticmethod
     def from_state(
         dim: int,
@@ -93,6 +105,7 @@ class GramAccumulator(_Accumulator):
         numbers: tuple[int, ...],
         arrays: tuple[_Doubles, ...],
         shards: dict[bytes, int] = ...,
+        precision: str = "float64",
     ) -> GramAccumulator: ...
 
 # The arrays of a scatter moved to another scale and about another point, origin + offset: those of
@@ -134,13 +147,19 @@ class QrAccumulator(_Accumulator):
     ) -> QrAccumulator: ...
 
 class LayerAccumulator:
-    def __init__(self, n_layers: int, dim: int, normalize: bool, seed: int) -> None: ...
+    def __init__(
+        self, n_layers: int, dim: int, normalize: bool, seed: int, precision: str = "float64"
+    ) -> None: ...
+    # of each layer
+    @property
+    def fast_rows(self) -> list[int]: ...
     # all of the same number of rows
     @staticmethod
     def from_states(
         dim: int,
         normalize: bool,
         states: list[tuple[int, tuple[int, ...], tuple[_Doubles, ...]]],
+        precision: str = "float64",
     ) -> LayerAccumulator: ...
     @property
     def n_layers(self) -> int: ...
@@ -232,6 +251,12 @@ class EqualGroups:
 # weighted: whether the mean of a group counts as often as it has rows, and not once
 def group_scatters(sums: GroupSums, weighted: bool) -> _Scatters: ...
 def spectrum(z: ArrayView, center: bool, normalize: bool, method: str) -> _Values: ...
+
+# the values, and how many rows were multiplied in float32: none where a look at some of them
+# promises an interval of RankMe that is wider than `tolerance` of it
+def fast_spectrum(
+    z: ArrayView, center: bool, normalize: bool, tolerance: float
+) -> tuple[_Values, int]: ...
 
 # zs: a 3-D array, or a sequence of matrices that need not be views yet. scaled, low, high: one
 # matrix after the other, matrix i at offsets[i]:offsets[i + 1]; exponents: int32 (B,)

@@ -50,7 +50,7 @@ bool CentredSum::is_zero() const {
 void CentredSum::clear() {
   exponent = 0;
   rows = blocks = longest_block = float_rows = 0;
-  unseen = cancelled = mean_residual = 0;
+  unseen = cancelled = mean_residual = float_lost = 0;
   squares = {};
   for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
                                       &probe_products_low, &mean_products}) {
@@ -73,6 +73,7 @@ void CentredSum::rescale(int new_exponent) {
   squares = squares.scaled(2 * shift);
   unseen = std::ldexp(unseen, 2 * shift);
   cancelled = std::ldexp(cancelled, 2 * shift);
+  float_lost = std::ldexp(float_lost, 2 * shift);
   mean_residual = std::ldexp(mean_residual, 2 * shift);
   exponent = new_exponent;
 }
@@ -189,6 +190,7 @@ void CentredSum::add(const CentredSum& other, const double* probes, int workers)
   for (const double r : row_) squares.add(r * r);
   unseen += std::ldexp(other.unseen, 2 * by);
   cancelled += std::ldexp(other.cancelled, 2 * by);
+  float_lost += std::ldexp(other.float_lost, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
 
   const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most

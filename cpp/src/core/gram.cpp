@@ -38,7 +38,7 @@ GramAccumulator::GramAccumulator(CentredSum sum, bool normalize, std::uint64_t s
       seed_(seed),
       precision_(precision),
       probes_(dim_, seed, precision == Precision::fast ? float_probe_sets(dim_) : sum.probe_sets()),
-      choice_(dim_, normalize, warning_width),
+      choice_(dim_, normalize, usual_width),
       ledger_{sum.rows, std::move(shards)} {
   carry_probe_sets(sum, probes_.count(), probes_.get());
   if (sum.float_rows > 0) choice_.decide(true);

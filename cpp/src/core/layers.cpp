@@ -86,7 +86,7 @@ LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_
       seed_(seed),
       precision_(precision),
       probes_(dim_, seed, precision == Precision::fast ? float_probe_sets(dim_) : 1),
-      choices_(sums.size(), FloatChoice(dim_, normalize, warning_width)),
+      choices_(sums.size(), FloatChoice(dim_, normalize, usual_width)),
       n_rows_(n_rows),
       sums_(std::move(sums)) {
   for (std::size_t layer = 0; layer < sums_.size(); ++layer) {

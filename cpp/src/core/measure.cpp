@@ -5,6 +5,7 @@
 
 #include "blas.hpp"
 #include "rankme/entropy.hpp"
+#include "rankme/error.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 
@@ -83,6 +84,7 @@ GramAccuracy measure_accuracy(const GramSum& sum, const std::vector<double>& pro
 CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double>& probes) {
   Measured known{};
   const double in_float = sum.float_rows > 0 ? float_depth() : 0;
+  const double float_lost = std::abs(sum.float_lost);
   known.depth = addition_depth(sum.blocks, sum.longest_block) + in_float;
   known.chains = scatter_chains(sum.dim, sum.blocks, sum.longest_block) + in_float;
   known.probe_sets = sum.probe_sets();
@@ -101,7 +103,9 @@ CentredAccuracy measure_accuracy(const CentredSum& sum, const std::vector<double
       euclidean_norm({probes.data(), static_cast<std::size_t>(sum.dim * probe_count)}),
       sum.dim};
   accuracy.mean = judge(mean);
-  accuracy.scatter.delta += sum.unseen + scatter_rounding(trace, sum.mean_residual);
+  const double allowed = 2 * in_float * unit_roundoff * trace;
+  if (!(float_lost <= allowed)) throw IntegrityError(float_lost, allowed);
+  accuracy.scatter.delta += float_lost + sum.unseen + scatter_rounding(trace, sum.mean_residual);
   return accuracy;
 }
 

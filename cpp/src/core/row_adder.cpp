@@ -97,7 +97,8 @@ void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim, int sets, bool
 }
 
 void RowAdder::finish(CentredSum& sum) {
-  if (waiting_ && !waiting_->empty()) waiting_->multiply_into(sum.scatter.data(), float_threads_);
+  if (!waiting_ || waiting_->empty()) return;
+  sum.float_lost += waiting_->multiply_into(sum.scatter.data(), float_threads_);
 }
 
 void RowAdder::drop() {

@@ -14,16 +14,17 @@ namespace {
 
 // The Frobenius norm of the error of a scatter of n rows is this part of its trace, divided by the
 // root of n: what rounding to float32 and its short sums were seen to do to Gaussian rows.
-constexpr double error_of_one_row = 1.1e-7;
+constexpr double error_of_one_row = 1e-7;
 
 // What the eigenvalues would be, as parts of their sum: those of the sample where it shows all of
 // them, and beyond the half of it the power law that it ends in.
 std::vector<double> expected_parts(const std::vector<double>& sample, std::int64_t count) {
   std::vector<double> parts;
-  for (const double sigma : sample) parts.push_back(sigma * sigma);
-  while (!parts.empty() && parts.back() == 0) parts.pop_back();
-  const auto seen = static_cast<std::int64_t>(parts.size());
-  if (seen < count && seen + 2 >= static_cast<std::int64_t>(sample.size()) && seen >= 8) {
+  for (const double sigma : sample) {
+    if (sigma > 0) parts.push_back(sigma * sigma);
+  }
+  const auto seen = std::ssize(parts);
+  if (seen < count && seen + 2 >= std::ssize(sample) && seen >= 8) {
     const std::int64_t half = seen / 2;
     const double last = parts[static_cast<std::size_t>(half - 1)];
     const double slope = std::log2(parts[static_cast<std::size_t>(half / 2 - 1)] / last);
@@ -66,7 +67,11 @@ double guessed_width(const MatrixView& sample, std::int64_t n_rows, bool normali
                       std::sqrt(static_cast<double>(n_rows));
   // A value that the ball reaches down to zero moves more than its slope tells.
   if (parts.empty() || parts.back() < ball) return std::numeric_limits<double>::infinity();
-  return 2 * ball * std::sqrt(squares);
+  // What a sample adds to its last eigenvalues hides how they fall, the more the fewer rows it has
+  // beside the columns: for power laws by about this factor.
+  const double hidden =
+      std::max(1.0, static_cast<double>(sample.cols) / static_cast<double>(2 * sample.rows));
+  return 2 * ball * hidden * std::sqrt(squares);
 }
 
 MatrixView spread_rows(const MatrixView& z, std::int64_t rows) {

@@ -20,16 +20,25 @@ constexpr std::int64_t waiting_rows = 768;
 // A group of panels stays in the second-level cache while the others go by.
 constexpr std::int64_t group_bytes = 384 << 10;
 
-// Rounds a line of a panel to float32; largest (panel_width) gets the magnitudes before that.
+// What is known of each column of a panel.
+struct OfColumns {
+  double largest[panel_width] = {};
+  double squares[panel_width] = {};
+};
+
+// Rounds the rows of a panel to float32; `found` is of the numbers before that.
 RANKME_MULTIVERSION void round_rows(const double* __restrict from, std::int64_t step,
                                     std::int64_t rows, std::int64_t width, double scale,
-                                    float* __restrict to, double* __restrict largest) {
+                                    float* __restrict to, OfColumns& found) {
   if (width == panel_width) {
+    double* __restrict largest = found.largest;
+    double* __restrict squares = found.squares;
     for (std::int64_t i = 0; i < rows; ++i, from += step, to += panel_width) {
       for (std::int64_t j = 0; j < panel_width; ++j) {
         const double x = from[j] * scale;
         const double magnitude = std::abs(x);
         largest[j] = magnitude > largest[j] ? magnitude : largest[j];
+        squares[j] += x * x;
         to[j] = static_cast<float>(x);
       }
     }
@@ -38,7 +47,8 @@ RANKME_MULTIVERSION void round_rows(const double* __restrict from, std::int64_t 
   for (std::int64_t i = 0; i < rows; ++i, from += step, to += panel_width) {
     for (std::int64_t j = 0; j < width; ++j) {
       const double x = from[j] * scale;
-      largest[j] = std::max(largest[j], std::abs(x));
+      found.largest[j] = std::max(found.largest[j], std::abs(x));
+      found.squares[j] += x * x;
       to[j] = static_cast<float>(x);
     }
     std::fill(to + width, to + panel_width, 0.0f);
@@ -48,14 +58,15 @@ RANKME_MULTIVERSION void round_rows(const double* __restrict from, std::int64_t 
 // The same of columns that lie one behind the other.
 RANKME_MULTIVERSION void round_columns(const double* __restrict from, std::int64_t step,
                                        std::int64_t rows, std::int64_t width, double scale,
-                                       float* __restrict to, double* __restrict largest) {
+                                       float* __restrict to, OfColumns& found) {
   constexpr std::int64_t some = 8;  // rows at a time, whose lines stay in the first-level cache
   for (std::int64_t first = 0; first < rows; first += some) {
     const std::int64_t last = std::min(rows, first + some);
     for (std::int64_t j = 0; j < width; ++j) {
       for (std::int64_t i = first; i < last; ++i) {
         const double x = from[j * step + i] * scale;
-        largest[j] = std::max(largest[j], std::abs(x));
+        found.largest[j] = std::max(found.largest[j], std::abs(x));
+        found.squares[j] += x * x;
         to[i * panel_width + j] = static_cast<float>(x);
       }
     }
@@ -73,6 +84,10 @@ void FloatRows::reserve(std::int64_t block_rows, std::int64_t dim) {
   const std::int64_t panels = (dim + panel_width - 1) / panel_width;
   memory_ = zeros<AlignedDoubles>(panels * room, panel_width / 2, "rows in float32");
   chunks_.reserve(static_cast<std::size_t>(room));
+  lost_.resize(static_cast<std::size_t>(panels));
+  for (auto* each : {&block_squares_, &squares_}) {
+    each->assign(static_cast<std::size_t>(panels * panel_width), 0.0);
+  }
   floats_ = reinterpret_cast<float*>(memory_.data());
   dim_ = dim;
   room_ = room;
@@ -82,20 +97,22 @@ void FloatRows::reserve(std::int64_t block_rows, std::int64_t dim) {
 void FloatRows::clear() {
   rows_ = 0;
   chunks_.clear();
+  std::fill(squares_.begin(), squares_.end(), 0.0);
 }
 
 bool FloatRows::take_panel(const Block& block, std::int64_t p, double scale) {
   const std::int64_t column = p * panel_width;
   const std::int64_t width = std::min(panel_width, block.cols - column);
   float* to = panel(p) + rows_ * panel_width;
-  double largest[panel_width] = {};
+  OfColumns found;
   if (block.layout == Layout::row_major) {
-    round_rows(block.data + column, block.cols, block.rows, width, scale, to, largest);
+    round_rows(block.data + column, block.cols, block.rows, width, scale, to, found);
   } else {
     round_columns(block.data + column * block.rows, block.rows, block.rows, width, scale, to,
-                  largest);
+                  found);
   }
-  return std::all_of(largest, largest + width,
+  std::copy(found.squares, found.squares + panel_width, block_squares_.data() + column);
+  return std::all_of(found.largest, found.largest + width,
                      [](double x) { return x == 0 || x >= least_magnitude; });
 }
 
@@ -108,29 +125,44 @@ bool FloatRows::take(const Block& block, double largest) {
   for (std::int64_t p = 0; p < panels; ++p) {
     if (!take_panel(block, p, scale)) return false;
   }
+  const double factor = std::ldexp(1.0, -2 * exponent);
   for (std::int64_t row = 0; row < block.rows; row += chunk_rows) {
-    chunks_.push_back(
-        {rows_ + row, std::min(chunk_rows, block.rows - row), std::ldexp(1.0, -2 * exponent)});
+    chunks_.push_back({rows_ + row, std::min(chunk_rows, block.rows - row), factor});
   }
+  for (std::size_t j = 0; j < squares_.size(); ++j) squares_[j] += factor * block_squares_[j];
   rows_ += block.rows;
   return true;
 }
 
 void FloatRows::add_panels(std::int64_t down, std::int64_t across, double* gram,
                            const double* soon) {
+  if (down == across || (down + 1) * panel_width > dim_) return add_edge(down, across, gram);
+  float_kernels().add_square(panel(down), panel(across), chunks_.data(),
+                             static_cast<std::int64_t>(chunks_.size()),
+                             gram + (down * dim_ + across) * panel_width, dim_, soon);
+}
+
+// The same where the square reaches over the edge of the triangle or of the matrix.
+void FloatRows::add_edge(std::int64_t down, std::int64_t across, double* gram) {
+  alignas(64) double square[panel_width * panel_width] = {};
+  float_kernels().add_square(panel(down), panel(across), chunks_.data(),
+                             static_cast<std::int64_t>(chunks_.size()), square, panel_width,
+                             nullptr);
   const std::int64_t row = down * panel_width;
   const std::int64_t column = across * panel_width;
-  const auto count = static_cast<std::int64_t>(chunks_.size());
-  const auto add = [&](double* to, std::int64_t stride, const double* next) {
-    float_kernels().add_square(panel(down), panel(across), chunks_.data(), count, to, stride, next);
-  };
-  if (row + panel_width <= dim_) return add(gram + row * dim_ + column, dim_, soon);
-  // The last rows of the matrix, and perhaps its last columns.
-  alignas(64) double square[panel_width * panel_width] = {};
-  add(square, panel_width, nullptr);
-  for (std::int64_t i = row; i < dim_; ++i) {
-    for (std::int64_t j = column; j <= std::min(i, column + panel_width - 1); ++j) {
-      gram[i * dim_ + j] += square[(i - row) * panel_width + j - column];
+  const std::int64_t rows = std::min(panel_width, dim_ - row);
+  if (down == across) {
+    double& lost = lost_[static_cast<std::size_t>(down)];
+    lost = 0;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      double& entry = square[i * (panel_width + 1)];
+      lost += entry - squares_[static_cast<std::size_t>(row + i)];
+      entry = squares_[static_cast<std::size_t>(row + i)];
+    }
+  }
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < (down == across ? i + 1 : panel_width); ++j) {
+      gram[(row + i) * dim_ + column + j] += square[i * panel_width + j];
     }
   }
 }
@@ -146,7 +178,7 @@ void FloatRows::add_group(std::int64_t first, std::int64_t last, double* gram) {
   }
 }
 
-void FloatRows::multiply_into(double* gram, int threads) {
+double FloatRows::multiply_into(double* gram, int threads) {
   const std::int64_t panels = (dim_ + panel_width - 1) / panel_width;
   const std::int64_t group =
       std::clamp<std::int64_t>(group_bytes / (4 * panel_width * rows_), 1, panels);
@@ -161,6 +193,9 @@ void FloatRows::multiply_into(double* gram, int threads) {
     }
   });
   clear();
+  double lost = 0;
+  for (const double of_panel : lost_) lost += of_panel;
+  return lost;
 }
 
 }  // namespace rankme

@@ -30,19 +30,24 @@ public:
   [[nodiscard]] bool take(const Block& block, double largest);
 
   // gram += the products of all rows that wait, by so many threads: (dim, dim) row-major, the lower
-  // triangle.
-  void multiply_into(double* gram, int threads);
+  // triangle. The diagonal is summed in float64; returns what float32 would have made of its sum,
+  // less that.
+  double multiply_into(double* gram, int threads);
 
 private:
   float* panel(std::int64_t p) { return floats_ + p * room_ * panel_width; }
   bool take_panel(const Block& block, std::int64_t p, double scale);
   void add_panels(std::int64_t down, std::int64_t across, double* gram, const double* soon);
+  void add_edge(std::int64_t down, std::int64_t across, double* gram);
   void add_group(std::int64_t first, std::int64_t last, double* gram);
 
   std::int64_t dim_ = 0, room_ = 0, rows_ = 0;
   AlignedDoubles memory_;
   float* floats_ = nullptr;
   std::vector<Chunk> chunks_;
+  // Of each column, by panels: the squares of one block and of all that wait; and of each panel,
+  // what the squares in float32 are off by.
+  std::vector<double> block_squares_, squares_, lost_;
 };
 
 }  // namespace rankme

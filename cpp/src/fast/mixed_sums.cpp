@@ -54,6 +54,7 @@ void carry(CentredSum& sum, CarriedProbes&& carried) {
   sum.probe_products = std::move(carried.products);
   sum.probe_products_low = std::move(carried.low);
   sum.unseen = carried.unseen;
+  sum.float_lost = 0;  // it is among that
   sum.squares = carried.squares;
 }
 

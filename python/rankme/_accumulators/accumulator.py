@@ -61,11 +61,13 @@ class Accumulator(AskedSum):
         Where the sums lie and the work is done; ``"cuda"`` is ``"cuda:0"``. A GPU takes arrays that
         lie on it without a copy, and streams those in host memory to itself.
     precision : {"float64", "fast"}
-        ``"fast"``, on a GPU with ``method="gram"``, multiplies float16 and bfloat16 rows on the
-        tensor cores: exact products, float32 sums over a few thousand rows, float64 sums of those.
-        The probes, in float64 as ever, measure what that costs, and the interval of the result says
-        it. Everything else (other dtypes, `normalize`, entries that need a scale) is computed in
-        float64 all the same.
+        ``"fast"``, with ``method="gram"``, multiplies in float32 and sums in float64 over short
+        ranges of rows. The probes, in float64 as ever, measure what that costs, and the interval of
+        the result says it. On the CPU: float32, float16 and bfloat16 rows less their mean. The
+        first 256 rows decide about those to come, which are in float64 where RankMe would be less
+        certain than 1e-4 of it; `fast_rows` tells. On a GPU: float16 and bfloat16 rows, on the
+        tensor cores, as they are. Everything else (float64 rows; on a GPU float32 ones and
+        `normalize`; entries that need a scale) is computed in float64 all the same.
     skip_nonfinite : bool
         Leave out rows that hold NaN or infinity, and count them in `n_skipped`, which is merged and
         saved with the sums. By default such a row is an error.
@@ -89,8 +91,8 @@ class Accumulator(AskedSum):
         If `dim` is less than 1 or beyond LAPACK's 32-bit integers, if `seed` is out of range, if
         `method` is another one, or if ``RANKME_NUM_THREADS`` was set to something else than a
         positive integer; if `device` or `precision` is none of the above, or if `precision` is
-        ``"fast"`` on the CPU or with ``method="qr"``; if `groups` is less than 8, or is given with
-        ``method="qr"`` or a GPU.
+        ``"fast"`` with ``method="qr"``; if `groups` is less than 8, or is given with
+        ``method="qr"``, ``precision="fast"`` or a GPU.
     MemoryError
         If there is no room for dim x dim numbers; the text tells how much was wanted.
     ImportError
@@ -132,7 +134,7 @@ class Accumulator(AskedSum):
         number = as_index(seed, "seed", 0, MAX_SEED)
         self._method = method
         self._device = as_device(device)
-        self._precision = as_precision(precision, self._device, method)
+        self._precision = as_precision(precision, method)
         self._skipped = SkippedCounter(NOTHING._replace(allowed=bool(skip_nonfinite)))
         self._provenance = Provenance(NOWHERE._replace(tags=as_tags({} if tags is None else tags)))
         if groups is not None:

@@ -191,6 +191,12 @@ class AskedSum(HeldSum):
         whole = self._spectrum_of(values, int(rows.sum()), center=center)
         return Parts(whole, rows, left_out, self._dealt(self.fingerprint))
 
+    def _precision_of_sums(self) -> str:
+        """Say how the rows so far were multiplied, if some of them were not in float64."""
+        if self._device != "cpu":
+            return self._precision
+        return "fast" if self.fast_rows else "float64"
+
     def _spectrum_of(
         self, values: Any, n_rows: int, *, center: bool, dim: int | None = None
     ) -> Spectrum:
@@ -202,6 +208,6 @@ class AskedSum(HeldSum):
             self.normalize,
             self.method,
             *values,
-            precision=self._precision,
+            precision=self._precision_of_sums(),
             n_skipped=self.n_skipped,
         )

@@ -23,6 +23,7 @@ __all__ = [
     "DealtRows",
     "as_groups",
     "as_run_length",
+    "require_float64",
     "restored_rows",
     "state_with_groups",
 ]
@@ -76,6 +77,15 @@ class Deal:
         """Begin with the first group again."""
         self.position = 0
         self.merged = False
+
+
+def require_float64(precision: str) -> None:
+    """Refuse another arithmetic, which has not been built for groups."""
+    if precision != "float64":
+        raise ValueError(
+            f"groups are summed in float64, and precision={precision!r} has not been built for "
+            f"them: leave out one of the two"
+        )
 
 
 class DealtRows:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme import _core
 from rankme._accumulators import state_file
-from rankme._accumulators.dealt import DealtRows, restored_rows, state_with_groups
+from rankme._accumulators.dealt import DealtRows, require_float64, restored_rows, state_with_groups
 from rankme._accumulators.in_groups import InGroups
 from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.provenance import Provenance
@@ -65,8 +65,18 @@ class HeldSum(InGroups, Monoid):
 
     @property
     def precision(self) -> str:
-        """How rows are multiplied: ``"float64"`` or ``"fast"``."""
+        """How rows are to be multiplied: ``"float64"`` or ``"fast"``."""
         return self._precision
+
+    @property
+    def fast_rows(self) -> int:
+        """How many of the rows so far were multiplied in less than float64.
+
+        With ``precision="fast"`` the first rows decide about the others; what comes in more than
+        float32 has, or is not suited, is in float64 all the same. On a GPU merged rows are not
+        counted.
+        """
+        return int(getattr(self._core, "fast_rows", 0))
 
     @property
     def n_rows(self) -> int:
@@ -126,8 +136,9 @@ class HeldSum(InGroups, Monoid):
         Parameters
         ----------
         device : str, optional
-            Where the copy lies; by default where this one does. A copy on the CPU has `precision`
-            ``"float64"``, whatever went into its sums before.
+            Where the copy lies; by default where this one does. A copy on another device has
+            `precision` ``"float64"``, whatever went into its sums before. What was summed in
+            float32 on the CPU stays there.
 
         Returns
         -------
@@ -136,10 +147,13 @@ class HeldSum(InGroups, Monoid):
         Raises
         ------
         ValueError, ImportError, RuntimeError, MemoryError
-            As the class does for `device`.
+            As the class does for `device`; a ValueError too for a GPU where `fast_rows` are among
+            those of the CPU.
+        IntegrityError
+            If rows were multiplied in float32 and the matrix disagrees with its probes.
         """
         target = self._device if device is None else as_device(device)
-        precision = "float64" if target == "cpu" else self._precision
+        precision = self._precision if target == self._device else "float64"
         return self._from_state(self._state(), target, precision)
 
     @property
@@ -215,7 +229,8 @@ class HeldSum(InGroups, Monoid):
             As the class does for `device`.
         """
         target = as_device(device)  # before the file is read
-        return cls._from_state(state_file.read(path), target, "float64")
+        state = state_file.read(path)
+        return cls._from_state(state, target, state.precision)
 
     def __getstate__(self) -> bytes:
         return state_file.encode(self._state())
@@ -223,18 +238,19 @@ class HeldSum(InGroups, Monoid):
     # A pickle holds sums and no GPU: what is unpickled lies on the CPU, since whoever reduces the
     # parts of a job need not have the GPUs that made them.
     def __setstate__(self, state: bytes) -> None:
-        self._restore(state_file.decode(state, "pickled rankme.Accumulator"), "cpu", "float64")
+        held = state_file.decode(state, "pickled rankme.Accumulator")
+        self._restore(held, "cpu", held.precision)
 
     def _kind(self) -> tuple[Any, dict[str, Any]]:
         """Return the compiled class, and the arguments that only that of a GPU takes."""
         name = KINDS[self._method]
-        if self._device == "cpu":
-            return getattr(_core, name), {}
-        module, index = module_of(self._device)
-        options: dict[str, Any] = {"device": index}
+        options: dict[str, Any] = {}
         if self._method == "gram":
             options["precision"] = self._precision
-        return getattr(module, name), options
+        if self._device == "cpu":
+            return getattr(_core, name), options
+        module, index = module_of(self._device)
+        return getattr(module, name), {"device": index, **options}
 
     def _require_groups_here(self) -> None:
         """Refuse groups where they have not been built."""
@@ -243,6 +259,7 @@ class HeldSum(InGroups, Monoid):
                 f"groups are kept with method='gram' and not {self._method!r}: leave out one "
                 f"of the two"
             )
+        require_float64(self._precision)
         if self._device != "cpu":
             raise ValueError(
                 f"groups are kept on the CPU and not on {self._device}, for which they have not "
@@ -261,7 +278,7 @@ class HeldSum(InGroups, Monoid):
             n_rows, numbers, arrays, shards = self._core.state()
             skipped = self._skipped.snapshot()
         return state_file.State(
-            kind_of(self.method, arrays),
+            kind_of(self.method, numbers, arrays),
             self.dim,
             self.normalize,
             n_rows,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rankme import _core
 from rankme._accumulators import layers_file
 from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.in_groups import InGroups
 from rankme._accumulators.monoid import Monoid
-from rankme._accumulators.state_header import State
+from rankme._accumulators.state_header import State, kind_of
 from rankme._base.threads import require_budget
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class HeldStack(InGroups, Monoid):
     def normalize(self) -> bool:
         """Whether each row is divided by its Euclidean norm as it comes."""
         return self._core.normalize
+
+    @property
+    def fast_rows(self) -> list[int]:
+        """How many of the rows so far were multiplied in float32, of each layer."""
+        return list(getattr(self._core, "fast_rows", [0] * self.n_layers))
 
     @property
     def n_rows(self) -> int:
@@ -103,13 +108,18 @@ class HeldStack(InGroups, Monoid):
         """Return the states of all layers, of one instant."""
         if isinstance(self._core, DealtLayers):
             return self._core.states()
-        return [State("scatter", self.dim, self.normalize, *state) for state in self._core.states()]
+        return [self._one(*state) for state in self._core.states()]
 
     def _state(self, layer: int) -> State:
         """Return the state of one layer."""
         if isinstance(self._core, DealtLayers):
             return self._core.state(layer)
-        return State("scatter", self.dim, self.normalize, *self._core.state(layer))
+        return self._one(*self._core.state(layer))
+
+    def _one(self, n_rows: int, numbers: tuple[int, ...], arrays: Any) -> State:
+        """Return the state of a layer from what the core gives for it."""
+        kind = kind_of(METHOD, numbers, arrays)
+        return State(kind, self.dim, self.normalize, n_rows, numbers, arrays)
 
     @classmethod
     def _from_states(cls, states: list[State]) -> Self:
@@ -126,4 +136,8 @@ class HeldStack(InGroups, Monoid):
             self._core = DealtLayers.restored(states)
             return
         layers = [(state.n_rows, state.numbers, state.arrays) for state in states]
-        self._core = _core.LayerAccumulator.from_states(first.dim, first.normalize, layers)
+        fast = any(state.precision == "fast" for state in states)
+        precision = "fast" if fast else "float64"
+        self._core = _core.LayerAccumulator.from_states(
+            first.dim, first.normalize, layers, precision
+        )

@@ -6,12 +6,13 @@ import operator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rankme import _core
-from rankme._accumulators.dealt import RUN_LENGTH, Deal
+from rankme._accumulators.dealt import RUN_LENGTH, Deal, require_float64
 from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.held_layers import METHOD, HeldStack
 from rankme._accumulators.layer import StackLayer
 from rankme._accumulators.masks import as_layers, as_mask, in_full, shapes_of
 from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_name
+from rankme._base.devices import as_precision
 from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import scores_of
@@ -58,6 +59,8 @@ class LayerAccumulator(HeldStack):
     seed : int
         Of the probes, which all layers share, 0 to 2**64 - 1. It chooses no rows, as the `seed` of
         `rankme.score` does.
+    precision : {"float64", "fast"}
+        As in `rankme.Accumulator`; the first 256 rows of each layer decide about the others.
     groups, run_length
         As in `rankme.Accumulator`, for `estimates`: the rows of every layer are dealt alike. It
         takes ``4 * n_layers * groups * dim**2`` bytes.
@@ -67,8 +70,8 @@ class LayerAccumulator(HeldStack):
     TypeError
         If `n_layers`, `dim`, `seed`, `groups` or `run_length` is no integer.
     ValueError
-        If one of them is out of range, or if ``RANKME_NUM_THREADS`` was set to something else than
-        a positive integer.
+        If one of them is out of range, if `precision` is another one or is ``"fast"`` with
+        `groups`, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
     MemoryError
         If there is no room for L x K x K numbers.
 
@@ -94,6 +97,7 @@ class LayerAccumulator(HeldStack):
         *,
         normalize: bool = False,
         seed: SupportsIndex = 0,
+        precision: str = "float64",
         groups: SupportsIndex | None = None,
         run_length: SupportsIndex = RUN_LENGTH,
     ) -> None:
@@ -101,9 +105,11 @@ class LayerAccumulator(HeldStack):
         layers = as_index(n_layers, "n_layers", 1, _MAX_LAYERS)
         size = as_index(dim, "dim", 1, MAX_DIM)
         number = as_index(seed, "seed", 0, MAX_SEED)
+        by = as_precision(precision, METHOD)
         if groups is None:
-            self._core = _core.LayerAccumulator(layers, size, bool(normalize), number)
+            self._core = _core.LayerAccumulator(layers, size, bool(normalize), number, by)
             return
+        require_float64(by)
         self._core = DealtLayers.empty(
             layers, size, Deal(groups, run_length), normalize=bool(normalize), seed=number
         )
@@ -210,8 +216,9 @@ class LayerAccumulator(HeldStack):
         RuntimeError
             If LAPACK fails; the text names the routine.
         """
-        values, n_rows = self._core.spectrum(self._index(layer), bool(center))
-        return self._spectrum_of(values, n_rows, center=bool(center))
+        number = self._index(layer)
+        values, n_rows = self._core.spectrum(number, bool(center))
+        return self._spectrum_of(values, n_rows, self.fast_rows[number], center=bool(center))
 
     def spectra(self, *, center: bool = False) -> list[Spectrum]:
         """Singular values of every layer, all of the same rows; the stream may go on.
@@ -232,7 +239,10 @@ class LayerAccumulator(HeldStack):
             As `spectrum`.
         """
         values, n_rows = self._core.spectra(bool(center))
-        return [self._spectrum_of(layer, n_rows, center=bool(center)) for layer in values]
+        return [
+            self._spectrum_of(layer, n_rows, fast_rows, center=bool(center))
+            for layer, fast_rows in zip(values, self.fast_rows, strict=True)
+        ]
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> NDArray[np.float64]:
         """RankMe of every layer, all of the same rows; the stream may go on.
@@ -302,7 +312,7 @@ class LayerAccumulator(HeldStack):
         results = []
         dealt = self._dealt()
         for values, rows, left_out in core.leave_out_spectra(center=bool(center)):
-            whole = self._spectrum_of(values, int(rows.sum()), center=bool(center))
+            whole = self._spectrum_of(values, int(rows.sum()), 0, center=bool(center))
             results.append(estimate_of(whole, rows, left_out, dealt, checked_eps, stacklevel=2))
         return results
 
@@ -329,6 +339,9 @@ class LayerAccumulator(HeldStack):
             raise IndexError(f"layer {number} of a stack of {self.n_layers}")
         return number % self.n_layers
 
-    def _spectrum_of(self, values: Any, n_rows: int, *, center: bool) -> Spectrum:
+    def _spectrum_of(self, values: Any, n_rows: int, fast_rows: int, *, center: bool) -> Spectrum:
         """Return the spectrum of a layer from its singular values."""
-        return Spectrum(n_rows, self.dim, center, self.normalize, METHOD, *values)
+        precision = "fast" if fast_rows else "float64"
+        return Spectrum(
+            n_rows, self.dim, center, self.normalize, METHOD, *values, precision=precision
+        )

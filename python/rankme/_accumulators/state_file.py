@@ -20,6 +20,9 @@ resumed), perhaps ``tags``, and perhaps ``ids`` (how many ``rows`` came with one
 ``scatter``
     Squares about the mean, of ``Z * 2**-exponent``, with the mean as a row (``origin``) and what it
     is off by; what the processor keeps.
+``fast``
+    The same of rows of which some were multiplied in float32 (``fast_rows``): what that has cost is
+    bounded among the ``errors``.
 ``gram``
     ``Z^T Z`` with column sums; what a GPU keeps.
 ``groups``

@@ -85,6 +85,11 @@ class State(NamedTuple):
         """The method of the accumulator that it belongs to."""
         return KINDS[self.kind].method
 
+    @property
+    def precision(self) -> str:
+        """How the rows of an accumulator in this state are multiplied."""
+        return "fast" if self.kind == "fast" else "float64"
+
 
 class Section(NamedTuple):
     """An array of a file as its header announces it."""
@@ -113,21 +118,20 @@ _OF_SQUARES = {
     "blocks": (0, _MAX_COUNT),
     "longest_block": (0, _MAX_COUNT),
 }
+_OF_SCATTERS: dict[str, Callable[[int], int]] = {
+    "origin": lambda dim: dim,
+    "offset": lambda dim: dim,
+    "offset_low": lambda dim: dim,
+    "probe_products": lambda dim: 8 * dim,
+    "probe_products_low": lambda dim: 8 * dim,
+    "mean_products": lambda _: 8,
+    "errors": lambda _: 5,
+    "triangle": _triangle,
+}
 KINDS = {
-    "scatter": _Kind(
-        "gram",
-        _OF_SQUARES,
-        {
-            "origin": lambda dim: dim,
-            "offset": lambda dim: dim,
-            "offset_low": lambda dim: dim,
-            "probe_products": lambda dim: 8 * dim,
-            "probe_products_low": lambda dim: 8 * dim,
-            "mean_products": lambda _: 8,
-            "errors": lambda _: 5,
-            "triangle": _triangle,
-        },
-    ),
+    "scatter": _Kind("gram", _OF_SQUARES, _OF_SCATTERS),
+    # The same where rows were multiplied in float32.
+    "fast": _Kind("gram", {**_OF_SQUARES, "fast_rows": (1, _MAX_COUNT)}, _OF_SCATTERS),
     # A scatter for each group: how many there are is in the header, and so are their numbers.
     "groups": _Kind("gram", {"seed": _OF_SQUARES["seed"]}, {}),
     "gram": _Kind(
@@ -189,12 +193,12 @@ def arrays_of(state: State) -> dict[str, int]:
     }
 
 
-def kind_of(method: str, arrays: tuple[NDArray[np.float64], ...]) -> str:
+def kind_of(method: str, numbers: tuple[int, ...], arrays: tuple[NDArray[np.float64], ...]) -> str:
     """Name the kind of a sum by what the core gives for it."""
     return next(
         name
         for name, kind in KINDS.items()
-        if kind.method == method and len(kind.arrays) == len(arrays)
+        if (kind.method, len(kind.numbers), len(kind.arrays)) == (method, len(numbers), len(arrays))
     )
 
 

@@ -27,15 +27,10 @@ def as_device(device: object) -> str:
     return device if device == "cpu" else f"cuda:{match[1] or 0}"
 
 
-def as_precision(precision: object, device: str, method: str) -> str:
-    """Return the arithmetic that is asked for, if the device and the method have it."""
+def as_precision(precision: object, method: str) -> str:
+    """Return the arithmetic that is asked for, if the method has it."""
     if precision not in _PRECISIONS:
         raise ValueError(f"precision must be 'float64' or 'fast', not {precision!r}")
-    if precision == "fast" and device == "cpu":
-        raise ValueError(
-            "precision='fast' uses the tensor cores of a GPU: it needs device='cuda', or an array "
-            "that lies on one"
-        )
     if precision == "fast" and method == "qr":
         raise ValueError("precision='fast' is for method='gram'; method='qr' is always in float64")
     return str(precision)

@@ -59,7 +59,7 @@ def spectrum_of_blocks(
     counts: list[int] = []
 
     def find(one: Pass) -> Spectrum:
-        found = StreamedRows(stream.name, one, device, choices)
+        found = StreamedRows(stream.name, one, device, choices, rtol=rtol)
         for block in stream:
             found.add(block)
         counts.append(found.n_rows)
@@ -96,6 +96,8 @@ class StreamedRows:
         device: str | None,
         choices: Choices,
         dealt: Dealing | None = None,
+        *,
+        rtol: float = 0.0,
     ) -> None:
         self.n_rows = 0  # that came, those that are left out among them
         self._name = name
@@ -103,6 +105,7 @@ class StreamedRows:
         self._device = device
         self._choices = choices
         self._dealt = dealt
+        self._rtol = rtol
         self._plan: Plan | None = None
         self._held: list[NDArray[np.float64]] = []
         self._sum: Accumulator | None = None
@@ -145,8 +148,10 @@ class StreamedRows:
         if self._plan is None:
             self._width = block.shape[1]
             place = place_of(block.device, self._device, self._name)
-            as_precision(self._by.precision, place, self._by.method)
-            self._plan = Plan(by=self._by, device=place, dealt=self._dealt, **self._choices)
+            as_precision(self._by.precision, self._by.method)
+            self._plan = Plan(
+                by=self._by, rtol=self._rtol, device=place, dealt=self._dealt, **self._choices
+            )
         else:
             place_of(block.device, self._plan.device, self._name)
         return self._plan

@@ -42,6 +42,7 @@ class Plan:
     """What one pass over the rows computes, how and where."""
 
     by: Pass
+    rtol: float  # the width of RankMe's interval that is accepted, in parts of it
     device: str
     center: bool
     normalize: bool
@@ -107,7 +108,7 @@ def spectrum_of_source(
         source = source.with_nulls_as_nan()
 
     def find(one: Pass) -> Spectrum:
-        return _by_pass(source, Plan(by=one, device=device, **choices), meter)
+        return _by_pass(source, Plan(by=one, rtol=rtol, device=device, **choices), meter)
 
     return first_certain(
         passes_of(method, precision),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from rankme.metrics._certainty import is_certain
@@ -69,10 +68,14 @@ def first_certain(
     restart
         Told the name of each further pass before it begins.
     """
-    for one, following in itertools.pairwise(passes):
-        result = compute(one)
+    result = compute(passes[0])
+    for one in passes[1:]:
         if is_certain(result, eps, rtol):
-            return result
+            break
+        # A pass may have done at once what the next one would do.
+        if one == Pass(result.method, result.precision):
+            continue
         if restart is not None:
-            restart("qr" if following.method == "qr" else "float64")
-    return compute(passes[-1])
+            restart("qr" if one.method == "qr" else "float64")
+        result = compute(one)
+    return result

@@ -53,6 +53,7 @@ def accumulate(
     rows: int | None = None,
     seed: int | None = None,
     groups: int | None = None,
+    precision: str = "float64",
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -62,8 +63,8 @@ def accumulate(
         Where the rows come from.
     path
         The file of the run: made where it is not there, resumed where it is.
-    normalize, method, groups, device
-        As in `rankme.Accumulator`. A run may be resumed on another device than it began on.
+    normalize, method, groups, device, precision
+        As in `rankme.Accumulator`. A run may go on with another device, and another precision.
     every
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
@@ -85,8 +86,8 @@ def accumulate(
         not wait for that.
     BadDataError
         The file holds no run, or one of other settings or shards; a shard is no longer what it was;
-        else as `spectrum_of_source`. The rows before are saved. Or another run wrote
-        the file meanwhile, which then stands.
+        else as `spectrum_of_source`. The rows before are saved. Or another run wrote the file
+        meanwhile, which then stands.
     OSError
         A shard cannot be read: the rows before are saved. Or the file cannot be written, and the
         error names it: the checkpoint before stands.
@@ -94,7 +95,8 @@ def accumulate(
     if skip_nonfinite:
         source = source.with_nulls_as_nan()
     settings = {"normalize": normalize, "method": method, "groups": groups}
-    run = _Run(source, path, device, settings, (rows, None if rows is None else seed))
+    chosen = (rows, None if rows is None else seed)
+    run = _Run(source, path, (device, precision), settings, chosen)
     run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
@@ -181,7 +183,7 @@ class _Run:
         self,
         source: RowSource,
         path: str,
-        device: str,
+        place: tuple[str, str],  # device and precision
         settings: dict[str, Any],
         choice: tuple[int | None, int | None],
     ) -> None:
@@ -197,16 +199,15 @@ class _Run:
         try:
             state = state_file.read(path)
         except FileNotFoundError:
-            self.accumulator = Accumulator(
-                source.n_cols, device=device, tags=source.tags, **settings
-            )
+            more: dict[str, Any] = {"device": place[0], "precision": place[1], "tags": source.tags}
+            self.accumulator = Accumulator(source.n_cols, **settings, **more)
             return
         except ValueError as error:
             raise BadDataError(path, str(error).removeprefix(f"{path}: ")) from error
         self._require_types(state)
         self._require_settings(state, {"columns": source.n_cols, **settings})
         self._require_shards(state)
-        self.accumulator = Accumulator._from_state(state, device, "float64")  # noqa: SLF001
+        self.accumulator = Accumulator._from_state(state, *place)  # noqa: SLF001
 
     @property
     def finished(self) -> bool:

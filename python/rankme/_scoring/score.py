@@ -182,9 +182,10 @@ def spectrum(
         Where the work is done; by default where `Z` lies. An array in host memory is streamed to
         the GPU that is named here. One on a GPU is moved nowhere.
     precision : {"float64", "fast"}
-        On a GPU ``"fast"`` multiplies float16 and bfloat16 rows on the tensor cores, as in
-        `rankme.Accumulator`, and computes again in float64 where that leaves RankMe (eps = 1e-7)
-        less certain than `rtol`; ``Spectrum.precision`` tells which it was.
+        ``"fast"`` multiplies float32, float16 and bfloat16 rows in float32, on a GPU float16 and
+        bfloat16 ones on the tensor cores, as in `rankme.Accumulator`. It computes in float64 where
+        that leaves RankMe (eps = 1e-7) less certain than `rtol`: at once where some of the rows
+        foretell it, else again. ``Spectrum.precision`` tells which it was.
     column : str, optional
         Which column of a file or table holds the vectors, where several could be meant.
     dtype : str or numpy.dtype, optional
@@ -275,6 +276,7 @@ def _certain_spectrum(
     """Find the spectrum by the first pass that leaves RankMe with `eps` certain enough."""
     require_budget()
     as_method(method, ("gram", "qr", "auto"))
+    as_precision(precision, method)
     tolerance = as_rtol(rtol)
     found, numbers = open_rows(
         Z,
@@ -287,7 +289,6 @@ def _certain_spectrum(
     )
     if isinstance(found, RowSource):
         place = place_of("cpu", device, "Z")
-        as_precision(precision, place, method)
         return spectrum_of_source(
             found,
             eps=eps,
@@ -310,10 +311,11 @@ def _certain_spectrum(
             )
         matrix = as_rows(found, of=Z)
         place = place_of(matrix.device, device, "Z")
-        as_precision(precision, place, method)
         return first_certain(
             passes_of(method, precision),
-            lambda one: spectrum_of_matrix(matrix, Plan(by=one, device=place, **choices), found),
+            lambda one: spectrum_of_matrix(
+                matrix, Plan(by=one, rtol=tolerance, device=place, **choices), found
+            ),
             eps=eps,
             rtol=tolerance,
         )

@@ -20,6 +20,7 @@ __all__ = [
     "GroupsOption",
     "Method",
     "MetricsOption",
+    "Precision",
     "RowsOption",
     "SeedOption",
     "as_seed",
@@ -28,6 +29,7 @@ __all__ = [
     "check_folder",
     "check_groups",
     "check_plot",
+    "check_precision",
     "check_rtol",
     "require_threads",
 ]
@@ -91,7 +93,7 @@ def check_folder(path: Path | None) -> Path | None:
     return path
 
 
-def check_groups(groups: int | None, method: str, device: str) -> None:
+def check_groups(groups: int | None, method: str, device: str, precision: str) -> None:
     """Take groups where they have not been built, or too few of them, for wrong usage."""
     from rankme._accumulators.dealt import as_groups  # noqa: PLC0415
 
@@ -99,12 +101,24 @@ def check_groups(groups: int | None, method: str, device: str) -> None:
         return
     with _wrong_usage():
         as_groups(groups)
-    for name, value, wanted in (("--method", method, "gram"), ("--device", device, "cpu")):
+    for name, value, wanted in (
+        ("--method", method, "gram"),
+        ("--device", device, "cpu"),
+        ("--precision", precision, "float64"),
+    ):
         if value != wanted:
             raise typer.BadParameter(
                 f"groups are kept with {name} {wanted}, and not with {name} {value}",
                 param_hint="'--groups'",
             )
+
+
+def check_precision(precision: str, method: str) -> None:
+    """Take a precision that the method does not have for wrong usage."""
+    from rankme._base.devices import as_precision  # noqa: PLC0415
+
+    with _wrong_usage():
+        as_precision(precision, method)
 
 
 def check_plot(path: Path | None) -> Path | None:
@@ -120,6 +134,13 @@ def check_plot(path: Path | None) -> Path | None:
     if path.suffix.lower().removeprefix(".") not in known:
         raise typer.BadParameter(f"{path} has none of the suffixes {', '.join(sorted(known))}")
     return check_folder(path)
+
+
+class Precision(str, Enum):
+    """How rows are multiplied."""
+
+    float64 = "float64"
+    fast = "fast"
 
 
 class Method(str, Enum):

@@ -47,6 +47,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "center": spectrum.center,
         "normalize": spectrum.normalize,
         "method": spectrum.method,
+        "precision": spectrum.precision,
         **({} if score.estimate is None else _sampling(score.estimate)),
     }
     if score.options.rows is not None:
@@ -128,6 +129,7 @@ def _lines(score: Score) -> dict[str, str]:
         "centred": "yes" if spectrum.center else "no",
         "normalised": "yes" if spectrum.normalize else "no",
         "method": spectrum.method,
+        **({} if spectrum.precision == "float64" else {"precision": spectrum.precision}),
     }
 
 

@@ -30,6 +30,7 @@ class ScoreOptions:
     method: str
     rtol: float
     device: str = "cpu"
+    precision: str = "float64"
     skip_nonfinite: bool = False
     rows: int | None = None
     seed: int | None = 0
@@ -77,6 +78,7 @@ def measured(source: RowSource, options: ScoreOptions, meter: Meter) -> Spectrum
         method=options.method,
         rtol=options.rtol,
         device=options.device,
+        precision=options.precision,
         skip_nonfinite=options.skip_nonfinite,
         meter=meter,
     )

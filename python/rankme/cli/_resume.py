@@ -123,6 +123,7 @@ def resumed(
         normalize=options.normalize,
         method=options.method,
         device=options.device,
+        precision=options.precision,
         skip_nonfinite=options.skip_nonfinite,
         rows=options.rows,
         seed=options.seed,

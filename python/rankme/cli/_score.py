@@ -16,6 +16,7 @@ from rankme.cli._options import (
     GroupsOption,
     Method,
     MetricsOption,
+    Precision,
     RowsOption,
     SeedOption,
     as_seed,
@@ -23,6 +24,7 @@ from rankme.cli._options import (
     check_dtype,
     check_groups,
     check_plot,
+    check_precision,
     check_rtol,
     require_threads,
 )
@@ -99,7 +101,8 @@ def score(
         float,
         typer.Option(
             callback=check_rtol,
-            help="For --method auto: the accepted width of the interval, in parts of the score.",
+            help="For --method auto and --precision fast: the accepted width of the interval, in "
+            "parts of the score.",
         ),
     ] = 1e-4,
     device: Annotated[
@@ -110,6 +113,13 @@ def score(
             help="Where to compute: cpu, cuda, or cuda:1 for another GPU than the first.",
         ),
     ] = "cpu",
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="Multiply in float64; or fast, in float32, and in float64 where that would leave "
+            "the score uncertain."
+        ),
+    ] = Precision.float64,
     groups: GroupsOption = None,
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
@@ -141,7 +151,8 @@ def score(
             f"of them",
             param_hint="'--plot'",
         )
-    check_groups(groups, method.value, device)
+    check_groups(groups, method.value, device, precision.value)
+    check_precision(precision.value, method.value)
     checkpoints = as_checkpoints(state, checkpoint_every, len(sets), method.value)
     options = ScoreOptions(
         eps=eps,
@@ -150,6 +161,7 @@ def score(
         method=method.value,
         rtol=rtol,
         device=device,
+        precision=precision.value,
         skip_nonfinite=skip_nonfinite,
         rows=rows,
         seed=as_seed(seed, rows),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rankme import _core
+from rankme._accumulators.state_header import kind_of
 from rankme._base.optional import require
 from rankme.distributed._collectives import all_well, exchange, from_rank, sum_in_place, summed
 
@@ -33,6 +34,7 @@ class _Facts(NamedTuple):
     exponent: int
     blocks: int
     longest_block: int
+    fast_rows: int
     first: int  # the lowest rank that has rows; negative where none has
 
 
@@ -42,30 +44,41 @@ def reduced(state: State, staging: Any, group: Any, place: Any) -> State:
     arrays = _about_one_mean(state, facts, group, place)
     for array in arrays[_PLACE:]:
         sum_in_place(torch.from_numpy(array), staging, group)
+    numbers: tuple[int, ...] = (facts.exponent, state.numbers[1], facts.blocks, facts.longest_block)
+    if facts.fast_rows:
+        numbers += (facts.fast_rows,)
     return state._replace(
+        kind=kind_of(state.method, numbers, arrays),
         n_rows=facts.n_rows,
-        numbers=(facts.exponent, state.numbers[1], facts.blocks, facts.longest_block),
+        numbers=numbers,
         arrays=arrays,
     )
 
 
 def _facts_of(state: State, group: Any, place: Any) -> _Facts:
     """Exchange what all ranks have to know of a sum."""
-    exponent, _, blocks, longest_block = state.numbers
+    exponent, _, blocks, longest_block, *fast = state.numbers
     rank = dist.get_rank(group)
     zero = not any(array.any() for array in state.arrays)
     most = [_NOTHING if zero else exponent, longest_block, -rank if state.n_rows else _NOTHING]
     exponent, longest_block, first = exchange(most, dist.ReduceOp.MAX, group, place)
     # A share of the count for each rank: sums of saturated counts stay countable.
     share = MOST_BLOCKS // dist.get_world_size(group)
-    sums = [*divmod(state.n_rows, 2**32), min(blocks, share), int(blocks > 0)]
-    upper, lower, blocks, ranks = exchange(sums, dist.ReduceOp.SUM, group, place)
+    sums = [
+        *divmod(state.n_rows, 2**32),
+        min(blocks, share),
+        int(blocks > 0),
+        *divmod(sum(fast), 2**32),
+    ]
+    upper, lower, blocks, ranks, *fast = exchange(sums, dist.ReduceOp.SUM, group, place)
     n_rows = upper * 2**32 + lower
+    fast_rows = fast[0] * 2**32 + fast[1]
     require_countable(n_rows)
     exponent = 0 if exponent == _NOTHING else exponent
     # Each sum of two sums that hold something rounds once more.
     first = -1 if first == _NOTHING else -first
-    return _Facts(n_rows, exponent, blocks + max(0, ranks - 1), longest_block, first)
+    blocks += max(0, ranks - 1)
+    return _Facts(n_rows, exponent, blocks, longest_block, fast_rows, first)
 
 
 def require_countable(n_rows: int) -> None:

@@ -37,7 +37,8 @@ class Spectrum(SpectrumMetrics):
         Gram matrix of the columns or, where N < K, of the rows, in float64. ``"qr"``: as those of
         the triangular factor of a streaming QR factorisation.
     precision : str
-        ``"float64"``; or ``"fast"`` where rows were multiplied on the tensor cores of a GPU.
+        ``"float64"``; or ``"fast"`` where rows were multiplied in float32, or on the tensor cores
+        of a GPU.
     n_skipped : int
         How many rows were left out, because ``skip_nonfinite=True`` was asked for and they held NaN
         or infinity. They are not among the N.

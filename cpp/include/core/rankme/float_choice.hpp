@@ -14,8 +14,9 @@ namespace rankme {
 // certain enough with them.
 enum class Precision { float64, fast };
 
-// An interval that is wider than this part of the score is worth a warning.
-constexpr double warning_width = 1e-3;
+// The width of RankMe's interval, in parts of it, up to which sums that nobody gave another one for
+// are in float32; that of rankme.score.
+constexpr double usual_width = 1e-4;
 
 // Of so many rows the guess is made.
 constexpr std::int64_t rows_to_guess = 256;

@@ -24,7 +24,7 @@ public:
   // measure what they cost; such a sum has no spectrum. tolerance: with Precision::fast, the width
   // of RankMe's interval up to which rows are multiplied in float32.
   GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t seed, bool probed = true,
-                  Precision precision = Precision::float64, double tolerance = warning_width);
+                  Precision precision = Precision::float64, double tolerance = usual_width);
   GramAccumulator(CentredSum sum, bool normalize, std::uint64_t seed, ShardRows shards = {},
                   Precision precision = Precision::float64);
   GramAccumulator(const GramAccumulator&) = delete;
