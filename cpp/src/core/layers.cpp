@@ -95,33 +95,6 @@ LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_
   }
 }
 
-// With Precision::fast the first rows of a layer decide about the others.
-void LayerAccumulator::look_at(const std::vector<MatrixView>& zs, int workers) {
-  if (precision_ == Precision::float64) return;
-  const std::int64_t expected = std::max(n_rows_ + zs.front().rows, 4 * dim_);
-  const SingleThreadedBlas single;
-  parallel_ranges(n_layers(), static_cast<int>(std::min<std::int64_t>(workers, n_layers())),
-                  [&](int, std::int64_t begin, std::int64_t end) {
-                    const OneThread alone;
-                    for (auto layer = static_cast<std::size_t>(begin);
-                         layer < static_cast<std::size_t>(end); ++layer) {
-                      if (zs[layer].dtype == DType::float64) continue;
-                      choices_[layer].look(zs[layer], expected);
-                    }
-                  });
-}
-
-void LayerAccumulator::restore(const std::vector<FloatChoice::State>& states) {
-  for (std::size_t layer = 0; layer < states.size(); ++layer) {
-    choices_[layer].restore(states[layer]);
-  }
-}
-
-bool LayerAccumulator::any_in_float() const {
-  return std::any_of(choices_.begin(), choices_.end(),
-                     [](const FloatChoice& choice) { return choice.in_float(); });
-}
-
 std::int64_t LayerAccumulator::rows_of(const std::vector<MatrixView>& zs) const {
   if (zs.size() != sums_.size()) {
     throw std::invalid_argument("Zs has " + std::to_string(zs.size()) +
@@ -301,36 +274,6 @@ void LayerAccumulator::require_mergeable(const LayerAccumulator& other) const {
   }
 }
 
-// Adds sums that carry fewer probes, each as a copy that carries as many as ours. What may fail
-// comes first.
-void LayerAccumulator::merge_carried(const LayerAccumulator& other) {
-  std::vector<CarriedProbes> carried;
-  for (const CentredSum& sum : other.sums_) {
-    carried.push_back(carried_probes(sum, sets(), probes_.get()));
-  }
-  CentredSum copy(dim_, Storage::square, sets());
-  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
-    copy = other.sums_[layer];
-    carry(copy, std::move(carried[layer]));
-    add_with_loss(sums_[layer], copy, probes_);
-  }
-}
-
-// Gives all sums the probes of sums in float32. After an exception nothing has changed.
-void LayerAccumulator::widen_probes() {
-  std::vector<double> all = gaussian_probes(dim_, seed_, float_probe_sets(dim_));
-  std::vector<CarriedProbes> carried;
-  for (const CentredSum& sum : sums_) {
-    carried.push_back(carried_probes(sum, float_probe_sets(dim_), all));
-  }
-  for (std::size_t layer = 0; layer < sums_.size(); ++layer) {
-    carry(sums_[layer], std::move(carried[layer]));
-  }
-  young_.clear();
-  beginnings_.clear();
-  probes_.widen(std::move(all));
-}
-
 void LayerAccumulator::merge(const LayerAccumulator& other) {
   require_mergeable(other);
   // A stack is too large to copy, so both are locked, in whichever order does not block.
@@ -365,13 +308,6 @@ void LayerAccumulator::reset() {
   torn_ = false;
 }
 
-std::vector<std::int64_t> LayerAccumulator::float_rows() const {
-  const std::shared_lock lock(mutex_);
-  std::vector<std::int64_t> rows;
-  for (const CentredSum& sum : sums_) rows.push_back(sum.float_rows);
-  return rows;
-}
-
 std::int64_t LayerAccumulator::n_rows() const {
   const std::shared_lock lock(mutex_);
   return n_rows_;
@@ -385,12 +321,6 @@ CentredSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) con
   require_whole();
   *n_rows = n_rows_;
   return copy_of(sums_[static_cast<std::size_t>(layer)]);
-}
-
-CentredSum LayerAccumulator::sum_to_keep(std::int64_t layer, std::int64_t* n_rows) const {
-  CentredSum sum = total(layer, n_rows);
-  carry_probe_sets(sum, 1, probes_.get());
-  return sum;
 }
 
 SingularValues LayerAccumulator::spectrum(std::int64_t layer, bool center,
