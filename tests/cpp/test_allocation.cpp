@@ -77,10 +77,11 @@ struct Content {
                                sum.probe_products,
                                sum.probe_products_low,
                                sum.mean_products,
-                               {sum.mean_residual, sum.unseen, sum.cancelled}}) {
+                               {sum.mean_residual, sum.unseen, sum.cancelled, sum.float_lost}}) {
       append(values);
     }
-    counts.insert(counts.end(), {sum.exponent, sum.rows, sum.blocks, sum.longest_block});
+    counts.insert(counts.end(),
+                  {sum.exponent, sum.rows, sum.blocks, sum.longest_block, sum.float_rows});
   }
 };
 
@@ -173,6 +174,46 @@ void gram_accumulators() {
       false, 0);
 }
 
+std::vector<float> floats(const Matrix& z) { return {z.entries.begin(), z.entries.end()}; }
+
+void sums_in_float() {
+  const std::vector<float> small = floats(oracle::random_matrix(100, 90, 1));
+  const std::vector<float> wide = floats(oracle::random_matrix(3000, 90, 2));
+  const auto fast = rankme::Precision::fast;
+  const auto start = [&](GramAccumulator& accumulator) {
+    accumulator.update(rankme::view_of(small.data(), 100, 90), &one);  // too few to decide by
+  };
+  changes_all_or_nothing<GramAccumulator>(
+      "fast", start,
+      [&](GramAccumulator& accumulator) {
+        accumulator.update(rankme::view_of(wide.data(), 900, 90), &two);
+      },
+      90, false, 0, true, fast, 1e300);
+  GramAccumulator other(90, false, 0, true, fast, 1e300);
+  other.update(rankme::view_of(wide.data(), 900, 90), &two);
+  CHECK(other.float_rows() == 900);
+  changes_all_or_nothing<GramAccumulator>(
+      "float64, merge of fast", start,
+      [&](GramAccumulator& accumulator) { accumulator.merge(other); }, 90, false, 0);
+  const MatrixView few = rankme::view_of(small.data(), 100, 90);
+  const MatrixView many = rankme::view_of(wide.data(), 900, 90);
+  changes_all_or_nothing<LayerAccumulator>(
+      "fast stack", [&](LayerAccumulator& accumulator) { accumulator.update({few, few}); },
+      [&](LayerAccumulator& accumulator) { accumulator.update({many, many}); }, 2, 90, false, 0,
+      fast);
+  LayerAccumulator plain(2, 90, false, 0), stack(2, 90, false, 0, fast);
+  plain.update({few, few});
+  stack.update({many, many});
+  CHECK(stack.float_rows()[0] == 900);
+  changes_all_or_nothing<LayerAccumulator>(
+      "stack, merge of fast",
+      [&](LayerAccumulator& accumulator) { accumulator.update({few, few}); },
+      [&](LayerAccumulator& accumulator) { accumulator.merge(stack); }, 2, 90, false, 0);
+  changes_all_or_nothing<LayerAccumulator>(
+      "fast stack, merge", [&](LayerAccumulator& accumulator) { accumulator.update({many, many}); },
+      [&](LayerAccumulator& accumulator) { accumulator.merge(plain); }, 2, 90, false, 0, fast);
+}
+
 void qr_accumulators() {
   const Matrix small = oracle::random_matrix(50, 40, 4), z = oracle::random_matrix(300, 40, 5);
   const auto start = [&](QrAccumulator& accumulator) { accumulator.update(view(small), &one); };
@@ -209,6 +250,7 @@ void stacks(std::int64_t layers) {
 int main() {
   rankme::set_num_threads(3);
   gram_accumulators();
+  sums_in_float();
   qr_accumulators();
   for (const std::int64_t layers : {2, 4}) stacks(layers);
   return check::finish("allocation");

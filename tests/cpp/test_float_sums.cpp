@@ -202,6 +202,12 @@ void a_failed_update_leaves_the_choice() {
   const std::vector<float> good = floats(oracle::random_matrix(4000, 64, 12));
   accumulator.update(rankme::view_of(good.data(), 4000, 64));
   CHECK(accumulator.float_rows() == 4000);
+  // Rows that were kept before are kept after it.
+  GramAccumulator slow(64, false, 0, true, Precision::fast);
+  slow.update(rankme::view_of(good.data(), 200, 64));
+  CHECK_THROWS(slow.update(rankme::view_of(torn.data(), 4000, 64)), rankme::NonFiniteError, "nan");
+  slow.update(rankme::view_of(good.data(), 56, 64));
+  CHECK(slow.float_rows() == 56);
 }
 
 void merges_of_both_kinds() {
@@ -230,15 +236,38 @@ void merges_of_both_kinds() {
   }
 }
 
-// As many threads as there are: the same bits.
-void threads_do_not_tell() {
+// The same rows and as many threads: the same bits.
+void results_repeat() {
   const std::vector<float> z = floats(oracle::random_matrix(5000, 300, 14));
-  std::vector<CentredSum> sums;
-  for (const int repeat : {0, 1}) {
-    (void)repeat;
-    sums.push_back(fast_sum(z, 5000, 300));
+  const int before = rankme::num_threads();
+  for (const int threads : {1, 3}) {
+    rankme::set_num_threads(threads);
+    CHECK(sums::same_bits(fast_sum(z, 5000, 300), fast_sum(z, 5000, 300)));
   }
-  CHECK(sums::same_bits(sums[0], sums[1]));
+  rankme::set_num_threads(before);
+}
+
+// Whole sets of rows, saved with one set of probes: what was measured stays a bound.
+void what_is_kept_is_bounded() {
+  const Matrix z = rounded(oracle::random_matrix(3000, 60, 16, 0.98));
+  const std::vector<float> entries = floats(z);
+  GramAccumulator accumulator(60, false, 0, true, Precision::fast, anything);
+  accumulator.update(rankme::view_of(entries.data(), 3000, 60));
+  std::int64_t n_rows = 0;
+  rankme::ShardRows shards;
+  const CentredSum kept = accumulator.sum_to_keep(&n_rows, &shards);
+  CHECK(kept.probe_sets() == 1);
+  CHECK(kept.float_rows == 3000);
+  const rankme::CentredAccuracy live =
+      rankme::measure_accuracy(total(accumulator), accumulator.probes());
+  const rankme::CentredAccuracy saved =
+      rankme::measure_accuracy(kept, rankme::gaussian_probes(60, 0));
+  CHECK(error_of(kept, z) <= saved.scatter.delta);
+  CHECK_CLOSE(saved.scatter.delta, live.scatter.delta, 1e-3);
+  GramAccumulator restored(kept, false, 0, {}, Precision::fast);
+  restored.update(rankme::view_of(entries.data(), 500, 60));
+  CHECK(restored.float_rows() == 3500);
+  CHECK(total(restored).probe_sets() == rankme::float_probe_sets(60));
 }
 
 // A broken sum is found in float32 as well.
@@ -303,7 +332,8 @@ int main() {
   the_first_rows_decide();
   a_failed_update_leaves_the_choice();
   merges_of_both_kinds();
-  threads_do_not_tell();
+  results_repeat();
+  what_is_kept_is_bounded();
   a_fault_is_found();
   what_no_probe_sees_is_missed();
   return check::finish("float_sums");

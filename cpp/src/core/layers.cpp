@@ -34,13 +34,6 @@ std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim, Precisi
   return sums;
 }
 
-// Throws OutOfMemory, which says how much was wanted, where a plain copy could not.
-CentredSum copy_of(const CentredSum& sum) {
-  CentredSum copy(sum.dim, Storage::square, sum.probe_sets());
-  copy = sum;
-  return copy;
-}
-
 // A layer that takes fewer blocks at a time gains nothing from a sum aside, which costs a matrix.
 constexpr std::int64_t least_young_blocks = 8;
 
@@ -247,8 +240,7 @@ void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, rows);
-  std::vector<FloatChoice::State> before;
-  for (const FloatChoice& choice : choices_) before.push_back(choice.state());
+  const std::vector<FloatChoice::State> before = undecided();
   try {
     look_at(zs, plan.blas_threads ? num_threads() : plan.workers);
     prepare(plan);
@@ -313,6 +305,13 @@ std::int64_t LayerAccumulator::n_rows() const {
   return n_rows_;
 }
 
+CentredSum LayerAccumulator::copy_of(std::size_t layer) const {
+  const CentredSum& sum = sums_[layer];
+  CentredSum copy(dim_, Storage::square, sum.probe_sets());
+  copy = sum;
+  return copy;
+}
+
 CentredSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) const {
   if (layer < 0 || layer >= n_layers()) {
     throw std::out_of_range("layer " + std::to_string(layer) + " of " + std::to_string(n_layers()));
@@ -320,46 +319,7 @@ CentredSum LayerAccumulator::total(std::int64_t layer, std::int64_t* n_rows) con
   const std::shared_lock lock(mutex_);
   require_whole();
   *n_rows = n_rows_;
-  return copy_of(sums_[static_cast<std::size_t>(layer)]);
-}
-
-SingularValues LayerAccumulator::spectrum(std::int64_t layer, bool center,
-                                          std::int64_t* n_rows) const {
-  CentredSum sum = total(layer, n_rows);
-  return singular_values(std::move(sum), probes_.get(), center, normalize_);
-}
-
-std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t* n_rows) const {
-  const std::shared_lock lock(mutex_);
-  require_whole();
-  *n_rows = n_rows_;
-  std::vector<SingularValues> values(sums_.size());
-  const int workers = solvers();
-  const auto solve = [&](int, std::int64_t begin, std::int64_t end) {
-    std::optional<OneThread> alone;
-    if (workers > 1) alone.emplace();
-    for (auto layer = static_cast<std::size_t>(begin); layer < static_cast<std::size_t>(end);
-         ++layer) {
-      values[layer] = singular_values(copy_of(sums_[layer]), probes_.get(), center, normalize_);
-    }
-  };
-  std::optional<SingleThreadedBlas> single;
-  if (workers > 1) single.emplace();
-  parallel_ranges(n_layers(), workers, solve);
-  return values;
-}
-
-// How many layers are solved side by side, each on one thread and in a copy of its matrix. One:
-// they take turns, and the solver may use all threads.
-int LayerAccumulator::solvers() const {
-  const auto order = static_cast<double>(dim_);
-  const auto layers = static_cast<double>(n_layers());
-  const double threads = num_threads();
-  const double by_work = std::floor(layers * order * order * order / least_work);
-  const double wanted = std::min({threads, layers, std::max(1.0, by_work)});
-  if (dim_ <= most_single_threaded_order) return static_cast<int>(wanted);
-  const double copies = 2 + std::floor(spare_bytes / (8 * order * order));
-  return threads >= 2 * copies ? 1 : static_cast<int>(std::min(wanted, copies));
+  return copy_of(static_cast<std::size_t>(layer));
 }
 
 }  // namespace rankme

@@ -88,7 +88,11 @@ FloatChoice::FloatChoice(std::int64_t dim, bool normalize, double tolerance)
     : dim_(dim), normalize_(normalize), tolerance_(tolerance) {}
 
 void FloatChoice::look(const MatrixView& z, std::int64_t n_rows) {
-  if (state_.decided) return;
+  if (state_.decided) {
+    // Not before: an update that fails goes back to where they were needed.
+    std::vector<double>().swap(rows_);
+    return;
+  }
   const MatrixView some = spread_rows(z, rows_to_guess - state_.kept);
   const auto needed = static_cast<std::size_t>((state_.kept + some.rows) * dim_);
   if (rows_.size() < needed) rows_.resize(needed);
@@ -102,7 +106,6 @@ void FloatChoice::look(const MatrixView& z, std::int64_t n_rows) {
 void FloatChoice::decide(bool in_float) {
   state_.decided = true;
   state_.in_float = in_float;
-  std::vector<double>().swap(rows_);
 }
 
 void FloatChoice::reset() { state_ = {}; }

@@ -26,6 +26,17 @@ void LayerAccumulator::look_at(const std::vector<MatrixView>& zs, int workers) {
                   });
 }
 
+// What to go back to where an update fails; nothing once all have decided.
+std::vector<FloatChoice::State> LayerAccumulator::undecided() const {
+  std::vector<FloatChoice::State> states;
+  const auto open = [](const FloatChoice& choice) { return !choice.decided(); };
+  if (precision_ == Precision::float64 || std::none_of(choices_.begin(), choices_.end(), open)) {
+    return states;
+  }
+  for (const FloatChoice& choice : choices_) states.push_back(choice.state());
+  return states;
+}
+
 void LayerAccumulator::restore(const std::vector<FloatChoice::State>& states) {
   for (std::size_t layer = 0; layer < states.size(); ++layer) {
     choices_[layer].restore(states[layer]);

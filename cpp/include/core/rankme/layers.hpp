@@ -82,8 +82,11 @@ private:
   };
 
   void look_at(const std::vector<MatrixView>& zs, int workers);
+  std::vector<FloatChoice::State> undecided() const;
   void restore(const std::vector<FloatChoice::State>& states);
   bool any_in_float() const;
+  // Throws OutOfMemory, which says how much was wanted, where a plain copy could not.
+  CentredSum copy_of(std::size_t layer) const;
   void merge_carried(const LayerAccumulator& other);
   void widen_probes();
   int sets() const { return probes_.count(); }
