@@ -6,7 +6,6 @@
 #include <limits>
 #include <mutex>
 #include <numeric>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -133,8 +132,6 @@ private:
         1, static_cast<int>(std::min<double>(num_threads(), shares_.work / least_batch_work)));
     const std::int64_t together = std::clamp<std::int64_t>(laned / (4 * workers), 1, lanes);
     const std::int64_t groups = (laned + together - 1) / together;
-    std::optional<SingleThreadedBlas> guard;
-    if (single > 0) guard.emplace();
     std::atomic<std::int64_t> next = 0;
     parallel_ranges(workers, workers, [&](int, std::int64_t, std::int64_t) {
       const OneThread alone;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <optional>
 #include <utility>
 
+#include "helpers.hpp"
 #include "pieces.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
@@ -78,8 +78,7 @@ void GramAccumulator::settle(int workers) {
 }
 
 bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
   torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   const std::int64_t round = plan.workers * young_blocks * plan.block_rows;
@@ -92,11 +91,13 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
                       for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
                         const MatrixView rows =
                             z.row_range(first + row, first + std::min(end, row + plan.block_rows));
-                        if (!adder.add(sum, rows, normalize_, probes_if_any())) finite = false;
+                        if (!adder.add(sum, rows, normalize_, probes_if_any(), teams.of(worker))) {
+                          finite = false;
+                        }
                       }
                     });
     const auto grown = [](const CentredSum& sum) { return sum.blocks >= young_blocks; };
-    if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.workers);
+    if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.threads());
   }
   torn_ = !finite;
   return finite;
@@ -112,7 +113,6 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
 // what.
 bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
                                 const std::vector<std::int64_t>& ends) {
-  const SingleThreadedBlas single;
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> finite = true;
   parallel_ranges(plan.workers, plan.workers, [&](int worker, std::int64_t, std::int64_t) {
@@ -141,7 +141,7 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   const SumPlan plan = plan_sums(dim_, z.rows, 1);
   const std::vector<std::int64_t> ends =
       pieces_aside(z.rows, dim_, plan.workers, plan.block_rows, plan.most_asides);
-  if (ends.empty()) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
+  if (ends.empty()) require_finite(z, plan.threads());
 
   const std::lock_guard lock(mutex_);
   require_whole();

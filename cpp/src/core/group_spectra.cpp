@@ -132,8 +132,6 @@ GroupSpectra GroupSums::solve(bool center, bool leave_out) const {
   const double work = static_cast<double>(problems) * order * order * order / least_work;
   const double wanted = std::min<double>(num_threads(), static_cast<double>(problems));
   const int workers = static_cast<int>(std::clamp(std::floor(work), 1.0, std::max(wanted, 1.0)));
-  std::optional<SingleThreadedBlas> single;
-  if (workers > 1) single.emplace();
   parallel_ranges(static_cast<std::int64_t>(problems), workers,
                   [&](int, std::int64_t begin, std::int64_t end) {
                     std::optional<OneThread> alone;

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "helpers.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/error.hpp"
@@ -38,6 +39,9 @@ CentredSum copy_of(const CentredSum& sum) {
   copy = sum;
   return copy;
 }
+
+// Up to this order every thread may solve a layer of its own: copies of 8 MiB at most.
+constexpr std::int64_t most_solved_by_all = 1024;
 
 // A layer that takes fewer blocks at a time gains nothing from a sum aside, which costs a matrix.
 constexpr std::int64_t least_young_blocks = 8;
@@ -115,19 +119,18 @@ LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
   const double wanted =
       std::max(1.0, std::min({static_cast<double>(num_threads()),
                               layers * static_cast<double>(rows), std::floor(by_work)}));
-  const bool whole_layers = wanted <= layers;
-
   // Where threads are more than layers, all but the first may begin inside a layer and then need a
   // sum more. Those may take as much again as the layers do, or what is to spare; and so may the
   // young ones, with them.
   const double spare = std::max(layers, std::floor(spare_bytes / matrix));
   const double affordable = 1 + spare;
-  const bool blas_threads = wanted >= 2 * affordable;
-  const double workers = blas_threads ? 1 : std::min(wanted, affordable);
-  const std::int64_t block_rows = std::min(rows_a_block(dim_, blas_threads) - 1, rows);
+  const Crew crew = crew_of(wanted, affordable);
+  const double workers = crew.workers;
+  const bool whole_layers = workers <= layers;
+  const std::int64_t block_rows = std::min(rows_a_block(dim_, crew.team > 1) - 1, rows);
   const double beginnings = whole_layers ? 0 : workers - 1;
   const double young = std::min(workers, layers);
-  return {static_cast<int>(workers), whole_layers, blas_threads, block_rows,
+  return {crew.workers, crew.team, whole_layers, block_rows,
           rows >= least_young_blocks * block_rows && beginnings + young <= spare};
 }
 
@@ -149,7 +152,7 @@ void LayerAccumulator::prepare(const Plan& plan) {
 
 // Rows `begin` to `end` of the stack, counted through all layers.
 bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                                 std::int64_t end, const Plan& plan) {
+                                 std::int64_t end, const Plan& plan, Helpers* helpers) {
   const std::int64_t rows = zs.front().rows;
   while (begin < end) {
     const auto layer = static_cast<std::size_t>(begin / rows);
@@ -163,7 +166,7 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
     CentredSum& sum = first > 0    ? beginnings_[static_cast<std::size_t>(worker - 1)]
                       : plan.young ? young_[turn]
                                    : own;
-    if (!add_blocks(sum, range, worker, plan.block_rows)) return false;
+    if (!add_blocks(sum, range, worker, plan.block_rows, helpers)) return false;
     if (first == 0 && plan.young) {
       add_with_loss(own, sum, probes_);
       sum.clear();
@@ -174,20 +177,19 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
 }
 
 bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int worker,
-                                  std::int64_t block_rows) {
+                                  std::int64_t block_rows, Helpers* helpers) {
   RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
   for (std::int64_t row = 0; row < rows.rows; row += block_rows) {
     const bool rounds = sum.rows > 0;
     const MatrixView block = rows.row_range(row, std::min(rows.rows, row + block_rows));
-    if (!adder.add(sum, block, normalize_, probes_.data())) return false;
+    if (!adder.add(sum, block, normalize_, probes_.data(), helpers)) return false;
     if (rounds) sum.note_loss();
   }
   return true;
 }
 
 bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan& plan) {
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
   const std::int64_t rows = zs.front().rows;
   const std::int64_t unit = plan.whole_layers ? rows : 1;
   std::vector<std::int64_t> layer_of(static_cast<std::size_t>(plan.workers), -1);
@@ -198,7 +200,7 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
                     if (begin * unit % rows != 0) {
                       layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
                     }
-                    if (!add_range(zs, worker, begin * unit, end * unit, plan)) {
+                    if (!add_range(zs, worker, begin * unit, end * unit, plan, teams.of(worker))) {
                       finite = false;
                     }
                   });
@@ -225,7 +227,7 @@ void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of,
 void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
   const std::int64_t rows = rows_of(zs);
   const Plan plan = this->plan(rows);
-  require_all_finite(zs, plan.blas_threads ? num_threads() : plan.workers);
+  require_all_finite(zs, plan.workers * plan.team);
 
   const std::lock_guard lock(mutex_);
   require_whole();
@@ -312,8 +314,6 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
       values[layer] = singular_values(copy_of(sums_[layer]), probes_, center, normalize_);
     }
   };
-  std::optional<SingleThreadedBlas> single;
-  if (workers > 1) single.emplace();
   parallel_ranges(n_layers(), workers, solve);
   return values;
 }
@@ -326,7 +326,7 @@ int LayerAccumulator::solvers() const {
   const double threads = num_threads();
   const double by_work = std::floor(layers * order * order * order / least_work);
   const double wanted = std::min({threads, layers, std::max(1.0, by_work)});
-  if (dim_ <= most_single_threaded_order) return static_cast<int>(wanted);
+  if (dim_ <= most_solved_by_all) return static_cast<int>(wanted);
   const double copies = 2 + std::floor(spare_bytes / (8 * order * order));
   return threads >= 2 * copies ? 1 : static_cast<int>(std::min(wanted, copies));
 }

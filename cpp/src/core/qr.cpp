@@ -1,7 +1,6 @@
 #include "rankme/qr.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -16,9 +15,6 @@ namespace rankme {
 namespace {
 
 constexpr int panel = 32;  // columns that LAPACK reflects together
-
-// Below this order BLAS's threads cost more than they bring.
-constexpr std::int64_t least_threaded_order = 256;
 
 }  // namespace
 
@@ -49,8 +45,6 @@ std::vector<double> singular_values(QrFactor factor, bool center) {
   check();
   const int lwork = std::max(1, static_cast<int>(best));
   std::vector<double> work(static_cast<std::size_t>(lwork));
-  std::optional<SingleThreadedBlas> single;
-  if (factor.dim < least_threaded_order) single.emplace();
   const BlasCall call;
   RANKME_BLAS(dgesdd_)("N", &rows, &n, a, &lda, values.data(), &unused, &one, &unused, &one,
                        work.data(), &lwork, iwork.data(), &info);
@@ -75,8 +69,6 @@ void QrAccumulator::eliminate(std::int64_t rows, bool triangular) {
   const int l = triangular ? m : 0;
   const int nb = std::min(panel, n);
   int info = 0;
-  std::optional<SingleThreadedBlas> single;
-  if (n < least_threaded_order) single.emplace();
   const BlasCall call;
   RANKME_BLAS(dtpqrt_)(&m, &n, &l, &nb, factor_.r.data(), &n, block_.data(), &m, reflectors_.data(),
                        &nb, work_.data(), &info);

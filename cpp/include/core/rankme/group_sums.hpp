@@ -99,6 +99,7 @@ private:
     RowAdder adder;
     CentredSum young;  // a square
     Waiting gathered;
+    Helpers* helpers = nullptr;  // of the call under way
   };
   struct Rows;  // of one group in one update
   class Solver;

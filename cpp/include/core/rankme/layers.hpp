@@ -55,8 +55,8 @@ public:
 private:
   struct Plan {
     int workers;              // ranges of the stack's rows, layer after layer
+    int team;                 // threads that share a worker's products
     bool whole_layers;        // no range ends inside a layer
-    bool blas_threads;        // one range, and BLAS splits the matrix
     std::int64_t block_rows;  // rows a dsyrk
     bool young;               // what a layer takes in is summed aside first
   };
@@ -66,8 +66,9 @@ private:
   void prepare(const Plan& plan);
   bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
   bool add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                 std::int64_t end, const Plan& plan);
-  bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows);
+                 std::int64_t end, const Plan& plan, Helpers* helpers);
+  bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows,
+                  Helpers* helpers);
   void add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan);
   int solvers() const;
   void require_whole() const;

@@ -20,15 +20,26 @@ struct Preparation {
   bool subtract_first_column = false;
 };
 
-// Rows a dsyrk that suit the second-level cache, or BLAS's own threads where those share a block.
-std::int64_t rows_a_block(std::int64_t dim, bool blas_threads);
+class Helpers;
+
+// Rows a dsyrk that suit the second-level cache, or the threads that share a block.
+std::int64_t rows_a_block(std::int64_t dim, bool shared);
+
+// Threads in equal teams, so that no more than `affordable` things are needed, one a team.
+struct Crew {
+  int workers;  // that have one each
+  int team;     // threads a worker, with itself
+};
+Crew crew_of(double threads, double affordable);
 
 // How rows are shared out for sums of one dim.
 struct SumPlan {
   int workers;               // ranges of rows, each with a sum of its own
-  bool blas_threads;         // one range, and BLAS splits the matrix
+  int team;                  // threads that share a worker's products
   std::int64_t block_rows;   // rows a dsyrk
   std::int64_t most_asides;  // further sums that memory allows
+
+  int threads() const { return workers * team; }
 };
 // matrices: sums that may be taken beside those that there is room to spare for. Of three in all,
 // the old sum is one, and in a stream the copy that a score is taken from another.
@@ -40,13 +51,14 @@ public:
   // Makes room for blocks of so many rows. Throws OutOfMemory, and then nothing has changed.
   void reserve(std::int64_t block_rows, std::int64_t dim);
 
-  // Adds rows that `reserve` made room for. probes: (dim, 8), or none. False where an entry is not
-  // finite; the sum is then as it was. Neither asks for memory.
+  // Adds rows that `reserve` made room for. probes: (dim, 8), or none. helpers, or none, share the
+  // products. False where an entry is not finite; the sum is then as it was. Neither asks for
+  // memory.
   [[nodiscard]] bool add(GramSum& sum, const MatrixView& rows, const double* probes,
-                         const Preparation& preparation);
+                         const Preparation& preparation, Helpers* helpers = nullptr);
   // The same; the first row of an empty sum becomes its origin.
   [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
-                         const double* probes);
+                         const double* probes, Helpers* helpers = nullptr);
 
 private:
   BlockFacts load(const Block& block, const MatrixView& rows, bool normalize, int exponent);
