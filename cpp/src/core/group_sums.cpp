@@ -25,6 +25,11 @@ std::int64_t most_waiting(std::int64_t dim) {
   return std::clamp<std::int64_t>(dim / 8, 64, 192) - 1;
 }
 
+// How many pieces of a length there are, the last one included that may be shorter.
+std::int64_t pieces(std::int64_t count, std::int64_t length) {
+  return (count + length - 1) / length;
+}
+
 std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim) {
   if (count < 1) {
     throw std::invalid_argument("n_groups must be 1 or more, got " + std::to_string(count));
@@ -119,9 +124,13 @@ bool GroupSums::take_in(const MatrixView& z, const Rows& rows, std::int64_t begi
   rows.for_each(begin, end, [&](std::int64_t row, std::int64_t last) {
     while (row < last && finite) {
       if (waiting.count == 0 && last - row >= most_) {
-        const MatrixView block = z.row_range(row, std::min(last, row + block_rows));
-        finite = worker.adder.add(worker.young, block, normalize_, probes_.data(), worker.helpers);
-        row += block.rows;
+        // Equal ones: a short one at the end would cost a pass over the square for a few rows.
+        for (std::int64_t left = pieces(last - row, block_rows); left > 0 && finite; --left) {
+          const MatrixView block = z.row_range(row, row + pieces(last - row, left));
+          finite =
+              worker.adder.add(worker.young, block, normalize_, probes_.data(), worker.helpers);
+          row += block.rows;
+        }
         continue;
       }
       const MatrixView part = z.row_range(row, std::min(last, row + most_ - waiting.count));
@@ -220,13 +229,22 @@ void GroupSums::update(const MatrixView& z, const std::int64_t* groups, const st
   // The workers' squares may take as much memory again as the groups do.
   const SumPlan plan = plan_sums(dim_, z.rows, 1 + n_groups() / 2);
   const std::vector<Rows> by_group = rows_by_group(groups, z.rows);
-  require_finite(z, plan.threads());
+  const auto require_good = [&] { require_finite(z, plan.threads()); };
+  // Where there is nothing to lose, the rows are checked as they are added: a pass less over them.
+  const bool checked = n_rows() > 0;
+  if (checked) require_good();
 
   const std::lock_guard lock(mutex_);
   require_whole();
+  const bool empty = ledger_.n_rows == 0;
+  if (!checked && !empty) require_good();
   LedgerEntry entry(ledger_, z.rows, shard);
   prepare(plan, by_group);
-  if (!accumulate(z, by_group, plan)) throw TornError();
+  if (!accumulate(z, by_group, plan)) {
+    if (!empty) throw TornError();
+    forget();
+    throw_first_nonfinite(z);
+  }
   entry.commit();
 }
 
@@ -285,15 +303,19 @@ void GroupSums::merge(const GroupSums& other) {
   torn_ = false;
 }
 
-void GroupSums::reset() {
-  const std::lock_guard lock(mutex_);
+void GroupSums::forget() {
   for (Group& group : groups_) {
     group.sum.clear();
     group.waiting.count = 0;
   }
   for (Worker& worker : workers_) worker.young.clear();
-  ledger_.clear();
   torn_ = false;
+}
+
+void GroupSums::reset() {
+  const std::lock_guard lock(mutex_);
+  forget();
+  ledger_.clear();
 }
 
 std::int64_t GroupSums::n_rows() const {

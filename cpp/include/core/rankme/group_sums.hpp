@@ -115,6 +115,7 @@ private:
   void settle() const;
   CentredSum total_of_all(int workers) const;
   GroupSpectra solve(bool center, bool leave_out) const;
+  void forget();
   void require_whole() const;
   void require_like(const GroupSums& other) const;
   void prepare_merge(const GroupSums& other);
