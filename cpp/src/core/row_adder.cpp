@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "centring.hpp"
-#include "products.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
@@ -63,6 +62,7 @@ void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim) {
   if (block_.size() < needed) {
     block_ = zeros<AlignedDoubles>(block_rows + 1, dim, "a row block");
   }
+  packed_.reserve(block_rows + 1, dim);
   probe_scratch_.resize(static_cast<std::size_t>((block_rows + 1) * probe_count));
   products_.resize(static_cast<std::size_t>(dim * probe_count));
   for (auto* each : {&block_sums_, &first_, &mean_, &moved_}) {
@@ -99,7 +99,7 @@ bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
     add_products(products_.data(), sum.probe_products, sum.probe_products_low);
   }
   add_squares(block.data, block.rows * block.cols, sum.squares);
-  add_gram_of(block, sum.gram, helpers);
+  packed_.add_gram_of(block, sum.gram, helpers);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, block.rows);
   return true;
@@ -185,7 +185,7 @@ bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, cons
   centre_and_probe(block, mean_.data(), probes, probe_scratch_.data(), products_.data(), squares_);
   if (probes != nullptr) add_probe_products_to(sum, block, probes);
   sum.squares.add(squares_);
-  add_gram_of(block, sum.scatter, helpers);
+  packed_.add_gram_of(block, sum.scatter, helpers);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, rows.rows);
   return true;

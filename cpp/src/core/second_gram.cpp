@@ -5,10 +5,11 @@
 #include <utility>
 
 #include "blas.hpp"
-#include "products.hpp"
+#include "helpers.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/packed_rows.hpp"
 #include "rankme/row_adder.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"
@@ -114,6 +115,8 @@ SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
   Teams teams(plan.workers, plan.team);
   parallel_ranges(lines.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     const auto own = static_cast<std::size_t>(worker);
+    PackedRows packed;
+    packed.reserve(plan.block_rows, count);
     // Two of them, in turn.
     std::vector<double> products[2];
     for (std::vector<double>& product : products) {
@@ -129,7 +132,8 @@ SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
         from = to;
         by_lines = false;
       }
-      add_gram_of({from, block.rows, count, Layout::column_major}, sums[own], teams.of(worker));
+      packed.add_gram_of({from, block.rows, count, Layout::column_major}, sums[own],
+                         teams.of(worker));
     }
   });
   SecondGram second{std::move(sums.front()), 0, readers.front().squares()};

@@ -6,11 +6,12 @@
 #include <utility>
 
 #include "blas.hpp"
-#include "products.hpp"
+#include "helpers.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/packed_rows.hpp"
 #include "rankme/threads.hpp"
 #include "second_gram.hpp"
 #include "tail_ends.hpp"
@@ -67,13 +68,18 @@ double residual(const std::vector<double>& gram, Basis& basis, const std::vector
   return euclidean_norm(norms);
 }
 
+// Of long columns, so many rows at a time.
+constexpr std::int64_t rows_to_pack = 192;
+
 // ||V^T V - I||_F, and `room` (count, count) for it.
 double skewness(Basis& basis, std::vector<double>& room) {
   const double work = static_cast<double>(basis.length) *
                       static_cast<double>(basis.count * basis.count) / least_work;
   Teams teams(1, static_cast<int>(std::min<double>(num_threads(), work)));
-  add_gram_of({basis.entries.data(), basis.length, basis.count, Layout::column_major}, room,
-              teams.of(0));
+  PackedRows packed;
+  packed.reserve(std::min(basis.length, rows_to_pack), basis.count);
+  packed.add_gram_of({basis.entries.data(), basis.length, basis.count, Layout::column_major}, room,
+                     teams.of(0));
   double squares = 0;
   for (std::int64_t i = 0; i < basis.count; ++i) {
     double* row = room.data() + i * basis.count;

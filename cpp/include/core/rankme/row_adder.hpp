@@ -9,6 +9,7 @@
 #include "rankme/gram_sum.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/packed_rows.hpp"
 
 namespace rankme {
 
@@ -67,6 +68,7 @@ private:
   void add_probe_products_to(CentredSum& sum, const Block& block, const double* probes);
 
   AlignedDoubles block_;
+  PackedRows packed_;
   AlignedDoubles block_sums_;
   AlignedDoubles probe_scratch_;
   AlignedDoubles products_;  // of one block
