@@ -6,15 +6,10 @@
 
 #include "check.hpp"
 #include "helpers.hpp"
-#include "oracle.hpp"
-#include "products.hpp"
 
 namespace {
 
-using oracle::Matrix;
-using rankme::Block;
 using rankme::Helpers;
-using rankme::Layout;
 
 void every_piece_is_done_once() {
   for (const int threads : {1, 2, 5}) {
@@ -51,34 +46,10 @@ void helpers_share_the_pieces() {
   CHECK(by_others >= 15);
 }
 
-// Sums of whole numbers are exact, so all ways of cutting the triangle agree to the last bit.
-void tiles_make_the_whole_triangle() {
-  for (const std::int64_t cols : {40, 129, 300, 901}) {
-    Matrix z(70, cols);
-    for (std::size_t i = 0; i < z.entries.size(); ++i) {
-      z.entries[i] = static_cast<double>((i * 7919) % 23) - 11;
-    }
-    Matrix transposed = oracle::transpose(z);
-    const Block by_rows{z.entries.data(), 70, cols, Layout::row_major};
-    const Block by_columns{transposed.entries.data(), 70, cols, Layout::column_major};
-    std::vector<double> wanted(static_cast<std::size_t>(cols * cols), 0.5);
-    rankme::add_gram_of(by_rows, wanted, nullptr);
-    for (const int threads : {1, 2, 7}) {
-      Helpers helpers(threads);
-      for (const Block& block : {by_rows, by_columns}) {
-        std::vector<double> got(wanted.size(), 0.5);
-        rankme::add_gram_of(block, got, &helpers);
-        CHECK(got == wanted);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 int main() {
   every_piece_is_done_once();
   helpers_share_the_pieces();
-  tiles_make_the_whole_triangle();
   return check::finish("helpers");
 }

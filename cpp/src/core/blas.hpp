@@ -7,9 +7,6 @@
 #define RANKME_BLAS(name) RANKME_JOIN(RANKME_BLAS_PREFIX, name)
 
 extern "C" {
-void RANKME_BLAS(dsyrk_)(const char* uplo, const char* trans, const int* n, const int* k,
-                         const double* alpha, const double* a, const int* lda, const double* beta,
-                         double* c, const int* ldc);
 void RANKME_BLAS(dsymm_)(const char* side, const char* uplo, const int* m, const int* n,
                          const double* alpha, const double* a, const int* lda, const double* b,
                          const int* ldb, const double* beta, double* c, const int* ldc);

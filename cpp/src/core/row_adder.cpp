@@ -26,10 +26,11 @@ std::int64_t rows_a_block(std::int64_t dim, bool shared) {
   const std::int64_t row_bytes = 8 * dim;
   // Threads that share a block need more of it, and there is not one for each.
   if (shared) return std::clamp<std::int64_t>((16 << 20) / row_bytes, 64, 768);
-  // 192 rows a dsyrk suit OpenBLAS at every width: a block that stays in the second-level cache,
-  // and no multiple of 256, which collides in it. Narrow rows take more of them, wide ones fewer.
-  const std::int64_t rows = 192 * std::max<std::int64_t>(1, (256 << 10) / (192 * row_bytes));
-  return std::min(rows, std::max<std::int64_t>(64, (4 << 20) / row_bytes));
+  // Many enough that a tile of the result is worth the way to the memory, few enough that what is
+  // done to them finds them in the second-level cache. Narrow rows take more of them, wide ones
+  // fewer.
+  const std::int64_t rows = 256 * std::max<std::int64_t>(1, (256 << 10) / (256 * row_bytes));
+  return std::min(rows, std::max<std::int64_t>(64, (8 << 20) / row_bytes));
 }
 
 Crew crew_of(double threads, double affordable) {
@@ -51,7 +52,7 @@ SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
 
   const Crew crew = crew_of(std::min<double>(threads, by_work), affordable);
   return {crew.workers, crew.team,
-          // With the row that a block is given beside its own they are what suits dsyrk.
+          // With the row that a block is given beside its own they are what suits the products.
           std::min(rows_a_block(dim, crew.team > 1) - 1, rows),
           static_cast<std::int64_t>(affordable - owned)};
 }

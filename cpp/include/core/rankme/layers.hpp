@@ -57,7 +57,7 @@ private:
     int workers;              // ranges of the stack's rows, layer after layer
     int team;                 // threads that share a worker's products
     bool whole_layers;        // no range ends inside a layer
-    std::int64_t block_rows;  // rows a dsyrk
+    std::int64_t block_rows;  // rows a product
     bool young;               // what a layer takes in is summed aside first
   };
 

@@ -23,7 +23,7 @@ struct Preparation {
 
 class Helpers;
 
-// Rows a dsyrk that suit the second-level cache, or the threads that share a block.
+// Rows a product that suit the second-level cache, or the threads that share a block.
 std::int64_t rows_a_block(std::int64_t dim, bool shared);
 
 // Threads in equal teams, so that no more than `affordable` things are needed, one a team.
@@ -37,7 +37,7 @@ Crew crew_of(double threads, double affordable);
 struct SumPlan {
   int workers;               // ranges of rows, each with a sum of its own
   int team;                  // threads that share a worker's products
-  std::int64_t block_rows;   // rows a dsyrk
+  std::int64_t block_rows;   // rows a product
   std::int64_t most_asides;  // further sums that memory allows
 
   int threads() const { return workers * team; }
