@@ -113,7 +113,62 @@ void add_tiles(const Panels& panels, std::int64_t down, std::int64_t down_end, s
   }
 }
 
+// The lanes of four sums, added up into a sum each.
+RANKME_INLINE void add_lanes(const Vec (&s)[lines_a_tile], double* to) {
+#if RANKME_LANES == 8
+  // Halves first: then they are as those of four lanes.
+  typedef double Half __attribute__((vector_size(32)));
+  Half h[lines_a_tile];
+  RANKME_UNROLL for (int i = 0; i < 4; ++i) {
+    h[i] = __builtin_shufflevector(s[i], s[i], 0, 1, 2, 3) +
+           __builtin_shufflevector(s[i], s[i], 4, 5, 6, 7);
+  }
+#else
+  const Vec(&h)[lines_a_tile] = s;
+#endif
+#if RANKME_LANES >= 4
+  const auto p = __builtin_shufflevector(h[0], h[1], 0, 4, 2, 6) +
+                 __builtin_shufflevector(h[0], h[1], 1, 5, 3, 7);
+  const auto q = __builtin_shufflevector(h[2], h[3], 0, 4, 2, 6) +
+                 __builtin_shufflevector(h[2], h[3], 1, 5, 3, 7);
+  const auto sums =
+      __builtin_shufflevector(p, q, 0, 1, 4, 5) + __builtin_shufflevector(p, q, 2, 3, 6, 7);
+  RANKME_UNROLL for (int i = 0; i < 4; ++i) to[i] += sums[i];
+#else
+  RANKME_UNROLL for (int i = 0; i < 4; ++i) to[i] += h[i][0] + h[i][1];
+#endif
+}
+
+RANKME_INLINE void add_line_tile(const double* a, const double* b, std::int64_t length, double* to,
+                                 std::int64_t stride) {
+  constexpr int tile = static_cast<int>(lines_a_tile);
+  Vec sums[tile][tile] = {};
+  std::int64_t k = 0;
+  for (; k + lanes <= length; k += lanes) {
+    Vec x[tile];
+    RANKME_UNROLL for (int r = 0; r < tile; ++r) x[r] = load(a + r * length + k);
+    RANKME_UNROLL for (int c = 0; c < tile; ++c) {
+      const Vec y = load(b + c * length + k);
+      RANKME_UNROLL for (int r = 0; r < tile; ++r) sums[r][c] += x[r] * y;
+    }
+  }
+  RANKME_UNROLL for (int r = 0; r < tile; ++r) add_lanes(sums[r], to + r * stride);
+  for (; k < length; ++k) {
+    for (int r = 0; r < tile; ++r) {
+      for (int c = 0; c < tile; ++c) to[r * stride + c] += a[r * length + k] * b[c * length + k];
+    }
+  }
+}
+
+void add_lines(const double* lines, std::int64_t first, std::int64_t order, std::int64_t length,
+               double* gram) {
+  for (std::int64_t j = 0; j <= first; j += lines_a_tile) {
+    add_line_tile(lines + first * length, lines + j * length, length, gram + first * order + j,
+                  order);
+  }
+}
+
 extern const ProductKernels table;
-const ProductKernels table = {lanes, tile_registers, pack_rows, pack_columns, add_tiles};
+const ProductKernels table = {lanes, tile_registers, pack_rows, pack_columns, add_tiles, add_lines};
 
 }  // namespace rankme::RANKME_KERNELS

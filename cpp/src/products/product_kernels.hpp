@@ -14,6 +14,9 @@ struct Panels {
   std::int64_t step;
 };
 
+// Of a few long lines, so many times as many go into a tile.
+constexpr std::int64_t lines_a_tile = 4;
+
 struct ProductKernels {
   std::int64_t width;   // columns of a panel, and rows of a tile of the result
   std::int64_t across;  // panels beside each other in a tile
@@ -29,6 +32,11 @@ struct ProductKernels {
   // whatever else is computed with it.
   void (*add_tiles)(const Panels& panels, std::int64_t down, std::int64_t down_end,
                     std::int64_t beside, std::int64_t beside_end, double* gram, std::int64_t dim);
+  // gram (order, order) += the products of lines `first` to `first` + lines_a_tile with those up to
+  // themselves: of `order` lines behind each other, a multiple of lines_a_tile, that need not be
+  // packed. Each lane of a register sums up its part of a line, and the rest comes one by one.
+  void (*add_lines)(const double* lines, std::int64_t first, std::int64_t order,
+                    std::int64_t length, double* gram);
 };
 
 // Those of this processor.
