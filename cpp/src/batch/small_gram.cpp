@@ -65,8 +65,8 @@ std::int64_t panel_length(std::int64_t order, std::int64_t length) {
   return even % 64 == 0 ? even - 8 : even;
 }
 
-template <class T>
-void grow(std::vector<T>& buffer, std::int64_t size) {
+template <class Buffer>
+void grow(Buffer& buffer, std::int64_t size) {
   if (buffer.size() < static_cast<std::size_t>(size)) buffer.resize(static_cast<std::size_t>(size));
 }
 
