@@ -248,7 +248,7 @@ std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_
   // Where LAPACK turns them in blocks it only reads the matrix, so threads may share it.
   const double work = static_cast<double>(n * n) * static_cast<double>(count) / least_work;
   const double wanted = n < least_two_stage_order ? 1 : std::min<double>(num_threads(), work);
-  const int workers = std::max(1, static_cast<int>(std::min<double>(wanted, count)));
+  const int workers = std::max(1, static_cast<int>(std::min(wanted, static_cast<double>(count))));
   parallel_ranges(count, workers, [&](int, std::int64_t begin, std::int64_t end) {
     turn_back(a, order, tau, vectors.data() + begin * n, end - begin);
   });
