@@ -1,6 +1,8 @@
-// Products of rows with themselves, on one thread or shared with helpers. Private to cpp/src/core.
+// Products of rows with themselves, and of symmetric matrices with a few vectors, on one thread or
+// several. Private to cpp/src/core.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "helpers.hpp"
@@ -11,5 +13,11 @@ namespace rankme {
 // gram += block^T block, the lower triangle in row-major order (LAPACK's upper). helpers, or none,
 // share it tile by tile; the tiles depend on how many were asked for.
 void add_gram_of(const Block& block, std::vector<double>& gram, Helpers* helpers);
+
+// The product (dim, count) row-major of a symmetric matrix, of which the lower triangle is read,
+// and a few vectors (dim, count) side by side. Threads share bands of rows; the bits are the same
+// with any number of them.
+std::vector<double> multiply_symmetric(const double* lower, std::int64_t dim,
+                                       const std::vector<double>& x, std::int64_t count);
 
 }  // namespace rankme
