@@ -5,6 +5,8 @@
 
 #include "blas.hpp"
 #include "rankme/budget.hpp"
+#include "rankme/matrix_product.hpp"
+#include "rankme/memory.hpp"
 #include "rankme/threads.hpp"
 
 namespace rankme {
@@ -159,6 +161,26 @@ std::vector<double> multiply_symmetric(const double* lower, std::int64_t dim,
                                       std::min(dim, (i + 1) * band_rows), product.data());
                       }
                     }
+                  });
+  return product;
+}
+
+std::vector<double> matrix_product(const double* a, std::int64_t rows, std::int64_t inner,
+                                   const double* b, std::int64_t cols) {
+  std::vector<double> product = zeros(rows, cols, "a product");
+  const double work = static_cast<double>(rows) * static_cast<double>(inner * cols) / least_work;
+  const auto most = static_cast<double>(std::clamp<std::int64_t>(rows, 1, num_threads()));
+  // What is row-major to us is the transpose to Fortran.
+  const int m = static_cast<int>(cols);
+  const int k = static_cast<int>(inner);
+  const double one = 1;
+  const double nothing = 0;
+  parallel_ranges(rows, static_cast<int>(std::clamp(work, 1.0, most)),
+                  [&](int, std::int64_t begin, std::int64_t end) {
+                    const int n = static_cast<int>(end - begin);
+                    const BlasCall call;
+                    RANKME_BLAS(dgemm_)("N", "N", &m, &n, &k, &one, b, &m, a + begin * inner, &k,
+                                        &nothing, product.data() + begin * cols, &m);
                   });
   return product;
 }
