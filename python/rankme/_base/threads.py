@@ -41,8 +41,10 @@ def apply_environment() -> None:
 
 def _choose() -> str:
     """Set the budget where no variable of ours is; return why it is what it is."""
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "")
+    for name, value in (
+        ("OPENBLAS_NUM_THREADS", os.environ.get("OPENBLAS_NUM_THREADS", "")),
+        ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "")),
+    ):
         number = re.match(r"\s*\+?(\d+)", value)  # as the C library reads numbers
         if number and int(number[1]) > 0:
             return _at_most(f"{name}={value}", int(number[1]))

@@ -28,30 +28,28 @@ def tree(root, groups, mounts, files):
 
 
 @pytest.mark.parametrize(
-    ("groups", "mounts", "files", "cpus", "path"),
+    ("groups", "mounts", "files", "wanted"),
     [
         # A container with a namespace of its own sees its group as the root.
-        (["0::/"], [V2], {"cpu.max": "150000 100000\n"}, 1.5, "cpu.max"),
-        (["0::/"], [V2], {"cpu.max": "max 100000\n"}, None, None),
+        (["0::/"], [V2], {"cpu.max": "150000 100000\n"}, (1.5, "cpu.max")),
+        (["0::/"], [V2], {"cpu.max": "max 100000\n"}, None),
         # Without one, or on the host: any group on the way may set the limit.
         (
             ["0::/user.slice/job"],
             [V2],
             {"user.slice/cpu.max": "200000 100000", "user.slice/job/cpu.max": "max 100000"},
-            2.0,
-            "user.slice/cpu.max",
+            (2.0, "user.slice/cpu.max"),
         ),
         (
             ["0::/user.slice/job"],
             [V2],
             {"user.slice/cpu.max": "400000 100000", "user.slice/job/cpu.max": "25000 50000"},
-            0.5,
-            "user.slice/job/cpu.max",
+            (0.5, "user.slice/job/cpu.max"),
         ),
         # The root group of a host has no limit and no file for it.
-        (["0::/"], [V2], {}, None, None),
+        (["0::/"], [V2], {}, None),
         # Outside of the container's namespace, as docker exec may leave a process.
-        (["0::/../other"], [V2], {"cpu.max": "300000 100000"}, 3.0, "cpu.max"),
+        (["0::/../other"], [V2], {"cpu.max": "300000 100000"}, (3.0, "cpu.max")),
         (
             ["4:memory:/job", "2:cpu,cpuacct:/job/step", "1:name=systemd:/job", "0::/job"],
             [V1_MEMORY, V1],
@@ -61,8 +59,7 @@ def tree(root, groups, mounts, files):
                 "cpu,cpuacct/job/step/cpu.cfs_quota_us": "-1\n",
                 "cpu,cpuacct/job/step/cpu.cfs_period_us": "100000\n",
             },
-            3.5,
-            "cpu,cpuacct/job/cpu.cfs_quota_us",
+            (3.5, "cpu,cpuacct/job/cpu.cfs_quota_us"),
         ),
         # Docker of version 1: the path is the host's, and the mount shows the group itself.
         (
@@ -72,8 +69,7 @@ def tree(root, groups, mounts, files):
                 "cpu,cpuacct/cpu.cfs_quota_us": "20000",
                 "cpu,cpuacct/cpu.cfs_period_us": "100000",
             },
-            0.2,
-            "cpu,cpuacct/cpu.cfs_quota_us",
+            (0.2, "cpu,cpuacct/cpu.cfs_quota_us"),
         ),
         # Both are mounted: the smaller one holds.
         (
@@ -84,25 +80,23 @@ def tree(root, groups, mounts, files):
                 "cpu,cpuacct/cpu.cfs_period_us": "100000",
                 "unified/a/cpu.max": "300000 100000",
             },
-            3.0,
-            "unified/a/cpu.max",
+            (3.0, "unified/a/cpu.max"),
         ),
         # A space in a mount point, and files that are no such thing.
         (
             ["0::/"],
             [V2.replace("/sys/fs/cgroup", r"/sys/fs/cgroup/a\040b")],
             {"a b/cpu.max": "100000 100000"},
-            1.0,
-            "a b/cpu.max",
+            (1.0, "a b/cpu.max"),
         ),
-        (["0::/"], [V2], {"cpu.max": "many\n"}, None, None),
-        (["0::/"], [V2], {"cpu.max": "0 0\n"}, None, None),
-        (["nonsense", ""], ["nonsense - x"], {"cpu.max": "100000 100000"}, None, None),
+        (["0::/"], [V2], {"cpu.max": "many\n"}, None),
+        (["0::/"], [V2], {"cpu.max": "0 0\n"}, None),
+        (["nonsense", ""], ["nonsense - x"], {"cpu.max": "100000 100000"}, None),
     ],
 )
-def test_the_smallest_quota_counts(tmp_path, groups, mounts, files, cpus, path):
-    wanted = None if cpus is None else Quota(cpus, f"/sys/fs/cgroup/{path}")
-    assert cpu_quota(tree(tmp_path, groups, mounts, files)) == wanted
+def test_the_smallest_quota_counts(tmp_path, groups, mounts, files, wanted):
+    found = cpu_quota(tree(tmp_path, groups, mounts, files))
+    assert found == (wanted and Quota(wanted[0], f"/sys/fs/cgroup/{wanted[1]}"))
 
 
 def test_without_proc_there_is_no_quota(tmp_path):
