@@ -148,6 +148,30 @@ void ranges_do_not_add_up() {
   rankme::set_num_threads(2);
 }
 
+// Rows that are all alike round in one direction, in each range and again where ranges meet.
+void equal_rows_stay_inside_the_error() {
+  constexpr std::int64_t rows = 60'000;
+  constexpr std::int64_t cols = 90;
+  Matrix z(rows, cols);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < cols; ++j) z(i, j) = 1 / (3.0 + static_cast<double>(j));
+  }
+  double squares = 0;
+  for (std::int64_t j = 0; j < cols; ++j) squares += z(0, j) * z(0, j);
+  for (const int threads : {1, 2, 8}) {
+    rankme::set_num_threads(threads);
+    QrAccumulator accumulator(cols, false, rankme::Means::none);
+    CHECK(accumulator.consume(view(z), nullptr, false));
+    QrFactor factor = std::move(accumulator).take();
+    const double error = factor.error(rows);
+    const std::vector<double> values = rankme::singular_values(std::move(factor), false);
+    CHECK(std::abs(values[0] - std::sqrt(rows * squares)) <= error);
+    CHECK(values[1] <= error);
+    CHECK(error < 1e-12 * values[0]);
+  }
+  rankme::set_num_threads(2);
+}
+
 // Singular values from 1 to 1e-14: where the square of the last is below one rounding of the first.
 void sees_the_tail() {
   constexpr std::int64_t order = 15;
@@ -209,6 +233,7 @@ int main() {
   merges_like_sums();
   any_number_of_threads_agrees();
   ranges_do_not_add_up();
+  equal_rows_stay_inside_the_error();
   sees_the_tail();
   bad_input_changes_nothing();
   return check::finish("qr");

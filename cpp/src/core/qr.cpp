@@ -21,6 +21,12 @@ namespace {
 // Fewer rows at a time cost as much as these.
 constexpr std::int64_t least_rows = 64;
 
+// That the work of so many rows is worth.
+double threads_for(std::int64_t rows, double order) {
+  const double work = 2 * static_cast<double>(rows) * order * order / least_work;
+  return std::clamp(std::floor(work), 1.0, static_cast<double>(num_threads()));
+}
+
 int merging_threads(std::int64_t order) { return order < least_shared_order ? 1 : num_threads(); }
 
 void take_in(QrFactor& factor, QrFactor& other) {
@@ -83,8 +89,7 @@ QrFactor& QrAccumulator::factor_of(int worker) {
 
 QrAccumulator::Plan QrAccumulator::plan(std::int64_t rows) const {
   const double order = static_cast<double>(factor_.order());
-  const double wanted = std::min<double>(
-      num_threads(), std::floor(2 * static_cast<double>(rows) * order * order / least_work));
+  const double wanted = threads_for(rows, order);
   // Merging a factor takes as much as a third of its order in rows: they pay once they have had
   // six times as many each, and then stay. A part of an update that is much smaller than a panel
   // costs as much as a whole one.
@@ -139,7 +144,8 @@ bool QrAccumulator::accumulate(const MatrixView& z, const Plan& plan, Teams& tea
 
 void QrAccumulator::update(const MatrixView& z, const std::string* shard) {
   require_width(z, dim());
-  const double largest = require_finite(z, num_threads());
+  const double order = static_cast<double>(factor_.order());
+  const double largest = require_finite(z, static_cast<int>(threads_for(z.rows, order)));
   if (!normalize_) require_qr_size(largest);
   const std::lock_guard lock(mutex_);
   require_whole();
