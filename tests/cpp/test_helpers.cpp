@@ -6,9 +6,13 @@
 
 #include "check.hpp"
 #include "helpers.hpp"
+#include "oracle.hpp"
+#include "products.hpp"
+#include "rankme/threads.hpp"
 
 namespace {
 
+using oracle::Matrix;
 using rankme::Helpers;
 
 void every_piece_is_done_once() {
@@ -46,10 +50,38 @@ void helpers_share_the_pieces() {
   CHECK(by_others >= 15);
 }
 
+void symmetric_products_are_whole() {
+  for (const std::int64_t dim : {1, 60, 256, 700}) {
+    Matrix lower(dim, dim);
+    for (std::size_t i = 0; i < lower.entries.size(); ++i) {
+      lower.entries[i] = static_cast<double>((i * 7919) % 23) - 11;
+    }
+    for (const std::int64_t count : {1, 3, 8}) {
+      Matrix x(dim, count);
+      for (std::size_t i = 0; i < x.entries.size(); ++i) {
+        x.entries[i] = static_cast<double>((i * 104729) % 17) - 8;
+      }
+      Matrix wanted(dim, count);
+      for (std::int64_t i = 0; i < dim; ++i) {
+        for (std::int64_t k = 0; k < dim; ++k) {
+          const double entry = lower(std::max(i, k), std::min(i, k));
+          for (std::int64_t j = 0; j < count; ++j) wanted(i, j) += entry * x(k, j);
+        }
+      }
+      for (const int threads : {1, 2, 5}) {
+        rankme::set_num_threads(threads);
+        CHECK(rankme::multiply_symmetric(lower.entries.data(), dim, x.entries, count) ==
+              wanted.entries);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
   every_piece_is_done_once();
   helpers_share_the_pieces();
+  symmetric_products_are_whole();
   return check::finish("helpers");
 }

@@ -243,12 +243,15 @@ std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_
   const auto length = static_cast<std::size_t>(n);
   Tridiagonal t{std::vector<double>(length), std::vector<double>(length - 1), 0};
   const std::vector<double> tau = reduce(a, order, t);
-  std::vector<double> vectors = smallest_robustly(t, count, *eigenvalues);
+  // Where all are wanted there is no room to save, and divide and conquer has a hundredth of the
+  // skewness.
+  std::vector<double> vectors;
+  if (count < n) vectors = smallest_robustly(t, count, *eigenvalues);
   if (vectors.empty()) vectors = smallest_by_division(std::move(t), count, *eigenvalues);
   // Where LAPACK turns them in blocks it only reads the matrix, so threads may share it.
   const double work = static_cast<double>(n * n) * static_cast<double>(count) / least_work;
   const double wanted = n < least_two_stage_order ? 1 : std::min<double>(num_threads(), work);
-  const int workers = std::max(1, static_cast<int>(std::min<double>(wanted, count)));
+  const int workers = std::max(1, static_cast<int>(std::min(wanted, static_cast<double>(count))));
   parallel_ranges(count, workers, [&](int, std::int64_t begin, std::int64_t end) {
     turn_back(a, order, tau, vectors.data() + begin * n, end - begin);
   });

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "blas.hpp"
+#include "products.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/probe.hpp"
-#include "rankme/threads.hpp"
 
 namespace rankme {
 
@@ -16,18 +15,10 @@ namespace {
 template <class Sum>
 double residual(const Sum& sum, const std::vector<double>& matrix,
                 const std::vector<double>& probes) {
-  const int rows = probe_count;
-  const int dim = static_cast<int>(sum.dim);
-  const double one = 1;
-  const double minus_one = -1;
-  std::vector<double> difference = sum.probe_products;
-  {
-    // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
-    const BlasCall call;
-    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, matrix.data(), &dim, probes.data(), &rows,
-                        &minus_one, difference.data(), &rows);
+  std::vector<double> difference = multiply_symmetric(matrix.data(), sum.dim, probes, probe_count);
+  for (std::size_t i = 0; i < difference.size(); ++i) {
+    difference[i] = difference[i] - sum.probe_products[i] - sum.probe_products_low[i];
   }
-  for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= sum.probe_products_low[i];
   return euclidean_norm(difference);
 }
 

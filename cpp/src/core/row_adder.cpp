@@ -34,8 +34,14 @@ std::int64_t rows_a_block(std::int64_t dim, bool shared) {
 }
 
 Crew crew_of(double threads, double affordable) {
-  const double team = std::max(1.0, std::ceil(threads / affordable));
-  return {std::max(1, static_cast<int>(threads / team)), static_cast<int>(team)};
+  const auto teams_of = [&](double team) {
+    team = std::max(1.0, team);
+    return Crew{std::max(1, static_cast<int>(std::min(affordable, std::floor(threads / team)))),
+                static_cast<int>(team)};
+  };
+  const Crew many = teams_of(std::floor(threads / affordable));
+  const Crew few = teams_of(std::ceil(threads / affordable));
+  return few.workers * few.team > many.workers * many.team ? few : many;
 }
 
 SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
