@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -238,29 +239,50 @@ def _seconds(run: Callable[[], Any]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+def _side_by_side(gram: _core.GramAccumulator, threads: int) -> float:
+    """Return the wall time of an eigenproblem of one thread beside others of its kind."""
+    each = 3
+    copies = [_core.GramAccumulator(gram.dim, False, 0) for _ in range(threads)]
+    for copy in copies:
+        copy.merge(gram)
+
+    def solve(copy: _core.GramAccumulator) -> None:
+        for _ in range(each):
+            copy.spectrum(False)
+
+    workers = [threading.Thread(target=solve, args=(copy,)) for copy in copies]
+    began = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return (time.perf_counter() - began) / each
+
+
 def cost_table(n_rows: int, n_cols: int, threads: int, rounds: int) -> None:
     """Print the time of an estimate beside the Gram step and 17 eigenproblems."""
     z = np.random.default_rng(0).standard_normal((n_rows, n_cols), dtype=np.float32)
     view = _core.ArrayView(z)
+    problems = GROUPS + 1
     print(f"\n{n_rows} x {n_cols} float32, {GROUPS} groups, {threads} threads")
-    print("| round | Gram, s | one eigenproblem, s | estimate, s | ratio | ratio of CPU |")
-    print("|--:|--:|--:|--:|--:|--:|")
+    print(
+        "| round | Gram | eigenproblem alone | beside another | estimate | ratio | beside | CPU |"
+    )
+    print("|--:|--:|--:|--:|--:|--:|--:|--:|")
     for number in range(rounds):
         gram = _core.GramAccumulator(n_cols, False, 0)
         _core.set_num_threads(threads)
         step = _seconds(lambda gram=gram: gram.update(view))
         _core.set_num_threads(1)
         one = _seconds(lambda gram=gram: gram.spectrum(False))
+        beside = _side_by_side(gram, threads)
         _core.set_num_threads(threads)
         whole = _seconds(lambda: rankme.estimate(z, groups=GROUPS))
-        problems = GROUPS + 1
-        wall = whole[0] / (step[0] + problems * one[0] / threads)
-        cpu = whole[1] / (step[1] + problems * one[1])
-        print(
-            f"| {number} | {step[0]:.2f} | {one[0]:.2f} | {whole[0]:.2f} | {wall:.2f} "
-            f"| {cpu:.2f} |",
-            flush=True,
-        )
+        ratios = [whole[0] / (step[0] + problems * each / threads) for each in (one[0], beside)]
+        ratios.append(whole[1] / (step[1] + problems * one[1]))
+        times = [step[0], one[0], beside, whole[0]]
+        row = [f"{t:.3f} s" for t in times] + [f"{r:.2f}" for r in ratios]
+        print(f"| {number} | {' | '.join(row)} |", flush=True)
 
 
 def main() -> None:

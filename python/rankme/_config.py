@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from rankme import _core, cuda
+from rankme._base.threads import describe_budget
 
 __all__ = ["show_config"]
 
@@ -30,10 +31,12 @@ def show_config(
     -------
     dict or None
         With ``"dicts"``: ``versions`` (rankme, python, numpy, platform), ``blas`` (build, core,
-        library, threading), ``threads`` (budget: the threads that a call would use now;
-        RANKME_NUM_THREADS: the environment variable, or None), ``cpu`` (machine, cpus: those
-        that this process may use, features: the instruction sets found) and ``cuda`` (available;
-        reason: why not; the versions of driver, runtime, cuBLAS and cuSOLVER; and each GPU).
+        library, threading), ``threads`` (budget: the threads that a call would use now; reason:
+        where that number comes from; quota: how many processors the control groups of this
+        process allow, or None; RANKME_NUM_THREADS: the environment variable, or None), ``cpu``
+        (machine, cpus: those that this process may use, features: the instruction sets found)
+        and ``cuda`` (available; reason: why not; the versions of driver, runtime, cuBLAS and
+        cuSOLVER; and each GPU).
 
     Raises
     ------
@@ -63,10 +66,7 @@ def _collect() -> dict[str, dict[str, Any]]:
             "platform": platform.platform(),
         },
         "blas": dict(_core.blas_config()),
-        "threads": {
-            "budget": _core.num_threads(),
-            "RANKME_NUM_THREADS": os.environ.get("RANKME_NUM_THREADS"),
-        },
+        "threads": describe_budget(),
         "cpu": {
             "machine": platform.machine(),
             "cpus": len(os.sched_getaffinity(0)),

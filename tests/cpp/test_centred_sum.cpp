@@ -141,6 +141,49 @@ void every_scale_is_added() {
   }
 }
 
+// In one pass as one after the other: the same bits where the scale stays, and where it grows the
+// same sum.
+void several_are_added_in_one_pass() {
+  const std::vector<double> probes = rankme::gaussian_probes(6, 0);
+  const Matrix z = oracle::random_matrix(200, 6, 4);
+  Matrix scaled = z;
+  for (std::int64_t j = 0; j < 6; ++j) scaled(150, j) *= 1e180;  // in the last but one
+  const auto pieces = [&](const Matrix& rows) {
+    std::vector<CentredSum> sums;
+    for (const auto& [begin, end] :
+         {std::pair{0, 1}, {1, 60}, {60, 60}, {60, 150}, {150, 151}, {151, 200}}) {
+      sums.push_back(end > begin ? sum_of(view(rows).row_range(begin, end), probes)
+                                 : CentredSum(6, rankme::Storage::packed));
+    }
+    return sums;
+  };
+  for (const Matrix* rows : {&z, &std::as_const(scaled)}) {
+    const std::vector<CentredSum> sums = pieces(*rows);
+    for (const std::size_t before : {std::size_t{0}, std::size_t{2}}) {
+      CentredSum one_by_one(6), at_once(6);
+      std::vector<const CentredSum*> others;
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        one_by_one.add(sums[i], probes.data());
+        if (i < before) {
+          at_once.add(sums[i], probes.data());
+        } else {
+          others.push_back(&sums[i]);
+        }
+      }
+      at_once.add(others, probes.data());
+      check_sum(at_once, exact::Sum(*rows), *rows, probes, 1e-14);
+      if (rows == &z) CHECK(sums::same_bits(at_once, one_by_one));
+    }
+  }
+  const CentredSum empty(6);
+  const CentredSum* const nothing[] = {&empty, &empty};
+  CentredSum sum = sum_of(view(z), probes);
+  const CentredSum before = sum;
+  sum.add(nothing, probes.data());
+  sum.add(CentredSum::Sums{}, probes.data());
+  CHECK(sums::same_bits(sum, before));
+}
+
 // The first row of a sum lies far from all others, and so does the origin that the mean is told by.
 void an_outlier_as_origin_is_no_fault() {
   for (const std::int64_t cols : {1, 4, 33}) {
@@ -183,6 +226,7 @@ int main() {
   equal_rows_have_no_scatter();
   origins_far_apart_meet();
   every_scale_is_added();
+  several_are_added_in_one_pass();
   an_outlier_as_origin_is_no_fault();
   the_mean_moves();
   return check::finish("centred_sum");

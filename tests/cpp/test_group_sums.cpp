@@ -271,6 +271,13 @@ void bad_input_changes_nothing() {
   std::int64_t n_rows = 0;
   CHECK(sums.group_rows() == fresh.group_rows());
   CHECK(sums::same_bits(sums.total(&n_rows), fresh.total(&n_rows)));
+  // The first rows are checked while they are added.
+  GroupSums first(12, 4, false, 0);
+  const std::string shard = "a";
+  CHECK_THROWS(first.update(view(bad), labels.data(), &shard), rankme::NonFiniteError, "[299, 3]");
+  CHECK(first.n_rows() == 0 && first.group_rows() == GroupSums(12, 4, false, 0).group_rows());
+  first.update(view(good), labels.data(), &shard);
+  CHECK(sums::same_bits(first.total(&n_rows), fresh.total(&n_rows)));
   CHECK_THROWS(GroupSums(3, 0, false, 0), std::invalid_argument, "n_groups");
   CHECK_THROWS(sums.group(4), std::out_of_range, "group 4 of 4");
 }

@@ -61,7 +61,8 @@ void put(LaneSolver& solver, int lane, const Matrix& g, std::int64_t order) {
   for (std::int64_t i = 0; i < order; ++i) {
     for (std::int64_t j = 0; j <= i; ++j) {
       const bool inside = i < g.rows;
-      solver.matrices()[(rankme::packed_size(i) + j) * lanes + lane] = inside ? g(i, j) : 0;
+      solver.matrix(lane)[(rankme::packed_size(i) + j) * rankme::register_lanes] =
+          inside ? g(i, j) : 0;
     }
   }
 }

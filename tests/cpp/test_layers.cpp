@@ -68,7 +68,7 @@ void whole_layers_equal_accumulators() {
   }
 }
 
-// More threads than layers: rows are split, or BLAS splits the matrix.
+// More threads than layers: rows are split, or the matrix is.
 void any_number_of_threads_agrees() {
   for (const std::int64_t layers : {1, 2, 3, 5}) {
     for (const std::int64_t cols : {40, 200}) {
@@ -127,7 +127,7 @@ void large_updates_lose_little() {
   rankme::set_num_threads(2);
 }
 
-// So wide that BLAS's threads share one sum.
+// So wide that threads share one sum.
 void wide_layers_agree() {
   const std::vector<Matrix> zs = stack_of(1, 12, 1500);
   LayerAccumulator stack(1, 1500, false, 0), plain(1, 1500, false, 0);

@@ -63,11 +63,9 @@ void pieces_shrink_where_rows_and_memory_allow() {
 
 const std::thread::id main_thread = std::this_thread::get_id();
 std::atomic<int> started = 0;
-rankme::ThreadStart set_up_blas = nullptr;
 
 // Some threads come late, others each time, so that pieces end in another order.
 void start_late() {
-  if (set_up_blas != nullptr) set_up_blas();
   if (std::this_thread::get_id() == main_thread) return;
   std::this_thread::sleep_for(std::chrono::microseconds(started++ % 7 * 300));
 }
@@ -141,8 +139,8 @@ void a_bad_row_changes_nothing() {
 }  // namespace
 
 int main() {
-  rankme::set_num_threads(5);  // BLAS is set up, and start_late comes after that
-  set_up_blas = rankme::at_thread_start(start_late);
+  rankme::set_num_threads(5);
+  rankme::at_thread_start(start_late);
   pieces_cover_all_rows_within_memory();
   pieces_shrink_where_rows_and_memory_allow();
   sums_repeat_to_the_last_bit(16000, 40, 12);  // shrinking pieces

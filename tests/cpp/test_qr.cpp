@@ -4,6 +4,7 @@
 #include "oracle.hpp"
 #include "rankme/error.hpp"
 #include "rankme/qr.hpp"
+#include "rankme/threads.hpp"
 
 namespace {
 
@@ -78,6 +79,99 @@ void merges_like_sums() {
   CHECK(right.n_rows() == 192);
 }
 
+// With rows enough a thread has a factor of its own; where those do not fit or do not pay threads
+// share the columns of one.
+void any_number_of_threads_agrees() {
+  for (const auto& [rows, cols] : {std::pair{3000, 60}, {700, 60}, {2700, 520}, {300, 600}}) {
+    const Matrix z = oracle::random_matrix(rows, cols, 45);
+    std::vector<double> wanted;
+    double alone = 0;
+    for (const int threads : {1, 2, 3, 7}) {
+      rankme::set_num_threads(threads);
+      QrAccumulator accumulator(cols, false, rankme::Means::kept);
+      for (const auto& [begin, end] : {std::pair{0, 1}, {1, 290}, {290, rows}}) {
+        accumulator.update(view(z).row_range(begin, end));
+      }
+      std::int64_t n_rows = 0;
+      const QrFactor factor = accumulator.total(&n_rows);
+      CHECK(n_rows == rows);
+      CHECK(accumulator.total(&n_rows).r == factor.r);
+      CHECK(factor.origin.back() == z(0, cols - 1));
+      const double error = factor.error(rows);
+      const std::vector<double> values = rankme::singular_values(factor, false);
+      QrAccumulator again(cols, false, rankme::Means::kept);
+      for (const auto& [begin, end] : {std::pair{0, 1}, {1, 290}, {290, rows}}) {
+        again.update(view(z).row_range(begin, end));
+      }
+      CHECK(std::move(again).take().r == factor.r);
+      if (threads == 1) {
+        wanted = values;
+        alone = error;
+      }
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        CHECK(std::abs(values[k] - wanted[k]) <= error + alone);
+      }
+      // What merging adds is little.
+      CHECK(error > 0.5 * alone && error < 1.5 * alone);
+      // The factor goes on, with any number of threads.
+      rankme::set_num_threads(2);
+      accumulator.update(view(z));
+      QrAccumulator doubled(cols, false, rankme::Means::kept);
+      doubled.merge(accumulator);
+      CHECK(doubled.n_rows() == 2 * rows);
+      const std::vector<double> longer = rankme::singular_values(doubled.total(&n_rows), false);
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        CHECK(std::abs(longer[k] - std::sqrt(2.0) * wanted[k]) <= 4 * (error + alone));
+      }
+      accumulator.reset();
+      accumulator.update(view(z).row_range(0, 1));
+      CHECK(accumulator.n_rows() == 1);
+      const std::vector<double> one = rankme::singular_values(accumulator.total(&n_rows), false);
+      CHECK(std::abs(one[1]) <= 1e-12);
+    }
+  }
+  rankme::set_num_threads(2);
+}
+
+// The factor of several ranges is no older than the longest of them, but for the merges.
+void ranges_do_not_add_up() {
+  const Matrix z = oracle::random_matrix(80'000, 130, 46);
+  std::vector<std::int64_t> blocks;
+  for (const int threads : {1, 2, 4}) {
+    rankme::set_num_threads(threads);
+    QrAccumulator accumulator(130, false, rankme::Means::none);
+    CHECK(accumulator.consume(view(z), nullptr, false));
+    blocks.push_back(std::move(accumulator).take().blocks);
+  }
+  CHECK(blocks[0] == 20);
+  CHECK(blocks[1] == 20 + 1 && blocks[2] == 20 + 3);
+  rankme::set_num_threads(2);
+}
+
+// Rows that are all alike round in one direction, in each range and again where ranges meet.
+void equal_rows_stay_inside_the_error() {
+  constexpr std::int64_t rows = 60'000;
+  constexpr std::int64_t cols = 90;
+  Matrix z(rows, cols);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < cols; ++j) z(i, j) = 1 / (3.0 + static_cast<double>(j));
+  }
+  double squares = 0;
+  for (std::int64_t j = 0; j < cols; ++j) squares += z(0, j) * z(0, j);
+  for (const int threads : {1, 2, 8}) {
+    rankme::set_num_threads(threads);
+    QrAccumulator accumulator(cols, false, rankme::Means::none);
+    CHECK(accumulator.consume(view(z), nullptr, false));
+    QrFactor factor = std::move(accumulator).take();
+    const double error = factor.error(rows);
+    const std::vector<double> values = rankme::singular_values(std::move(factor), false);
+    CHECK(std::abs(values[0] - std::sqrt(rows * squares)) <= error);
+    CHECK(values[1] <= error);
+    CHECK(error < 1e-12 * values[0]);
+  }
+  rankme::set_num_threads(2);
+}
+
 // Singular values from 1 to 1e-14: where the square of the last is below one rounding of the first.
 void sees_the_tail() {
   constexpr std::int64_t order = 15;
@@ -137,6 +231,9 @@ void bad_input_changes_nothing() {
 int main() {
   factors_any_chunks();
   merges_like_sums();
+  any_number_of_threads_agrees();
+  ranges_do_not_add_up();
+  equal_rows_stay_inside_the_error();
   sees_the_tail();
   bad_input_changes_nothing();
   return check::finish("qr");

@@ -21,14 +21,15 @@ void the_budget_is_set_and_read() {
   }
 }
 
-void guards_nest_and_restore() {
+void calls_overlap_and_restore() {
   rankme::set_num_threads(2);
   {
-    const rankme::SingleThreadedBlas outer;
-    {
-      const rankme::SingleThreadedBlas inner;
+    const rankme::BlasCall one;
+    std::thread([] {
+      const rankme::BlasCall other;
       CHECK(rankme::num_threads() == 2);  // the budget, and not what BLAS may use just now
-    }
+    }).join();
+    CHECK(rankme::num_threads() == 2);
     rankme::set_num_threads(3);
   }
   CHECK(rankme::num_threads() == 3);
@@ -92,7 +93,7 @@ void a_forked_child_computes() {
 
 int main() {
   the_budget_is_set_and_read();
-  guards_nest_and_restore();
+  calls_overlap_and_restore();
   ranges_cover_everything_once();
   a_failure_is_rethrown();
 #if !defined(__SANITIZE_THREAD__)

@@ -6,7 +6,6 @@
 #include <limits>
 #include <mutex>
 #include <numeric>
-#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -22,7 +21,7 @@ namespace rankme {
 
 namespace {
 
-// Up to this order four matrices side by side stay in the second-level cache.
+// Up to this order the four matrices of a register stay in the second-level cache.
 constexpr std::int64_t largest_lane_order = 128;
 // Beyond this order, or this many products of entries, all threads work on one matrix.
 constexpr std::int64_t largest_spread_order = 512;
@@ -131,10 +130,9 @@ private:
     const auto single = static_cast<std::int64_t>(shares_.single.size());
     const int workers = std::max(
         1, static_cast<int>(std::min<double>(num_threads(), shares_.work / least_batch_work)));
+    workers_ = workers;
     const std::int64_t together = std::clamp<std::int64_t>(laned / (4 * workers), 1, lanes);
     const std::int64_t groups = (laned + together - 1) / together;
-    std::optional<SingleThreadedBlas> guard;
-    if (single > 0) guard.emplace();
     std::atomic<std::int64_t> next = 0;
     parallel_ranges(workers, workers, [&](int, std::int64_t, std::int64_t) {
       const OneThread alone;
@@ -163,6 +161,21 @@ private:
     });
   }
 
+  // A small matrix is shorter than what the processor takes to see that it is being read.
+  void prefetch(std::int64_t at) const {
+    constexpr std::int64_t cache_line = 64;
+    constexpr std::int64_t most = 16 << 10;
+    if (at < 0 || at >= static_cast<std::int64_t>(shares_.laned.size())) return;
+    const MatrixView& z = matrix(shares_.laned[static_cast<std::size_t>(at)]);
+    const std::int64_t item = item_size(z.dtype);
+    const std::int64_t bytes = z.rows * z.cols * item;
+    if (z.row_offsets != nullptr || z.col_stride != item || z.row_stride != z.cols * item ||
+        bytes > most) {
+      return;
+    }
+    for (std::int64_t byte = 0; byte < bytes; byte += cache_line) __builtin_prefetch(z.data + byte);
+  }
+
   // A group is in the order of sizes, so that after a bad matrix an earlier one may follow.
   void solve_group(LaneWorker& worker, std::int64_t begin, std::int64_t end) {
     worker.clear();
@@ -170,6 +183,7 @@ private:
     std::vector<std::int64_t> in_lane;
     for (std::int64_t at = begin; at < end; ++at) {
       const std::int64_t i = shares_.laned[static_cast<std::size_t>(at)];
+      prefetch(at + 1 < end ? at + 1 : begin - (end - begin) * workers_);
       if (!failure_.concerns(i)) continue;
       attempt(i, [&] {
         if (!worker.add(matrix(i), ends(i), &spectra_.exponents[static_cast<std::size_t>(i)])) {
@@ -198,6 +212,7 @@ private:
   Method method_;
   Shares shares_;
   FirstFailure failure_;
+  int workers_ = 1;
   BatchSpectra spectra_;
 };
 

@@ -1,20 +1,27 @@
-// Eigenvalues of four small symmetric matrices side by side, one a lane of a vector register: what
-// LAPACK spends on one of order 16 goes into calls and branches, not into arithmetic.
+// Eigenvalues of eight small symmetric matrices side by side, one a lane of two vector registers:
+// what LAPACK spends on one of order 16 goes into calls and branches, not into arithmetic.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "simd.hpp"
+
 namespace rankme {
 
-// Entry (i, j), j <= i, of matrix `lane` is at [(i (i + 1) / 2 + j) * lanes + lane].
+// Entries of a lower triangle, row after row: entry (i, j), j <= i, is the one at packed_size(i) +
+// j.
 constexpr std::int64_t packed_size(std::int64_t order) { return order * (order + 1) / 2; }
 
 class LaneSolver {
 public:
-  // Makes room for four matrices of that order; what was in them is lost.
+  // Makes room for eight matrices of that order; what was in them is lost.
   void resize(std::int64_t order);
-  double* matrices() { return a_.data(); }
+  // The triangle of a lane: its entry `at` is [at * register_lanes].
+  double* matrix(int lane) {
+    return a_.data() + lane / register_lanes * packed_size(order_) * register_lanes +
+           lane % register_lanes;
+  }
 
   // Householder reflections to tridiagonal form, then QL without square roots (Pal, Walker and
   // Kahan, as in LAPACK's dsterf). Destroys the matrices. The trace of each must be 0 or from 1 to
@@ -27,7 +34,7 @@ public:
 
 private:
   std::int64_t order_ = 0;
-  std::vector<double> a_;
+  std::vector<double> a_;     // a register's matrices, then the other's
   std::vector<double> d_;     // the diagonal
   std::vector<double> e2_;    // squares of the entries beside it
   std::vector<double> work_;  // a vector of the reflection's

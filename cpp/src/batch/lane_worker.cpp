@@ -54,10 +54,11 @@ bool LaneWorker::add(const MatrixView& z, const Ends& values, int* exponent) {
 }
 
 void LaneWorker::load(int at, std::int64_t order, const std::vector<double>& triangle) {
-  double* to = solver_.matrices() + at;
+  double* to = solver_.matrix(at);
   const auto filled = static_cast<std::int64_t>(triangle.size());
-  for (std::int64_t i = 0; i < filled; ++i) to[i * lanes] = triangle[static_cast<std::size_t>(i)];
-  for (std::int64_t i = filled; i < packed_size(order); ++i) to[i * lanes] = 0;
+  for (std::int64_t i = 0; i < filled; ++i)
+    to[i * register_lanes] = triangle[static_cast<std::size_t>(i)];
+  for (std::int64_t i = filled; i < packed_size(order); ++i) to[i * register_lanes] = 0;
 }
 
 void LaneWorker::solve() {

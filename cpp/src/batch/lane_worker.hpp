@@ -1,4 +1,4 @@
-// Up to four small matrices from their rows to their singular values. Private to cpp/src.
+// Up to eight small matrices from their rows to their singular values. Private to cpp/src.
 #pragma once
 
 #include <array>

@@ -5,57 +5,15 @@
 #include <limits>
 
 #include "multiversion.hpp"
+#include "product_kernels.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/widen.hpp"
-#include "simd.hpp"
 
 namespace rankme {
 
 namespace {
 
-constexpr std::int64_t tile = 4;  // lines by lines whose products are summed in registers together
-
-// gram[r, c] += sum_k a[r][k] b[c][k] for a tile of it.
-RANKME_INLINE void add_tile(const double* a, const double* b, std::int64_t length, double* gram,
-                            std::int64_t stride) {
-  SimdDouble sums[tile][tile] = {};
-  const std::int64_t whole = length / lanes;
-  for (std::int64_t k = 0; k < whole; ++k) {
-    SimdDouble x[tile];
-    for (std::int64_t r = 0; r < tile; ++r) x[r] = RANKME_CONST_SIMD(a + r * length, k);
-    for (std::int64_t c = 0; c < tile; ++c) {
-      const SimdDouble y = RANKME_CONST_SIMD(b + c * length, k);
-      for (std::int64_t r = 0; r < tile; ++r) sums[r][c] += x[r] * y;
-    }
-  }
-  // Unrolled, or the sums would live in memory.
-#pragma GCC unroll 4
-  for (std::int64_t r = 0; r < tile; ++r) {
-    // The four lanes of four sums into one vector of four sums.
-    const SimdDouble(&s)[tile] = sums[r];
-    const SimdDouble p = __builtin_shufflevector(s[0], s[1], 0, 4, 2, 6) +
-                         __builtin_shufflevector(s[0], s[1], 1, 5, 3, 7);
-    const SimdDouble q = __builtin_shufflevector(s[2], s[3], 0, 4, 2, 6) +
-                         __builtin_shufflevector(s[2], s[3], 1, 5, 3, 7);
-    RANKME_SIMD(gram + r * stride, 0) +=
-        __builtin_shufflevector(p, q, 0, 1, 4, 5) + __builtin_shufflevector(p, q, 2, 3, 6, 7);
-  }
-  for (std::int64_t k = whole * lanes; k < length; ++k) {
-    for (std::int64_t r = 0; r < tile; ++r) {
-      for (std::int64_t c = 0; c < tile; ++c) {
-        gram[r * stride + c] += a[r * length + k] * b[c * length + k];
-      }
-    }
-  }
-}
-
-// One row of tiles of the lower triangle, and what else the last one holds.
-RANKME_MULTIVERSION void add_tiles(const double* panel, std::int64_t i, std::int64_t order,
-                                   std::int64_t length, double* gram) {
-  for (std::int64_t j = 0; j <= i; j += tile) {
-    add_tile(panel + i * length, panel + j * length, length, gram + i * order + j, order);
-  }
-}
+constexpr std::int64_t tile = lines_a_tile;
 
 // Asks for lines of a view that will be read soon.
 void prefetch_lines(const MatrixView& view, std::int64_t begin, std::int64_t end) {
@@ -107,8 +65,8 @@ std::int64_t panel_length(std::int64_t order, std::int64_t length) {
   return even % 64 == 0 ? even - 8 : even;
 }
 
-template <class T>
-void grow(std::vector<T>& buffer, std::int64_t size) {
+template <class Buffer>
+void grow(Buffer& buffer, std::int64_t size) {
   if (buffer.size() < static_cast<std::size_t>(size)) buffer.resize(static_cast<std::size_t>(size));
 }
 
@@ -249,7 +207,7 @@ void SmallGram::add_panel(std::int64_t length, const MatrixView& next) {
   const bool pieces = next.rows > 0 && next.row_stride == item_size(next.dtype);
   for (std::int64_t i = 0; i < stride_; i += tile) {
     if (pieces) prefetch_lines(next, i, std::min(order_, i + tile));
-    add_tiles(panel_.data(), i, stride_, length, gram_.data());
+    product_kernels().add_lines(panel_.data(), i, stride_, length, gram_.data());
   }
   for (std::int64_t i = 0; i < order_; ++i) {
     char& seen = seen_[static_cast<std::size_t>(i)];
@@ -288,12 +246,14 @@ bool SmallGram::rows_are_alike() {
 
 double SmallGram::delta() const {
   // |fl(x . y) - x . y| <= d u / (1 - d u) |x| . |y| with d the longest chain of additions behind
-  // a sum (Higham 2002, section 3.1): a panel's products in each lane and the lanes, and for each
-  // panel its sum and the up to three products that fill no lane. Over all pairs of lines |x| . |y|
-  // makes a matrix whose Frobenius norm is the trace at most. And products that vanish.
+  // a sum (Higham 2002, section 3.1): a panel's products in each lane, the lanes and the products
+  // that fill no register, and for each panel its sum and as much as is kept of it beside. Over all
+  // pairs of lines |x| . |y| makes a matrix whose Frobenius norm is the trace at most. And products
+  // that vanish.
   const double panels =
       std::ceil(static_cast<double>(lines_.rows) / static_cast<double>(panel_length_));
-  const double chain = static_cast<double>(panel_length_) / lanes + 8 + 4 * panels;
+  const double lanes = static_cast<double>(product_kernels().width);
+  const double chain = static_cast<double>(panel_length_) / lanes + 2 * lanes + 4 * panels;
   const double vanished = std::numeric_limits<double>::denorm_min() *
                           static_cast<double>(lines_.rows) * static_cast<double>(order_);
   return 1.01 * (chain * unit_roundoff * trace_ + vanished);

@@ -8,6 +8,7 @@
 
 #include "rankme/block.hpp"
 #include "rankme/matrix_view.hpp"
+#include "rankme/memory.hpp"
 #include "top_space.hpp"
 
 namespace rankme {
@@ -65,7 +66,7 @@ private:
   double trace_ = 0;
   double mean_squares_ = 0;  // of what centring has subtracted, all entries together
   std::vector<double> gram_;
-  std::vector<double> panel_;  // line after line
+  AlignedDoubles panel_;  // line after line
   std::vector<double> transposed_;
   std::vector<double> origin_;
   std::vector<double> means_;

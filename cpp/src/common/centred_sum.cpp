@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "rankme/accuracy.hpp"
@@ -138,16 +139,15 @@ void CentredSum::look_at(const CentredSum& other, int exponent_shift,
   }
 }
 
-// What row_ adds to the scatter and shift_ to the sum of the rows, as the probes see it.
-void CentredSum::add_moved(std::int64_t their_rows, const double* probes) {
+// What `row` adds to the scatter and shift_ to the sum of the rows, as the probes see it.
+void CentredSum::add_moved(std::int64_t their_rows, const double* probes, const double* row) {
   double along[probe_count];
   for (int set = 0; set < probe_sets(); ++set) {
-    project(row_.data(), dim, probes + set * dim * probe_count, along);
+    project(row, dim, probes + set * dim * probe_count, along);
     for (std::int64_t j = 0; j < dim; ++j) {
       for (int c = 0; c < probe_count; ++c) {
         const auto at = static_cast<std::size_t>((set * dim + j) * probe_count + c);
-        add_two_sum(probe_products[at], probe_products_low[at],
-                    row_[static_cast<std::size_t>(j)] * along[c]);
+        add_two_sum(probe_products[at], probe_products_low[at], row[j] * along[c]);
       }
     }
   }
@@ -157,7 +157,8 @@ void CentredSum::add_moved(std::int64_t their_rows, const double* probes) {
   }
 }
 
-void CentredSum::add_products(const CentredSum& other, const double* probes, int exponent_shift) {
+void CentredSum::add_products(const CentredSum& other, const double* probes, int exponent_shift,
+                              const double* row) {
   for (std::size_t i = 0; i < probe_products.size(); ++i) {
     add_two_sum(probe_products[i], probe_products_low[i],
                 std::ldexp(other.probe_products[i], 2 * exponent_shift));
@@ -166,40 +167,79 @@ void CentredSum::add_products(const CentredSum& other, const double* probes, int
   for (std::size_t c = 0; c < mean_products.size(); ++c) {
     mean_products[c] += std::ldexp(other.mean_products[c], exponent_shift);
   }
-  add_moved(other.rows, probes);
+  add_moved(other.rows, probes, row);
 }
 
-void CentredSum::add(const CentredSum& other, const double* probes, int workers) {
-  if (other.rows == 0) return;
+// To the scale of the largest that is not zero, before any of them is added.
+void CentredSum::make_room(const Sums& others) {
+  std::optional<int> fitted;
+  if (rows > 0 && !is_zero()) fitted = exponent;
+  for (const CentredSum* other : others) {
+    if (!other->is_zero()) fitted = std::max(fitted.value_or(other->exponent), other->exponent);
+  }
+  if (fitted) {
+    rescale(*fitted);
+  } else if (rows == 0) {
+    rescale(others.front()->exponent);
+  }
+}
+
+// Adds all but the scatter, which still lacks the other one and the outer product of `row`.
+void CentredSum::add_beside(const CentredSum& other, const double* probes, double* row) {
   // The sum of two sums rounds once more; with nothing, it does not.
   const bool first = rows == 0;
   constexpr std::int64_t most = std::int64_t{1} << 61;
   blocks = std::min(blocks, most) + std::min(other.blocks, most) + (first ? 0 : 1);
   longest_block = std::max(longest_block, other.longest_block);
   float_rows += other.float_rows;
-  if (first || (is_zero() && !other.is_zero())) rescale(other.exponent);
-  if (first) origin = other.origin;
-  if (other.exponent > exponent && !other.is_zero()) rescale(other.exponent);
   const int by = other.exponent - exponent;
-
+  if (first) {
+    for (std::size_t j = 0; j < origin.size(); ++j) origin[j] = std::ldexp(other.origin[j], by);
+  }
   look_at(other, by, origin);
-  const bool moved = move_mean(other.rows, theirs_, row_.data());
-  if (!moved) std::fill(row_.begin(), row_.end(), 0.0);
-  if (probes != nullptr) add_products(other, probes, by);
+  if (!move_mean(other.rows, theirs_, row)) std::fill(row, row + dim, 0.0);
+  if (probes != nullptr) add_products(other, probes, by, row);
   squares.add(other.squares.scaled(2 * by));
-  for (const double r : row_) squares.add(r * r);
+  for (std::int64_t j = 0; j < dim; ++j) squares.add(row[j] * row[j]);
   unseen += std::ldexp(other.unseen, 2 * by);
   cancelled += std::ldexp(other.cancelled, 2 * by);
   float_lost += std::ldexp(other.float_lost, 2 * by);
   mean_residual += std::ldexp(other.mean_residual, 2 * by);
+}
 
-  const double factor = std::ldexp(1.0, 2 * by);  // the exponents differ by 2000 at most
+void CentredSum::add(const CentredSum& other, const double* probes, int workers) {
+  if (other.rows == 0) return;
+  const CentredSum* const alone = &other;
+  add({&alone, 1}, probes, row_.data(), workers);
+}
+
+void CentredSum::add(const Sums& others, const double* probes, int workers) {
+  std::vector<const CentredSum*> filled;
+  for (const CentredSum* other : others) {
+    if (other->rows > 0) filled.push_back(other);
+  }
+  if (filled.empty()) return;
+  std::vector<double> moved(filled.size() * origin.size());
+  add(filled, probes, moved.data(), workers);
+}
+
+void CentredSum::add(const Sums& filled, const double* probes, double* moved, int workers) {
+  make_room(filled);
+  double* row = moved;
+  for (const CentredSum* other : filled) {
+    add_beside(*other, probes, row);
+    row += dim;
+  }
   for_each_row(dim, workers, [&](std::int64_t i) {
     double* to = scatter.data() + row_start(i);
-    const double* from = other.scatter.data() + other.row_start(i);
-    const double r = row_[static_cast<std::size_t>(i)];
-    for (std::int64_t j = 0; j <= i; ++j) {
-      to[j] += from[j] * factor + r * row_[static_cast<std::size_t>(j)];
+    const double* theirs = moved;
+    for (const CentredSum* other : filled) {
+      // The exponents differ by 2000 at most.
+      const double factor = std::ldexp(1.0, 2 * (other->exponent - exponent));
+      const double* from = other->scatter.data() + other->row_start(i);
+      const double r = theirs[i];
+      for (std::int64_t j = 0; j <= i; ++j) to[j] += from[j] * factor + r * theirs[j];
+      theirs += dim;
     }
   });
 }
@@ -217,7 +257,7 @@ void CentredSum::move_to(int new_exponent, const std::vector<double>& new_origin
     const double high = two_difference(theirs_.high[j], point.high[j], &error);
     row_[j] = root * (high + (error + (theirs_.low[j] - point.low[j])));
   }
-  if (probes != nullptr) add_moved(rows, probes);
+  if (probes != nullptr) add_moved(rows, probes, row_.data());
   for (const double r : row_) squares.add(r * r);
   for_each_row(dim, workers, [&](std::int64_t i) {
     double* to = scatter.data() + row_start(i);

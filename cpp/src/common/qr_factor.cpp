@@ -54,11 +54,13 @@ double QrFactor::error(std::int64_t n_rows) const {
   // Rounding in all directions, as of LAPACK's reflections of any data; and rounding in one
   // direction, which rows that are all alike add up inside a block, sixteen sums at a time, and
   // from block to block. A reflector has a norm and a product of such sums, and the next one again:
-  // 2 rows / 16 were seen, and four are counted.
+  // 2 rows / 16 were seen, and four are counted. A factor that was merged into another one was such
+  // a block, too.
   const double scattered =
       4 * (10 + std::sqrt(static_cast<double>(order()))) * std::sqrt(count + 1);
   const std::int64_t longest = std::min(qr_block_rows(order()), n_rows);
-  const double steady = static_cast<double>(longest) / 4 + 2 * count;
+  const std::int64_t merged = blocks > 1 ? std::min(order(), n_rows) : 0;
+  const double steady = static_cast<double>(longest + merged) / 4 + 2 * count;
   const double subnormal = std::numeric_limits<double>::denorm_min() * static_cast<double>(order());
   return (scattered + steady) * (unit_roundoff * size + subnormal);
 }

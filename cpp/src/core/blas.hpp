@@ -7,9 +7,6 @@
 #define RANKME_BLAS(name) RANKME_JOIN(RANKME_BLAS_PREFIX, name)
 
 extern "C" {
-void RANKME_BLAS(dsyrk_)(const char* uplo, const char* trans, const int* n, const int* k,
-                         const double* alpha, const double* a, const int* lda, const double* beta,
-                         double* c, const int* ldc);
 void RANKME_BLAS(dsymm_)(const char* side, const char* uplo, const int* m, const int* n,
                          const double* alpha, const double* a, const int* lda, const double* b,
                          const int* ldb, const double* beta, double* c, const int* ldc);
@@ -23,6 +20,13 @@ void RANKME_BLAS(dgesdd_)(const char* jobz, const int* m, const int* n, double* 
 void RANKME_BLAS(dtpqrt_)(const int* m, const int* n, const int* l, const int* nb, double* a,
                           const int* lda, double* b, const int* ldb, double* t, const int* ldt,
                           double* work, int* info);
+void RANKME_BLAS(dtpqrt2_)(const int* m, const int* n, const int* l, double* a, const int* lda,
+                           double* b, const int* ldb, double* t, const int* ldt, int* info);
+void RANKME_BLAS(dtprfb_)(const char* side, const char* trans, const char* direct,
+                          const char* storev, const int* m, const int* n, const int* k,
+                          const int* l, const double* v, const int* ldv, const double* t,
+                          const int* ldt, double* a, const int* lda, double* b, const int* ldb,
+                          double* work, const int* ldwork);
 void RANKME_BLAS(dsytrd_)(const char* uplo, const int* n, double* a, const int* lda, double* d,
                           double* e, double* tau, double* work, const int* lwork, int* info);
 void RANKME_BLAS(dstemr_)(const char* jobz, const char* range, const int* n, double* d, double* e,

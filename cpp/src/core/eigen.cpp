@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "blas.hpp"
 #include "kernels.hpp"
 #include "rankme/accuracy.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
@@ -153,6 +153,7 @@ std::vector<double> smallest_robustly(Tridiagonal t, std::int64_t count,
   int info = 0;
   eigenvalues.assign(length, 0.0);
   t.off_diagonal.push_back(0);  // dstemr wants room for one entry more beside the diagonal
+  const BlasCall call;
   RANKME_BLAS(dstemr_)("V", "I", &order, t.diagonal.data(), t.off_diagonal.data(), &unused, &unused,
                        &first, &last, &found, eigenvalues.data(), vectors.data(), &order, &last,
                        support.data(), &accurate, work.data(), &lwork, iwork.data(), &liwork,
@@ -173,6 +174,7 @@ std::vector<double> smallest_by_division(Tridiagonal t, std::int64_t count,
   const int lwork = static_cast<int>(work.size());
   const int liwork = static_cast<int>(iwork.size());
   int info = 0;
+  const BlasCall call;
   RANKME_BLAS(dstedc_)("I", &order, t.diagonal.data(), t.off_diagonal.data(), vectors.data(),
                        &order, work.data(), &lwork, iwork.data(), &liwork, &info);
   check("dstedc", info);
@@ -180,6 +182,23 @@ std::vector<double> smallest_by_division(Tridiagonal t, std::int64_t count,
   eigenvalues.assign(t.diagonal.begin(), t.diagonal.begin() + count);
   vectors.resize(few * length);
   return vectors;
+}
+
+// Eigenvectors of T to those of the matrix that `reduce` brought to it, (count, n) row-major.
+void turn_back(const double* a, int order, const std::vector<double>& tau, double* vectors,
+               std::int64_t count) {
+  const int columns = static_cast<int>(count);
+  const int query = -1;
+  int info = 0;
+  double best = 0;
+  const BlasCall call;
+  RANKME_BLAS(dormtr_)("L", "U", "N", &order, &columns, a, &order, tau.data(), vectors, &order,
+                       &best, &query, &info);
+  const int room = std::max(1, static_cast<int>(best));
+  std::vector<double> work(static_cast<std::size_t>(room));
+  RANKME_BLAS(dormtr_)("L", "U", "N", &order, &columns, a, &order, tau.data(), vectors, &order,
+                       work.data(), &room, &info);
+  check("dormtr", info);
 }
 
 }  // namespace
@@ -193,7 +212,6 @@ Tridiagonal tridiagonal(const double* matrix, std::int64_t n, std::vector<double
     t.along = along;
     return t;
   }
-  const SingleThreadedBlas single;
   Tridiagonal t{std::vector<double>(static_cast<std::size_t>(n)),
                 std::vector<double>(static_cast<std::size_t>(n - 1)), 0};
   const double scale = scale_to_one(matrix, n);
@@ -222,25 +240,21 @@ std::vector<double> symmetric_eigenvalues(const double* a, std::int64_t n) {
 std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
                                           std::vector<double>* eigenvalues) {
   const int order = blas_order(n);
-  std::optional<SingleThreadedBlas> single;
-  if (n <= most_single_threaded_order) single.emplace();
   const auto length = static_cast<std::size_t>(n);
   Tridiagonal t{std::vector<double>(length), std::vector<double>(length - 1), 0};
   const std::vector<double> tau = reduce(a, order, t);
-  const BlasCall call;
-  std::vector<double> vectors = smallest_robustly(t, count, *eigenvalues);
+  // Where all are wanted there is no room to save, and divide and conquer has a hundredth of the
+  // skewness.
+  std::vector<double> vectors;
+  if (count < n) vectors = smallest_robustly(t, count, *eigenvalues);
   if (vectors.empty()) vectors = smallest_by_division(std::move(t), count, *eigenvalues);
-  const int last = static_cast<int>(count);
-  const int query = -1;
-  int info = 0;
-  double best = 0;
-  RANKME_BLAS(dormtr_)("L", "U", "N", &order, &last, a, &order, tau.data(), vectors.data(), &order,
-                       &best, &query, &info);
-  const int room = std::max(1, static_cast<int>(best));
-  std::vector<double> work(static_cast<std::size_t>(room));
-  RANKME_BLAS(dormtr_)("L", "U", "N", &order, &last, a, &order, tau.data(), vectors.data(), &order,
-                       work.data(), &room, &info);
-  check("dormtr", info);
+  // Where LAPACK turns them in blocks it only reads the matrix, so threads may share it.
+  const double work = static_cast<double>(n * n) * static_cast<double>(count) / least_work;
+  const double wanted = n < least_two_stage_order ? 1 : std::min<double>(num_threads(), work);
+  const int workers = std::max(1, static_cast<int>(std::min(wanted, static_cast<double>(count))));
+  parallel_ranges(count, workers, [&](int, std::int64_t begin, std::int64_t end) {
+    turn_back(a, order, tau, vectors.data() + begin * n, end - begin);
+  });
   return vectors;
 }
 

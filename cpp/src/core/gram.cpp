@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <optional>
 #include <utility>
 
+#include "helpers.hpp"
 #include "pieces.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
@@ -85,8 +85,7 @@ void GramAccumulator::prepare(const SumPlan& plan, std::size_t asides, std::int6
   }
   if (adders_.size() < workers) adders_.resize(workers);
   for (std::size_t worker = 0; worker < workers; ++worker) {
-    adders_[worker].reserve(plan.block_rows, dim_, probes_.count(), choice_.in_float(),
-                            plan.blas_threads ? num_threads() : 1);
+    adders_[worker].reserve(plan.block_rows, dim_, probes_.count(), choice_.in_float(), plan.team);
   }
 }
 
@@ -103,29 +102,28 @@ void GramAccumulator::settle(int workers) {
 }
 
 bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
   torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   const std::int64_t round = plan.workers * young_blocks * plan.block_rows;
   const bool in_float = choice_.in_float();
   for (std::int64_t first = 0; first < z.rows && finite; first += round) {
     const std::int64_t last = std::min(z.rows, first + round);
-    parallel_ranges(last - first, plan.workers,
-                    [&](int worker, std::int64_t begin, std::int64_t end) {
-                      CentredSum& sum = young_[static_cast<std::size_t>(worker)];
-                      RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
-                      for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
-                        const MatrixView rows =
-                            z.row_range(first + row, first + std::min(end, row + plan.block_rows));
-                        if (!adder.add(sum, rows, normalize_, probes_if_any(), in_float)) {
-                          finite = false;
-                        }
-                      }
-                      adder.finish(sum);
-                    });
+    parallel_ranges(
+        last - first, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
+          CentredSum& sum = young_[static_cast<std::size_t>(worker)];
+          RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
+          for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
+            const MatrixView rows =
+                z.row_range(first + row, first + std::min(end, row + plan.block_rows));
+            if (!adder.add(sum, rows, normalize_, probes_if_any(), teams.of(worker), in_float)) {
+              finite = false;
+            }
+          }
+          adder.finish(sum);
+        });
     const auto grown = [](const CentredSum& sum) { return sum.blocks >= young_blocks; };
-    if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.workers);
+    if (finite && std::any_of(young_.begin(), young_.end(), grown)) settle(plan.threads());
   }
   torn_ = !finite;
   return finite;
@@ -141,7 +139,6 @@ bool GramAccumulator::accumulate(const MatrixView& z, const SumPlan& plan) {
 // what.
 bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
                                 const std::vector<std::int64_t>& ends) {
-  const SingleThreadedBlas single;
   const bool in_float = choice_.in_float();
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> finite = true;
@@ -153,7 +150,7 @@ bool GramAccumulator::add_aside(const MatrixView& z, const SumPlan& plan,
       std::int64_t row = piece == 0 ? 0 : ends[piece - 1];
       for (; row < ends[piece]; row += plan.block_rows) {
         const MatrixView rows = z.row_range(row, std::min(ends[piece], row + plan.block_rows));
-        if (!adder.add(sum, rows, normalize_, probes_if_any(), in_float)) finite = false;
+        if (!adder.add(sum, rows, normalize_, probes_if_any(), nullptr, in_float)) finite = false;
       }
       adder.finish(sum);
     }
@@ -172,7 +169,7 @@ void GramAccumulator::update(const MatrixView& z, const std::string* shard) {
   const SumPlan plan = plan_sums(dim_, z.rows, 1);
   const std::vector<std::int64_t> ends =
       pieces_aside(z.rows, dim_, plan.workers, plan.block_rows, plan.most_asides);
-  if (ends.empty()) require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
+  if (ends.empty()) require_finite(z, plan.threads());
 
   const std::lock_guard lock(mutex_);
   require_whole();

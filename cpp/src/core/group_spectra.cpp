@@ -15,8 +15,10 @@
 namespace rankme {
 
 CentredSum GroupSums::total_of_all(int workers) const {
+  std::vector<const CentredSum*> all;
+  for (const Group& group : groups_) all.push_back(&group.sum);
   CentredSum sum(dim_);
-  for (const Group& group : groups_) sum.add(group.sum, probes_.data(), workers);
+  sum.add(all, probes_.data(), workers);
   return sum;
 }
 
@@ -53,8 +55,8 @@ std::vector<CentredSum> GroupSums::sums(ShardRows* shards) const {
   return all;
 }
 
-// One thread's share of the eigenproblems: those of the rows without group `begin` up to `end`,
-// where a group that is not there stands for all rows.
+// One thread's share of the eigenproblems: those of the rows without group `begin` up to `end`, or
+// of those groups alone.
 class GroupSums::Solver {
 public:
   Solver(const GroupSums& sums, const std::vector<const Group*>& filled, bool center,
@@ -62,47 +64,48 @@ public:
       : sums_(sums), filled_(filled), center_(center), values_(values) {}
 
   void leave_out(std::size_t begin, std::size_t end) {
-    if (end > filled_.size()) {
-      values_[--end] = solve(sums_.total_of_all(1));
-      if (begin == end) return;
-    }
-    CentredSum outside(sums_.dim_, Storage::packed);
-    add(0, begin, outside);
-    add(end, filled_.size(), outside);
+    Pieces outside;
+    append(0, begin, outside);
+    append(end, filled_.size(), outside);
     leave_out(begin, end, std::move(outside));
   }
 
   void each(std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      CentredSum sum(sums_.dim_);
-      add(i, i + 1, sum);
-      values_[i] = solve(std::move(sum));
+      values_[i] = solve({&filled_[i]->sum});
     }
   }
 
 private:
+  using Pieces = std::vector<const CentredSum*>;
+
   // The groups of one half are outside of the other: so each is added log2 times, not once for
-  // every other.
-  void leave_out(std::size_t begin, std::size_t end, CentredSum outside) {
+  // every other. A sum of its own is written where several eigenproblems read it.
+  void leave_out(std::size_t begin, std::size_t end, Pieces outside) {
     if (end - begin == 1) {
-      CentredSum square(sums_.dim_);
-      square.add(outside, sums_.probes_.data());
-      values_[begin] = solve(std::move(square));
+      values_[begin] = solve(outside);
       return;
     }
+    std::optional<CentredSum> sum;
+    if (end - begin > 2) {
+      sum.emplace(sums_.dim_, Storage::packed).add(outside, sums_.probes_.data());
+      outside = {&*sum};
+    }
     const std::size_t middle = begin + (end - begin) / 2;
-    CentredSum more = outside;
-    add(middle, end, more);
+    Pieces more = outside;
+    append(middle, end, more);
     leave_out(begin, middle, std::move(more));
-    add(begin, middle, outside);
+    append(begin, middle, outside);
     leave_out(middle, end, std::move(outside));
   }
 
-  void add(std::size_t begin, std::size_t end, CentredSum& to) const {
-    for (std::size_t i = begin; i < end; ++i) to.add(filled_[i]->sum, sums_.probes_.data());
+  void append(std::size_t begin, std::size_t end, Pieces& to) const {
+    for (std::size_t i = begin; i < end; ++i) to.push_back(&filled_[i]->sum);
   }
 
-  SingularValues solve(CentredSum sum) const {
+  SingularValues solve(const Pieces& pieces) const {
+    CentredSum sum(sums_.dim_);
+    sum.add(pieces, sums_.probes_.data());
     return singular_values(std::move(sum), sums_.probes_, center_, sums_.normalize_);
   }
 
@@ -126,14 +129,17 @@ GroupSpectra GroupSums::solve(bool center, bool leave_out) const {
     throw std::invalid_argument("rows without a group need two groups with rows, there are " +
                                 std::to_string(filled.size()));
   }
-  const std::size_t problems = filled.size() + (leave_out ? 1 : 0);
+  // All threads share this one. Beside the others it would be one too many for an even number of
+  // threads, and the last turn would have a single problem.
+  if (leave_out) {
+    found.whole = singular_values(total_of_all(num_threads()), probes_, center, normalize_);
+  }
+  const std::size_t problems = filled.size();
   found.filled.resize(problems);
   const double order = static_cast<double>(dim_);
   const double work = static_cast<double>(problems) * order * order * order / least_work;
   const double wanted = std::min<double>(num_threads(), static_cast<double>(problems));
   const int workers = static_cast<int>(std::clamp(std::floor(work), 1.0, std::max(wanted, 1.0)));
-  std::optional<SingleThreadedBlas> single;
-  if (workers > 1) single.emplace();
   parallel_ranges(static_cast<std::int64_t>(problems), workers,
                   [&](int, std::int64_t begin, std::int64_t end) {
                     std::optional<OneThread> alone;
@@ -147,10 +153,6 @@ GroupSpectra GroupSums::solve(bool center, bool leave_out) const {
                       solver.each(first, last);
                     }
                   });
-  if (leave_out) {
-    found.whole = std::move(found.filled.back());
-    found.filled.pop_back();
-  }
   return found;
 }
 

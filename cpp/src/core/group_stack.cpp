@@ -23,7 +23,7 @@ void GroupSums::update_all(const std::vector<GroupSums*>& sums, const std::vecto
                                   "; all layers take in the same number");
     }
     try {
-      require_finite(zs[i], plan.workers);
+      require_finite(zs[i], plan.threads());
     } catch (const NonFiniteError& error) {
       throw NonFiniteError(error.row(), error.column(), error.value(),
                            static_cast<std::int64_t>(i));

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "group_rows.hpp"
+#include "helpers.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
 #include "rankme/probe.hpp"
@@ -22,6 +23,11 @@ namespace {
 // the triangle's memory is for rows that wait, and at least as much as makes a product worth while.
 std::int64_t most_waiting(std::int64_t dim) {
   return std::clamp<std::int64_t>(dim / 8, 64, 192) - 1;
+}
+
+// How many pieces of a length there are, the last one included that may be shorter.
+std::int64_t pieces(std::int64_t count, std::int64_t length) {
+  return (count + length - 1) / length;
 }
 
 std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim) {
@@ -103,7 +109,9 @@ void GroupSums::prepare(const SumPlan& plan, const std::vector<Rows>& by_group) 
 bool GroupSums::add_waiting(Waiting& waiting, Worker& worker) const {
   if (waiting.count == 0) return true;
   const MatrixView rows = view_of(waiting.rows.data(), waiting.count, dim_);
-  if (!worker.adder.add(worker.young, rows, normalize_, probes_.data())) return false;
+  if (!worker.adder.add(worker.young, rows, normalize_, probes_.data(), worker.helpers)) {
+    return false;
+  }
   waiting.count = 0;
   return true;
 }
@@ -116,9 +124,13 @@ bool GroupSums::take_in(const MatrixView& z, const Rows& rows, std::int64_t begi
   rows.for_each(begin, end, [&](std::int64_t row, std::int64_t last) {
     while (row < last && finite) {
       if (waiting.count == 0 && last - row >= most_) {
-        const MatrixView block = z.row_range(row, std::min(last, row + block_rows));
-        finite = worker.adder.add(worker.young, block, normalize_, probes_.data());
-        row += block.rows;
+        // Equal ones: a short one at the end would cost a pass over the square for a few rows.
+        for (std::int64_t left = pieces(last - row, block_rows); left > 0 && finite; --left) {
+          const MatrixView block = z.row_range(row, row + pieces(last - row, left));
+          finite =
+              worker.adder.add(worker.young, block, normalize_, probes_.data(), worker.helpers);
+          row += block.rows;
+        }
         continue;
       }
       const MatrixView part = z.row_range(row, std::min(last, row + most_ - waiting.count));
@@ -143,10 +155,14 @@ void GroupSums::fold(Group& group, CentredSum& young, int workers) const {
 // Multiplies the rows that wait, so that whoever looks sees all rows. The sums of all rows are the
 // same before and after; what comes next only begins a new block.
 void GroupSums::settle() const {
-  const auto waits = [](const Group& group) { return group.waiting.count > 0; };
-  if (std::none_of(groups_.begin(), groups_.end(), waits)) return;
-  prepare(SumPlan{1, false, most_, 0}, {});
+  double rows = 0;
+  for (const Group& group : groups_) rows += static_cast<double>(group.waiting.count);
+  if (rows == 0) return;
+  prepare(SumPlan{1, 1, most_, 0}, {});
+  const double work = rows * static_cast<double>(dim_ * dim_) / least_work;
+  Teams teams(1, static_cast<int>(std::min<double>(num_threads(), work)));
   Worker& worker = workers_.front();
+  worker.helpers = teams.of(0);
   for (Group& group : groups_) {
     if (!add_waiting(group.waiting, worker)) throw TornError();
     fold(group, worker.young, num_threads());
@@ -167,15 +183,17 @@ bool GroupSums::add_together(const MatrixView& z, const Rows& rows, const SumPla
   });
   if (!finite) return false;
   for (int worker = 0; worker < plan.workers; ++worker) {
-    fold(groups_[rows.group], workers_[static_cast<std::size_t>(worker)].young, plan.workers);
+    fold(groups_[rows.group], workers_[static_cast<std::size_t>(worker)].young, plan.threads());
   }
   return true;
 }
 
 bool GroupSums::accumulate(const MatrixView& z, const std::vector<Rows>& by_group,
                            const SumPlan& plan) {
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
+  for (int worker = 0; worker < plan.workers; ++worker) {
+    workers_[static_cast<std::size_t>(worker)].helpers = teams.of(worker);
+  }
   torn_ = true;  // until all of it is in; from here on nothing asks for memory
   const auto shared = [&](const Rows& rows) {
     return plan.workers > 1 && rows.count > z.rows / plan.workers &&
@@ -187,7 +205,6 @@ bool GroupSums::accumulate(const MatrixView& z, const std::vector<Rows>& by_grou
   // The others are one worker's each, so the result does not tell whose.
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> finite = true;
-  const int folding = plan.blas_threads ? num_threads() : 1;
   parallel_ranges(plan.workers, plan.workers, [&](int index, std::int64_t, std::int64_t) {
     Worker& worker = workers_[static_cast<std::size_t>(index)];
     for (std::size_t i = next++; i < by_group.size() && finite; i = next++) {
@@ -199,7 +216,7 @@ bool GroupSums::accumulate(const MatrixView& z, const std::vector<Rows>& by_grou
           (worker.young.rows > 0 && !add_waiting(group.waiting, worker))) {
         finite = false;
       } else {
-        fold(group, worker.young, folding);
+        fold(group, worker.young, plan.team);
       }
     }
   });
@@ -212,13 +229,22 @@ void GroupSums::update(const MatrixView& z, const std::int64_t* groups, const st
   // The workers' squares may take as much memory again as the groups do.
   const SumPlan plan = plan_sums(dim_, z.rows, 1 + n_groups() / 2);
   const std::vector<Rows> by_group = rows_by_group(groups, z.rows);
-  require_finite(z, plan.blas_threads ? num_threads() : plan.workers);
+  const auto require_good = [&] { require_finite(z, plan.threads()); };
+  // Where there is nothing to lose, the rows are checked as they are added: a pass less over them.
+  const bool checked = n_rows() > 0;
+  if (checked) require_good();
 
   const std::lock_guard lock(mutex_);
   require_whole();
+  const bool empty = ledger_.n_rows == 0;
+  if (!checked && !empty) require_good();
   LedgerEntry entry(ledger_, z.rows, shard);
   prepare(plan, by_group);
-  if (!accumulate(z, by_group, plan)) throw TornError();
+  if (!accumulate(z, by_group, plan)) {
+    if (!empty) throw TornError();
+    forget();
+    throw_first_nonfinite(z);
+  }
   entry.commit();
 }
 
@@ -237,7 +263,7 @@ void GroupSums::prepare_merge(const GroupSums& other) {
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     if (other.groups_[group].waiting.count > 0) by_group.push_back({group});
   }
-  prepare(SumPlan{1, false, most_, 0}, by_group);
+  prepare(SumPlan{1, 1, most_, 0}, by_group);
 }
 
 void GroupSums::merge(const GroupSums& other) {
@@ -257,7 +283,7 @@ void GroupSums::merge(const GroupSums& other) {
   ledger_.require_mergeable(other.ledger_);
   Ledger added = other.ledger_;
   prepare_merge(other);
-  const SingleThreadedBlas single;
+  workers_.front().helpers = nullptr;
   torn_ = true;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     Group& group = groups_[i];
@@ -277,15 +303,19 @@ void GroupSums::merge(const GroupSums& other) {
   torn_ = false;
 }
 
-void GroupSums::reset() {
-  const std::lock_guard lock(mutex_);
+void GroupSums::forget() {
   for (Group& group : groups_) {
     group.sum.clear();
     group.waiting.count = 0;
   }
   for (Worker& worker : workers_) worker.young.clear();
-  ledger_.clear();
   torn_ = false;
+}
+
+void GroupSums::reset() {
+  const std::lock_guard lock(mutex_);
+  forget();
+  ledger_.clear();
 }
 
 std::int64_t GroupSums::n_rows() const {

@@ -14,6 +14,13 @@
 
 namespace rankme {
 
+namespace {
+
+// Up to this order every thread may solve a layer of its own: copies of 8 MiB at most.
+constexpr std::int64_t most_solved_by_all = 1024;
+
+}  // namespace
+
 SingularValues LayerAccumulator::spectrum(std::int64_t layer, bool center,
                                           std::int64_t* n_rows) const {
   CentredSum sum = total(layer, n_rows);
@@ -34,8 +41,6 @@ std::vector<SingularValues> LayerAccumulator::spectra(bool center, std::int64_t*
       values[layer] = singular_values(copy_of(layer), probes_.get(), center, normalize_);
     }
   };
-  std::optional<SingleThreadedBlas> single;
-  if (workers > 1) single.emplace();
   parallel_ranges(n_layers(), workers, solve);
   return values;
 }
@@ -48,7 +53,7 @@ int LayerAccumulator::solvers() const {
   const double threads = num_threads();
   const double by_work = std::floor(layers * order * order * order / least_work);
   const double wanted = std::min({threads, layers, std::max(1.0, by_work)});
-  if (dim_ <= most_single_threaded_order) return static_cast<int>(wanted);
+  if (dim_ <= most_solved_by_all) return static_cast<int>(wanted);
   const double copies = 2 + std::floor(spare_bytes / (8 * order * order));
   return threads >= 2 * copies ? 1 : static_cast<int>(std::min(wanted, copies));
 }

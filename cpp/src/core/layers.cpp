@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "helpers.hpp"
 #include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/error.hpp"
@@ -117,19 +118,18 @@ LayerAccumulator::Plan LayerAccumulator::plan(std::int64_t rows) const {
   const double wanted =
       std::max(1.0, std::min({static_cast<double>(num_threads()),
                               layers * static_cast<double>(rows), std::floor(by_work)}));
-  const bool whole_layers = wanted <= layers;
-
   // Where threads are more than layers, all but the first may begin inside a layer and then need a
   // sum more. Those may take as much again as the layers do, or what is to spare; and so may the
   // young ones, with them.
   const double spare = std::max(layers, std::floor(spare_bytes / matrix));
   const double affordable = 1 + spare;
-  const bool blas_threads = wanted >= 2 * affordable;
-  const double workers = blas_threads ? 1 : std::min(wanted, affordable);
-  const std::int64_t block_rows = std::min(rows_a_block(dim_, blas_threads) - 1, rows);
+  const Crew crew = crew_of(wanted, affordable);
+  const double workers = crew.workers;
+  const bool whole_layers = workers <= layers;
+  const std::int64_t block_rows = std::min(rows_a_block(dim_, crew.team > 1) - 1, rows);
   const double beginnings = whole_layers ? 0 : workers - 1;
   const double young = std::min(workers, layers);
-  return {static_cast<int>(workers), whole_layers, blas_threads, block_rows,
+  return {crew.workers, crew.team, whole_layers, block_rows,
           rows >= least_young_blocks * block_rows && beginnings + young <= spare};
 }
 
@@ -137,8 +137,7 @@ void LayerAccumulator::prepare(const Plan& plan) {
   const auto workers = static_cast<std::size_t>(plan.workers);
   if (adders_.size() < workers) adders_.resize(workers);
   for (std::size_t worker = 0; worker < workers; ++worker) {
-    adders_[worker].reserve(plan.block_rows, dim_, sets(), any_in_float(),
-                            plan.blas_threads ? num_threads() : 1);
+    adders_[worker].reserve(plan.block_rows, dim_, sets(), any_in_float(), plan.team);
   }
   if (plan.young) {
     const std::size_t count = std::min(workers, sums_.size());
@@ -154,7 +153,7 @@ void LayerAccumulator::prepare(const Plan& plan) {
 
 // Rows `begin` to `end` of the stack, counted through all layers.
 bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                                 std::int64_t end, const Plan& plan) {
+                                 std::int64_t end, const Plan& plan, Helpers* helpers) {
   const std::int64_t rows = zs.front().rows;
   while (begin < end) {
     const auto layer = static_cast<std::size_t>(begin / rows);
@@ -169,7 +168,7 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
                       : plan.young ? young_[turn]
                                    : own;
     const bool in_float = choices_[layer].in_float();
-    if (!add_blocks(sum, range, worker, plan.block_rows, in_float)) return false;
+    if (!add_blocks(sum, range, worker, plan.block_rows, helpers, in_float)) return false;
     if (first == 0 && plan.young) {
       add_with_loss(own, sum, probes_);
       sum.clear();
@@ -180,12 +179,12 @@ bool LayerAccumulator::add_range(const std::vector<MatrixView>& zs, int worker, 
 }
 
 bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int worker,
-                                  std::int64_t block_rows, bool in_float) {
+                                  std::int64_t block_rows, Helpers* helpers, bool in_float) {
   RowAdder& adder = adders_[static_cast<std::size_t>(worker)];
   for (std::int64_t row = 0; row < rows.rows; row += block_rows) {
     const bool rounds = sum.rows > 0;
     const MatrixView block = rows.row_range(row, std::min(rows.rows, row + block_rows));
-    if (!adder.add(sum, block, normalize_, probes_.get().data(), in_float)) return false;
+    if (!adder.add(sum, block, normalize_, probes_.get().data(), helpers, in_float)) return false;
     if (rounds && !in_float) sum.note_loss();
   }
   if (!in_float) return true;
@@ -196,8 +195,7 @@ bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int w
 }
 
 bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan& plan) {
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
   const std::int64_t rows = zs.front().rows;
   const std::int64_t unit = plan.whole_layers ? rows : 1;
   std::vector<std::int64_t> layer_of(static_cast<std::size_t>(plan.workers), -1);
@@ -208,7 +206,7 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
                     if (begin * unit % rows != 0) {
                       layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
                     }
-                    if (!add_range(zs, worker, begin * unit, end * unit, plan)) {
+                    if (!add_range(zs, worker, begin * unit, end * unit, plan, teams.of(worker))) {
                       finite = false;
                     }
                   });
@@ -235,14 +233,14 @@ void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of,
 void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
   const std::int64_t rows = rows_of(zs);
   const Plan plan = this->plan(rows);
-  require_all_finite(zs, plan.blas_threads ? num_threads() : plan.workers);
+  require_all_finite(zs, plan.workers * plan.team);
 
   const std::lock_guard lock(mutex_);
   require_whole();
   require_countable(n_rows_, rows);
   const std::vector<FloatChoice::State> before = undecided();
   try {
-    look_at(zs, plan.blas_threads ? num_threads() : plan.workers);
+    look_at(zs, plan.workers * plan.team);
     prepare(plan);
     if (!accumulate(zs, plan)) throw TornError();
   } catch (...) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "helpers.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/error.hpp"
 #include "rankme/gram_sum.hpp"
 #include "rankme/group_sums.hpp"
@@ -71,6 +73,8 @@ void EqualGroups::add(const MatrixView& z) {
     throw std::invalid_argument(std::to_string(z.rows) + " rows are no groups of " +
                                 std::to_string(q_));
   }
+  const double work = static_cast<double>(z.rows) * static_cast<double>(dim() * dim());
+  Teams teams(1, static_cast<int>(std::min<double>(num_threads(), work / least_work)));
   for (std::int64_t row = 0; row < z.rows;) {
     const MatrixView part = z.row_range(row, std::min(z.rows, row + groups_a_block_ * q_));
     if (!widen(part, Layout::row_major, rows_.data()).finite) throw_first_nonfinite(z);
@@ -78,8 +82,9 @@ void EqualGroups::add(const MatrixView& z) {
     const std::int64_t groups = part.rows / q_;
     centre(groups);
     const bool finite =
-        adder_.add(sums_.within, view_of(rows_.data(), part.rows, dim()), false, nullptr) &&
-        adder_.add(sums_.means, view_of(means_.data(), groups, dim()), false, nullptr);
+        adder_.add(sums_.within, view_of(rows_.data(), part.rows, dim()), false, nullptr,
+                   teams.of(0)) &&
+        adder_.add(sums_.means, view_of(means_.data(), groups, dim()), false, nullptr, teams.of(0));
     if (!finite) throw std::overflow_error("the difference of two rows is beyond float64");
     sums_.groups += groups;
     row += part.rows;

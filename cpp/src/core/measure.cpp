@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "blas.hpp"
+#include "products.hpp"
 #include "rankme/entropy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/probe.hpp"
-#include "rankme/threads.hpp"
 
 namespace rankme {
 
@@ -17,19 +16,19 @@ namespace {
 template <class Sum>
 double residual(const Sum& sum, const std::vector<double>& matrix,
                 const std::vector<double>& probes) {
-  const int rows = probe_count;
-  const int dim = static_cast<int>(sum.dim);
-  const double one = 1;
-  const double minus_one = -1;
-  std::vector<double> difference = sum.probe_products;
-  const auto by_set = static_cast<std::size_t>(sum.dim * probe_count);
-  for (std::size_t at = 0; at < difference.size(); at += by_set) {
-    // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
-    const BlasCall call;
-    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, matrix.data(), &dim, probes.data() + at, &rows,
-                        &minus_one, difference.data() + at, &rows);
+  // As many sets of probes as the sum has products.
+  const std::int64_t by_set = sum.dim * probe_count;
+  const auto all = static_cast<std::int64_t>(sum.probe_products.size());
+  std::vector<double> difference;
+  for (std::int64_t at = 0; at < all; at += by_set) {
+    const auto set = probes.begin() + at;
+    const std::vector<double> product =
+        multiply_symmetric(matrix.data(), sum.dim, {set, set + by_set}, probe_count);
+    difference.insert(difference.end(), product.begin(), product.end());
   }
-  for (std::size_t i = 0; i < difference.size(); ++i) difference[i] -= sum.probe_products_low[i];
+  for (std::size_t i = 0; i < difference.size(); ++i) {
+    difference[i] = difference[i] - sum.probe_products[i] - sum.probe_products_low[i];
+  }
   return euclidean_norm(difference);
 }
 

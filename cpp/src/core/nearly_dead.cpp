@@ -4,9 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "blas.hpp"
+#include "products.hpp"
 #include "rankme/eigen.hpp"
-#include "rankme/threads.hpp"
 
 namespace rankme {
 
@@ -14,8 +13,6 @@ namespace {
 
 // Enough beside columns whose condition number is some thousands. What is left is in the bounds.
 constexpr int most_steps = 48;
-
-constexpr int few_vectors = 4;
 
 // The columns T that are small, and those beside which they are (B). What is smaller by far than
 // the others in T takes no part.
@@ -61,24 +58,8 @@ double entry(const BorderedMatrix& gram, std::int64_t i, std::int64_t j) {
 }
 
 Vectors operator*(const BorderedMatrix& gram, const Vectors& x) {
-  Vectors product{x.count, std::vector<double>(x.entries.size())};
-  const int rows = static_cast<int>(x.count);
-  const int dim = static_cast<int>(gram.dim);
-  const double one = 1;
-  const double nothing = 0;
-  {
-    // To Fortran the vectors are rows, and the matrix has its upper triangle. For a few of them
-    // dsymm would pack the matrix, at more than what the products take.
-    const BlasCall call;
-    if (rows > few_vectors) {
-      RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, gram.lower, &dim, x.entries.data(), &rows,
-                          &nothing, product.entries.data(), &rows);
-    }
-    for (int j = 0; rows <= few_vectors && j < rows; ++j) {
-      RANKME_BLAS(dsymv_)("U", &dim, &one, gram.lower, &dim, x.entries.data() + j, &rows, &nothing,
-                          product.entries.data() + j, &rows);
-    }
-  }
+  Vectors product{x.count, multiply_symmetric(gram.lower, gram.dim, x.entries,
+                                              static_cast<std::int64_t>(x.count))};
   for (std::size_t j = 0; j < x.count && gram.weight != 0; ++j) {
     double along = 0;
     for (std::size_t i = 0; i < x.length(); ++i) along += gram.vector[i] * x.at(i, j);

@@ -4,7 +4,8 @@
 #include <atomic>
 #include <utility>
 
-#include "rankme/threads.hpp"
+#include "helpers.hpp"
+#include "rankme/parallel.hpp"
 
 namespace rankme {
 
@@ -19,14 +20,15 @@ std::optional<GramSum> gram_sum(const MatrixView& z, const std::vector<double>& 
     sums.emplace_back(z.cols);
     adder.reserve(plan.block_rows, z.cols);
   }
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
   std::atomic<bool> finite = true;
   parallel_ranges(z.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     const auto own = static_cast<std::size_t>(worker);
     for (std::int64_t row = begin; row < end && finite; row += plan.block_rows) {
       const MatrixView rows = z.row_range(row, std::min(end, row + plan.block_rows));
-      if (!adders[own].add(sums[own], rows, probes.data(), preparation)) finite = false;
+      if (!adders[own].add(sums[own], rows, probes.data(), preparation, teams.of(worker))) {
+        finite = false;
+      }
     }
   });
   if (!finite) return std::nullopt;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "blas.hpp"
 #include "centring.hpp"
 #include "float_rows.hpp"
 #include "rankme/budget.hpp"
@@ -17,19 +16,6 @@ namespace rankme {
 
 namespace {
 
-// gram += block^T block, the lower triangle in row-major order (LAPACK's upper).
-void syrk(const Block& block, std::vector<double>& gram) {
-  const int n = static_cast<int>(block.cols);
-  const int k = static_cast<int>(block.rows);
-  const double one = 1;
-  // What is row-major to us is the transpose to Fortran.
-  const bool rows_first = block.layout == Layout::row_major;
-  const int lda = rows_first ? n : k;
-  const BlasCall call;
-  RANKME_BLAS(dsyrk_)("U", rows_first ? "N" : "T", &n, &k, &one, block.data, &lda, &one,
-                      gram.data(), &n);
-}
-
 // How many rows are converted and shifted together, while they are in the first-level cache.
 std::int64_t rows_at_a_time(std::int64_t dim) {
   return 8 * std::max<std::int64_t>(1, (16 << 10) / (64 * dim));
@@ -37,14 +23,26 @@ std::int64_t rows_at_a_time(std::int64_t dim) {
 
 }  // namespace
 
-std::int64_t rows_a_block(std::int64_t dim, bool blas_threads) {
+std::int64_t rows_a_block(std::int64_t dim, bool shared) {
   const std::int64_t row_bytes = 8 * dim;
-  // BLAS's own threads need more to share, and there is one block and not one a thread.
-  if (blas_threads) return std::clamp<std::int64_t>((16 << 20) / row_bytes, 64, 768);
-  // 192 rows a dsyrk suit OpenBLAS at every width: a block that stays in the second-level cache,
-  // and no multiple of 256, which collides in it. Narrow rows take more of them, wide ones fewer.
-  const std::int64_t rows = 192 * std::max<std::int64_t>(1, (256 << 10) / (192 * row_bytes));
-  return std::min(rows, std::max<std::int64_t>(64, (4 << 20) / row_bytes));
+  // Threads that share a block need more of it, and there is not one for each.
+  if (shared) return std::clamp<std::int64_t>((16 << 20) / row_bytes, 64, 768);
+  // Many enough that a tile of the result is worth the way to the memory, few enough that what is
+  // done to them finds them in the second-level cache. Narrow rows take more of them, wide ones
+  // fewer.
+  const std::int64_t rows = 256 * std::max<std::int64_t>(1, (256 << 10) / (256 * row_bytes));
+  return std::min(rows, std::max<std::int64_t>(64, (8 << 20) / row_bytes));
+}
+
+Crew crew_of(double threads, double affordable) {
+  const auto teams_of = [&](double team) {
+    team = std::max(1.0, team);
+    return Crew{std::max(1, static_cast<int>(std::min(affordable, std::floor(threads / team)))),
+                static_cast<int>(team)};
+  };
+  const Crew many = teams_of(std::floor(threads / affordable));
+  const Crew few = teams_of(std::ceil(threads / affordable));
+  return few.workers * few.team > many.workers * many.team ? few : many;
 }
 
 SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
@@ -54,16 +52,15 @@ SumPlan plan_sums(std::int64_t dim, std::int64_t rows, std::int64_t matrices) {
 
   const double matrix = 8.0 * static_cast<double>(dim * dim);
   const double affordable = static_cast<double>(matrices) + std::floor(spare_bytes / matrix);
-  const bool blas_threads = threads > affordable && by_work > affordable;
 
   // What of it the sums of all threads leave, whether they are there yet or not: the cut of rows
   // depends on no other update.
   const double owned = std::min(static_cast<double>(threads), affordable);
 
-  const double workers = blas_threads ? 1 : std::min(owned, by_work);
-  return {std::max(1, static_cast<int>(workers)), blas_threads,
-          // With the row that a block is given beside its own they are what suits dsyrk.
-          std::min(rows_a_block(dim, blas_threads) - 1, rows),
+  const Crew crew = crew_of(std::min<double>(threads, by_work), affordable);
+  return {crew.workers, crew.team,
+          // With the row that a block is given beside its own they are what suits the products.
+          std::min(rows_a_block(dim, crew.team > 1) - 1, rows),
           static_cast<std::int64_t>(affordable - owned)};
 }
 
@@ -81,6 +78,7 @@ void RowAdder::reserve(std::int64_t block_rows, std::int64_t dim, int sets, bool
   if (block_.size() < needed) {
     block_ = zeros<AlignedDoubles>(block_rows + 1, dim, "a row block");
   }
+  packed_.reserve(block_rows + 1, dim);
   const std::size_t scratch = static_cast<std::size_t>(sets * (block_rows + 1) * probe_count);
   if (probe_scratch_.size() < scratch) probe_scratch_.resize(scratch);
   products_.resize(static_cast<std::size_t>(sets * dim * probe_count));
@@ -117,7 +115,7 @@ bool RowAdder::wait_in_float(CentredSum& sum, const Block& block, double largest
 }
 
 bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
-                   const Preparation& preparation) {
+                   const Preparation& preparation, Helpers* helpers) {
   const Block block{block_.data(), rows.rows, rows.cols, natural_layout(rows)};
   const BlockFacts facts = widen(rows, block.layout, block.data);
   if (!facts.finite) return false;
@@ -142,7 +140,7 @@ bool RowAdder::add(GramSum& sum, const MatrixView& rows, const double* probes,
     add_products(products_.data(), sum.probe_products, sum.probe_products_low);
   }
   add_squares(block.data, block.rows * block.cols, sum.squares);
-  syrk(block, sum.gram);
+  packed_.add_gram_of(block, sum.gram, helpers);
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, block.rows);
   return true;
@@ -204,7 +202,7 @@ void RowAdder::add_probe_products_to(CentredSum& sum, const Block& block, const 
 }
 
 bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, const double* probes,
-                   bool in_float) {
+                   Helpers* helpers, bool in_float) {
   const Block block{block_.data(), rows.rows + 1, rows.cols, natural_layout(rows)};
   BlockFacts facts = load(block, rows, normalize, sum.exponent);
   if (!facts.finite) return false;
@@ -232,7 +230,7 @@ bool RowAdder::add(CentredSum& sum, const MatrixView& rows, bool normalize, cons
   if (probes != nullptr) add_probe_products_to(sum, block, probes);
   sum.squares.add(squares_);
   if (!in_float || rows.dtype == DType::float64 || !wait_in_float(sum, block, facts.largest)) {
-    syrk(block, sum.scatter);
+    packed_.add_gram_of(block, sum.scatter, helpers);
   }
   sum.blocks += 1;
   sum.longest_block = std::max(sum.longest_block, rows.rows);

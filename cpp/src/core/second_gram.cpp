@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "blas.hpp"
+#include "helpers.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/packed_rows.hpp"
 #include "rankme/row_adder.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"
@@ -70,29 +71,32 @@ private:
   double squares_ = 0;
 };
 
-// to (rows, count) = from (rows, length) V, both column-major unless `from` is by lines.
-void multiply(const double* from, std::int64_t rows, bool by_lines, const Basis& basis,
-              double* to) {
-  const int m = static_cast<int>(rows);
+// Rows `begin` to `end` of to (rows, count) = from (rows, length) V, both column-major unless
+// `from` is by lines.
+void multiply(const double* from, std::int64_t rows, std::int64_t begin, std::int64_t end,
+              bool by_lines, const Basis& basis, double* to) {
+  const int step = static_cast<int>(rows);
+  const int m = static_cast<int>(end - begin);
   const int k = static_cast<int>(basis.length);
   const int n = static_cast<int>(basis.count);
   const double one = 1;
   const double nothing = 0;
   const BlasCall call;
-  RANKME_BLAS(dgemm_)(by_lines ? "T" : "N", "N", &m, &n, &k, &one, from, by_lines ? &k : &m,
-                      basis.entries.data(), &k, &nothing, to, &m);
+  RANKME_BLAS(dgemm_)(by_lines ? "T" : "N", "N", &m, &n, &k, &one,
+                      from + begin * (by_lines ? basis.length : 1), by_lines ? &k : &step,
+                      basis.entries.data(), &k, &nothing, to + begin, &step);
+}
+
+void multiply(const double* from, std::int64_t rows, bool by_lines, const Basis& basis, double* to,
+              Helpers* helpers) {
+  if (helpers == nullptr) return multiply(from, rows, 0, rows, by_lines, basis, to);
+  const std::int64_t pieces = std::min<std::int64_t>(helpers->threads(), rows);
+  helpers->run(pieces, [&](std::int64_t piece) {
+    multiply(from, rows, rows * piece / pieces, rows * (piece + 1) / pieces, by_lines, basis, to);
+  });
 }
 
 }  // namespace
-
-void add_products(const double* lines, std::int64_t rows, std::int64_t count,
-                  std::vector<double>& sum) {
-  const int n = static_cast<int>(count);
-  const int k = static_cast<int>(rows);
-  const double one = 1;
-  const BlasCall call;
-  RANKME_BLAS(dsyrk_)("U", "T", &n, &k, &one, lines, &k, &one, sum.data(), &n);
-}
 
 SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
                        std::vector<double> room) {
@@ -108,10 +112,11 @@ SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
   }
   std::vector<LineReader> readers;
   for (std::size_t i = 0; i < workers; ++i) readers.emplace_back(source, plan.block_rows);
-  std::optional<SingleThreadedBlas> single;
-  if (!plan.blas_threads) single.emplace();
+  Teams teams(plan.workers, plan.team);
   parallel_ranges(lines.rows, plan.workers, [&](int worker, std::int64_t begin, std::int64_t end) {
     const auto own = static_cast<std::size_t>(worker);
+    PackedRows packed;
+    packed.reserve(plan.block_rows, count);
     // Two of them, in turn.
     std::vector<double> products[2];
     for (std::vector<double>& product : products) {
@@ -119,15 +124,16 @@ SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
     }
     for (std::int64_t row = begin; row < end; row += plan.block_rows) {
       const Block block = readers[own].read(row, std::min(end, row + plan.block_rows));
-      const double* from = block.data;
+      double* from = block.data;
       bool by_lines = block.layout == Layout::row_major;
       for (std::size_t i = 0; i < bases.size(); ++i) {
         double* to = products[i % 2].data();
-        multiply(from, block.rows, by_lines, bases[i], to);
+        multiply(from, block.rows, by_lines, bases[i], to, teams.of(worker));
         from = to;
         by_lines = false;
       }
-      add_products(from, block.rows, count, sums[own]);
+      packed.add_gram_of({from, block.rows, count, Layout::column_major}, sums[own],
+                         teams.of(worker));
     }
   });
   SecondGram second{std::move(sums.front()), 0, readers.front().squares()};

@@ -27,8 +27,4 @@ struct SecondGram {
 SecondGram second_gram(const TailLines& source, const std::vector<Basis>& bases,
                        std::vector<double> room);
 
-// sum (count, count), its lower triangle, += lines^T lines; lines: (rows, count) column-major.
-void add_products(const double* lines, std::int64_t rows, std::int64_t count,
-                  std::vector<double>& sum);
-
 }  // namespace rankme

@@ -34,14 +34,19 @@ constexpr double dominating_mean = 4;
 SingularValues with_mean(const Tridiagonal& t, double n, int exponent, const Extent& extent,
                          CentredAccuracy accuracy, double absolute, const SmallColumns& columns) {
   absolute += accuracy.mean + 3 * unit_roundoff * std::sqrt(n) * t.along;
-  if (n * t.along * t.along <= dominating_mean * accuracy.scatter.trace) {
+  const auto added = [&] {
     Tridiagonal moved = t;
     moved.diagonal.front() += n * t.along * t.along;
     return from_eigenvalues(eigenvalues(std::move(moved)), exponent, extent, accuracy.scatter,
                             absolute, columns);
-  }
+  };
+  if (n * t.along * t.along <= dominating_mean * accuracy.scatter.trace) return added();
   double perturbation = 0;
   const std::vector<double> ascending = bordered_eigenvalues(t, n, &perturbation);
+  // Where directions of the scatter are empty, columns of one value for example, rounding may leave
+  // pivots so small that they have to be raised by more than the mean drowns.
+  const double drowned = solver_error(static_cast<std::int64_t>(ascending.size()));
+  if (perturbation > drowned * ascending.back()) return added();
   accuracy.scatter.delta += perturbation;
   // The solver's error relative to the scatter leaves out what is off by a factor: the length of
   // the mean, since S + n m m^T grows by no more than it does, and the steps of dqds.

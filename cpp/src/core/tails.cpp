@@ -6,9 +6,12 @@
 #include <utility>
 
 #include "blas.hpp"
+#include "helpers.hpp"
 #include "rankme/accuracy.hpp"
+#include "rankme/budget.hpp"
 #include "rankme/eigen.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/packed_rows.hpp"
 #include "rankme/threads.hpp"
 #include "second_gram.hpp"
 #include "tail_ends.hpp"
@@ -33,35 +36,50 @@ void copy_triangle(double* matrix, std::int64_t order, bool up) {
   }
 }
 
-// ||G V - V D||_F with the whole G, a few columns at a time.
+// ||G V - V D||_F with the whole G, a few columns at a time, which threads share out.
 double residual(const std::vector<double>& gram, Basis& basis, const std::vector<double>& values) {
   constexpr std::int64_t together = 64;
   const int order = static_cast<int>(basis.length);
-  std::vector<double> product(static_cast<std::size_t>(basis.length * together));
-  std::vector<double> norms;
+  const std::int64_t pieces = (basis.count + together - 1) / together;
+  std::vector<double> norms(static_cast<std::size_t>(pieces));
   const double one = 1;
   const double nothing = 0;
-  for (std::int64_t first = 0; first < basis.count; first += together) {
-    const std::int64_t count = std::min(together, basis.count - first);
-    const int columns = static_cast<int>(count);
-    {
-      const BlasCall call;
-      RANKME_BLAS(dsymm_)("L", "U", &order, &columns, &one, gram.data(), &order, basis.at(first),
-                          &order, &nothing, product.data(), &order);
+  const auto workers = static_cast<int>(std::min<std::int64_t>(num_threads(), pieces));
+  parallel_ranges(pieces, workers, [&](int, std::int64_t begin, std::int64_t end) {
+    std::vector<double> product(static_cast<std::size_t>(basis.length * together));
+    for (std::int64_t piece = begin; piece < end; ++piece) {
+      const std::int64_t first = piece * together;
+      const std::int64_t count = std::min(together, basis.count - first);
+      const int columns = static_cast<int>(count);
+      {
+        const BlasCall call;
+        RANKME_BLAS(dsymm_)("L", "U", &order, &columns, &one, gram.data(), &order, basis.at(first),
+                            &order, &nothing, product.data(), &order);
+      }
+      for (std::int64_t j = 0; j < count; ++j) {
+        double* column = product.data() + j * basis.length;
+        const double value = values[static_cast<std::size_t>(first + j)];
+        for (std::int64_t i = 0; i < basis.length; ++i) column[i] -= value * basis.at(first + j)[i];
+      }
+      norms[static_cast<std::size_t>(piece)] =
+          euclidean_norm({product.data(), static_cast<std::size_t>(order * columns)});
     }
-    for (std::int64_t j = 0; j < count; ++j) {
-      double* column = product.data() + j * basis.length;
-      const double value = values[static_cast<std::size_t>(first + j)];
-      for (std::int64_t i = 0; i < basis.length; ++i) column[i] -= value * basis.at(first + j)[i];
-    }
-    norms.push_back(euclidean_norm({product.data(), static_cast<std::size_t>(order * columns)}));
-  }
+  });
   return euclidean_norm(norms);
 }
 
+// Of long columns, so many rows at a time.
+constexpr std::int64_t rows_to_pack = 192;
+
 // ||V^T V - I||_F, and `room` (count, count) for it.
-double skewness(const Basis& basis, std::vector<double>& room) {
-  add_products(basis.entries.data(), basis.length, basis.count, room);
+double skewness(Basis& basis, std::vector<double>& room) {
+  const double work = static_cast<double>(basis.length) *
+                      static_cast<double>(basis.count * basis.count) / least_work;
+  Teams teams(1, static_cast<int>(std::min<double>(num_threads(), work)));
+  PackedRows packed;
+  packed.reserve(std::min(basis.length, rows_to_pack), basis.count);
+  packed.add_gram_of({basis.entries.data(), basis.length, basis.count, Layout::column_major}, room,
+                     teams.of(0));
   double squares = 0;
   for (std::int64_t i = 0; i < basis.count; ++i) {
     double* row = room.data() + i * basis.count;

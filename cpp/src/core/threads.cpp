@@ -23,10 +23,9 @@ constexpr int openblas_openmp = 2;  // openblas_get_parallel(): 0 serial, 1 pthr
 
 thread_local bool alone = false;  // see OneThread
 
-// What all threads share. `budget` is the setting to restore while `holders` > 0.
+// What all threads share. `budget` is the setting to restore while `calls` > 0.
 struct Shared {
   std::mutex mutex;
-  int holders = 0;
   int budget = 1;
   int calls = 0;  // BLAS calls under way
   int forks = 0;  // that wait for them, or are under way
@@ -56,26 +55,23 @@ void after_fork_in_parent() {
 
 void after_fork_in_child() {
   Shared& state = shared();
-  // Those who waited here, and those who held the guard, are threads that the child does not have.
+  // Those who waited here are threads that the child does not have. There were no calls, so the
+  // setting is the budget.
   new (&state.changed) std::condition_variable;
   state.forks = 0;
-  const bool restore = std::exchange(state.holders, 0) > 0;
   state.mutex.unlock();
-  if (restore) RANKME_BLAS(openblas_set_num_threads)(state.budget);
 }
 
 // The OpenMP build keeps its setting per thread, and a new thread starts with all cores.
-void start_thread() {
-  if (RANKME_BLAS(openblas_get_parallel)() == openblas_openmp) {
-    RANKME_BLAS(openblas_set_num_threads)(1);
-  }
+bool set_by_thread() {
+  static const bool by_thread = RANKME_BLAS(openblas_get_parallel)() == openblas_openmp;
+  return by_thread;
 }
 
 Shared& shared() {
   // Never destroyed: a worker may outlive static destruction at the exit of the process.
   static Shared* state = [] {
     auto* made = new Shared;
-    at_thread_start(start_thread);
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     // At exit OpenBLAS frees what a daemon thread may still be computing with: wait for calls under
     // way, and let none begin.
@@ -94,36 +90,17 @@ int num_threads() {
   if (alone) return 1;
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);
-  const int count = state.holders > 0 ? state.budget : RANKME_BLAS(openblas_get_num_threads)();
+  const int count = state.calls > 0 ? state.budget : RANKME_BLAS(openblas_get_num_threads)();
   return std::max(1, count);
 }
 
 void set_num_threads(int count) {
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);
-  if (state.holders > 0) {
+  if (state.calls > 0) {
     state.budget = count;
   } else {
     RANKME_BLAS(openblas_set_num_threads)(count);
-  }
-}
-
-SingleThreadedBlas::SingleThreadedBlas() {
-  Shared& state = shared();
-  const std::lock_guard lock(state.mutex);
-  if (state.holders++ == 0) {
-    state.budget = RANKME_BLAS(openblas_get_num_threads)();
-    if (state.budget != 1) RANKME_BLAS(openblas_set_num_threads)(1);
-  }
-}
-
-SingleThreadedBlas::~SingleThreadedBlas() {
-  Shared& state = shared();
-  const std::lock_guard lock(state.mutex);
-  if (--state.holders > 0) return;
-  // Anything but 1 was set by somebody else in the meantime (threadpoolctl): it is newer than ours.
-  if (RANKME_BLAS(openblas_get_num_threads)() == 1 && state.budget != 1) {
-    RANKME_BLAS(openblas_set_num_threads)(state.budget);
   }
 }
 
@@ -131,14 +108,20 @@ BlasCall::BlasCall() {
   Shared& state = shared();
   std::unique_lock lock(state.mutex);
   state.changed.wait(lock, [&] { return state.forks == 0 && state.calls < most_calls; });
-  ++state.calls;
+  const bool first = state.calls++ == 0;
+  if (first) state.budget = RANKME_BLAS(openblas_get_num_threads)();
+  if ((first && state.budget != 1) || set_by_thread()) RANKME_BLAS(openblas_set_num_threads)(1);
 }
 
 BlasCall::~BlasCall() {
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);
+  const bool last = --state.calls == 0;
+  // Anything but 1 was set by somebody else in the meantime (threadpoolctl): it is newer than ours.
+  const bool ours = state.budget != 1 && RANKME_BLAS(openblas_get_num_threads)() == 1;
+  if ((last && ours) || set_by_thread()) RANKME_BLAS(openblas_set_num_threads)(state.budget);
   // Somebody waits only at the top and, for a fork, at zero.
-  if (state.calls-- == most_calls || state.calls == 0) state.changed.notify_all();
+  if (state.calls == most_calls - 1 || last) state.changed.notify_all();
 }
 
 BlasConfig blas_config() {

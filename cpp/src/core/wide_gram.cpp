@@ -203,10 +203,10 @@ GroupSpectra leave_out_spectra(const MatrixView& z, const std::int64_t* groups,
     found.filled[at] =
         from_wide_gram(part_of(gram.sum, kept), gram.accuracy, extent, center, nullptr);
   };
-  std::optional<SingleThreadedBlas> single;
-  if (workers > 1) single.emplace();
   parallel_ranges(static_cast<std::int64_t>(rows.size()) + 1, workers,
                   [&](int, std::int64_t begin, std::int64_t end) {
+                    std::optional<OneThread> alone;
+                    if (workers > 1) alone.emplace();
                     for (std::int64_t at = begin; at < end; ++at) one(static_cast<std::size_t>(at));
                   });
   return found;

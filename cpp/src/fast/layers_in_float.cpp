@@ -14,7 +14,6 @@ namespace rankme {
 void LayerAccumulator::look_at(const std::vector<MatrixView>& zs, int workers) {
   if (precision_ == Precision::float64) return;
   const std::int64_t expected = std::max(n_rows_ + zs.front().rows, 4 * dim_);
-  const SingleThreadedBlas single;
   parallel_ranges(n_layers(), static_cast<int>(std::min<std::int64_t>(workers, n_layers())),
                   [&](int, std::int64_t begin, std::int64_t end) {
                     const OneThread alone;

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankme import _core
 from rankme.metrics._columns import Blocks, rows_again, sum_of
 from rankme.metrics._values import default_rtol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from rankme import _core
 
 __all__ = ["coherence"]
 
@@ -80,7 +80,7 @@ def coherence(Z: object) -> float:  # noqa: N803
         return 0.0
     largest = 0.0
     for rows in rows_again(open_blocks(), acc.n_rows):
-        left = rows @ whitening
+        left = _core.matrix_product(np.ascontiguousarray(rows), whitening)
         largest = max(largest, float(np.einsum("ij,ij->i", left, left).max()))
     return acc.n_rows / acc.dim * largest
 
@@ -95,7 +95,11 @@ def _whitening(acc: _core.GramAccumulator) -> NDArray[np.float64]:
             "the squares of the entries of Z are below the range of float64; multiply Z by a "
             "number, on which the coherence does not depend"
         )
-    values, vectors = np.linalg.eigh(gram)
+    # Near 1, since LAPACK squares sums of the entries.
+    half_exponent = math.frexp(gram.diagonal().max())[1] // 2
+    with np.errstate(under="ignore"):
+        gram = np.ldexp(gram, -2 * half_exponent)
+    values, vectors = _core.symmetric_eigenvectors(gram)
     kept = values > default_rtol(acc.n_rows, acc.dim) * values[-1]
-    whitening: NDArray[np.float64] = vectors[:, kept] / np.sqrt(values[kept])
-    return whitening
+    whitening = np.ldexp(vectors[kept].T / np.sqrt(values[kept]), -half_exponent)
+    return np.ascontiguousarray(whitening)

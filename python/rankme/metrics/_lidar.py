@@ -144,13 +144,17 @@ def rank_of_scatters(scatters: Scatters, delta: float, eps: float) -> float:
     ridge = math.ldexp(delta, -unit)
     within[np.diag_indices_from(within)] += ridge
     # The least eigenvalue is at least delta; a smaller one is rounding.
-    scales, vectors = np.linalg.eigh(within)
+    scales, vectors = _core.symmetric_eigenvectors(np.ascontiguousarray(within))
     scales = np.maximum(scales, ridge)
     if scales[0] <= 0:
         raise ValueError(_NO_INVERSE)
-    # V diag(1/s) V^T is Sw^-1/2; without the last V^T the eigenvalues are the same.
-    whitening = vectors / np.sqrt(scales)
-    values = np.linalg.eigvalsh(whitening.T @ (between / np.trace(between)) @ whitening)
+    # V diag(1/s) V^T is Sw^-1/2; without the last V^T the eigenvalues are the same. The rows of
+    # `vectors` are those of V^T.
+    whitening = vectors / np.sqrt(scales)[:, np.newaxis]
+    half = _core.matrix_product(whitening, between / np.trace(between))
+    values = _core.symmetric_eigenvalues(
+        _core.matrix_product(half, np.ascontiguousarray(whitening.T))
+    )
     return _core.rankme(np.maximum(values, 0.0), eps)
 
 

@@ -18,10 +18,7 @@ RUN, BUILD, MEASURED = (
 BUDGET = "import rankme; print(rankme.show_config('dicts')['threads']['budget'])"
 MOST_THREADS = 64  # of the OpenBLAS in the wheel
 # What the libraries read that rankme brings or loads, and no line of ours.
-OF_LIBRARIES = {
-    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "CUDA_VISIBLE_DEVICES",
-    "CUBLAS_EMULATE_DOUBLE_PRECISION",
-}  # fmt: skip
+OF_LIBRARIES = {"OPENBLAS_CORETYPE", "CUDA_VISIBLE_DEVICES", "CUBLAS_EMULATE_DOUBLE_PRECISION"}
 
 
 def is_environ(node):

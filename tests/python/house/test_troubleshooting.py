@@ -1,6 +1,5 @@
 """The cures of docs/troubleshooting.md cure where their own data are too sound to show it."""
 
-import os
 import re
 import struct
 from hashlib import sha256
@@ -44,21 +43,6 @@ def test_a_faulty_part_is_found(monkeypatch):
     body = data[:-40] + struct.pack("<d", 1e9)
     path.write_bytes(body + sha256(body).digest())
     assert [path for path in names["parts"] if not names["is_sound"](path)] == [path]
-
-
-@pytest.mark.parametrize(
-    ("told", "count"),
-    [("max 100000", 6), ("200000 100000", 2), ("50000 100000", 1), ("900000 100000", 6)],
-)
-def test_the_quota_of_a_container_is_counted(told, count, tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
-    (tmp_path / "cpu.max").write_text(f"{told}\n")
-    names = namespace_of()
-    (program,) = (text for text in programs(PAGE) if "def processors" in text)
-    program = program.replace("/sys/fs/cgroup/cpu.max", str(tmp_path / "cpu.max"))
-    exec(program.partition("with threadpoolctl")[0], names)  # noqa: S102
-    assert names["processors"]() == count
 
 
 def test_half_precision_that_overflowed_does_not_come_back():

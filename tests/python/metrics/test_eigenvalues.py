@@ -78,3 +78,37 @@ def test_an_entry_that_is_not_finite_is_refused(order: int) -> None:
 def test_what_is_not_square_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="square matrix"):
         _core.symmetric_eigenvalues(np.zeros(shape))
+
+
+@pytest.mark.parametrize("order", [1, 2, 60, 300, 700])
+@pytest.mark.parametrize("spectrum", ["random", "clusters"])
+def test_eigenvectors_are_orthonormal_and_turn_the_matrix(order: int, spectrum: str) -> None:
+    normal = np.random.default_rng(order).standard_normal((order, order))
+    a = normal + normal.T
+    if spectrum == "clusters":
+        q = np.linalg.qr(normal)[0]
+        a = (q * np.where(np.arange(order) < order / 3, 1.0, 0.5)) @ q.T
+        a = (a + a.T) / 2
+    for threads in (1, 3):
+        _core.set_num_threads(threads)
+        values, vectors = _core.symmetric_eigenvectors(a)
+        size = np.abs(values).max()
+        assert np.all(np.diff(values) >= 0)
+        assert np.abs(vectors @ vectors.T - np.eye(order)).max() <= 20 * order * UNIT
+        assert np.abs(vectors @ a - values[:, None] * vectors).max() <= 20 * order * UNIT * size
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 70, 5), (400, 300, 200)])
+def test_products(shape: tuple[int, int, int]) -> None:
+    rows, inner, cols = shape
+    rng = np.random.default_rng(rows)
+    # Whole numbers, so that no sum rounds.
+    a = rng.integers(-9, 9, (rows, inner)).astype(float)
+    b = rng.integers(-9, 9, (inner, cols)).astype(float)
+    for threads in (1, 4):
+        _core.set_num_threads(threads)
+        np.testing.assert_array_equal(_core.matrix_product(a, b), a @ b)
+    with pytest.raises(ValueError, match="as many columns"):
+        _core.matrix_product(a, np.ones((inner + 1, cols)))
+    with pytest.raises(ValueError, match="as many columns"):
+        _core.matrix_product(a[:0], b)

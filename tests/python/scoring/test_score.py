@@ -145,6 +145,23 @@ def test_constant_and_zero_columns():
     assert_matches_svd(z, RANK_DEFICIENT)
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_columns_of_one_value_beside_a_large_mean(seed):
+    # The scatter has exact zeros there, and the mean has not.
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.integers(210, 600)), int(rng.integers(20, 200))
+    z = moderate(seed, n, k)
+    some = rng.choice(k, k // 4, replace=False)
+    z[:, some] = rng.choice([1.5, -2.0, 0.3, 10.0], len(some))
+    assert_matches_svd(z, RANK_DEFICIENT)
+    stream = rankme.Accumulator(k)
+    stream.update(z)
+    low, high = stream.spectrum().rankme_bounds()
+    assert low <= rankme_by_svd(z) * (1 + 1e-9)
+    assert high >= rankme_by_svd(z) * (1 - 1e-9)
+    assert high - low < 1e-3 * low
+
+
 @pytest.mark.parametrize("shape", [(50, 8), (8, 50)], ids=str)
 def test_identical_rows_have_rank_one(shape):
     z = np.broadcast_to(moderate(9, 1, shape[1]), shape)

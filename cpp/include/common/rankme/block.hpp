@@ -1,4 +1,4 @@
-// What is done to a float64 block of rows before BLAS sees it.
+// What is done to a float64 block of rows before it is multiplied.
 #pragma once
 
 #include <cstdint>

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "rankme/gram_sum.hpp"
@@ -59,7 +60,8 @@ struct CentredSum {
   std::int64_t longest_block = 0;
   std::int64_t float_rows = 0;  // of the rows, those whose products were summed in float32
   // What their sums of squares were off by. The scatter has those of float64 in their place; but
-  // what float32 has lost beside the rest is missing here too. Of a sum with one set of probes none.
+  // what float32 has lost beside the rest is missing here too. Of a sum with one set of probes
+  // none.
   double float_lost = 0;
 
   int probe_sets() const {
@@ -86,8 +88,11 @@ struct CentredSum {
   bool move_mean(std::int64_t more, const Offset& their_mean, double* row);
 
   // Each of the two may be a square or packed; both have as many sets of probes. probes: all of
-  // these, or none. workers: threads that share the matrix. Asks for no memory.
+  // these, or none. workers: threads that share the matrix. Asks for no memory where one is added.
   void add(const CentredSum& other, const double* probes, int workers = 1);
+  // One after the other, in one pass over the matrix.
+  using Sums = std::span<const CentredSum* const>;
+  void add(const Sums& others, const double* probes, int workers = 1);
 
   // Sums over other rows each that are about one point, on one scale, add up entry by entry, to the
   // sum about that point; where it is the mean of all rows, that is their scatter. Makes this sum
@@ -108,8 +113,12 @@ struct CentredSum {
 private:
   void rescale(int new_exponent);
   void look_at(const CentredSum& other, int exponent_shift, const std::vector<double>& from);
-  void add_products(const CentredSum& other, const double* probes, int exponent_shift);
-  void add_moved(std::int64_t their_rows, const double* probes);
+  void make_room(const Sums& others);
+  void add_beside(const CentredSum& other, const double* probes, double* row);
+  void add(const Sums& filled, const double* probes, double* moved, int workers);
+  void add_products(const CentredSum& other, const double* probes, int exponent_shift,
+                    const double* row);
+  void add_moved(std::int64_t their_rows, const double* probes, const double* row);
 
   // Room for both: a mean and an origin as seen from another origin, and the row of move_mean.
   Offset theirs_;

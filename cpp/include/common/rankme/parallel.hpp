@@ -25,16 +25,16 @@ private:
 void run_ranges(std::int64_t count, int workers, RangeBody body);
 
 // Cuts [0, count) into `workers` ranges of equal length to within one and calls
-// body(worker, begin, end) for each, the first on the calling thread. Hold a SingleThreadedBlas
-// where the body calls BLAS. The cut depends on the arguments alone, so results repeat to the last
-// bit. Once all have ended, the exception of the first worker that had one is rethrown. Nothing but
-// the body throws: where a thread cannot be had, the calling one does its work.
+// body(worker, begin, end) for each, the first on the calling thread. The cut depends on the
+// arguments alone, so results repeat to the last bit. Once all have ended, the exception of the
+// first worker that had one is rethrown. Nothing but the body throws: where a thread cannot be had,
+// the calling one does its work.
 template <class Body>
 void parallel_ranges(std::int64_t count, int workers, const Body& body) {
   run_ranges(count, workers, RangeBody(body));
 }
 
-// What each of those threads calls before its body; threads.cpp sets BLAS up with it. One for the
+// What each of those threads calls before its body: tests let some come late with it. One for the
 // process: returns the one before.
 using ThreadStart = void (*)();
 ThreadStart at_thread_start(ThreadStart start);

@@ -39,7 +39,7 @@ struct QrFactor {
 
   std::int64_t dim;
   bool with_ones;
-  std::int64_t blocks = 0;  // that were factored into it
+  std::int64_t blocks = 0;  // that were factored into it, one after the other
   // Norms that the rounding goes with beside that of R: of what has vanished, and of moves.
   double beside = 0;
   std::vector<double> origin;  // (dim,)

@@ -7,11 +7,6 @@
 
 namespace rankme {
 
-// LAPACK's reduction to tridiagonal form meets its threads at every column. Up to this order two
-// threads gain a tenth or a fifth; where another program wants the cores they lose a factor of a
-// hundred, spinning. So one thread does it, where eigenvectors are wanted.
-constexpr std::int64_t most_single_threaded_order = 1024;
-
 // The n eigenvalues of a symmetric matrix in ascending order. `a` is n x n, dense and row-major;
 // its lower triangle is read. The same bits with any number of threads. Throws
 // std::invalid_argument where an entry is not finite, LapackError where LAPACK fails.
@@ -19,8 +14,9 @@ std::vector<double> symmetric_eigenvalues(const double* a, std::int64_t n);
 
 // Orthonormal eigenvectors of the `count` smallest eigenvalues, in ascending order: (count, n)
 // row-major. The eigenvalues themselves go to *eigenvalues. Matrix as above; its lower triangle is
-// destroyed, and what is above its diagonal stays as it is. LAPACK dsytrd, dstemr and dormtr, and
-// dstedc where dstemr gives up. Throws LapackError.
+// destroyed, and what is above its diagonal stays as it is. LAPACK dsytrd and dstemr on one thread,
+// dstedc where all are wanted or dstemr gives up; dormtr with the vectors shared out among threads.
+// Throws LapackError.
 std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
                                           std::vector<double>* eigenvalues);
 

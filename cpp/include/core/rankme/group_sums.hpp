@@ -99,6 +99,7 @@ private:
     RowAdder adder;
     CentredSum young;  // a square
     Waiting gathered;
+    Helpers* helpers = nullptr;  // of the call under way
   };
   struct Rows;  // of one group in one update
   class Solver;
@@ -114,6 +115,7 @@ private:
   void settle() const;
   CentredSum total_of_all(int workers) const;
   GroupSpectra solve(bool center, bool leave_out) const;
+  void forget();
   void require_whole() const;
   void require_like(const GroupSums& other) const;
   void prepare_merge(const GroupSums& other);

@@ -75,9 +75,9 @@ public:
 private:
   struct Plan {
     int workers;              // ranges of the stack's rows, layer after layer
+    int team;                 // threads that share a worker's products
     bool whole_layers;        // no range ends inside a layer
-    bool blas_threads;        // one range, and BLAS splits the matrix
-    std::int64_t block_rows;  // rows a dsyrk
+    std::int64_t block_rows;  // rows a product
     bool young;               // what a layer takes in is summed aside first
   };
 
@@ -95,9 +95,9 @@ private:
   void prepare(const Plan& plan);
   bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
   bool add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
-                 std::int64_t end, const Plan& plan);
+                 std::int64_t end, const Plan& plan, Helpers* helpers);
   bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows,
-                  bool in_float);
+                  Helpers* helpers, bool in_float);
   void add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan);
   int solvers() const;
   void require_whole() const;

@@ -1,5 +1,6 @@
 // The streaming QR factorisation R <- qr([R; block]): three times the work of a Gram matrix, and
 // it sees singular values down to the last bit of the largest, where a Gram matrix ends at 1e-8.
+// Threads have ranges of rows and factors of their own, which meet when one is asked for.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,12 @@
 #include "rankme/ledger.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/qr_factor.hpp"
+#include "rankme/row_adder.hpp"
+#include "rankme/row_eliminator.hpp"
 
 namespace rankme {
+
+class Teams;
 
 // The singular values of a factor, descending, dim of them. center needs the ones.
 std::vector<double> singular_values(QrFactor factor, bool center);
@@ -41,14 +46,17 @@ public:
   QrFactor take() &&;
 
 private:
-  struct Preparation {
-    const UnitScale* column_scales = nullptr;
-    bool less_first = false;
-    bool begins = false;  // with the first row of all
+  // Each worker has a range of rows and a factor of its own.
+  struct Plan {
+    Crew crew;
+    std::int64_t block_rows;
   };
-  bool accumulate(const MatrixView& z, Preparation preparation);
-  bool add_rows(const MatrixView& rows, const Preparation& preparation);
-  void eliminate(std::int64_t rows, bool triangular);
+  Plan plan(std::int64_t rows) const;
+  void prepare(const Plan& plan);
+  void set_origin(const MatrixView& first_row);
+  bool accumulate(const MatrixView& z, const Plan& plan, Teams& teams,
+                  const QrPreparation& preparation);
+  QrFactor& factor_of(int worker);
   Terms terms() const { return {dim(), normalize_}; }
   void require_whole() const;
 
@@ -56,9 +64,8 @@ private:
   Ledger ledger_;
   bool torn_ = false;
   QrFactor factor_;
-  std::vector<double> block_;
-  std::vector<double> reflectors_;
-  std::vector<double> work_;
+  std::vector<QrFactor> others_;  // of the workers behind the first, about the same origin
+  std::vector<RowEliminator> rooms_;
   mutable std::mutex mutex_;
 };
 

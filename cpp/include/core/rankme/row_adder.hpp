@@ -10,6 +10,7 @@
 #include "rankme/gram_sum.hpp"
 #include "rankme/matrix_view.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/packed_rows.hpp"
 
 namespace rankme {
 
@@ -23,15 +24,26 @@ struct Preparation {
   bool subtract_first_column = false;
 };
 
-// Rows a dsyrk that suit the second-level cache, or BLAS's own threads where those share a block.
-std::int64_t rows_a_block(std::int64_t dim, bool blas_threads);
+class Helpers;
+
+// Rows a product that suit the second-level cache, or the threads that share a block.
+std::int64_t rows_a_block(std::int64_t dim, bool shared);
+
+// Threads in equal teams, so that no more than `affordable` things are needed, one a team.
+struct Crew {
+  int workers;  // that have one each
+  int team;     // threads a worker, with itself
+};
+Crew crew_of(double threads, double affordable);
 
 // How rows are shared out for sums of one dim.
 struct SumPlan {
   int workers;               // ranges of rows, each with a sum of its own
-  bool blas_threads;         // one range, and BLAS splits the matrix
-  std::int64_t block_rows;   // rows a dsyrk
+  int team;                  // threads that share a worker's products
+  std::int64_t block_rows;   // rows a product
   std::int64_t most_asides;  // further sums that memory allows
+
+  int threads() const { return workers * team; }
 };
 // matrices: sums that may be taken beside those that there is room to spare for. Of three in all,
 // the old sum is one, and in a stream the copy that a score is taken from another.
@@ -51,16 +63,17 @@ public:
   void reserve(std::int64_t block_rows, std::int64_t dim, int sets = 1, bool in_float = false,
                int float_threads = 1);
 
-  // Adds rows that `reserve` made room for. probes: (dim, 8), or none. False where an entry is not
-  // finite; the sum is then as it was. Neither asks for memory.
+  // Adds rows that `reserve` made room for. probes: (dim, 8), or none. helpers, or none, share the
+  // products. False where an entry is not finite; the sum is then as it was. Neither asks for
+  // memory.
   [[nodiscard]] bool add(GramSum& sum, const MatrixView& rows, const double* probes,
-                         const Preparation& preparation);
+                         const Preparation& preparation, Helpers* helpers = nullptr);
   // The same; the first row of an empty sum becomes its origin. probes: all sets of the sum.
   // Without in_float the sum is complete at once. With it, which `reserve` made room for, the rows
   // may wait to be multiplied in float32, until finish(): no other sum may come before. Rows of
   // float64, and those that float32 has no room for, are multiplied in float64 all the same.
   [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
-                         const double* probes, bool in_float = false);
+                         const double* probes, Helpers* helpers = nullptr, bool in_float = false);
   // One addition to the matrix for each of so many rows, and for what is left of a block.
   static constexpr std::int64_t float_chunk = 64;
   void finish(CentredSum& sum);
@@ -75,6 +88,7 @@ private:
   void add_probe_products_to(CentredSum& sum, const Block& block, const double* probes);
 
   AlignedDoubles block_;
+  PackedRows packed_;
   AlignedDoubles block_sums_;
   AlignedDoubles probe_scratch_;
   AlignedDoubles products_;  // of one block

@@ -1,5 +1,4 @@
-// How many threads a computation may use, and the two ways to use them: our threads with a
-// single-threaded BLAS in each, or one thread that lets BLAS split its own work.
+// How many threads a computation may use: our own threads, with a single-threaded BLAS in each.
 #pragma once
 
 #include <string>
@@ -34,18 +33,11 @@ struct BlasConfig {
 };
 BlasConfig blas_config();
 
-// While one lives, BLAS calls of this process run on the thread that makes them. Guards nest and
-// may be held by several threads at once; the last one to go restores the budget.
-class SingleThreadedBlas {
-public:
-  SingleThreadedBlas();
-  ~SingleThreadedBlas();
-  SingleThreadedBlas(const SingleThreadedBlas&) = delete;
-  SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
-};
-
-// Lives around every call into BLAS or LAPACK. A fork of the process, and its exit, wait until none
-// is under way; and no more run at a time than OpenBLAS has buffers for.
+// Lives around every call into BLAS or LAPACK. While one does, BLAS runs on the thread that makes
+// the call: its own threads spin where they meet, and cost others their cores. So there is no way
+// to have it use them. The last one to go restores the budget. A fork of the process, and its exit,
+// wait until none is under way; and no more run at a time than OpenBLAS has buffers for. Calls do
+// not nest.
 class BlasCall {
 public:
   BlasCall();
