@@ -28,7 +28,7 @@ GramAccumulator::GramAccumulator(std::int64_t dim, bool normalize, std::uint64_t
                                  Precision precision, double tolerance)
     : GramAccumulator(CentredSum(dim), normalize, seed, {}, precision) {
   probed_ = probed;
-  choice_ = FloatChoice(dim, normalize, tolerance);
+  if (precision == Precision::fast) choice_ = FloatChoice(dim, normalize, tolerance);
 }
 
 GramAccumulator::GramAccumulator(CentredSum sum, bool normalize, std::uint64_t seed,

@@ -106,10 +106,11 @@ void RowAdder::drop() {
 // Leaves the rows of the block to wait, if float32 can hold them.
 bool RowAdder::wait_in_float(CentredSum& sum, const Block& block, double largest) {
   if (!waiting_->has_room(block.rows)) finish(sum);
-  // Less the mean an entry is twice as large at the most, and the row that the mean has moved by is
-  // longer by the root of the rows.
-  const double bound = 2 * std::sqrt(static_cast<double>(block.rows)) * largest;
-  if (!waiting_->take(block, std::ldexp(bound, -sum.exponent))) return false;
+  // Less the mean an entry is twice as large at the most. The mean may have moved by more than
+  // that: it is of other rows.
+  double bound = std::ldexp(2 * largest, -sum.exponent);
+  for (const double entry : moved_) bound = std::max(bound, std::abs(entry));
+  if (!waiting_->take(block, bound)) return false;
   sum.float_rows += block.rows - 1;
   return true;
 }

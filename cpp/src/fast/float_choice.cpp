@@ -85,7 +85,9 @@ MatrixView spread_rows(const MatrixView& z, std::int64_t rows) {
 }
 
 FloatChoice::FloatChoice(std::int64_t dim, bool normalize, double tolerance)
-    : dim_(dim), normalize_(normalize), tolerance_(tolerance) {}
+    : dim_(dim), normalize_(normalize), tolerance_(tolerance) {
+  reset();
+}
 
 void FloatChoice::look(const MatrixView& z, std::int64_t n_rows) {
   if (state_.decided) {
@@ -108,6 +110,9 @@ void FloatChoice::decide(bool in_float) {
   state_.in_float = in_float;
 }
 
-void FloatChoice::reset() { state_ = {}; }
+void FloatChoice::reset() {
+  state_ = {};
+  if (std::isinf(tolerance_)) decide(true);
+}
 
 }  // namespace rankme

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "blas.hpp"
+#include "products.hpp"
 #include "rankme/accuracy.hpp"
 #include "rankme/measure.hpp"
 #include "rankme/probe.hpp"
@@ -18,15 +18,11 @@ std::vector<double> products_of(const CentredSum& sum, int sets,
                                 const std::vector<double>& probes) {
   const auto by_set = static_cast<std::size_t>(sum.dim * probe_count);
   std::vector<double> products(static_cast<std::size_t>(sets) * by_set);
-  const int rows = probe_count;
-  const int dim = static_cast<int>(sum.dim);
-  const double one = 1;
-  const double nothing = 0;
   for (std::size_t at = 0; at < products.size() && sum.rows > 0; at += by_set) {
-    // To Fortran the probes are 8 x dim and the matrix has its upper triangle.
-    const BlasCall call;
-    RANKME_BLAS(dsymm_)("R", "U", &rows, &dim, &one, sum.scatter.data(), &dim, probes.data() + at,
-                        &rows, &nothing, products.data() + at, &rows);
+    const auto set = probes.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::vector<double> product = multiply_symmetric(
+        sum.scatter.data(), sum.dim, {set, set + static_cast<std::ptrdiff_t>(by_set)}, probe_count);
+    std::copy(product.begin(), product.end(), products.begin() + static_cast<std::ptrdiff_t>(at));
   }
   return products;
 }

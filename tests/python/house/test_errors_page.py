@@ -259,7 +259,7 @@ def others(folder, monkeypatch):
         file["rows"] = PLAIN
     monkeypatch.setitem(sys.modules, "h5py", None)  # as if it were not installed
     yield "...: HDF5 needs", {"path": path}, "rankme.open_source(path)"
-    yield "precision='fast'", {}, "rankme.Accumulator(4, precision='fast')"
+    yield "precision='fast'", {}, "rankme.Accumulator(4, method='qr', precision='fast')"
     if "no CUDA module" in rankme.cuda.describe().get("reason", ""):
         yield "device='cuda:0'", {"Z": PLAIN}, "rankme.score(Z, device='cuda')"
 

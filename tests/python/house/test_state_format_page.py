@@ -106,6 +106,25 @@ def test_an_empty_accumulator(method, tmp_path):
     assert not any(numbers.any() for numbers in arrays.values())
 
 
+def test_a_sum_in_float32_is_read_as_a_scatter(tmp_path):
+    z = np.random.default_rng(3).standard_normal((900, 30)).astype("f4")
+    acc = rankme.Accumulator(30, precision="fast")
+    acc.update(z)
+    acc.save(tmp_path / "a")
+    header, sections = read_accumulator((tmp_path / "a").read_bytes())
+    assert (header["kind"], header["fast_rows"]) == ("fast", 900)
+    mean, scatter = mean_of(header, sections)
+    centred = z - z.astype(float).mean(axis=0)
+    np.testing.assert_allclose(mean, z.astype(float).mean(axis=0), atol=1e-12)
+    off = np.linalg.norm(scatter - centred.T @ centred)
+    assert 0 < off <= sections["errors"][1] < 1e-7 * scatter.trace()
+    products = scatter @ probes(30, header["seed"])
+    np.testing.assert_allclose(products_of(header, sections), products, rtol=1e-9, atol=1e-9)
+    values = singular_values(header, sections, center=False)
+    low, high = acc.spectrum().rankme_bounds()
+    assert low <= score_of(values) <= high
+
+
 def merged_as_the_page_says(one, two):
     """Two accumulators of the kind scatter, by the formulas of the page."""
     exponent = max(header["exponent"] for header, _ in (one, two))

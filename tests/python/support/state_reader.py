@@ -21,12 +21,14 @@ LIMITS = {
     "exponent": (-1000, 1000),
     "seed": (0, 2**64 - 1),
     "longest_block": (0, COUNT),
+    "fast_rows": (1, COUNT),
 }
 OF_ALL = ("dim", "n_rows", "blocks")
 OF_SQUARES = (*OF_ALL, "exponent", "seed", "longest_block")
 OF_GROUP = ("n_rows", "blocks", "exponent", "longest_block")
 KEYS = {
     "scatter": OF_SQUARES,
+    "fast": (*OF_SQUARES, "fast_rows"),
     "gram": OF_SQUARES,
     "qr": OF_ALL,
     "groups": ("dim", "n_rows", "seed"),
@@ -36,17 +38,19 @@ KEYS = {
 def counts_of(kind, k):
     """The sections of a kind, and how many numbers each has."""
     triangle = k * (k + 1) // 2
+    scatter = {
+        "origin": k,
+        "offset": k,
+        "offset_low": k,
+        "probe_products": 8 * k,
+        "probe_products_low": 8 * k,
+        "mean_products": 8,
+        "errors": 5,
+        "triangle": triangle,
+    }
     return {
-        "scatter": {
-            "origin": k,
-            "offset": k,
-            "offset_low": k,
-            "probe_products": 8 * k,
-            "probe_products_low": 8 * k,
-            "mean_products": 8,
-            "errors": 5,
-            "triangle": triangle,
-        },
+        "scatter": scatter,
+        "fast": scatter,
         "gram": {"column_sums": k, "probe_products": 8 * k, "triangle": triangle},
         "qr": {"origin": k, "beside": 1, "triangle": (k + 1) * (k + 2) // 2},
     }[kind]
@@ -227,7 +231,7 @@ def mean_of(header, sections):
     """The mean of the rows and their scatter about it, in the unit of the file."""
     k, n = header["dim"], header["n_rows"]
     matrix = symmetric(sections["triangle"], k)
-    if header["kind"] == "scatter":
+    if header["kind"] in ("scatter", "fast"):
         return sections["origin"] + (sections["offset"] + sections["offset_low"]), matrix
     sums = sections["column_sums"]
     return sums / n, matrix - np.outer(sums, sums) / n

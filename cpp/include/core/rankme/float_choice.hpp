@@ -33,7 +33,8 @@ MatrixView spread_rows(const MatrixView& z, std::int64_t rows);
 // here, and multiplied in float64.
 class FloatChoice {
 public:
-  // tolerance: the width of the interval that is accepted.
+  // tolerance: the width of the interval that is accepted. Infinity: all rows in float32, whatever
+  // they are.
   FloatChoice(std::int64_t dim, bool normalize, double tolerance);
 
   bool decided() const { return state_.decided; }
