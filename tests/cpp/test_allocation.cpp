@@ -201,17 +201,27 @@ void sums_in_float() {
       "fast stack", [&](LayerAccumulator& accumulator) { accumulator.update({few, few}); },
       [&](LayerAccumulator& accumulator) { accumulator.update({many, many}); }, 2, 90, false, 0,
       fast);
-  LayerAccumulator plain(2, 90, false, 0), stack(2, 90, false, 0, fast);
+}
+
+// Wide enough that sums in float32 carry more probes than others.
+void stacks_in_float_meet_others() {
+  constexpr std::int64_t dim = 800;
+  const auto fast = rankme::Precision::fast;
+  const std::vector<float> small = floats(oracle::random_matrix(10, dim, 1));
+  const std::vector<float> wide = floats(oracle::random_matrix(300, dim, 2));
+  const MatrixView few = rankme::view_of(small.data(), 10, dim);
+  const MatrixView many = rankme::view_of(wide.data(), 300, dim);
+  LayerAccumulator plain(2, dim, false, 0), stack(2, dim, false, 0, fast);
   plain.update({few, few});
   stack.update({many, many});
-  CHECK(stack.float_rows()[0] == 900);
+  CHECK(stack.float_rows()[0] == 300);
   changes_all_or_nothing<LayerAccumulator>(
       "stack, merge of fast",
       [&](LayerAccumulator& accumulator) { accumulator.update({few, few}); },
-      [&](LayerAccumulator& accumulator) { accumulator.merge(stack); }, 2, 90, false, 0);
+      [&](LayerAccumulator& accumulator) { accumulator.merge(stack); }, 2, dim, false, 0);
   changes_all_or_nothing<LayerAccumulator>(
       "fast stack, merge", [&](LayerAccumulator& accumulator) { accumulator.update({many, many}); },
-      [&](LayerAccumulator& accumulator) { accumulator.merge(plain); }, 2, 90, false, 0, fast);
+      [&](LayerAccumulator& accumulator) { accumulator.merge(plain); }, 2, dim, false, 0, fast);
 }
 
 void qr_accumulators() {
@@ -251,6 +261,7 @@ int main() {
   rankme::set_num_threads(3);
   gram_accumulators();
   sums_in_float();
+  stacks_in_float_meet_others();
   qr_accumulators();
   for (const std::int64_t layers : {2, 4}) stacks(layers);
   return check::finish("allocation");

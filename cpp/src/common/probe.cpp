@@ -187,12 +187,11 @@ void add_products(const double* products, std::vector<double>& high, std::vector
 }
 
 double safety_of(int probe_sets) {
-  if (probe_sets >= 4) return 2.18;
   if (probe_sets >= 2) return 3.45;
   return probe_safety;
 }
 
-int float_probe_sets(std::int64_t dim) { return dim < 1024 ? 2 : 4; }
+int float_probe_sets(std::int64_t dim) { return dim < 768 ? 1 : 2; }
 
 std::vector<double> gaussian_probes(std::int64_t dim, std::uint64_t seed, int sets) {
   std::vector<double> probes(static_cast<std::size_t>(sets * dim * probe_count));

@@ -19,47 +19,39 @@ typedef float Half __attribute__((vector_size(2 * RANKME_LANES), aligned(4), may
 typedef double Doubles __attribute__((vector_size(4 * RANKME_LANES), aligned(8), may_alias));
 
 RANKME_INLINE Floats load(const float* from) { return *reinterpret_cast<const Floats*>(from); }
-RANKME_INLINE void store(float* to, Floats x) { *reinterpret_cast<Floats*>(to) = x; }
+RANKME_INLINE void add(double* to, Doubles x) { *reinterpret_cast<Doubles*>(to) += x; }
 
-// sums (strip_rows, strip_columns) = or += the products of a few rows. The sum is added at its end,
-// so that chains of additions stay short.
-template <bool first>
-RANKME_INLINE void few_rows(const float* down, const float* across, std::int64_t rows,
-                            float* sums) {
-  Floats own[strip_rows][strip_registers] = {};
-  for (std::int64_t row = 0; row < rows; ++row) {
+#if RANKME_LANES == 16
+#define RANKME_HALF(x, at) \
+  __builtin_shufflevector(x, x, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6, at + 7)
+#elif RANKME_LANES == 8
+#define RANKME_HALF(x, at) __builtin_shufflevector(x, x, at, at + 1, at + 2, at + 3)
+#else
+#define RANKME_HALF(x, at) __builtin_shufflevector(x, x, at, at + 1)
+#endif
+
+// to (strip_rows, strip_columns) += factor * the products of a chunk of rows, which are added up in
+// registers.
+RANKME_INLINE void strip(const float* down, const float* across, const Chunk& chunk, double* to,
+                         std::int64_t stride) {
+  Floats sums[strip_rows][strip_registers] = {};
+  for (std::int64_t row = 0; row < chunk.rows; ++row) {
     Floats x[strip_registers];
     RANKME_UNROLL for (int r = 0; r < strip_registers; ++r) x[r] = load(across + r * lanes);
     RANKME_UNROLL for (int i = 0; i < strip_rows; ++i) {
-      RANKME_UNROLL for (int r = 0; r < strip_registers; ++r) own[i][r] += x[r] * down[i];
+      RANKME_UNROLL for (int r = 0; r < strip_registers; ++r) sums[i][r] += x[r] * down[i];
     }
     across += width;
     down += width;
   }
   RANKME_UNROLL for (int i = 0; i < strip_rows; ++i) {
     RANKME_UNROLL for (int r = 0; r < strip_registers; ++r) {
-      float* const to = sums + i * strip_columns + r * lanes;
-      store(to, first ? own[i][r] : load(to) + own[i][r]);
-    }
-  }
-}
-
-// The same of a chunk, into doubles.
-RANKME_INLINE void strip(const float* down, const float* across, const Chunk& chunk, double* to,
-                         std::int64_t stride) {
-  alignas(64) float sums[strip_rows * strip_columns];
-  std::int64_t row = std::min(chunk.rows, rows_in_registers);
-  few_rows<true>(down, across, row, sums);
-  for (; row < chunk.rows; row += rows_in_registers) {
-    few_rows<false>(down + row * width, across + row * width,
-                    std::min(chunk.rows - row, rows_in_registers), sums);
-  }
-  RANKME_UNROLL for (int i = 0; i < strip_rows; ++i) {
-    RANKME_UNROLL for (int j = 0; j < strip_columns; j += lanes / 2) {
-      const Half sum = *reinterpret_cast<const Half*>(sums + i * strip_columns + j);
-      Doubles& entries = *reinterpret_cast<Doubles*>(to + i * stride + j);
+      double* const entries = to + i * stride + r * lanes;
       // Times a power of two, which rounds nothing.
-      entries += __builtin_convertvector(sum, Doubles) * chunk.factor;
+      const Half lower = RANKME_HALF(sums[i][r], 0);
+      add(entries, __builtin_convertvector(lower, Doubles) * chunk.factor);
+      const Half upper = RANKME_HALF(sums[i][r], lanes / 2);
+      add(entries + lanes / 2, __builtin_convertvector(upper, Doubles) * chunk.factor);
     }
   }
 }

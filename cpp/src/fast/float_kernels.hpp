@@ -8,11 +8,9 @@ namespace rankme {
 
 // Columns go in panels of so many, one behind the other; row after row within a panel.
 constexpr std::int64_t panel_width = 32;
-// So many rows are multiplied and added in registers, one after the other.
-constexpr std::int64_t rows_in_registers = 16;
-// So many of those sums are added in float32 before they go to float64.
-constexpr std::int64_t short_sums = 4;
-constexpr std::int64_t chunk_rows = rows_in_registers * short_sums;
+// So many rows are multiplied and added in float32, one after the other, before their sum goes to
+// float64: fewer would go there too often, more would round too much.
+constexpr std::int64_t chunk_rows = 128;
 
 // Rows that are added up in float32: from row `first` of a panel on. Their products count `factor`
 // times, which is a power of two.

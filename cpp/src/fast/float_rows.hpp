@@ -13,7 +13,7 @@ namespace rankme {
 
 // The longest chain of roundings behind an entry of a chunk's sum, in float32: each factor, the
 // sums in registers, and those of the chunk.
-constexpr std::int64_t float_chain = 2 + rows_in_registers + short_sums;
+constexpr std::int64_t float_chain = 2 + chunk_rows;
 
 class FloatRows {
 public:

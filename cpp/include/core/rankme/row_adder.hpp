@@ -75,7 +75,7 @@ public:
   [[nodiscard]] bool add(CentredSum& sum, const MatrixView& rows, bool normalize,
                          const double* probes, Helpers* helpers = nullptr, bool in_float = false);
   // One addition to the matrix for each of so many rows, and for what is left of a block.
-  static constexpr std::int64_t float_chunk = 64;
+  static constexpr std::int64_t float_chunk = 128;
   void finish(CentredSum& sum);
   // Forgets the rows that wait, where the sum is thrown away.
   void drop();
