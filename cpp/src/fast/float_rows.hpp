@@ -11,8 +11,8 @@
 
 namespace rankme {
 
-// The longest chain of roundings behind an entry of a chunk's sum, in float32: each factor, the
-// sums in registers, and those of the chunk.
+// The longest chain of roundings behind an entry of a chunk's sum, in float32: each factor, and
+// the sum.
 constexpr std::int64_t float_chain = 2 + chunk_rows;
 
 class FloatRows {
