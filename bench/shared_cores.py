@@ -4,7 +4,8 @@
 
 Each folder holds a version, put there by ``pip install --target FOLDER .``; without one it is the
 installed version. A case runs alone on one thread, alone on all threads, beside as many busy
-processes as there are cores, and four times at once. Rounds go through all of it in turn.
+processes as there are cores, and four times at once, on all threads and on one each. Rounds go
+through all of it in turn.
 """
 # ruff: noqa: INP001, T201
 
@@ -127,14 +128,16 @@ def main() -> None:
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     versions = [
-        (Worker(folder, 1), [Worker(folder, cores) for _ in range(4)]) for folder in options.folders
+        ([Worker(folder, 1) for _ in range(4)], [Worker(folder, cores) for _ in range(4)])
+        for folder in options.folders
     ]
     for case in options.case or CASES:
         times = [{} for _ in versions]
         for _ in range(options.rounds):
-            for (single, workers), kept in zip(versions, times, strict=True):
+            for (singles, workers), kept in zip(versions, times, strict=True):
                 for name, seconds in (
-                    ("one thread", together([single], case)),
+                    ("one thread", together(singles[:1], case)),
+                    ("four at once, one thread each", together(singles, case)),
                     (f"{cores} threads", together(workers[:1], case)),
                     (f"{cores} busy neighbours", beside_busy(workers[0], case, cores)),
                     ("four at once", together(workers, case)),
@@ -150,8 +153,8 @@ def main() -> None:
                     f"| {statistics.median(processors) / base:.2f} |",
                     flush=True,
                 )
-    for single, workers in versions:
-        for worker in (single, *workers):
+    for singles, workers in versions:
+        for worker in (*singles, *workers):
             worker.process.stdin.close()
             worker.process.wait()
 

@@ -95,7 +95,8 @@ def test_the_cuda_array_interface(asked):
 
 @pytest.mark.usefixtures("asked")
 def test_the_processor_does_not_follow_a_pointer_of_the_device():
-    view = as_matrix(CudaArray((3, 4)))
+    z = CudaArray((3, 4))  # stays, since the stand-in's deleter goes with it
+    view = as_matrix(z)
     calls = (
         lambda: _core.GramAccumulator(4, normalize=False, seed=0).update(view),
         lambda: _core.QrAccumulator(4, normalize=False).update(view),
