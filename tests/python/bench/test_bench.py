@@ -43,7 +43,9 @@ TOLERANCE = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     output = tmp_path_factory.mktemp("bench") / "results"
-    assert run_bench(quick=True, output=output, name="here") == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contest, "REST_SECONDS", 0)
+        assert run_bench(quick=True, output=output, name="here") == 0
     return output
 
 
@@ -214,28 +216,34 @@ def test_the_environment_says_how_many_threads(monkeypatch):
         checked_threads(None)
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-def test_the_progress_bar_knows_its_length(section, monkeypatch):
-    """Every step is told, whatever fails: workers are replaced by ones that answer at once."""
+class FakeWorker:
+    """Answers at once, and computes nothing."""
 
-    class Worker:
-        def __init__(self, key, **limits):
-            assert key
-            assert limits["threads"] >= 1
+    def __init__(self, key, **limits):
+        assert key
+        assert limits["threads"] >= 1
 
-        def __enter__(self):
-            return self
+    def __enter__(self):
+        return self
 
-        def __exit__(self, *error):
-            pass
+    def __exit__(self, *error):
+        pass
 
-        def ask(self, op, **values):
-            assert op in ("open", "run")
-            return {"libraries": {}, "seconds": 1.0, "processor": 1.0, "score": 2.0, "peak_mib": 1}
+    def ask(self, op, path=""):
+        assert (op, path != "") in {("open", True), ("run", False)}
+        return {"libraries": {}, "seconds": 1.0, "processor": 1.0, "score": 2.0, "peak_mib": 1}
 
-    monkeypatch.setattr(contest, "Worker", Worker)
+
+@pytest.fixture
+def fake_workers(monkeypatch):
+    monkeypatch.setattr(contest, "Worker", FakeWorker)
     monkeypatch.setattr(contest, "REST_SECONDS", 0)
     monkeypatch.setattr(Competitor, "installed", True)
+
+
+@pytest.mark.usefixtures("fake_workers")
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_progress_bar_knows_its_length(section):
     steps = []
     terms = Terms(3, (1, 2), steps.append)
     plan = Plan(QUICK, (section,))
@@ -247,6 +255,7 @@ def test_the_progress_bar_knows_its_length(section, monkeypatch):
         assert run.groups()[0][1].measured[0].median_seconds == 1.0
 
 
+@pytest.mark.usefixtures("fake_workers")
 def test_tables_are_written_after_every_shape(tmp_path, monkeypatch):
     written = []
     write = bench.write_tables
@@ -261,6 +270,7 @@ def test_tables_are_written_after_every_shape(tmp_path, monkeypatch):
     assert written == [[1], [2], [2]]
 
 
+@pytest.mark.usefixtures("fake_workers")
 @pytest.mark.parametrize(("key", "status"), [("gram-ours", 1), ("dgemm", 0)])
 def test_only_a_failure_of_ours_is_one_of_the_benchmark(key, status, capsys, monkeypatch):
     job = sections.measure_sections

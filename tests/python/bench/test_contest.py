@@ -39,7 +39,7 @@ def test_a_competitor_that_is_not_installed_is_named(small):
 
 def test_a_competitor_that_fails_is_an_entry_and_the_others_go_on(small):
     unknown = Competitor("no-such-job", "broken", "numpy", "numpy")
-    contest = Contest([unknown, SCORE[1]], small, threads=1, tell=no_tell)
+    contest = Contest([unknown, SCORE[0]], small, threads=1, tell=no_tell)
     contest.run(1)
     assert contest.entries[0].failure == "KeyError: 'no-such-job'"
     assert len(contest.entries[1].seconds) == 1
@@ -101,9 +101,9 @@ def test_a_peer_over_its_memory_is_told_so(tmp_path):
 
 
 def test_a_peer_over_its_time_is_told_so(small):
-    with Worker("numpy-svd", threads=1, seconds=0.001) as one:
-        with pytest.raises(WorkerError, match=r"out of time \(limit 0.001 s\)"):
-            one.ask("open", path=str(small))
+    one = Worker("numpy-svd", threads=1, seconds=0.001)
+    with one, pytest.raises(WorkerError, match=r"out of time \(limit 0.001 s\)"):
+        one.ask("open", path=str(small))
     assert one._process.returncode == -signal.SIGKILL
 
 

@@ -46,7 +46,7 @@ def run(*command):
 def check_printed(shown, output):
     pattern = ".*".join(map(re.escape, shown.split("...")))
     # How far rounding can have moved a score depends on the threads and the processor.
-    pattern = re.sub(r"within \d+e\\-\d+", r"within \\d+e-\\d+", pattern)
+    pattern = re.sub(r"within\\ \d+e\\-\d+", r"within \\d+e-\\d+", pattern)
     assert re.fullmatch(pattern, output), output
 
 
