@@ -83,8 +83,8 @@ def run_bench(
         Path(output).mkdir(parents=True, exist_ok=True)
     console = Console()
 
-    def show(results: Results, section: str) -> None:
-        for table in newest_tables(results, section):
+    def show(results: Results, section: str, finished: bool) -> None:
+        for table in newest_tables(results, section, finished=finished):
             console.print(table.rich())
         if output is not None:
             write_tables(results, machine, Path(output), name=name, image=False)

@@ -95,6 +95,7 @@ class Definition:
 
 
 def _reference(key: str) -> Competitor:
+    """Name a reference of a file."""
     return Competitor(key, "float64 QR and SVD", "numpy", "numpy")
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from rankme.bench.records import Group, Results, Run
 
 SCHEMA = "rankme.bench/2"
+# Sections whose sizes are lines of a table and not tables.
+LINES = frozenset({"gram", "eigenvalues", "peers"})
 
 METHOD = f"""\
 Every competitor runs in a process of its own, held to as many cores and threads as the heading
@@ -91,13 +93,22 @@ def section_tables(run: Run, section: str) -> list[Table]:
     return [build(group) for group in groups]
 
 
-def newest_tables(results: Results, section: str) -> list[Table]:
-    """Build what is new after a shape of a section: its table for each number of threads."""
+def newest_tables(results: Results, section: str, *, finished: bool) -> list[Table]:
+    """Build what is new of a section, for each number of threads.
+
+    After a size that is its table; where a size is only a line or two, all of the section once it
+    is finished.
+    """
+    if finished != (section in LINES):
+        return []
     tables = []
     for run in results.runs:
-        newest = section_tables(run, section)[-2 if section == "gram" else -1 :]
+        newest = section_tables(run, section)
+        if section not in LINES:
+            newest = newest[-1:]
         for table in newest:
-            table.title = f"{table.title} ({in_threads(run.threads)})"
+            if section != "eigenvalues":  # which says it
+                table.title = f"{table.title} ({in_threads(run.threads)})"
         tables += newest
     return tables
 

@@ -72,7 +72,9 @@ class Plan:
         )
 
 
-def measure_sections(plan: Plan, terms: Terms, show: Callable[[Results, str], None]) -> Results:
+def measure_sections(
+    plan: Plan, terms: Terms, show: Callable[[Results, str, bool], None]
+) -> Results:
     """Measure what the plan says.
 
     Parameters
@@ -82,7 +84,8 @@ def measure_sections(plan: Plan, terms: Terms, show: Callable[[Results, str], No
     terms : Terms
         Rounds and threads.
     show : callable
-        Called with the results so far and the name of a section after each of its sizes.
+        Called with the results so far and the name of a section: with False after each of its
+        sizes, and with True after the last one.
 
     Returns
     -------
@@ -102,7 +105,8 @@ def measure_sections(plan: Plan, terms: Terms, show: Callable[[Results, str], No
                 assert run is not None  # noqa: S101 - made above; this is for the type checker
                 getattr(run, section).append(one.group)
                 run.libraries |= one.libraries
-            show(results, section)
+            show(results, section, False)
+        show(results, section, True)
     return results
 
 
