@@ -47,7 +47,7 @@ def library_settings() -> str:
     """Return the environment variables that choose kernels or threads of BLAS, folders left out."""
     found = {
         name: without_paths(value)
-        for name, value in sorted(os.environ.items())
+        for name, value in sorted(dict(os.environ).items())
         if name.startswith(("OPENBLAS_", "MKL_", "KMP_", "OMP_")) and "THREADS" not in name
     }
     return ", ".join(f"{name}={value}" for name, value in found.items())

@@ -39,6 +39,11 @@ singular values of the matrix in float64 by `numpy.linalg.svd`. The matrices are
 a fixed matrix, seeded, with singular values that fall like k^-{DECAY:g} unless said otherwise.
 """
 
+SCORE_METHOD = """\
+Most of these spectra end below what a float32 Gram matrix can tell. `precision="fast"` may sum them
+again in float64, and then takes longer than without.
+"""
+
 FAST_METHOD = f"""\
 Singular values that fall like k^-{FAST_DECAY:g}: a float32 Gram matrix tells these, and so
 `precision="fast"` needs no second look in float64.
@@ -124,7 +129,7 @@ def section_parts(
 ) -> list[str]:
     """Write the sections of a run; what each is, where it comes for the first time."""
     words = {
-        "scores": ("Scores", ""),
+        "scores": ("Scores", SCORE_METHOD),
         "fast": ("Scores beside float32", FAST_METHOD),
         "layers": ("Layers", LAYER_METHOD),
         "batches": ("Batches", BATCH_METHOD),
@@ -142,7 +147,7 @@ def section_parts(
         if text and section == "peers" and peer_limits is not None:
             memory, seconds = peer_limits
             text += f" Each may take {memory / 2**30:.3g} GiB and {seconds:g} s."
-        parts += [f"### {title}", *([text] if text else [])]
+        parts += [f"### {title}", *filter(None, [text])]
         parts += [f"#### {table.title}\n\n{table.markdown()}" for table in tables]
     return parts
 
