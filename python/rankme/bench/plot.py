@@ -162,8 +162,7 @@ def eigen_panel(axis: Any, *, results: Results, colors: Colors) -> None:
     orders = [f"K = {group.columns:,}" for group in most.eigenvalues]
     axis.set_yticks(range(len(orders)), orders)
     axis.invert_yaxis()
-    title = "Eigenvalues alone: time of torch.linalg.eigvalsh over ours"
-    tidy(axis, title, "time over ours", colors)
+    tidy(axis, "Eigenvalues alone", "time of torch.linalg.eigvalsh over ours", colors)
     axis.set_xlim(0, longest * 1.7)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
     axis.axvline(1, color=colors.ink, linewidth=1)
