@@ -1,4 +1,4 @@
-"""What ``rankme bench`` runs: this machine, rankme beside NumPy, SciPy, PyTorch and oneDAL.
+"""What ``rankme bench`` runs: this machine, rankme beside NumPy, SciPy, PyTorch, oneDAL and peers.
 
 Nothing here is imported by ``import rankme``, and no competitor is imported into this process.
 """
@@ -6,42 +6,29 @@ Nothing here is imported by ``import rankme``, and no competitor is imported int
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rankme.bench.competitors import (
-    BATCH,
-    BATCHES,
-    GRAM,
-    QUICK_BATCHES,
-    QUICK_SHAPES,
-    QUICK_WIDTHS,
-    SCORE,
-    SHAPES,
-    WIDTHS,
-)
-from rankme.bench.machine import describe_machine
-from rankme.bench.measure import (
-    gram_rows,
-    measure_batch,
-    measure_gram,
-    measure_rate,
-    measure_scores,
-)
-from rankme.bench.records import Results
-from rankme.bench.report import as_json, batch_table, goal_table, gram_tables, markdown, score_table
+from rankme.bench.competitors import FULL, QUICK, Sizes
+from rankme.bench.machine import describe_machine, usable_cores
+from rankme.bench.measure import Terms
+from rankme.bench.progress import progress_bar
+from rankme.bench.records import SECTIONS
+from rankme.bench.report import as_json, goal_table, markdown, newest_tables
+from rankme.bench.sections import Plan, measure_sections, our_failures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["run_bench"]
+    from rankme.bench.records import Results
+
+__all__ = ["SECTIONS", "run_bench"]
 
 REPEATS = 5
-QUICK_GRAM_ROWS = 1024
 
 
 def run_bench(
@@ -51,22 +38,30 @@ def run_bench(
     output: str | Path | None = None,
     quick: bool = False,
     name: str = "cpu",
+    threads: Sequence[int] | None = None,
+    only: Sequence[str] | None = None,
 ) -> int:
     """Measure, print the tables and, where asked, write the report.
 
     Parameters
     ----------
     shapes : sequence of (int, int), optional
-        (N, K) of the matrices to score; ``competitors.SHAPES`` unless given.
+        (N, K) of the matrices to score; those of ``competitors.FULL`` unless given.
     repeats : int, optional
         Rounds after the warm-up; 5 unless given. `quick` takes one, and none may be given then.
     output : path-like, optional
-        Folder for ``<name>.md``, ``<name>.json`` and, with Matplotlib, ``<name>.png``; it is made
-        if it is missing. Without it, nothing is written.
+        Folder for ``<name>.md``, ``<name>.json`` and, with Matplotlib, ``<name>.png`` and
+        ``<name>-dark.png``; it is made if it is missing. The tables are written anew after every
+        shape, so that a run that is cut short leaves what it had. Without it, nothing is written.
     quick : bool
         One round on small matrices: a check that everything runs, not a measurement.
     name : str
         Stem of the files.
+    threads : sequence of int, optional
+        Everything is measured with each of these; as many as there are cores unless given, or what
+        ``RANKME_NUM_THREADS`` says. Each competitor is held to as many cores.
+    only : sequence of str, optional
+        Sections to measure, of ``SECTIONS``; all unless given.
 
     Returns
     -------
@@ -76,99 +71,89 @@ def run_bench(
     Raises
     ------
     ValueError
-        If a shape or `repeats` is not positive, or if `repeats` is given with `quick`.
+        If a shape or `repeats` is not positive, `repeats` is given with `quick`, a number of
+        threads is below 1, above the usable cores or given twice, or a section is unknown.
     OSError
         If the folder cannot be made or written.
     """
-    if quick and repeats is not None:
-        raise ValueError("quick takes one round; repeats cannot be given with it")
-    shapes = tuple(shapes) if shapes else (QUICK_SHAPES if quick else SHAPES)
-    if repeats is None:
-        repeats = 1 if quick else REPEATS
-    if repeats < 1 or any(min(shape) < 1 for shape in shapes):
-        raise ValueError(f"shapes and repeats must be positive, not {shapes} and {repeats}")
-    widths = QUICK_WIDTHS if quick else WIDTHS
+    plan = Plan(checked_sizes(shapes, quick=quick), checked_sections(only))
+    terms = Terms(checked_repeats(repeats, quick=quick), checked_threads(threads), lambda _: None)
     machine = describe_machine()
     if output is not None:  # now, because a bad folder would waste the whole measurement
         Path(output).mkdir(parents=True, exist_ok=True)
     console = Console()
-    batches = QUICK_BATCHES if quick else BATCHES
-    groups = len(shapes) * len(SCORE) + len(widths) * len(GRAM) + len(batches) * len(BATCH)
-    steps = (repeats + 1) * groups + 2 * len(shapes) + len(widths) + 2 * len(batches)
-    with progress_bar(console, steps) as tell:
-        results = measure_all(
-            shapes, widths, batches, repeats=repeats, quick=quick, tell=tell, console=console
-        )
-    for table in (*gram_tables(results), goal_table(results)):
-        console.print(table.rich())
+
+    def show(results: Results, section: str, finished: bool) -> None:
+        for table in newest_tables(results, section, finished=finished):
+            console.print(table.rich())
+        if output is not None:
+            write_tables(results, machine, Path(output), name=name, image=False)
+
+    with progress_bar(console, plan.steps(terms)) as tell:
+        results = measure_sections(plan, replace(terms, tell=tell), show)
+    console.print(goal_table(results).rich())
     if output is not None:
         write_report(results, machine, Path(output), name=name, console=console)
-    ours = [group.entry("ours") for group in results.scores]
-    ours += [group.entry("gram-ours") for group in results.gram]
-    ours += [group.entry("batch-ours") for group in results.batches]
-    return int(any(entry.failure is not None for entry in ours))
+    failures = our_failures(results)
+    for failure in failures:
+        console.print(f"failed: {failure}", markup=False)
+    return int(bool(failures))
 
 
-def measure_all(
-    shapes: Sequence[tuple[int, int]],
-    widths: Sequence[int],
-    batches: Sequence[tuple[int, int, int]],
-    *,
-    repeats: int,
-    quick: bool,
-    tell: Callable[[str], None],
-    console: Console,
-) -> Results:
-    """Measure every shape and batch, printing tables as soon as they are there; then widths."""
-    results = Results([], [], repeats)
-    for rows, columns in shapes:
-        group, libraries = measure_scores(rows, columns, repeats=repeats, tell=tell)
-        results.scores.append(group)
-        results.libraries |= libraries
-        console.print(score_table(group).rich())
-    for batch in batches:
-        group, libraries = measure_batch(*batch, repeats=repeats, tell=tell)
-        results.batches.append(group)
-        results.libraries |= libraries
-        console.print(batch_table(group).rich())
-    rate = 0.0 if quick else measure_rate()
-    for width in widths:
-        size = QUICK_GRAM_ROWS if quick else gram_rows(width, rate=rate)
-        group, libraries = measure_gram(width, rows=size, repeats=repeats, tell=tell)
-        results.gram.append(group)
-        results.libraries |= libraries
-    return results
+def checked_repeats(repeats: int | None, *, quick: bool) -> int:
+    """Return the rounds after the warm-up."""
+    if repeats is None:
+        return 1 if quick else REPEATS
+    if quick:
+        raise ValueError("quick takes one round; repeats cannot be given with it")
+    if repeats < 1:
+        raise ValueError(f"repeats must be positive, not {repeats}")
+    return repeats
 
 
-@contextmanager
-def progress_bar(console: Console, total: int) -> Iterator[Callable[[str], None]]:
-    """Give ``tell(step)``, which moves a bar on a terminal and does nothing in a pipe.
+def checked_sizes(shapes: Sequence[tuple[int, int]] | None, *, quick: bool) -> Sizes:
+    """Sizes of every section; those of the scores may be given."""
+    sizes = QUICK if quick else FULL
+    if not shapes:
+        return sizes
+    if any(min(shape) < 1 for shape in shapes):
+        raise ValueError(f"shapes must be positive, not {tuple(shapes)}")
+    return replace(sizes, scores=tuple(shapes), fast=tuple(shapes))
 
-    The bar is drawn between runs only: one that redraws itself would take time from them.
-    """
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        auto_refresh=False,
-        disable=not console.is_terminal,
-    )
-    with progress:
-        task = progress.add_task("", total=total)
 
-        def tell(step: str) -> None:
-            progress.update(task, description=step, advance=1, refresh=True)
+def checked_sections(only: Sequence[str] | None) -> tuple[str, ...]:
+    """Sections to measure, in the order of the report."""
+    unknown = [section for section in only or () if section not in SECTIONS]
+    if unknown:
+        raise ValueError(f"only may be one of {', '.join(SECTIONS)}, not {', '.join(unknown)}")
+    return tuple(one for one in SECTIONS if not only or one in only)
 
-        yield tell
+
+def checked_threads(threads: Sequence[int] | None) -> tuple[int, ...]:
+    """Numbers of threads to measure with."""
+    cores = usable_cores()
+    if not threads:
+        threads = [min(int(os.environ.get("RANKME_NUM_THREADS", "").strip() or cores), cores)]
+    if len(set(threads)) < len(threads) or not all(1 <= one <= cores for one in threads):
+        told = ", ".join(map(str, threads))
+        raise ValueError(f"threads must be different numbers of 1 to {cores} cores, not {told}")
+    return tuple(threads)
+
+
+def write_tables(
+    results: Results, machine: Mapping[str, str], folder: Path, *, name: str, image: bool
+) -> None:
+    """Write the Markdown and the JSON."""
+    text = markdown(results, machine, name=name, image=image)
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    raw = json.dumps(as_json(results, machine), indent=1)
+    (folder / f"{name}.json").write_text(raw + "\n", encoding="utf-8")
 
 
 def write_report(
     results: Results, machine: Mapping[str, str], folder: Path, *, name: str, console: Console
 ) -> None:
-    """Write the Markdown, the JSON and, where Matplotlib is installed, the picture."""
+    """Write the tables and, where Matplotlib is installed, the pictures."""
     try:
         from rankme.bench.plot import draw  # noqa: PLC0415 - Matplotlib is optional and slow to import
     except ImportError:
@@ -176,9 +161,8 @@ def write_report(
         image = False
     else:
         draw(results, folder / f"{name}.png")
+        draw(results, folder / f"{name}-dark.png", dark=True)
         image = True
-    text = markdown(results, machine, name=name, image=image)
-    (folder / f"{name}.md").write_text(text, encoding="utf-8")
-    raw = json.dumps(as_json(results, machine), indent=1)
-    (folder / f"{name}.json").write_text(raw + "\n", encoding="utf-8")
-    console.print(f"written: {folder / name}.md, .json" + (", .png" if image else ""))
+    write_tables(results, machine, folder, name=name, image=image)
+    pictures = ".png, -dark.png" if image else ""
+    console.print(f"written: {folder / name}.md, .json" + (f", {pictures}" if pictures else ""))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EPS = 1e-7
 ROWS_PER_BLOCK = 8192
+ROWS_OF_LAYERS = 1000
 
 
 def rankme_of(singular_values: NDArray[Any]) -> float:
@@ -42,6 +43,12 @@ def score_ours(z: Matrix) -> Job:
     """`rankme.score`."""
     rankme = importlib.import_module("rankme")
     return lambda: rankme.score(z)
+
+
+def score_ours_fast(z: Matrix) -> Job:
+    """`rankme.score` that may sum in float32."""
+    rankme = importlib.import_module("rankme")
+    return lambda: rankme.score(z, precision="fast")
 
 
 def score_numpy_svd(z: Matrix) -> Job:
@@ -215,8 +222,60 @@ def batch_reference(z: Matrix) -> Job:
     return lambda: mean_rankme(np.linalg.svd(z.astype(np.float64), compute_uv=False))
 
 
-JOBS: dict[str, Callable[[Matrix], Job]] = {
+def layers_ours(z: Matrix, **options: str) -> Job:
+    """`rankme.LayerAccumulator` on rows that come in batches; the mean score stands for all."""
+    rankme = importlib.import_module("rankme")
+
+    def job() -> float:
+        stack = rankme.LayerAccumulator(z.shape[0], z.shape[2], **options)
+        for first in range(0, z.shape[1], ROWS_OF_LAYERS):
+            stack.update(z[:, first : first + ROWS_OF_LAYERS])
+        return float(np.mean(stack.score()))
+
+    return job
+
+
+def each_layer(z: Matrix, score: Callable[[Matrix], Job]) -> Job:
+    """Score one layer after the other."""
+    jobs = [score(layer) for layer in z]
+    return lambda: float(np.mean([job() for job in jobs]))
+
+
+def eigen_calls(order: int) -> int:
+    """How often a run computes the eigenvalues, so that it takes some tens of milliseconds."""
+    return max(1, round((1024 / order) ** 3))
+
+
+def eigen_job(a: Any, eigenvalues: Callable[[Any], Any]) -> Job:
+    """Compute the eigenvalues of one matrix over and over; RankMe of their magnitudes."""
+
+    def job() -> float:
+        for _ in range(eigen_calls(len(a))):
+            values = eigenvalues(a)
+        return rankme_of(np.abs(np.asarray(values)))
+
+    return job
+
+
+def eigen_ours(a: NDArray[np.float64]) -> Job:
+    """Prepare what `rankme.score` and `rankme.spectrum` call, behind no public name."""
+    return eigen_job(np.array(a), importlib.import_module("rankme._core").symmetric_eigenvalues)
+
+
+def eigen_torch(a: NDArray[np.float64]) -> Job:
+    """`torch.linalg.eigvalsh`, which is MKL's in PyTorch's builds for x86-64."""
+    torch = importlib.import_module("torch")
+    return eigen_job(torch.from_numpy(np.array(a)), torch.linalg.eigvalsh)
+
+
+def eigen_numpy(a: NDArray[np.float64]) -> Job:
+    """`numpy.linalg.eigvalsh`, which is OpenBLAS's in NumPy's wheels."""
+    return eigen_job(np.array(a), np.linalg.eigvalsh)
+
+
+JOBS: dict[str, Callable[[Any], Job]] = {
     "ours": score_ours,
+    "ours-fast": score_ours_fast,
     "numpy-svd": score_numpy_svd,
     "scipy-svdvals": score_scipy_svdvals,
     "torch-svdvals": score_torch_svdvals,
@@ -235,4 +294,12 @@ JOBS: dict[str, Callable[[Matrix], Job]] = {
     "batch-numpy-loop": batch_numpy_loop,
     "batch-numpy": batch_numpy,
     "batch-reference": batch_reference,
+    "layers-ours": layers_ours,
+    "layers-ours-fast": lambda z: layers_ours(z, precision="fast"),
+    "layers-torch-svdvals": lambda z: each_layer(z, score_torch_svdvals),
+    "layers-numpy-gram64": lambda z: each_layer(z, lambda one: numpy_gram_job(one, np.float64)),
+    "layers-numpy-gram32": lambda z: each_layer(z, lambda one: numpy_gram_job(one, np.float32)),
+    "eigen-ours": eigen_ours,
+    "eigen-torch": eigen_torch,
+    "eigen-numpy": eigen_numpy,
 }

@@ -1,130 +1,149 @@
-"""Rounds over competitors, each in its own process."""
+"""The sections of the benchmark: for each shape a matrix, its reference and the rounds over it."""
 
 from __future__ import annotations
 
+import os
 import tempfile
-import time
-from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankme.bench.client import Worker, WorkerError
-from rankme.bench.competitors import BATCH, BATCH_REFERENCE, GRAM, REFERENCE, SCORE, Competitor
-from rankme.bench.matrices import write_gaussian, write_gaussian_batch, write_power_law
-from rankme.bench.records import Entry, Group
+from rankme.bench.client import Worker
+from rankme.bench.competitors import (
+    BATCH,
+    BATCH_REFERENCE,
+    EIGENVALUES,
+    EIGENVALUES_REFERENCE,
+    FAST,
+    GRAM,
+    LAYERS,
+    PEERS,
+    REFERENCE,
+    SCORE,
+    Competitor,
+)
+from rankme.bench.contest import Contest
+from rankme.bench.jobs import eigen_calls
+from rankme.bench.matrices import (
+    DECAY,
+    write_gaussian,
+    write_gaussian_batch,
+    write_layers,
+    write_power_law,
+    write_symmetric,
+)
+from rankme.bench.records import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# BLAS threads spin for some milliseconds after a call; the next run is to start without them.
-REST_SECONDS = 0.15
+FAST_DECAY = 0.7
 GRAM_RUN_SECONDS = 0.5
 GRAM_OPERAND_BYTES = 2**30
 GRAM_ROUNDING = 1024
+# A run of a peer may take minutes; more rounds than these would tell nothing more.
+PEER_ROUNDS = 2
+PEER_SECONDS = 900.0
+PEER_SHARE_OF_MEMORY = 0.75
 
 
-class Contest:
-    """Competitors on one matrix: opened one by one, then run in rounds.
+@dataclass(frozen=True)
+class Terms:
+    """What all measurements have in common.
 
-    Parameters
+    Attributes
     ----------
-    competitors : sequence of Competitor
-        Those not installed get an entry that says so.
-    path : Path
-        The ``.npy`` file that every worker maps.
+    repeats : int
+        Rounds after the warm-up.
+    threads : tuple of int
+        Numbers of threads; a matrix is written once and measured with each.
     tell : callable
         Called with the name of a step before each.
     """
 
-    def __init__(
-        self, competitors: Sequence[Competitor], path: Path, *, tell: Callable[[str], None]
-    ) -> None:
-        self.entries = [Entry(one.key, one.title, installed=one.installed) for one in competitors]
-        self.libraries: dict[str, str] = {}
-        self._competitors = competitors
-        self._path = path
-        self._tell = tell
-        self._workers: dict[str, Worker] = {}
-
-    def run(self, repeats: int) -> None:
-        """Warm everyone up once, then run `repeats` rounds; failures go into their entries."""
-        with ExitStack() as stack:
-            for competitor, entry in zip(self._competitors, self.entries, strict=True):
-                if entry.installed:
-                    self._workers[entry.key] = stack.enter_context(Worker(entry.key))
-                    self._attempt(entry, self._warm_up)
-                else:
-                    entry.failure = f"not installed ({competitor.package})"
-            for turn in range(repeats):
-                # Whoever follows a long run must not be the same one in every round.
-                first = turn % len(self.entries)
-                for entry in self.entries[first:] + self.entries[:first]:
-                    self._attempt(entry, self._time)
-
-    def _attempt(self, entry: Entry, step: Callable[[Entry], None]) -> None:
-        """Run a step of a competitor, unless it has failed before."""
-        if entry.failure is not None:
-            return
-        self._tell(entry.title)
-        try:
-            step(entry)
-        except WorkerError as error:
-            entry.failure = str(error)
-        time.sleep(REST_SECONDS)
-
-    def _warm_up(self, entry: Entry) -> None:
-        """Open the matrix, and run once untimed."""
-        worker = self._workers[entry.key]
-        opened = worker.ask("open", path=str(self._path))
-        self.libraries |= opened["libraries"]
-        self._record(entry)
-
-    def _time(self, entry: Entry) -> None:
-        """Run once and keep the seconds."""
-        entry.seconds.append(self._record(entry))
-
-    def _record(self, entry: Entry) -> float:
-        """Run once, keep score and memory, and return the seconds."""
-        told = self._workers[entry.key].ask("run")
-        entry.score = told["score"]
-        # The first run shows the most: later ones find memory that the library kept.
-        if told["peak_mib"] is not None:
-            entry.peak_mib = max(entry.peak_mib or 0.0, told["peak_mib"])
-        return float(told["seconds"])
+    repeats: int
+    threads: tuple[int, ...]
+    tell: Callable[[str], None]
 
 
-def measure_scores(
-    rows: int, columns: int, *, repeats: int, tell: Callable[[str], None]
-) -> tuple[Group, dict[str, str]]:
-    """Score one shape with every competitor.
+@dataclass(frozen=True)
+class Measured:
+    """A group, the threads it was measured with, and what the workers loaded."""
+
+    group: Group
+    threads: int
+    libraries: dict[str, str]
+
+
+def hold(
+    terms: Terms,
+    competitors: Sequence[Competitor],
+    like: Group,
+    path: Path,
+    *,
+    reference: Competitor | None = None,
+    limits: tuple[int, float] | None = None,
+) -> list[Measured]:
+    """Run the reference once, and the competitors with each number of threads.
 
     Parameters
     ----------
-    rows, columns : int
-        N and K of a float32 matrix with a power-law spectrum.
-    repeats : int
-        Rounds after the warm-up.
-    tell : callable
-        Called with the name of a step before each.
+    terms : Terms
+        Rounds and threads.
+    competitors : sequence of Competitor
+        Who takes part.
+    like : Group
+        Sizes and words for the groups that are returned.
+    path : Path
+        The ``.npy`` file.
+    reference : Competitor, optional
+        Whose score the errors are measured against; it gets all cores.
+    limits : (int, float), optional
+        Bytes and seconds for each competitor.
 
     Returns
     -------
-    group : Group
-        Entries in the order of ``competitors.SCORE``.
-    libraries : dict of str
-        What the workers loaded.
+    list of Measured
+        One for each number of threads, in their order.
     """
-    competitors = SCORE if rows >= columns else tuple(smaller_side(one) for one in SCORE)
+    score = None
+    if reference is not None:
+        cores = len(os.sched_getaffinity(0))
+        judge = Contest([reference], path, threads=cores, tell=terms.tell)
+        judge.run(0)
+        score = judge.entries[0].score
+    done = []
+    for threads in terms.threads:
+        contest = Contest(competitors, path, threads=threads, tell=terms.tell, limits=limits)
+        contest.run(terms.repeats)
+        group = replace(like, measured=contest.entries, reference=score)
+        done.append(Measured(group, threads, contest.libraries))
+    return done
+
+
+def with_file(
+    terms: Terms, words: str, write: Callable[[Path], None], use: Callable[[Path], list[Measured]]
+) -> list[Measured]:
+    """Write a file, use it and remove it."""
     with tempfile.TemporaryDirectory(prefix="rankme-bench-") as folder:
         path = Path(folder) / "z.npy"
-        tell(f"writing {rows:,} x {columns:,}")
-        write_power_law(path, rows=rows, columns=columns)
-        reference = Contest([REFERENCE], path, tell=tell)
-        reference.run(0)
-        contest = Contest(competitors, path, tell=tell)
-        contest.run(repeats)
-    return Group(rows, columns, contest.entries, reference.entries[0].score), contest.libraries
+        terms.tell(f"writing {words}")
+        write(path)
+        return use(path)
+
+
+def measure_scores(rows: int, columns: int, terms: Terms, *, fast: bool = False) -> list[Measured]:
+    """Score one shape with every competitor; `fast`: a spectrum that float32 can resolve."""
+    chosen = FAST if fast else SCORE
+    competitors = chosen if rows >= columns else tuple(smaller_side(one) for one in chosen)
+    decay = FAST_DECAY if fast else DECAY
+    like = Group(rows, columns, [], decay=decay)
+    return with_file(
+        terms,
+        like.title,
+        lambda path: write_power_law(path, rows=rows, columns=columns, decay=decay),
+        lambda path: hold(terms, competitors, like, path, reference=REFERENCE),
+    )
 
 
 def smaller_side(competitor: Competitor) -> Competitor:
@@ -132,40 +151,84 @@ def smaller_side(competitor: Competitor) -> Competitor:
     return replace(competitor, title=competitor.title.replace("Z.T @ Z", "Z @ Z.T"))
 
 
-def measure_gram(
-    columns: int, *, rows: int, repeats: int, tell: Callable[[str], None]
-) -> tuple[Group, dict[str, str]]:
-    """Time the Gram step of one width: ours, one dgemm, oneDAL.
-
-    Parameters and results are those of `measure_scores`; the scores are None.
-    """
-    with tempfile.TemporaryDirectory(prefix="rankme-bench-") as folder:
-        path = Path(folder) / "z.npy"
-        tell(f"writing {rows:,} x {columns:,}")
-        write_gaussian(path, rows=rows, columns=columns)
-        contest = Contest(GRAM, path, tell=tell)
-        contest.run(repeats)
-    return Group(rows, columns, contest.entries), contest.libraries
+def measure_layers(count: int, rows: int, columns: int, terms: Terms) -> list[Measured]:
+    """Score `count` layers of a stack, whose rows come in batches."""
+    like = Group(rows, columns, [], count=count, decay=FAST_DECAY)
+    return with_file(
+        terms,
+        like.title,
+        lambda path: write_layers(path, (count, rows, columns), decay=FAST_DECAY),
+        lambda path: hold(terms, LAYERS, like, path, reference=BATCH_REFERENCE),
+    )
 
 
-def measure_batch(
-    count: int, rows: int, columns: int, *, repeats: int, tell: Callable[[str], None]
-) -> tuple[Group, dict[str, str]]:
-    """Score a batch of `count` float32 matrices with every competitor.
+def measure_batch(count: int, rows: int, columns: int, terms: Terms) -> list[Measured]:
+    """Score a batch of `count` float32 matrices; a score is the mean over the batch."""
+    like = Group(rows, columns, [], count=count)
+    return with_file(
+        terms,
+        like.title,
+        lambda path: write_gaussian_batch(path, (count, rows, columns)),
+        lambda path: hold(terms, BATCH, like, path, reference=BATCH_REFERENCE),
+    )
 
-    The other parameters and the results are those of `measure_scores`; a score is the mean over
-    the batch.
-    """
-    with tempfile.TemporaryDirectory(prefix="rankme-bench-") as folder:
-        path = Path(folder) / "zs.npy"
-        tell(f"writing {count:,} x {rows:,} x {columns:,}")
-        write_gaussian_batch(path, (count, rows, columns))
-        reference = Contest([BATCH_REFERENCE], path, tell=tell)
-        reference.run(0)
-        contest = Contest(BATCH, path, tell=tell)
-        contest.run(repeats)
-    score = reference.entries[0].score
-    return Group(rows, columns, contest.entries, score, count), contest.libraries
+
+def measure_gram(columns: int, rows: int, terms: Terms) -> list[Measured]:
+    """Time the Gram step of one width: ours, one dgemm, oneDAL. There are no scores."""
+    like = Group(rows, columns, [])
+    return with_file(
+        terms,
+        like.title,
+        lambda path: write_gaussian(path, rows=rows, columns=columns),
+        lambda path: hold(terms, GRAM, like, path),
+    )
+
+
+def measure_eigenvalues(order: int, terms: Terms) -> list[Measured]:
+    """Time the eigenvalues of one symmetric float64 matrix; a time is for `Group.count` calls."""
+    like = Group(order, order, [], count=eigen_calls(order))
+    return with_file(
+        terms,
+        f"a symmetric matrix of order {order:,}",
+        lambda path: write_symmetric(path, order),
+        lambda path: hold(terms, EIGENVALUES, like, path, reference=EIGENVALUES_REFERENCE),
+    )
+
+
+def measure_peers(
+    rows: int, columns: int, terms: Terms, *, limits: tuple[int, float]
+) -> list[Measured]:
+    """Score one file with other packages, each beside ours computing the same number."""
+    terms = replace(terms, repeats=min(terms.repeats, PEER_ROUNDS))
+    like = Group(rows, columns, [], decay=DECAY)
+
+    def use(path: Path) -> list[Measured]:
+        return [
+            measured
+            for number in PEERS
+            for measured in hold(
+                terms,
+                number.measured,
+                replace(like, what=number.what),
+                path,
+                reference=number.reference,
+                limits=limits,
+            )
+        ]
+
+    return with_file(
+        terms,
+        f"a file of {like.title}",
+        lambda path: write_power_law(path, rows=rows, columns=columns),
+        use,
+    )
+
+
+def peer_limits() -> tuple[int, float]:
+    """Bytes and seconds that a peer may take: three quarters of the memory, in whole GiB."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    gib = max(1, int(memory * PEER_SHARE_OF_MEMORY / 2**30))
+    return gib * 2**30, PEER_SECONDS
 
 
 def gram_rows(columns: int, *, rate: float) -> int:
@@ -175,7 +238,7 @@ def gram_rows(columns: int, *, rate: float) -> int:
     return max(1, int(min(wanted, room) / GRAM_ROUNDING)) * GRAM_ROUNDING
 
 
-def measure_rate() -> float:
+def measure_rate(threads: int) -> float:
     """Flop/s of this machine's dgemm in NumPy."""
-    with Worker("dgemm") as worker:
+    with Worker("dgemm", threads=threads) as worker:
         return float(worker.ask("rate")["rate"])

@@ -1,176 +1,58 @@
-"""Tables of the results: for the terminal, in Markdown and as JSON."""
+"""The report: what is printed, in Markdown and as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table as RichTable
-
-from rankme.bench.goals import goals, gram_share, probe_cost
-from rankme.bench.jobs import ROWS_PER_BLOCK
+from rankme.bench.goals import goals, gram_share
 from rankme.bench.matrices import DECAY
+from rankme.bench.measure import FAST_DECAY, PEER_ROUNDS
+from rankme.bench.tables import (
+    Table,
+    batch_table,
+    eigen_table,
+    gram_tables,
+    in_threads,
+    layer_table,
+    peer_tables,
+    score_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankme.bench.records import Entry, Group, Results
+    from rankme.bench.records import Group, Results, Run
 
-NONE = "-"
-SCHEMA = "rankme.bench/1"
-
-
-@dataclass
-class Table:
-    """A titled table of text.
-
-    `align` has a letter a column, l or r; a line break in a header is kept on the terminal, where
-    width is scarce.
-    """
-
-    title: str
-    align: str
-    header: list[str]
-    cells: list[list[str]]
-    note: str = ""
-
-    def rich(self) -> RichTable:
-        """Render for the terminal."""
-        table = RichTable(title=self.title, caption=self.note or None, title_justify="left")
-        for name, side in zip(self.header, self.align, strict=True):
-            left = side == "l"
-            table.add_column(name, justify="left" if left else "right", no_wrap=not left)
-        for line in self.cells:
-            table.add_row(*line)
-        return table
-
-    def markdown(self) -> str:
-        """Render as Markdown, without the title."""
-        header = [name.replace("\n", " ") for name in self.header]
-        rule = [":--" if side == "l" else "--:" for side in self.align]
-        lines = "\n".join(f"| {' | '.join(line)} |" for line in (header, rule, *self.cells))
-        return f"{lines}\n\n{self.note}" if self.note else lines
-
-
-def number(value: float | None, form: str) -> str:
-    """Format a number; a dash where there is none."""
-    return NONE if value is None else format(value, form).rstrip(".")
-
-
-def score_table(group: Group) -> Table:
-    """Build the table of one shape."""
-    cells = [score_cells(group, entry) for entry in group.measured]
-    header = ["", "median\nseconds", "ratio\nto ours", "peak\nextra MiB", "relative\nerror"]
-    note = ""
-    if group.rows < group.columns:
-        note = "N < K: the Gram shortcuts take the smaller side, Z @ Z.T."
-    if group.reference is None:
-        note = f"{note} The float64 SVD failed here, so there are no errors.".strip()
-    return Table(f"{group.title}, float32", "lrrrr", header, cells, note)
-
-
-def score_cells(group: Group, entry: Entry) -> list[str]:
-    """One competitor's line; a failure stands beside its name, whatever was measured stays."""
-    return [
-        entry.title if entry.failure is None else f"{entry.title}: {entry.failure}",
-        number(entry.median_seconds, "#.3g"),
-        number(group.ratio(entry.key, "ours"), ".2f"),
-        number(entry.peak_mib, ".0f"),
-        number(group.error(entry), ".1e"),
-    ]
-
-
-def batch_table(group: Group) -> Table:
-    """Build the table of one batch."""
-    cells = [batch_cells(group, entry) for entry in group.measured]
-    header = ["", "median\nseconds", "microseconds\na matrix", "ratio\nto ours", "relative\nerror"]
-    return Table(f"Batch of {group.title}, float32", "lrrrr", header, cells)
-
-
-def batch_cells(group: Group, entry: Entry) -> list[str]:
-    """One competitor's line of a batch."""
-    seconds = entry.median_seconds
-    return [
-        entry.title if entry.failure is None else f"{entry.title}: {entry.failure}",
-        number(seconds, "#.3g"),
-        number(None if seconds is None else 1e6 * seconds / group.count, "#.3g"),
-        number(group.ratio(entry.key, "batch-ours"), ".1f"),
-        number(group.error(entry), ".1e"),
-    ]
-
-
-def gram_tables(results: Results) -> list[Table]:
-    """Build the tables of the Gram step: against a dgemm, and against oneDAL."""
-    dgemm = [
-        [
-            *seconds_cells(group, "dgemm", "gram-ours"),
-            number(gram_share(group), ".0%"),
-            number(probe_cost(group), ".1%"),
-        ]
-        for group in results.gram
-    ]
-    onedal = [
-        [*seconds_cells(group, theirs, ours), number(group.ratio(theirs, ours), ".2f")]
-        for group in results.gram
-        for theirs, ours in [("gram-onedal-blocks", "gram-ours-blocks")]
-    ]
-    # A dictionary keeps the order and drops what is said of every width.
-    failures = {
-        f"{entry.title}: {entry.failure}{at_width(entry, group)}.": None
-        for group in results.gram
-        for entry in group.measured
-        if entry.failure is not None
-    }
-    return [
-        Table(
-            "Gram step of float32 rows, and one dgemm",
-            "rrrrrr",
-            [
-                "K",
-                "N",
-                "dgemm,\nseconds",
-                "ours,\nseconds",
-                "share of\ndgemm rate",
-                "of it\nprobes",
-            ],
-            dgemm,
-        ),
-        Table(
-            f"Gram step of float64 rows in blocks of {ROWS_PER_BLOCK:,}, and oneDAL",
-            "rrrrr",
-            ["K", "N", "oneDAL,\nseconds", "ours,\nseconds", "ratio\nto ours"],
-            onedal,
-            " ".join(failures),
-        ),
-    ]
-
-
-def seconds_cells(group: Group, theirs: str, ours: str) -> list[str]:
-    """K, N and two medians."""
-    medians = [group.entry(key).median_seconds for key in (theirs, ours)]
-    return [f"{group.columns:,}", f"{group.rows:,}", *(number(one, "#.3g") for one in medians)]
-
-
-def at_width(entry: Entry, group: Group) -> str:
-    """Name the width, unless the competitor takes part in none."""
-    return f" at K = {group.columns}" if entry.installed else ""
-
-
-def goal_table(results: Results) -> Table:
-    """Build the table of goals."""
-    cells = [[goal.text, goal.measured, goal.verdict] for goal in goals(results)]
-    return Table("Goals", "lrl", ["goal", "measured", "verdict"], cells)
-
+SCHEMA = "rankme.bench/2"
+# Sections whose sizes are lines of a table and not tables.
+LINES = frozenset({"gram", "eigenvalues", "peers"})
 
 METHOD = f"""\
-Every competitor runs in a process of its own. Each runs once to warm up and then once a round; a
-round goes through all of them, starting with another one each time. Seconds are medians over the
-rounds, and ratios are medians of the ratios within a round: above 1 means that ours is faster. The
-input is a mapped file whose pages are touched before timing. Peak extra memory is the largest
-resident memory of any run, the warm-up included, over that before the run. The relative error is
-that of RankMe (eps = 1e-7) against the singular values of the matrix in float64 by
-`numpy.linalg.svd`. The matrices are Gaussian rows times a fixed matrix, seeded, with singular
-values that fall like k^-{DECAY:g}.
+Every competitor runs in a process of its own, held to as many cores and threads as the heading
+says. Each runs once to warm up and then once a round; a round goes through all of them, starting
+with another one each time. Seconds are medians over the rounds, and ratios are medians of the
+ratios within a round: above 1 means that ours is faster. The input is a mapped file whose pages are
+touched before timing. Peak extra memory is the largest resident memory of any run, the warm-up
+included, over that before the run. The relative error is that of RankMe (eps = 1e-7) against the
+singular values of the matrix in float64 by `numpy.linalg.svd`. The matrices are Gaussian rows times
+a fixed matrix, seeded, with singular values that fall like k^-{DECAY:g} unless said otherwise.
+"""
+
+SCORE_METHOD = """\
+Most of these spectra end below what a float32 Gram matrix can tell. `precision="fast"` may sum them
+again in float64, and then takes longer than without.
+"""
+
+FAST_METHOD = f"""\
+Singular values that fall like k^-{FAST_DECAY:g}: a float32 Gram matrix tells these, and so
+`precision="fast"` needs no second look in float64.
+"""
+
+LAYER_METHOD = f"""\
+Layers of one spectrum, k^-{FAST_DECAY:g}, that come in batches of rows: a slice of a stack is
+timed, and the time of the whole stack is extrapolated from it. The relative error is that of the
+mean.
 """
 
 BATCH_METHOD = """\
@@ -187,44 +69,140 @@ ours takes half its time. The last column is what the probes add to an update wi
 second table, ours and the online covariance of oneDAL get the same float64 row blocks.
 """
 
+EIGEN_METHOD = """\
+Eigenvalues of a random symmetric float64 matrix, without vectors: what rankme calls, PyTorch's
+`eigvalsh` (MKL in its builds for x86-64) and NumPy's (OpenBLAS in its wheels). Small matrices are
+done several times a run. With one thread it is processor time. The last column is how far RankMe
+of the magnitudes differs between the three.
+"""
+
+PEER_METHOD = f"""\
+Other packages on a `.npy` file in the page cache, reading included, each beside the call of ours
+that computes the same number. The relative error is against singular values by float64 QR of row
+blocks. Rounds: at most {PEER_ROUNDS}.
+"""
+
+
+def section_tables(run: Run, section: str) -> list[Table]:
+    """Build the tables of one section, those of the newest shape last."""
+    groups: list[Group] = getattr(run, section)
+    if not groups:
+        return []
+    if section == "gram":
+        return gram_tables(groups)
+    if section == "eigenvalues":
+        return [eigen_table(groups, run.threads)]
+    if section == "peers":
+        return peer_tables(groups)
+    build = {"layers": layer_table, "batches": batch_table}.get(section, score_table)
+    return [build(group) for group in groups]
+
+
+def newest_tables(results: Results, section: str, *, finished: bool) -> list[Table]:
+    """Build what is new of a section, for each number of threads.
+
+    After a size that is its table; where a size is only a line or two, all of the section once it
+    is finished.
+    """
+    if finished != (section in LINES):
+        return []
+    tables = []
+    for run in results.runs:
+        newest = section_tables(run, section)
+        if section not in LINES:
+            newest = newest[-1:]
+        for table in newest:
+            if section != "eigenvalues":  # which says it
+                table.title = f"{table.title} ({in_threads(run.threads)})"
+        tables += newest
+    return tables
+
+
+def goal_table(results: Results) -> Table:
+    """Build the table of goals."""
+    cells = [[goal.text, goal.measured, goal.verdict] for goal in goals(results)]
+    return Table("Goals", "lrl", ["goal", "measured", "verdict"], cells)
+
+
+def section_parts(
+    run: Run, peer_limits: tuple[int, float] | None, explained: set[str]
+) -> list[str]:
+    """Write the sections of a run; what each is, where it comes for the first time."""
+    words = {
+        "scores": ("Scores", SCORE_METHOD),
+        "fast": ("Scores beside float32", FAST_METHOD),
+        "layers": ("Layers", LAYER_METHOD),
+        "batches": ("Batches", BATCH_METHOD),
+        "gram": ("Gram step", GRAM_METHOD),
+        "eigenvalues": ("Eigenvalues", EIGEN_METHOD),
+        "peers": ("Other packages, from files", PEER_METHOD),
+    }
+    parts = []
+    for section, (title, method) in words.items():
+        tables = section_tables(run, section)
+        if not tables:
+            continue
+        text = "" if section in explained else method.rstrip()
+        explained.add(section)
+        if text and section == "peers" and peer_limits is not None:
+            memory, seconds = peer_limits
+            text += f" Each may take {memory / 2**30:.3g} GiB and {seconds:g} s."
+        parts += [f"### {title}", *filter(None, [text])]
+        parts += [f"#### {table.title}\n\n{table.markdown()}" for table in tables]
+    return parts
+
 
 def markdown(results: Results, machine: Mapping[str, str], *, name: str, image: bool) -> str:
-    """Write the whole report; `image` says whether ``<name>.png`` lies beside it."""
+    """Write the whole report; `image` says whether the two pictures lie beside it."""
+    libraries = {key: text for run in results.runs for key, text in run.libraries.items()}
+    libraries |= results.widest.libraries
     facts = [f"- {key}: {value}" for key, value in machine.items()]
-    facts += [f"- {text}" for text in results.libraries.values()]
+    facts += [f"- {text}" for text in libraries.values()]
     parts = [f"# Benchmark: {name}", "\n".join(facts)]
     if image:
-        parts.append(f"![Time over ours, and the Gram step's share of dgemm]({name}.png)")
-    parts += ["## Scores", METHOD + f"\nRounds: {results.repeats}."]
-    tables = [score_table(group) for group in results.scores]
-    parts += [f"### {table.title}\n\n{table.markdown()}" for table in tables]
-    if results.batches:
-        parts += ["## Batches", BATCH_METHOD.rstrip()]
-    tables = [batch_table(group) for group in results.batches]
-    parts += [f"### {table.title}\n\n{table.markdown()}" for table in tables]
-    parts += ["## Gram step", GRAM_METHOD.rstrip()]
-    parts += [f"### {table.title}\n\n{table.markdown()}" for table in gram_tables(results)]
+        alt = "Time over ours, eigenvalues, and the Gram step's share of dgemm"
+        parts.append(
+            f'<picture><source media="(prefers-color-scheme: dark)" srcset="{name}-dark.png">'
+            f'<img src="{name}.png" alt="{alt}"></picture>'
+        )
+    parts += ["## How it is measured", METHOD + f"\nRounds: {results.repeats}."]
     parts += ["## Goals", goal_table(results).markdown()]
+    explained: set[str] = set()
+    for run in results.runs:
+        parts += [f"## {in_threads(run.threads)}"]
+        parts += section_parts(run, results.peer_limits, explained)
     return "\n\n".join(parts) + "\n"
 
 
 def as_json(results: Results, machine: Mapping[str, str]) -> dict[str, Any]:
     """Everything measured, every round, and what the tables derive from it."""
+    limits = results.peer_limits
     return {
         "schema": SCHEMA,
         "repeats": results.repeats,
         "machine": dict(machine),
-        "libraries": results.libraries,
-        "scores": [group_json(group, "ours") for group in results.scores],
-        "batches": [
-            {"count": group.count} | group_json(group, "batch-ours") for group in results.batches
-        ],
-        "gram": [
-            group_json(group, "gram-ours") | {"share_of_dgemm_rate": gram_share(group)}
-            for group in results.gram
-        ],
+        "peer_limits": None if limits is None else {"bytes": limits[0], "seconds": limits[1]},
+        "runs": [run_json(run) for run in results.runs],
         "goals": [asdict(goal) for goal in goals(results)],
     }
+
+
+def run_json(run: Run) -> dict[str, Any]:
+    """One number of threads: every section, as a list of groups."""
+    ours = {
+        "layers": "layers-ours",
+        "batches": "batch-ours",
+        "gram": "gram-ours",
+        "eigenvalues": "eigen-ours",
+    }
+    told: dict[str, Any] = {"threads": run.threads, "libraries": run.libraries}
+    for section, group in run.groups():
+        key = group.measured[0].key if section == "peers" else ours.get(section, "ours")
+        one = group_json(group, key)
+        if section == "gram":
+            one["share_of_dgemm_rate"] = gram_share(group)
+        told.setdefault(section, []).append(one)
+    return told
 
 
 def group_json(group: Group, ours: str) -> dict[str, Any]:
@@ -234,13 +212,11 @@ def group_json(group: Group, ours: str) -> dict[str, Any]:
         | {
             "median_seconds": entry.median_seconds,
             "ratio_to_ours": group.ratio(entry.key, ours),
+            "processor_ratio_to_ours": group.ratio(entry.key, ours, "processor"),
             "relative_error": group.error(entry),
         }
         for entry in group.measured
     ]
-    return {
-        "rows": group.rows,
-        "columns": group.columns,
-        "reference": group.reference,
-        "measured": measured,
-    }
+    sizes = {"count": group.count, "rows": group.rows, "columns": group.columns}
+    words = {"decay": group.decay, "what": group.what, "reference": group.reference}
+    return sizes | words | {"measured": measured}

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import re
+import resource
 import runpy
 import sys
 import time
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 if __name__ == "__main__":
     # A script's folder comes first on the path, and a file in it may carry a library's name.
     sys.path.pop(0)
+    # Before a library counts the cores.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[2])])
 
 import numpy as np
 
@@ -36,6 +39,11 @@ if TYPE_CHECKING:
 
 PAGE = 4096
 PROC = Path("/proc/self")
+PEERS = {
+    "embedding_quality": "embedding-quality",
+    "reptrix": "reptrix",
+    "vendi_score": "vendi-score",
+}
 
 
 def map_matrix(path: str) -> Matrix:
@@ -57,19 +65,20 @@ def memory_kib(field: str) -> int | None:
 
 
 def timed(job: Job) -> dict[str, Any]:
-    """Run once: seconds, score (where there is one) and peak memory over the start, in MiB."""
+    """Run once: seconds by two clocks, score (where there is one), peak MiB over the start."""
     gc.collect()
     try:
         (PROC / "clear_refs").write_text("5")  # sets VmHWM back to VmRSS, proc(5)
         before = memory_kib("VmRSS")
     except OSError:
         before = None
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     value = job()
-    seconds = time.perf_counter() - start
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
     peak = memory_kib("VmHWM")
     return {
         "seconds": seconds,
+        "processor": processor,
         "score": value if isinstance(value, float) else None,
         "peak_mib": None if before is None or peak is None else max(peak - before, 0) / 1024,
     }
@@ -95,9 +104,14 @@ def describe() -> dict[str, str]:
         config = rankme.show_config("dicts")
         blas, threads = config["blas"]["build"], config["threads"]["budget"]
         told["rankme"] = f"rankme {rankme.__version__}, {blas}, {threads} threads"
+    metadata = importlib.import_module("importlib.metadata")
     if "sklearnex" in sys.modules:
-        version = importlib.import_module("importlib.metadata").version("scikit-learn-intelex")
-        told["sklearnex"] = f"scikit-learn-intelex {version} (oneDAL)"
+        told["sklearnex"] = (
+            f"scikit-learn-intelex {metadata.version('scikit-learn-intelex')} (oneDAL)"
+        )
+    for module, package in PEERS.items():
+        if module in sys.modules:
+            told[module] = f"{package} {metadata.version(package)}"
     return told
 
 
@@ -120,12 +134,25 @@ def blas_of(module: Any) -> str:
 def answer(request: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request: ``open`` a matrix, ``run`` the job, or tell the dgemm ``rate``."""
     if request["op"] == "open":
-        jobs = runpy.run_path(str(Path(__file__).with_name("jobs.py")))["JOBS"]
-        state["job"] = jobs[state["key"]](map_matrix(request["path"]))
+        key, path = state["key"], request["path"]
+        file_jobs = runpy.run_path(str(Path(__file__).with_name("file_jobs.py")))["FILE_JOBS"]
+        if key in file_jobs:
+            state["job"] = file_jobs[key](path)
+        else:
+            jobs = runpy.run_path(str(Path(__file__).with_name("jobs.py")))["JOBS"]
+            state["job"] = jobs[key](map_matrix(path))
         return {"libraries": describe()}
     if request["op"] == "rate":
         return {"rate": dgemm_rate()}
     return timed(state["job"])
+
+
+def in_words(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    # PyTorch has no error of its own for it: "can't allocate memory: you tried to allocate ...".
+    if isinstance(error, MemoryError) or "t allocate memory" in str(error):
+        return "out of memory"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def main() -> None:
@@ -136,14 +163,15 @@ def main() -> None:
         # Where memory runs out, the system is to end this process and not the benchmark.
         with contextlib.suppress(OSError):
             (PROC / "oom_score_adj").write_text("1000")
+        memory = int(sys.argv[3])
+        if memory:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         state: dict[str, Any] = {"key": sys.argv[1]}
         for line in sys.stdin:
             try:
                 reply = answer(json.loads(line), state)
-            except MemoryError:
-                reply = {"failed": "out of memory"}
             except Exception as error:  # noqa: BLE001 - whatever it is, its entry reports it
-                reply = {"failed": f"{type(error).__name__}: {error}".splitlines()[0]}
+                reply = {"failed": in_words(error)}
             replies.write(json.dumps(reply) + "\n")
             replies.flush()
 

@@ -46,6 +46,11 @@ from command import DOCSTRINGS, RANKME, WORDNET, environment, error_line, run
         (["bench", "--shape", "0x5"], "'0x5' is not of the form NxK"),
         (["bench", "--repeats", "0"], "Invalid value for '--repeats'"),
         (["bench", "--quick", "--repeats", "3"], "--quick takes one round"),
+        (["bench", "--threads", "1,x"], "'1,x' is not of the form N or N,N"),
+        (["bench", "--threads", "1,1"], "threads must be different numbers of 1 to"),
+        (["bench", "--only", "score"], "only may be one of scores, fast, layers, batches, gram,"),
+        (["bench", "--name", "a/b"], "'a/b' has something else than letters, digits"),
+        (["bench", "--gpu", "--only", "peers"], "--gpu has shapes, repeats, sections and names"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(tmp_path, args, message):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme.bench.gpu.data import DECAY
 from rankme.bench.gpu.goals import SMALL_ERROR, copy_share, goals, gram_tflops
-from rankme.bench.report import Table, number
+from rankme.bench.tables import Table, number
 
 if TYPE_CHECKING:
     from rankme.bench.gpu.records import Batch, GpuResults, GramStep, Line, Scores
