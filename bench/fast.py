@@ -30,20 +30,20 @@ def score_of(values: NDArray[np.float64]) -> float:
 
 
 def by_numpy(z: Rows) -> float:
-    """The shortcut in float32."""
+    """Take the shortcut in float32."""
     squares = np.linalg.eigvalsh(z.T @ z)
     return score_of(np.sqrt(np.maximum(squares.astype(float), 0)))
 
 
 def by_torch(z: Rows) -> float:
-    """The same by PyTorch."""
+    """Take it by PyTorch."""
     tensor = torch.from_numpy(z)
     squares = torch.linalg.eigvalsh(tensor.T @ tensor)
     return score_of(np.sqrt(np.maximum(squares.numpy().astype(float), 0)))
 
 
 def by_svdvals(z: Rows) -> float:
-    """Singular values in float32 by PyTorch."""
+    """Find singular values in float32 by PyTorch."""
     return score_of(torch.linalg.svdvals(torch.from_numpy(z)).numpy().astype(float))
 
 
@@ -92,9 +92,14 @@ def lines(seconds: Seconds, errors: dict[str, str]) -> None:
         ratio = own[:, 0].min() / first[:, 0].min()
         medians = np.median(own[:, 0]) / np.median(first[:, 0])
         wall, processor = own.min(axis=0)
-        print(
-            f"| {name} | {wall:.3f} | {processor:.3f} | {ratio:.2f} ({medians:.2f}) | {errors[name]} |"
-        )
+        cells = [
+            name,
+            f"{wall:.3f}",
+            f"{processor:.3f}",
+            f"{ratio:.2f} ({medians:.2f})",
+            errors[name],
+        ]
+        print("|", " | ".join(cells), "|")
 
 
 def header(title: str) -> None:

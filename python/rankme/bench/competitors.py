@@ -21,10 +21,6 @@ class Competitor:
         return importlib.util.find_spec(self.module) is not None
 
 
-# Ours that may fail: what rankme does not take on a CPU yet. A test asks to strike one out here as
-# soon as it works; from then on a failure of it is one of the benchmark.
-AWAITED = frozenset({"ours-fast", "layers-ours-fast"})
-
 SCORE = (
     Competitor("ours", "rankme.score", "rankme", "rankme"),
     Competitor("ours-fast", 'rankme.score, precision="fast"', "rankme", "rankme"),
