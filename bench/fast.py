@@ -30,13 +30,13 @@ def score_of(values: NDArray[np.float64]) -> float:
 
 
 def by_numpy(z: Rows) -> float:
-    """The shortcut in float32."""
+    """Take the shortcut in float32."""
     squares = np.linalg.eigvalsh(z.T @ z)
     return score_of(np.sqrt(np.maximum(squares.astype(float), 0)))
 
 
 def by_torch(z: Rows) -> float:
-    """The same by PyTorch."""
+    """Do the same by PyTorch."""
     tensor = torch.from_numpy(z)
     squares = torch.linalg.eigvalsh(tensor.T @ tensor)
     return score_of(np.sqrt(np.maximum(squares.numpy().astype(float), 0)))
@@ -70,9 +70,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def turns(
-    ways: dict[str, Callable[[], object]], rounds: int
-) -> dict[str, list[tuple[float, float]]]:
+def turns(ways: dict[str, Callable[[], object]], rounds: int) -> Seconds:
     """Time each way once a round, in another order each time, after a round to warm up."""
     seconds: Seconds = {name: [] for name in ways}
     names = list(ways)
@@ -92,9 +90,8 @@ def lines(seconds: Seconds, errors: dict[str, str]) -> None:
         ratio = own[:, 0].min() / first[:, 0].min()
         medians = np.median(own[:, 0]) / np.median(first[:, 0])
         wall, processor = own.min(axis=0)
-        print(
-            f"| {name} | {wall:.3f} | {processor:.3f} | {ratio:.2f} ({medians:.2f}) | {errors[name]} |"
-        )
+        ratios = f"{ratio:.2f} ({medians:.2f})"
+        print(f"| {name} | {wall:.3f} | {processor:.3f} | {ratios} | {errors[name]} |")
 
 
 def header(title: str) -> None:
