@@ -33,6 +33,19 @@ void require_square(const Doubles& a) {
   }
 }
 
+// (values, rows that were multiplied in float32)
+py::tuple fast_spectrum(const ArrayView& z, bool center, bool normalize, double tolerance) {
+  require_cpu(z);
+  const MatrixView view = matrix_of(z);
+  SingularValues values;
+  std::int64_t float_rows = 0;
+  {
+    const Unlocked unlocked;
+    values = fast_singular_values(view, center, normalize, tolerance, &float_rows);
+  }
+  return py::make_tuple(to_tuple(std::move(values)), float_rows);
+}
+
 }  // namespace
 
 void register_spectrum(py::module_& m) {
@@ -51,20 +64,8 @@ void register_spectrum(py::module_& m) {
       },
       py::arg("z"), py::arg("center"), py::arg("normalize"), py::arg("method"));
 
-  m.def(
-      "fast_spectrum",
-      [](const ArrayView& z, bool center, bool normalize, double tolerance) {
-        require_cpu(z);
-        const MatrixView view = matrix_of(z);
-        SingularValues values;
-        std::int64_t float_rows = 0;
-        {
-          const Unlocked unlocked;
-          values = fast_singular_values(view, center, normalize, tolerance, &float_rows);
-        }
-        return py::make_tuple(to_tuple(std::move(values)), float_rows);
-      },
-      py::arg("z"), py::arg("center"), py::arg("normalize"), py::arg("tolerance"));
+  m.def("fast_spectrum", &fast_spectrum, py::arg("z"), py::arg("center"), py::arg("normalize"),
+        py::arg("tolerance"));
 
   m.def(
       "rankme", [](const Doubles& sigma, double eps) { return rankme(span_of(sigma), eps); },

@@ -27,7 +27,6 @@ using rankme::GramAccumulator;
 using rankme::MatrixView;
 using rankme::Precision;
 
-// Whatever the rows are.
 constexpr double anything = std::numeric_limits<double>::infinity();
 
 std::vector<float> floats(const Matrix& z) { return {z.entries.begin(), z.entries.end()}; }
@@ -54,7 +53,7 @@ CentredSum fast_sum(const std::vector<float>& z, std::int64_t rows, std::int64_t
   return total(accumulator);
 }
 
-// The Frobenius norm of what the scatter is off by, against sums in long double.
+// The Frobenius norm of the scatter's error, against sums in long double.
 double error_of(const CentredSum& sum, const Matrix& z) {
   const Matrix centred = oracle::centered(z);
   double squares = 0;
