@@ -15,8 +15,8 @@ std::vector<double> symmetric_eigenvalues(const double* a, std::int64_t n);
 // Orthonormal eigenvectors of the `count` smallest eigenvalues, in ascending order: (count, n)
 // row-major. The eigenvalues themselves go to *eigenvalues. Matrix as above; its lower triangle is
 // destroyed, and what is above its diagonal stays as it is. LAPACK dsytrd and dstemr on one thread,
-// dstedc where all are wanted or dstemr gives up; dormtr with the vectors shared out among threads. Throws
-// LapackError.
+// dstedc where all are wanted or dstemr gives up; dormtr with the vectors shared out among threads.
+// Throws LapackError.
 std::vector<double> smallest_eigenvectors(double* a, std::int64_t n, std::int64_t count,
                                           std::vector<double>* eigenvalues);
 
