@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   rankme::bindings::register_groups(m);
   rankme::bindings::register_layers(m);
   rankme::bindings::register_lidar(m);
+  rankme::bindings::register_matrices(m);
   rankme::bindings::register_scatter(m);
   rankme::bindings::register_batch(m);
 }

@@ -13,6 +13,7 @@ void register_errors(pybind11::module_& m);
 void register_groups(pybind11::module_& m);
 void register_layers(pybind11::module_& m);
 void register_lidar(pybind11::module_& m);
+void register_matrices(pybind11::module_& m);
 void register_scatter(pybind11::module_& m);
 void register_spectrum(pybind11::module_& m);
 

@@ -91,11 +91,9 @@ def _unescaped(name: str) -> str:
 
 
 def _folders(mount: _Mount, group: PurePosixPath) -> Iterator[PurePosixPath]:
-    """Yield the group's folder and those of the groups around it, as far as they are mounted.
-
-    In a container the group may be named as the host sees it, or from where the container begins;
-    what is mounted is then the group itself.
-    """
+    """Yield the group's folder and those of the groups around it, as far as they are mounted."""
+    # In a container the group may be named as the host sees it, or from where the container begins;
+    # what is mounted is then the group itself.
     inside = group.relative_to(mount.root) if group.is_relative_to(mount.root) else PurePosixPath()
     if ".." in inside.parts:
         inside = PurePosixPath()

@@ -106,9 +106,10 @@ def test_an_empty_accumulator(method, tmp_path):
     assert not any(numbers.any() for numbers in arrays.values())
 
 
-def test_a_sum_in_float32_is_read_as_a_scatter(tmp_path):
-    z = np.random.default_rng(3).standard_normal((900, 30)).astype("f4")
-    acc = rankme.Accumulator(30, precision="fast")
+@pytest.mark.parametrize("dim", [30, 800])
+def test_a_sum_in_float32_is_read_as_a_scatter(dim, tmp_path):
+    z = np.random.default_rng(3).standard_normal((900, dim)).astype("f4")
+    acc = rankme.Accumulator(dim, precision="fast")
     acc.update(z)
     acc.save(tmp_path / "a")
     header, sections = read_accumulator((tmp_path / "a").read_bytes())
@@ -117,9 +118,11 @@ def test_a_sum_in_float32_is_read_as_a_scatter(tmp_path):
     centred = z - z.astype(float).mean(axis=0)
     np.testing.assert_allclose(mean, z.astype(float).mean(axis=0), atol=1e-12)
     off = np.linalg.norm(scatter - centred.T @ centred)
-    assert 0 < off <= sections["errors"][1] < 1e-7 * scatter.trace()
-    products = scatter @ probes(30, header["seed"])
-    np.testing.assert_allclose(products_of(header, sections), products, rtol=1e-9, atol=1e-9)
+    products = scatter @ probes(dim, header["seed"])
+    seen = 8 * np.linalg.norm(products_of(header, sections) - products) / np.sqrt(8)
+    unseen = sections["errors"][1]
+    assert (unseen > 0.9 * off) == (dim >= 768)
+    assert 0 < off <= seen + unseen < 1e-6 * scatter.trace()
     values = singular_values(header, sections, center=False)
     low, high = acc.spectrum().rankme_bounds()
     assert low <= score_of(values) <= high
