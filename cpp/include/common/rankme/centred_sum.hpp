@@ -59,7 +59,8 @@ struct CentredSum {
   std::int64_t longest_block = 0;
   std::int64_t float_rows = 0;  // of the rows, those whose products were summed in float32
   // What their sums of squares were off by. The scatter has those of float64 in their place; but
-  // what float32 has lost beside the rest is missing here too. Of a sum with one set of probes none.
+  // what float32 has lost beside the rest is missing here too. Of a sum with one set of probes
+  // none.
   double float_lost = 0;
 
   int probe_sets() const {
