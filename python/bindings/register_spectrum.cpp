@@ -25,6 +25,11 @@ std::span<const double> span_of(const Doubles& values) {
   return {values.data(), static_cast<std::size_t>(values.size())};
 }
 
+py::tuple bounds_of_box(const Doubles& low, const Doubles& high, double eps) {
+  const Interval bounds = rankme_bounds(span_of(low), span_of(high), eps);
+  return py::make_tuple(bounds.low, bounds.high);
+}
+
 // (values, rows that were multiplied in float32)
 py::tuple fast_spectrum(const ArrayView& z, bool center, bool normalize, double tolerance) {
   require_cpu(z);
@@ -63,13 +68,8 @@ void register_spectrum(py::module_& m) {
       "rankme", [](const Doubles& sigma, double eps) { return rankme(span_of(sigma), eps); },
       py::arg("singular_values").noconvert(), py::arg("eps"));
 
-  m.def(
-      "rankme_bounds",
-      [](const Doubles& low, const Doubles& high, double eps) {
-        const Interval bounds = rankme_bounds(span_of(low), span_of(high), eps);
-        return py::make_tuple(bounds.low, bounds.high);
-      },
-      py::arg("low").noconvert(), py::arg("high").noconvert(), py::arg("eps"));
+  m.def("rankme_bounds", &bounds_of_box, py::arg("low").noconvert(), py::arg("high").noconvert(),
+        py::arg("eps"));
 
   m.def(
       "spectrum_bounds",

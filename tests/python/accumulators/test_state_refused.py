@@ -134,7 +134,7 @@ OUT_OF_RANGE = {
     "longest block": ({"longest_block": 0.5}, "longest_block 0.5"),
     "kind": (
         {"kind": "svd"},
-        "kind 'svd', and this rankme knows 'scatter' and 'groups' and 'gram' and 'qr'",
+        "kind 'svd', and this rankme knows 'scatter' and 'fast' and 'groups' and 'gram' and 'qr'",
     ),
     "kind absent": ({"kind": "absent"}, "kind None"),
     "kind no text": ({"kind": ["gram"]}, r"kind \['gram'\]"),

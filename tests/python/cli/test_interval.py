@@ -130,7 +130,7 @@ def test_metrics_are_those_of_the_spectrum(options):
     record = record_of(run("score", "--json", "--metrics", *options, DOCSTRINGS))
     keywords = {option.removeprefix("--"): True for option in options}
     expected = rankme.spectrum(np.load(DOCSTRINGS), **keywords).metrics()
-    assert list(record)[-2:] == ["method", "metrics"]
+    assert list(record)[-2:] == ["precision", "metrics"]
     assert list(record["metrics"]) == list(expected)
     for name, value in expected.items():
         # Whether the smallest value is 0 depends on the order of the additions.

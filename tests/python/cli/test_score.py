@@ -26,6 +26,7 @@ KEYS = [
     "center",
     "normalize",
     "method",
+    "precision",
 ]
 
 
@@ -98,6 +99,7 @@ def test_json_has_the_fields_of_its_schema():
         "center": False,
         "normalize": False,
         "method": "gram",
+        "precision": "float64",
     }
 
 
