@@ -46,6 +46,7 @@ class JobSettings:
     skip_nonfinite: bool = False
     groups: int | None = None
     run_length: int = RUN_LENGTH
+    precision: str = "float64"
 
     def __post_init__(self) -> None:
         self.accumulator(1)  # a wrong one fails here and not in a task
@@ -60,6 +61,7 @@ class JobSettings:
             skip_nonfinite=self.skip_nonfinite,
             groups=self.groups,
             run_length=self.run_length,
+            precision=self.precision,
         )
 
 

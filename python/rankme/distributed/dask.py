@@ -94,6 +94,7 @@ def accumulate(
     skip_nonfinite: bool = False,
     groups: int | None = None,
     run_length: int = RUN_LENGTH,
+    precision: str = "float64",
     rows_per_task: int = ROWS_PER_TASK,
 ) -> Accumulator:
     """Take in the rows of a Dask array, of delayed blocks or of files.
@@ -111,6 +112,9 @@ def accumulate(
     groups, run_length
         As in `rankme.Accumulator`, for `rankme.Accumulator.estimate` of the result: each task deals
         its own rows, and partial results take as many times the memory.
+    precision : {"float64", "fast"}
+        As in `rankme.Accumulator`: the first rows of each task decide for its others. Nothing is
+        summed again in float64 where the interval comes out too wide: a PrecisionWarning tells.
     rows_per_task : int
         Of files: the most rows that one task reads.
 
@@ -144,6 +148,7 @@ def accumulate(
         skip_nonfinite=bool(skip_nonfinite),
         groups=groups,
         run_length=run_length,
+        precision=precision,
     )
     if is_paths(data):
         ranges = ranges_of(data, column, rows_per_task)

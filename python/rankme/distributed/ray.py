@@ -107,6 +107,7 @@ def accumulate(
     skip_nonfinite: bool = False,
     groups: int | None = None,
     run_length: int = RUN_LENGTH,
+    precision: str = "float64",
     rows_per_task: int = ROWS_PER_TASK,
     ray_remote_args: Mapping[str, Any] | None = None,
 ) -> Accumulator:
@@ -125,6 +126,9 @@ def accumulate(
     groups, run_length
         As in `rankme.Accumulator`, for `rankme.Accumulator.estimate` of the result: each task deals
         its own rows, and partial results take as many times the memory.
+    precision : {"float64", "fast"}
+        As in `rankme.Accumulator`: the first rows of each task decide for its others. Nothing is
+        summed again in float64 where the interval comes out too wide: a PrecisionWarning tells.
     rows_per_task : int
         The most rows that become one partial result; of a dataset they are in memory together.
     ray_remote_args : mapping, optional
@@ -157,6 +161,7 @@ def accumulate(
         skip_nonfinite=bool(skip_nonfinite),
         groups=groups,
         run_length=run_length,
+        precision=precision,
     )
     options = dict(ray_remote_args or {})
     if is_paths(data):

@@ -96,6 +96,7 @@ def accumulate(
     skip_nonfinite: bool = False,
     groups: int | None = None,
     run_length: int = RUN_LENGTH,
+    precision: str = "float64",
 ) -> Accumulator:
     """Take in a column of embeddings, a partition a task.
 
@@ -112,6 +113,9 @@ def accumulate(
     groups, run_length
         As in `rankme.Accumulator`, for `rankme.Accumulator.estimate` of the result: each task deals
         its own rows, and partial results take as many times the memory.
+    precision : {"float64", "fast"}
+        As in `rankme.Accumulator`: the first rows of each task decide for its others. Nothing is
+        summed again in float64 where the interval comes out too wide: a PrecisionWarning tells.
 
     Returns
     -------
@@ -139,6 +143,7 @@ def accumulate(
         skip_nonfinite=bool(skip_nonfinite),
         groups=groups,
         run_length=run_length,
+        precision=precision,
     )
     _require_column(data, column, _VECTORS)
 

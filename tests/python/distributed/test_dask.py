@@ -12,6 +12,7 @@ import rankme
 from engines import (
     REPETITIONS,
     WorkerKiller,
+    assert_fast,
     assert_same,
     embeddings,
     one_process,
@@ -57,6 +58,7 @@ def test_files(shards, expected):
     assert rankme_dask.score(shards, center=True) == pytest.approx(
         expected.score(center=True), rel=1e-12
     )
+    assert_fast(rankme_dask.accumulate(shards, precision="fast"), expected)
 
 
 @pytest.mark.parametrize("chunks", [(7_000, -1), (7_000, 100), (500, -1)])

@@ -10,6 +10,7 @@ import rankme
 from engines import (
     REPETITIONS,
     WorkerKiller,
+    assert_fast,
     assert_same,
     embeddings,
     one_process,
@@ -64,6 +65,7 @@ def test_files(shards, expected):
         expected.score(center=True), rel=1e-12
     )
     assert rankme_ray.accumulate(str(shards[0])).n_rows == ROWS // 3
+    assert_fast(rankme_ray.accumulate(shards, precision="fast"), expected)
 
 
 def test_dataset(z, expected):

@@ -13,6 +13,7 @@ from engines import (
     REPETITIONS,
     SPARK,
     WorkerKiller,
+    assert_fast,
     assert_same,
     embeddings,
     needs_java,
@@ -85,6 +86,7 @@ def test_dataframe(frame, expected):
     assert rankme_spark.score(frame, "z", center=True) == pytest.approx(
         expected.score(center=True), rel=1e-12
     )
+    assert_fast(rankme_spark.accumulate(frame, "z", precision="fast"), expected)
 
 
 def runs_task(process):

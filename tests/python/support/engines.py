@@ -68,6 +68,16 @@ def assert_same(acc, expected):
     assert low <= expected.score() <= high
 
 
+def assert_fast(acc, expected):
+    """The same rows, multiplied in float32."""
+    assert acc.fast_rows == acc.n_rows == expected.n_rows
+    spectrum = acc.spectrum()
+    assert spectrum.precision == "fast"
+    low, high = spectrum.rankme_bounds()
+    assert low <= expected.score() <= high
+    assert high - low < 1e-4 * low
+
+
 def write_shards(folder, z, count):
     paths = []
     for i, shard in enumerate(np.array_split(z, count)):
