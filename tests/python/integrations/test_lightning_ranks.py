@@ -99,10 +99,11 @@ def test_every_rank_logs_the_value_of_all_rows(found):
     first, second = found
     assert first["history"] == second["history"]
     score, lidar = first["expected"]
+    assert first["logged"]["rankme/hidden"] == first["logged"]["rankme/backbone"]
     for logged in (first["logged"], second["logged"]):
-        assert logged["rankme/hidden"] == pytest.approx(score, rel=1e-12)
-        assert logged["rankme/backbone"] == pytest.approx(score, rel=1e-12)
-        assert logged["rankme/lidar"] == pytest.approx(lidar, rel=1e-9)
+        # PyTorch rounds the same rows otherwise in batches of another size, on some processors.
+        assert logged["rankme/hidden"] == pytest.approx(score, rel=1e-7)
+        assert logged["rankme/lidar"] == pytest.approx(lidar, rel=1e-7)
         # An odd number: one that DistributedSampler repeats is not counted.
         assert logged["rankme/hidden/n_rows"] == 101
     assert set(first["trained"]) == {128}  # 64 on each rank

@@ -180,7 +180,8 @@ def test_the_trainer_keeps_the_checkpoint_with_the_highest(tmp_path):
     assert len(logged) == 3
     assert trainer.state.best_metric == max(logged)
     best = trainer.model.encode(SENTENCES[:100])
-    assert rankme.score(best) == pytest.approx(max(logged), rel=1e-12)
+    # PyTorch rounds the same rows otherwise in batches of another size, on some processors.
+    assert rankme.score(best) == pytest.approx(max(logged), rel=1e-7)
     lines = lines_of(tmp_path / "eval" / evaluator.csv_file)
     assert [float(line["rankme"]) for line in lines] == logged
     state = json.loads(
