@@ -221,7 +221,7 @@ void stacks_in_float_meet_others() {
       [&](LayerAccumulator& accumulator) { accumulator.update({few, few}); },
       [&](LayerAccumulator& accumulator) { accumulator.merge(stack); }, 2, dim, false, 0);
   changes_all_or_nothing<LayerAccumulator>(
-      "fast stack, merge", [&](LayerAccumulator& accumulator) { accumulator.update({many, many}); },
+      "fast stack, merge", [&](LayerAccumulator& accumulator) { accumulator.update({few, few}); },
       [&](LayerAccumulator& accumulator) { accumulator.merge(plain); }, 2, dim, false, 0, fast);
 }
 
