@@ -1,7 +1,5 @@
 #include "kernels.hpp"
 
-#include "multiversion.hpp"
-
 namespace rankme {
 
 namespace portable {
@@ -16,21 +14,16 @@ extern const Kernels table;
 }
 #endif
 
-int available_kernels(NamedKernels (&found)[most_kernels]) {
-  int count = 0;
-  found[count++] = {"portable", &portable::table};
+Kinds<Kernels> kinds_of_kernels() {
 #if RANKME_HAS_MULTIVERSION
-  if (__builtin_cpu_supports("x86-64-v3")) found[count++] = {"AVX2", &v3::table};
-  if (__builtin_cpu_supports("x86-64-v4")) found[count++] = {"AVX-512", &v4::table};
+  return Kinds(portable::table, v3::table, v4::table);
+#else
+  return Kinds(portable::table);
 #endif
-  return count;
 }
 
 const Kernels& kernels() {
-  static const Kernels& best = []() -> const Kernels& {
-    NamedKernels found[most_kernels];
-    return *found[available_kernels(found) - 1].kernels;
-  }();
+  static const Kernels& best = kinds_of_kernels().best();
   return best;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kinds.hpp"
 #include "tiles.hpp"
 
 namespace rankme {
@@ -61,12 +62,7 @@ struct Kernels {
 // Those of this processor.
 const Kernels& kernels();
 
-// All that this processor can run, the best one last, with what each needs.
-struct NamedKernels {
-  const char* name;
-  const Kernels* kernels;
-};
-constexpr int most_kernels = 3;
-int available_kernels(NamedKernels (&found)[most_kernels]);
+// All that it can run.
+Kinds<Kernels> kinds_of_kernels();
 
 }  // namespace rankme

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kinds.hpp"
+
 namespace rankme {
 
 // Columns go in panels of so many, one behind the other; row after row within a panel.
@@ -30,12 +32,7 @@ struct FloatKernels {
 // Those of this processor.
 const FloatKernels& float_kernels();
 
-// All that this processor can run, the best one last, with what each needs.
-struct NamedFloatKernels {
-  const char* name;
-  const FloatKernels* kernels;
-};
-constexpr int most_float_kernels = 3;
-int available_float_kernels(NamedFloatKernels (&found)[most_float_kernels]);
+// All that it can run.
+Kinds<FloatKernels> kinds_of_float_kernels();
 
 }  // namespace rankme

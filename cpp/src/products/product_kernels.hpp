@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kinds.hpp"
+
 namespace rankme {
 
 // Rows of a block, packed for products: their columns in panels of a register's width. Row r of
@@ -42,12 +44,7 @@ struct ProductKernels {
 // Those of this processor.
 const ProductKernels& product_kernels();
 
-// All that this processor can run, the best one last, with what each needs.
-struct NamedProductKernels {
-  const char* name;
-  const ProductKernels* kernels;
-};
-constexpr int most_product_kernels = 3;
-int available_product_kernels(NamedProductKernels (&found)[most_product_kernels]);
+// All that it can run.
+Kinds<ProductKernels> kinds_of_product_kernels();
 
 }  // namespace rankme
