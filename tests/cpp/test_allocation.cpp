@@ -256,10 +256,44 @@ void stacks(std::int64_t layers) {
       false, 0);
 }
 
+// Once an accumulator has seen batches like the next one, an update takes no memory.
+template <class Accumulator, class Rows>
+void takes_no_memory_once_warm(const char* name, Accumulator& accumulator, const Rows& rows) {
+  for (int update = 0; update < 40; ++update) accumulator.update(rows);
+  allocations_left = plenty;
+  for (int update = 0; update < 200; ++update) accumulator.update(rows);
+  std::printf("%s: %ld allocations in 200 updates\n", name, plenty - allocations_left.load());
+  CHECK(allocations_left == plenty);
+}
+
+void warm_accumulators() {
+  constexpr std::int64_t dim = 90;
+  const auto fast = rankme::Precision::fast;
+  const Matrix z = oracle::random_matrix(3000, dim, 1);
+  const std::vector<float> in_float = floats(z);
+  for (const std::int64_t rows : {1, 64, 3000}) {
+    const MatrixView exact = view(z).row_range(0, rows);
+    const MatrixView half = rankme::view_of(in_float.data(), rows, dim);
+    GramAccumulator gram(dim, false, 0);
+    takes_no_memory_once_warm("gram", gram, exact);
+    GramAccumulator from_float(dim, false, 0);
+    takes_no_memory_once_warm("gram of float32", from_float, half);
+    GramAccumulator mixed(dim, false, 0, true, fast, 1e300);
+    takes_no_memory_once_warm("fast", mixed, half);
+    QrAccumulator qr(dim, false, with_means);
+    takes_no_memory_once_warm("qr", qr, exact);
+    LayerAccumulator stack(2, dim, false, 0);
+    takes_no_memory_once_warm("stack", stack, std::vector<MatrixView>{exact, exact});
+    LayerAccumulator fast_stack(2, dim, false, 0, fast);
+    takes_no_memory_once_warm("fast stack", fast_stack, std::vector<MatrixView>{half, half});
+  }
+}
+
 }  // namespace
 
 int main() {
   rankme::set_num_threads(3);
+  warm_accumulators();
   gram_accumulators();
   sums_in_float();
   stacks_in_float_meet_others();
