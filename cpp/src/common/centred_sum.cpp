@@ -53,10 +53,11 @@ void CentredSum::clear() {
   rows = blocks = longest_block = float_rows = 0;
   unseen = cancelled = mean_residual = float_lost = 0;
   squares = {};
-  for (std::vector<double>* values : {&scatter, &origin, &offset.high, &offset.low, &probe_products,
-                                      &probe_products_low, &mean_products}) {
+  for (std::vector<double>* values :
+       {&origin, &offset.high, &offset.low, &probe_products, &probe_products_low, &mean_products}) {
     std::fill(values->begin(), values->end(), 0.0);
   }
+  for (std::int64_t i = 0; i < dim; ++i) std::fill_n(scatter.data() + row_start(i), i + 1, 0.0);
 }
 
 void CentredSum::note_loss(std::int64_t additions) {
@@ -224,6 +225,7 @@ void CentredSum::add(const Sums& others, const double* probes, int workers) {
 }
 
 void CentredSum::add(const Sums& filled, const double* probes, double* moved, int workers) {
+  const bool empty = rows == 0;
   make_room(filled);
   double* row = moved;
   for (const CentredSum* other : filled) {
@@ -233,14 +235,34 @@ void CentredSum::add(const Sums& filled, const double* probes, double* moved, in
   for_each_row(dim, workers, [&](std::int64_t i) {
     double* to = scatter.data() + row_start(i);
     const double* theirs = moved;
+    // What is empty has not been looked at yet, and need not be: new memory costs less if it is
+    // written first.
+    bool write = empty;
     for (const CentredSum* other : filled) {
       // The exponents differ by 2000 at most.
       const double factor = std::ldexp(1.0, 2 * (other->exponent - exponent));
       const double* from = other->scatter.data() + other->row_start(i);
       const double r = theirs[i];
-      for (std::int64_t j = 0; j <= i; ++j) to[j] += from[j] * factor + r * theirs[j];
+      if (write) {
+        for (std::int64_t j = 0; j <= i; ++j) to[j] = from[j] * factor + r * theirs[j];
+      } else {
+        for (std::int64_t j = 0; j <= i; ++j) to[j] += from[j] * factor + r * theirs[j];
+      }
+      write = false;
       theirs += dim;
     }
+  });
+}
+
+void CentredSum::take(CentredSum& other, int workers) {
+  std::swap(*this, other);
+  // But for the matrices, which may lie in memory in two ways.
+  std::swap(storage, other.storage);
+  std::swap(scatter, other.scatter);
+  for_each_row(dim, workers, [&](std::int64_t i) {
+    double* from = other.scatter.data() + other.row_start(i);
+    std::copy_n(from, i + 1, scatter.data() + row_start(i));
+    std::fill_n(from, i + 1, 0.0);
   });
 }
 

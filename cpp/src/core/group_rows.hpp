@@ -19,6 +19,16 @@ struct GroupSums::Rows {
   std::vector<Run> runs = {};
   std::int64_t count = 0;
 
+  // Whether rows may have to wait for others: those of runs shorter than `most`, or of any where
+  // the runs are not told.
+  bool some_wait(std::int64_t most) const {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const std::int64_t next = i + 1 == runs.size() ? count : runs[i + 1].before;
+      if (next - runs[i].before < most) return true;
+    }
+    return runs.empty();
+  }
+
   // Calls body(first, last) for the runs of z that rows `begin` to `end` of the group lie in.
   template <class Body>
   void for_each(std::int64_t begin, std::int64_t end, const Body& body) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "rankme/budget.hpp"
 #include "rankme/error.hpp"
 #include "rankme/memory.hpp"
+#include "rankme/parallel.hpp"
 #include "rankme/probe.hpp"
 #include "rankme/threads.hpp"
 #include "rankme/widen.hpp"
@@ -35,8 +37,20 @@ std::vector<CentredSum> empty_sums(std::int64_t count, std::int64_t dim) {
     throw std::invalid_argument("n_groups must be 1 or more, got " + std::to_string(count));
   }
   valid_dim(dim);
+  // The threads share the zeros that are written: there may be as many as a pass over the rows.
+  constexpr double worth_a_thread = 1 << 20;
+  const double entries = static_cast<double>(count) * static_cast<double>(dim * dim) / 2;
+  const double most = static_cast<double>(std::min<std::int64_t>(num_threads(), count));
+  const int workers = static_cast<int>(std::clamp(entries / worth_a_thread, 1.0, most));
+  std::vector<std::optional<CentredSum>> made(static_cast<std::size_t>(count));
+  parallel_ranges(count, workers, [&](int, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t group = begin; group < end; ++group) {
+      made[static_cast<std::size_t>(group)].emplace(dim, Storage::packed);
+    }
+  });
   std::vector<CentredSum> sums;
-  for (std::int64_t group = 0; group < count; ++group) sums.emplace_back(dim, Storage::packed);
+  sums.reserve(made.size());
+  for (std::optional<CentredSum>& sum : made) sums.push_back(std::move(*sum));
   return sums;
 }
 
@@ -102,7 +116,7 @@ void GroupSums::prepare(const SumPlan& plan, const std::vector<Rows>& by_group) 
   }
   for (const Rows& rows : by_group) {
     std::vector<double>& waiting = groups_[rows.group].waiting.rows;
-    if (waiting.empty()) waiting = zeros(most_, dim_, "waiting rows");
+    if (waiting.empty() && rows.some_wait(most_)) waiting = zeros(most_, dim_, "waiting rows");
   }
 }
 
@@ -146,9 +160,9 @@ bool GroupSums::take_in(const MatrixView& z, const Rows& rows, std::int64_t begi
 
 void GroupSums::fold(Group& group, CentredSum& young, int workers) const {
   if (young.rows == 0) return;
-  const bool rounds = group.sum.rows > 0;
+  if (group.sum.rows == 0) return group.sum.take(young, workers);
   group.sum.add(young, probes_.data(), workers);
-  if (rounds) group.sum.note_loss();
+  group.sum.note_loss();
   young.clear();
 }
 

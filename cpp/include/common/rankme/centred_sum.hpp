@@ -94,6 +94,10 @@ struct CentredSum {
   using Sums = std::span<const CentredSum* const>;
   void add(const Sums& others, const double* probes, int workers = 1);
 
+  // For an empty sum: gets what the other one holds, which is empty then. One pass over both, where
+  // an addition to nothing and clear() take two. Asks for no memory.
+  void take(CentredSum& other, int workers = 1);
+
   // Sums over other rows each that are about one point, on one scale, add up entry by entry, to the
   // sum about that point; where it is the mean of all rows, that is their scatter. Makes this sum
   // one of those: about new_origin + point, on the scale of new_exponent.
