@@ -1,6 +1,7 @@
 """``rankme compare``: the table, the files that it writes, and bad input."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -88,6 +89,19 @@ def test_pictures_and_pages_are_written(runs, tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert re.findall(r"<td>([abc])</td>", page) == ["a", "b", "c"]
+
+
+def test_names_that_are_no_utf8_are_shown_as_escapes(tmp_path):
+    paths = [os.fsencode(tmp_path) + b"/" + name + b".npy" for name in (b"\xff<a>", b"b\x01")]
+    for path, exponent in zip(paths, (0.3, 0.5), strict=True):
+        with open(path, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+            np.save(file, rows(exponent))
+    out = ["--plot", tmp_path / "out.png", "--html", tmp_path / "page.html"]
+    result = run("compare", *map(os.fsdecode, paths), *out)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.findall(r"<td>([^<]*[ab][^<]*)</td>", page) == [r"\udcff&lt;a&gt;", r"b\x01"]
 
 
 def test_saved_states_prove_their_pairs(tmp_path):
@@ -184,6 +198,9 @@ def test_a_short_set_is_told_and_the_others_are_compared(runs, tmp_path, n_rows,
         (["a/z.npy", "a/z.npz"], ["z.npy", "z.npz"]),
         (["x/v1.0", "x/v1.1"], ["v1.0", "v1.1"]),
         ([".npy", "a.npy"], [".npy", "a.npy"]),
+        # One name of two paths would be one run of two.
+        (["/x/a.npy", "x/a.npy", "b.npy"], ["/x/a.npy", "x/a.npy", "b.npy"]),
+        (["s3://b/x//a", "s3://b/x/a"], ["s3://b/x//a", "s3://b/x/a"]),
     ],
 )
 def test_names_are_the_parts_that_differ(paths, names):

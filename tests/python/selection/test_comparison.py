@@ -174,6 +174,21 @@ def test_dollars_in_names_are_no_formulas():
     plt.close("all")
 
 
+def test_names_that_are_no_text_are_drawn_as_escapes():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    found = rankme.compare({"\udcff": SETS["b"], "c": SETS["c"]})
+    ax = found.plot()
+    ax.figure.draw_without_rendering()
+    assert ax.get_yticklabels()[0].get_text() == r"\udcff"
+    assert ax.get_title().endswith(r"\udcff")
+    plt.close("all")
+    found.to_html("\n").encode()
+    assert found._repr_html_().encode().count(rb"<td>\udcff</td>") == 1
+
+
 def test_a_corrected_score_below_zero_is_not_shown():
     heavy = rows(0)
     heavy[5] *= 1e10
