@@ -134,6 +134,9 @@ def test_a_truth_tells_whether_the_choice_was_right(runs, tmp_path, lower, regre
         ([*PATHS, "--baseline", "d"], "the runs are a, b, c"),
         ([*PATHS, "--allow", "dtype"], "dtype is none of eps, center"),
         ([*PATHS, "--seed", "x"], "'x' is neither a number, for random rows, nor none"),
+        ([*PATHS, "--seed", 2**64], f"seed must be from 0 to {2**64 - 1}, not {2**64}"),
+        ([*PATHS, "--rows", 7], "Invalid value for '--rows': "),
+        ([*PATHS, "--groups", 100_000], "65536"),
         ([*PATHS, "--html", "absent/page.html"], "absent is no folder"),
         ([*PATHS, "--truth", "absent.csv"], "absent.csv"),
     ],
@@ -147,7 +150,9 @@ def test_wrong_usage(runs, args, text):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ("run,accuracy\na,1\n", "wanted are the columns name and value"),
+        ("", "the columns name and value, with a comma between, in the first line, which is ''"),
+        ("run,accuracy\na,1\n", "in the first line, which is 'run,accuracy'"),
+        ("name;value\na;0,5\n", "in the first line, which is 'name;value'"),
         ("name,value\na,1\na,2\n", "line 3 has 'a' a second time"),
         ("name,value\na,high\n", "line 2 has 'high' for 'a'; wanted a number"),
         ("name,value\na,1_0\n", "line 2 has '1_0' for 'a'; wanted a number"),
@@ -156,7 +161,11 @@ def test_wrong_usage(runs, args, text):
         ("value,name\n1\n2,b\n3,c\n", "line 2 has 1 fields, and the first line 2"),
         ("name,value,value\na,1,3\nb,2,2\nc,3,1\n", "wanted are the columns name and value"),
         (f"name,value\n{'a' * 200_000},1\n", "truth.csv: no CSV in UTF-8: field larger than"),
-        ("name,value\na,1\nb,2\n", "the truth has no value of run 'c'; it has a, b"),
+        (
+            "name,value\na,1\nb,2\n",
+            "no value of run 'c': wanted is a line for each of a, b, c; it has a, b",
+        ),
+        ("name,value\n", "no value of run 'a': wanted is a line for each of a, b, c; it has none"),
     ],
 )
 def test_a_truth_that_cannot_be(runs, tmp_path, content, text):

@@ -132,6 +132,20 @@ def test_the_agreement_judges_what_the_rule_chose():
     assert (highest.chosen.names, highest.regret) == (("2",), 2.0)
 
 
+def test_of_equal_scores_the_agreement_judges_what_can_be_chosen():
+    same = estimate_with_error(40.0, 0.1)
+    truth = {"a": 1.0, "b": 3.0, "c": 5.0}
+    found = rankme.compare({"a": same, "b": same, "c": estimate_with_error(20.0, 0.1)})
+    assert found.agreement(truth, higher_is_better=True).chosen == (("a", "b"), 2.0)
+    # An untrained run is no candidate, and of two checkpoints the rule takes one.
+    untrained = rankme.compare({"a": same, "b": same, "c": same}, baseline="a")
+    assert untrained.agreement(truth, higher_is_better=True).chosen == (("b",), 3.0)
+    for rule, chosen in (("max", "a"), ("plateau", "b")):
+        along = rankme.compare({"a": same, "b": same}, order=[2, 1], rule=rule)
+        found = along.agreement({"a": 1.0, "b": 3.0}, higher_is_better=True)
+        assert (along.choice, found.chosen.names) == (chosen, (chosen,))
+
+
 def test_a_spread_of_other_seeds_is_told():
     two = [estimate_with_error(40.0, 0.1), estimate_with_error(39.0, 0.1)]
     text = str(rankme.compare({"a": two, "b": two[0], "c": two[1]}))
