@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -291,12 +292,18 @@ def _draw(result: Comparison, path: Path | None) -> bool:
 
     result.plot()
     try:
-        plt.savefig(path, dpi=130)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            plt.savefig(path, dpi=130)
     except OSError as error:
         print_error(f"{path}: {error.strerror or error}")
         return False
     finally:
         plt.close()
+    told = list(dict.fromkeys(str(one.message) for one in caught))  # of letters that no font has
+    if told:
+        more = f", and {len(told) - 1} more like it" if len(told) > 1 else ""
+        print_warning(f"{path}: {told[0]}{more}")
     return True
 
 

@@ -104,6 +104,18 @@ def test_names_that_are_no_utf8_are_shown_as_escapes(tmp_path):
     assert re.findall(r"<td>([^<]*[ab][^<]*)</td>", page) == [r"\udcff&lt;a&gt;", r"b\x01"]
 
 
+def test_letters_that_no_font_has_are_one_line(tmp_path):
+    names = ["\u6a21\u578b", "b"]
+    for name, exponent in zip(names, (0.3, 0.5), strict=True):
+        np.save(tmp_path / f"{name}.npy", rows(exponent))
+    result = run("compare", *(f"{name}.npy" for name in names), "--plot", "x.png", cwd=tmp_path)
+    assert result.returncode == 0
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    # A machine may have a font for them.
+    for line in result.stderr.splitlines():
+        assert re.fullmatch(r"rankme: warning: x\.png: .*Glyph.*, and 1 more like it", line)
+
+
 def test_saved_states_prove_their_pairs(tmp_path):
     for name, exponent in EXPONENTS.items():
         acc = rankme.Accumulator(16, groups=16, tags={"model": name, "data": "test"})
