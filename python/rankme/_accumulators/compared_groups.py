@@ -44,7 +44,8 @@ class ComparedGroups(AskedGroups):
             Subtract the column means of each group.
         min_rows : int, optional
             How many rows a group must have to be looked at; 1 or more. By default half as many as
-            the median group with rows, or 10 K where that is less.
+            the median group with rows, or 10 K where that is less; and 2 with `center`, since a
+            row less itself is nothing.
 
         Returns
         -------
@@ -73,7 +74,7 @@ class ComparedGroups(AskedGroups):
             raise ValueError("there are no rows yet")
         if least is None:
             typical = float(np.median(rows[rows > 0]))
-            least = max(1, min(_ROWS_A_COLUMN * self.dim, math.ceil(typical / 2)))
+            least = max(1 + bool(center), min(_ROWS_A_COLUMN * self.dim, math.ceil(typical / 2)))
         if rows.max() < least:
             raise ValueError(
                 f"no group has min_rows = {least} rows; the largest has {rows.max()}: "

@@ -145,6 +145,8 @@ def encoded_ids(ids: Any, n_rows: int, mask: NDArray[np.bool_] | None = None) ->
     """
     if is_tensor(ids):
         ids = ids.cpu().numpy()
+    elif hasattr(ids, "to_numpy"):  # a Series, or an Index
+        ids = ids.to_numpy()
     if isinstance(ids, str | bytes | Mapping) or not isinstance(ids, Sequence | np.ndarray):
         raise TypeError(f"ids must be a list or array of an id a row, not {type_name(ids)}")
     if mask is not None and mask.ndim > 1:
@@ -161,7 +163,8 @@ def encoded_ids(ids: Any, n_rows: int, mask: NDArray[np.bool_] | None = None) ->
     if values.ndim == 1 and values.dtype.kind in "iu":
         return [b"%d" % number for number in values.tolist()]
     try:
-        return [b"'" + str.encode(text) for text in values.tolist()]
+        # Names of files that are no UTF-8 are ids like others.
+        return [b"'" + str.encode(text, errors="surrogatepass") for text in values.tolist()]
     except TypeError:
         raise TypeError(
             "ids must be integers or texts, one a row; list(map(str, ids)) are texts"

@@ -5,11 +5,14 @@ import numbers
 import operator
 from typing import SupportsIndex
 
+import numpy as np
+
 __all__ = [
     "MAX_DIM",
     "MAX_SEED",
     "as_count",
     "as_eps",
+    "as_flag",
     "as_index",
     "as_method",
     "as_real",
@@ -33,6 +36,13 @@ def as_eps(eps: object) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"eps must be from 0 to 1, not {value}")
     return value
+
+
+def as_flag(value: object, name: str) -> bool:
+    """Return an argument that is True or False, Python's or NumPy's: any text would be true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def as_index(value: SupportsIndex, name: str, low: int, high: int | None = None) -> int:

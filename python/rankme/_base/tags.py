@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
+import numpy as np
+
 from rankme._base.arguments import type_name
 
 __all__ = ["Tags", "as_tags"]
@@ -14,10 +16,16 @@ Tags: TypeAlias = Mapping[str, str | int | float | bool]
 
 
 def as_tags(tags: object) -> Tags:
-    """Return tags that were checked: texts as keys, and texts, numbers or booleans as values."""
+    """Return tags that were checked: texts as keys, and texts, numbers or booleans as values.
+
+    Scalars of NumPy become those of Python, which JSON has.
+    """
     if not isinstance(tags, Mapping):
         raise TypeError(f"tags must be a mapping such as {{'step': 1000}}, not {type_name(tags)}")
-    for key, value in tags.items():
+    plain = {
+        key: value.item() if isinstance(value, np.generic) else value for key, value in tags.items()
+    }
+    for key, value in plain.items():
         if not isinstance(key, str):
             raise TypeError(f"the keys of tags must be texts, and {key!r} is {type_name(key)}")
         if not isinstance(value, str | int | float):
@@ -26,4 +34,4 @@ def as_tags(tags: object) -> Tags:
             )
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"tag {key!r} must be finite, not {value}")
-    return dict(tags)
+    return plain

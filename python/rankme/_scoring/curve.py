@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 from rankme._base.arguments import type_name
 from rankme._scoring.estimate import estimate
 from rankme.metrics._curve import Curve
+from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import open_source
 from rankme.sources._block_stream import BlockStream, is_blocks
 from rankme.sources._choice import as_row_count, as_row_seed
@@ -60,7 +61,7 @@ def curve(
     TypeError
         `rows` is no sequence of integers; else as `rankme.estimate`.
     ValueError
-        `rows` is empty, one of them is less than 1 or more than there are, or `Z` gives its rows
+        `rows` is empty, one of them is less than 8 or more than there are, or `Z` gives its rows
         once only; else as `rankme.estimate`.
 
     Examples
@@ -110,4 +111,9 @@ def _as_numbers(rows: Iterable[SupportsIndex]) -> list[int]:
     numbers = sorted({as_row_count(number) for number in rows})
     if not numbers:
         raise ValueError("rows is empty; name at least one number of rows, as [1000, 4000, 16000]")
+    if numbers[0] < MIN_GROUPS:
+        raise ValueError(
+            f"rows holds {numbers[0]}; a sampling error takes {MIN_GROUPS} rows at least, and "
+            f"means little below a few hundred"
+        )
     return numbers

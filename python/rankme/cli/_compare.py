@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,16 +22,19 @@ from rankme.cli._options import (
     check_folder,
     check_plot,
     require_threads,
+    seed_of,
 )
 from rankme.cli._paths import describe
 from rankme.cli._text import one_line, print_error, print_warning, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from rankme import Comparison
 
 __all__ = ["HELP", "compare"]
+
+_SHOWN = 60  # characters of a line that is none
 
 HELP = (
     "Rank runs by RankMe, the best first, and say which cannot be told from it. A path is one run: "
@@ -49,7 +53,7 @@ def compare(
         int | None,
         typer.Option(
             metavar="NUMBER",
-            min=1,
+            min=8,
             help="Score this many rows of each; by default as many as the smallest has.",
         ),
     ] = None,
@@ -61,7 +65,8 @@ def compare(
         ),
     ] = "0",
     groups: Annotated[
-        int, typer.Option(min=8, help="Of the jackknife, which tells the sampling error.")
+        int,
+        typer.Option(min=8, max=65536, help="Of the jackknife, which tells the sampling error."),
     ] = 16,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
@@ -124,7 +129,7 @@ def compare(
         raise typer.BadParameter(f"the runs are {known}", param_hint="'--baseline'")
     choices = Choices(
         rows="equal" if rows is None else rows,
-        seed=_as_seed(seed),
+        seed=seed_of(seed),
         groups=groups,
         paired=paired,
         baseline=baseline,
@@ -166,18 +171,6 @@ def _named(paths: list[str]) -> dict[str, str]:
             param_hint="'PATH'",
         )
     return dict(zip(differing_parts(plain), plain, strict=True))
-
-
-def _as_seed(seed: str) -> int | None:
-    """Read the option: a number, or none for the first rows."""
-    if seed == "none":
-        return None
-    if not (seed.isascii() and seed.isdigit()):
-        raise typer.BadParameter(
-            f"{seed!r} is neither a number, for random rows, nor none, for the first rows",
-            param_hint="'--seed'",
-        )
-    return int(seed)
 
 
 def _as_allowed(names: list[str]) -> list[str]:
@@ -223,7 +216,11 @@ def _read_truth(path: Path) -> dict[str, float]:
         raise ValueError(f"{path}: no CSV in UTF-8: {error}") from None
     heads = [head.strip() for head in lines[0][1]] if lines else []
     if heads.count("name") != 1 or heads.count("value") != 1:
-        raise ValueError(f"{path}: wanted are the columns name and value, in the first line")
+        first = ",".join(lines[0][1]) if lines else ""
+        raise ValueError(
+            f"{path}: wanted are the columns name and value, with a comma between, in the first "
+            f"line, which is {first[:_SHOWN]!r}"
+        )
     truth: dict[str, float] = {}
     for number, fields in lines[1:]:
         # A decimal comma makes two fields of one number.
@@ -244,11 +241,14 @@ def _read_truth(path: Path) -> dict[str, float]:
     return truth
 
 
-def _require_truths(truth: dict[str, float], names: Iterable[str]) -> None:
+def _require_truths(truth: dict[str, float], names: Collection[str]) -> None:
     """Refuse runs without a truth before the first of them is read."""
     missing = [name for name in names if name not in truth]
     if missing:
-        raise ValueError(f"the truth has no value of run {missing[0]!r}; it has {', '.join(truth)}")
+        raise ValueError(
+            f"the truth has no value of run {missing[0]!r}: wanted is a line for each of "
+            f"{', '.join(names)}; it has {', '.join(truth) or 'none'}"
+        )
 
 
 def _compared(runs: dict[str, str], choices: Any) -> Comparison:
@@ -292,12 +292,18 @@ def _draw(result: Comparison, path: Path | None) -> bool:
 
     result.plot()
     try:
-        plt.savefig(path, dpi=130)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            plt.savefig(path, dpi=130)
     except OSError as error:
         print_error(f"{path}: {error.strerror or error}")
         return False
     finally:
         plt.close()
+    told = list(dict.fromkeys(str(one.message) for one in caught))  # of letters that no font has
+    if told:
+        more = f", and {len(told) - 1} more like it" if len(told) > 1 else ""
+        print_warning(f"{path}: {told[0]}{more}")
     return True
 
 

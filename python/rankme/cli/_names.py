@@ -15,7 +15,8 @@ def differing_parts(paths: Sequence[str]) -> list[str]:
 
     Of ``runs/a/z.npy`` and ``runs/b/z.npy`` the names are ``a`` and ``b``; of ``a.npy`` and
     ``b.npy`` too, since a suffix that all share goes as well. Suffixes of files in folders that
-    differ say nothing: ``runs/a/z.npy`` and ``runs/b/z.npz`` are ``a`` and ``b`` too.
+    differ say nothing: ``runs/a/z.npy`` and ``runs/b/z.npz`` are ``a`` and ``b`` too. Paths that
+    differ in nothing but slashes, as ``/a.npy`` and ``a.npy``, stay whole.
     """
     parts = [[part for part in path.split("/") if part not in ("", ".")] for path in paths]
     stems = [[*folders, last.rpartition(".")[0] or last] for *folders, last in parts]
@@ -27,7 +28,8 @@ def differing_parts(paths: Sequence[str]) -> list[str]:
     names = ["/".join(each[front : len(each) - back]) for each in parts]
     bare, dots, suffixes = zip(*(name.rpartition(".") for name in names), strict=True)
     one_suffix = len(set(suffixes)) == 1 and all(dots)
-    return list(bare) if back == 0 and one_suffix and all(bare) else names
+    short = list(bare) if back == 0 and one_suffix and all(bare) else names
+    return short if len(set(short)) == len(short) else list(paths)
 
 
 def _shared(parts: Sequence[Sequence[str]], most: int) -> int:

@@ -32,6 +32,7 @@ __all__ = [
     "check_precision",
     "check_rtol",
     "require_threads",
+    "seed_of",
 ]
 
 BAD_DATA = 1
@@ -169,15 +170,21 @@ def _check_rows(rows: int | None) -> int | None:
 
 def as_seed(seed: str | None, rows: int | None) -> int | None:
     """Return the seed of a choice of rows, or None for the first; alone it is wrong usage."""
-    from rankme.sources._choice import as_row_seed  # noqa: PLC0415
-
     if seed is None:
         return 0
-    hint = "'--seed'"
     if rows is None:
         raise typer.BadParameter(
-            "nothing is drawn without --rows; wanted such as --rows 25600 --seed 0", param_hint=hint
+            "nothing is drawn without --rows; wanted such as --rows 25600 --seed 0",
+            param_hint="'--seed'",
         )
+    return seed_of(seed)
+
+
+def seed_of(seed: str) -> int | None:
+    """Read the option: a number, or none for the first rows."""
+    from rankme.sources._choice import as_row_seed  # noqa: PLC0415
+
+    hint = "'--seed'"
     if seed == "none":
         return None
     if not (seed.isascii() and seed.isdigit()):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme._base.arguments import as_index
+from rankme._base.arguments import as_flag, as_index
 from rankme.selection._agreement_text import as_text
 from rankme.selection._choices import Choice, chosen_ranks, hits, pick
 from rankme.selection._coefficients import COEFFICIENTS, Coefficient
@@ -260,11 +260,12 @@ def agreement(
     Raises
     ------
     TypeError
-        If a number is none, or if one side has names and the other is a sequence.
+        If a number is none, if one side has names and the other is a sequence, or a side is a
+        masked array; if a direction is neither True nor False.
     ValueError
         If there are fewer than two runs, a number is not finite, a run is on one side only, absent
-        from a cell or twice in one, or the columns of a table cannot be told apart. The text names
-        the run and the cell.
+        from a cell or twice in one, has no name, or the columns of a table cannot be told apart.
+        The text names the run and the cell.
     MissingLibraryError
         If SciPy is not installed: ``pip install "rankme[compare]"``.
 
@@ -316,13 +317,11 @@ def agreement(
     >>> round(float(result.spearman), 3), result.chosen.names, round(result.regret, 3)
     (0.9, ('c',), 0.02)
     """
+    is_up = as_flag(higher_is_better, "higher_is_better")
+    score_is_up = as_flag(score_higher_is_better, "score_higher_is_better")
     columns = (by,) if isinstance(by, str) else None if by is None else tuple(by)
     found = pair(scores, truth, truth_error, columns)
-    return Agreement(
-        **found._asdict(),
-        higher_is_better=bool(higher_is_better),
-        score_higher_is_better=bool(score_higher_is_better),
-    )
+    return Agreement(**found._asdict(), higher_is_better=is_up, score_higher_is_better=score_is_up)
 
 
 def _or_none(value: float) -> float | None:

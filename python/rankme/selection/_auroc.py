@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def auroc(
     Raises
     ------
     TypeError
-        If `scores` or `bounds` hold no numbers, or `bounds` is no pair.
+        If `scores` or `bounds` hold no numbers, one is a masked array, or `bounds` is no pair.
     ValueError
         If shapes disagree, a score is not finite, a label is neither 0 nor 1, one kind has no case,
         or a score lies outside its interval; the text names the case.
@@ -185,9 +185,19 @@ def _variance(placements: NDArray[np.float64]) -> float:
     return float(placements.var(ddof=1)) if placements.size > 1 else math.nan
 
 
+def _plain(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Return an array, of which no mask is lost."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost; leave the masked cases out of "
+            f"scores, positive and bounds"
+        )
+    return np.asarray(values)
+
+
 def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return finite numbers as a vector."""
-    array = np.asarray(values)
+    array = _plain(values, name)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers, not {array.dtype}")
     if array.ndim != 1:
@@ -200,7 +210,7 @@ def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 def _labels(positive: ArrayLike, n: int) -> NDArray[np.bool_]:
     """Return which of n cases are positive."""
-    array = np.asarray(positive)
+    array = _plain(positive, "positive")
     if array.shape != (n,):
         raise ValueError(
             f"positive has shape {array.shape}, and scores has {n} cases: wanted ({n},)"
@@ -208,8 +218,8 @@ def _labels(positive: ArrayLike, n: int) -> NDArray[np.bool_]:
     other = np.flatnonzero((array != 0) & (array != 1))
     if other.size:
         raise ValueError(
-            f"positive[{other[0]}] is {array[other[0]]!r}; wanted True or 1, False or 0: compare "
-            f"your labels with the positive one, as in labels == 'wrong'"
+            f"positive[{other[0]}] is {array.tolist()[other[0]]!r}; wanted True or 1, False or 0: "
+            f"compare your labels with the positive one, as in labels == 'wrong'"
         )
     is_positive = array.astype(bool)
     if is_positive.all() or not is_positive.any():
@@ -223,7 +233,10 @@ def _intervals(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends of the intervals, which hold the scores."""
     if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:  # noqa: PLR2004
-        raise TypeError(f"bounds must be a pair (low, high), not {type_name(bounds)}")
+        came = type_name(bounds)
+        if isinstance(bounds, (tuple, list)):
+            came += f" of {len(bounds)}"
+        raise TypeError(f"bounds must be a pair (low, high), not {came}")
     low, high = (_numbers(end, f"bounds[{i}]") for i, end in enumerate(bounds))
     for i, end in enumerate((low, high)):
         if end.shape != values.shape:

@@ -12,7 +12,7 @@ from rankme._base.arguments import type_name
 if TYPE_CHECKING:
     from rankme.selection._run import Run
 
-__all__ = ["RULES", "chosen", "local_maxima", "steps_of"]
+__all__ = ["RULES", "chosen", "local_maxima", "require_rule", "steps_of"]
 
 RULES = ("max", "plateau")
 
@@ -40,28 +40,46 @@ def steps_of(order: object, names: Sequence[str]) -> dict[str, float]:
             f"order of sets, not {type_name(order)}"
         )
     for name, step in zip(names, steps, strict=True):
-        if not isinstance(step, numbers.Real) or not math.isfinite(step):
+        if not isinstance(step, numbers.Real) or not _is_finite(step):
             raise ValueError(f"order has {step!r} for run {name!r}; a step is a finite number")
     if len(set(steps)) < len(steps):
         raise ValueError("order has a step twice; repeats of one checkpoint are a list in sets")
     return {name: float(step) for name, step in zip(names, steps, strict=True)}
 
 
-def chosen(runs: Sequence[Run], *, rule: str, after: Any) -> str:
-    """Return the name that a rule chooses among runs, which are sorted with the highest first."""
+def _is_finite(step: Any) -> bool:
+    """Whether a real number is one of float64."""
+    try:
+        return math.isfinite(step)
+    except OverflowError:  # an integer beyond it
+        return False
+
+
+def require_rule(rule: object, after: object, steps: Mapping[str, float]) -> None:
+    """Refuse a rule that cannot be, before any run is read.
+
+    steps: of the candidates; none where no order was given.
+    """
     if rule not in RULES:
         raise ValueError(f"rule must be {' or '.join(map(repr, RULES))}, not {rule!r}")
-    if runs[0].step is None:
-        if rule != "max" or after is not None:
-            raise ValueError(
-                "rule= and after= speak of checkpoints along a run: pass order= with their steps"
-            )
-        return runs[0].name
-    if after is not None and not isinstance(after, numbers.Real):
+    if not steps and (rule != "max" or after is not None):
+        raise ValueError(
+            "rule= and after= speak of checkpoints along a run: pass order= with their steps"
+        )
+    if after is None:
+        return
+    if not isinstance(after, numbers.Real):
         raise TypeError(f"after must be a step, a number, not {after!r} ({type_name(after)})")
+    if not any(step >= after for step in steps.values()):
+        last = max(steps.values())
+        raise ValueError(f"after={after!r} leaves no checkpoint: the last is at {last:g}")
+
+
+def chosen(runs: Sequence[Run], *, rule: str, after: float | None) -> str:
+    """Return the name that a rule chooses among runs, which are sorted with the highest first."""
+    if runs[0].step is None:
+        return runs[0].name
     left = [run for run in runs if run.step is not None and (after is None or run.step >= after)]
-    if not left:
-        raise ValueError(f"after={after!r} leaves no checkpoint: the last is at {_last(runs):g}")
     highest = left[0]
     if rule == "max":
         return highest.name
@@ -83,8 +101,3 @@ def local_maxima(runs: Sequence[Run]) -> tuple[str, ...]:
 def _step(run: Run) -> float:
     """Return the step of a checkpoint."""
     return 0.0 if run.step is None else run.step
-
-
-def _last(runs: Sequence[Run]) -> float:
-    """Return the last step."""
-    return max(map(_step, runs))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
-from html import escape
+from html import escape as escaped
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rankme import _core
+from rankme._base.text import one_line
 from rankme.selection._comparison_text import HEADS, MARKS, cells_of, mark_of, notes_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _LONGEST_NAME = 26
 
 def page(comparison: Comparison, agreement: str = "") -> str:
     """Return a whole page; with what an agreement says, if there is one."""
-    more = f"<h2>Agreement with the truth</h2>\n<pre>{escape(agreement)}</pre>"
+    more = f"<h2>Agreement with the truth</h2>\n<pre>{escaped(agreement)}</pre>"
     versions = f"rankme {_core.__version__}, NumPy {np.__version__}"
     body = [
         _picture(comparison),
@@ -58,6 +59,11 @@ def fragment(comparison: Comparison) -> str:
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in notes_of(comparison))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>\n<ul>{notes}</ul>"
+
+
+def escape(text: str) -> str:
+    """Write text for HTML: one line, and what has no place in UTF-8 as escapes."""
+    return escaped(one_line(text))
 
 
 def _picture(comparison: Comparison) -> str:

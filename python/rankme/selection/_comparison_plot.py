@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rankme._base.optional import require
+from rankme._base.text import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +40,7 @@ def draw(comparison: Comparison, ax: Axes | None = None) -> Axes:
         ax.set_xlabel("step", color=_INK)
         ax.set_ylabel("RankMe", color=_INK)
     else:
-        ax.set_yticks(places, [run.name for run in runs], parse_math=False)
+        ax.set_yticks(places, [one_line(run.name) for run in runs], parse_math=False)
         ax.invert_yaxis()
         ax.set_xlabel("RankMe", color=_INK)
     for place, score, error, colour in zip(places, scores, errors, colours, strict=True):
@@ -47,7 +48,7 @@ def draw(comparison: Comparison, ax: Axes | None = None) -> Axes:
         bars = (None, error) if along else (error, None)
         ax.errorbar(x, y, xerr=bars[0], yerr=bars[1], fmt="o", color=colour, capsize=3)
     ax.set_title(
-        f"{comparison.rows} rows of each, two standard errors; best: {comparison.best}",
+        f"{comparison.rows} rows of each, two standard errors; best: {one_line(comparison.best)}",
         color=_INK,
         fontsize="medium",
         parse_math=False,

@@ -52,10 +52,14 @@ def _obstacle(runs: Sequence[Measured], *, of_first_rows: bool) -> str | None:
         for sample, one in zip(run.samples, run.estimates, strict=True):
             counts = first.samples[0].n_rows, sample.n_rows
             if counts[0] != counts[1] and not of_first_rows:
+                whose = (
+                    f"repeats of run {run.name!r} have {counts[0]} and {counts[1]} rows"
+                    if run is first
+                    else f"run {first.name!r} has {counts[0]} rows and run {run.name!r} {counts[1]}"
+                )
                 return (
-                    f"run {first.name!r} has {counts[0]} rows and run {run.name!r} {counts[1]}, of "
-                    f"which other ones are drawn: rows={min(counts)}, seed=None takes the first "
-                    f"ones of both"
+                    f"{whose}, of which other ones are drawn: rows={min(counts)}, seed=None takes "
+                    f"the first ones of both"
                 )
             if one.dealt.run_length != first.estimates[0].dealt.run_length:
                 return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.dealt import Deal
 from rankme._accumulators.provenance import fingerprint_of
 from rankme._base.arguments import as_index, type_name
-from rankme._base.arrays import as_matrix
+from rankme._base.arrays import as_matrix, is_tensor
 from rankme._base.tags import Tags, as_tags
 from rankme.metrics._estimate import EQUAL_RUNS, Dealt, Estimate
 from rankme.metrics._jackknife import MIN_GROUPS
@@ -103,14 +106,34 @@ def open_runs(
     runs = {}
     for name, entry in sets.items():
         with naming(name, failed):
-            repeats = list(entry) if isinstance(entry, list | tuple) else [entry]
-            if not repeats:
-                raise ValueError("there is no set: the list of its repeats is empty")
             runs[name] = [
-                _opened(one, name, told.get(name, {}), known.get(name)) for one in repeats
+                _opened(one, name, told.get(name, {}), known.get(name)) for one in _repeats(entry)
             ]
             _refuse_unlike_widths(runs[name])
     return runs
+
+
+def _repeats(entry: object) -> list[Any]:
+    """Return the sets of a run."""
+    if not isinstance(entry, list | tuple):
+        return [entry]
+    if not entry:
+        raise ValueError("there is no set: the list of its repeats is empty")
+    if _is_vector(entry[0]):
+        raise TypeError(
+            "it is a list of vectors, and the entries of a list are the repeats of a run, each a "
+            "set of its own; numpy.asarray(...) of the list is one set"
+        )
+    return list(entry)
+
+
+def _is_vector(entry: Any) -> bool:
+    """Whether an entry of a list can be no set: a row of numbers, or a number."""
+    if isinstance(entry, np.ndarray) or is_tensor(entry):
+        return bool(entry.ndim < 2 and entry.dtype != object)  # noqa: PLR2004 - rows and columns
+    if isinstance(entry, list | tuple):
+        return bool(entry) and isinstance(entry[0], numbers.Number)
+    return isinstance(entry, numbers.Number)
 
 
 def _refuse_unlike_widths(repeats: Sequence[Sample]) -> None:
@@ -207,7 +230,7 @@ def _with_ids(sample: Sample, ids: object) -> Dealt:
 def as_wanted_rows(rows: object) -> int | None:
     """Return how many rows each set is to be scored on; None for as many as the smallest has."""
     if not isinstance(rows, str):
-        return as_index(rows, "rows", 1)  # type: ignore[arg-type]
+        return as_index(rows, "rows", MIN_GROUPS)  # type: ignore[arg-type]
     if rows != "equal":
         raise ValueError(f"rows must be 'equal' or a number, not {rows!r}")
     return None

@@ -8,6 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rankme._base.arguments import type_name
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ class Side:
 
     def add(self, key: tuple[Any, ...], name: Any, value: object) -> None:
         """Put a value in; a name that a cell has already is an error."""
+        for one in (*key, name):
+            if _is_missing(one):
+                raise ValueError(
+                    f"{self.what} has {value!r} for run {name!r}{in_cell(key)}, where {one!r} is "
+                    f"no name; name it, or leave the row out"
+                )
         runs = self.cells.setdefault(key, {})
         if name in runs:
             raise ValueError(
@@ -68,6 +76,9 @@ def read_side(values: object, what: str, by: tuple[str, ...] | None) -> Side:
     """
     if hasattr(values, "itertuples"):  # a pandas DataFrame
         columns = [*values.columns]  # type: ignore[attr-defined]
+        twice = next((c for i, c in enumerate(columns) if c in columns[:i]), None)
+        if twice is not None:
+            raise ValueError(f"{what} has the column {twice!r} twice; drop or rename one of them")
         rows = [*values.itertuples(index=False, name=None)]
         if by is not None or _NAME in columns:
             return _long([dict(zip(columns, row, strict=True)) for row in rows], columns, what, by)
@@ -84,6 +95,11 @@ def read_side(values: object, what: str, by: tuple[str, ...] | None) -> Side:
         for name, value in pairs:
             side.add((), name, value)
         return side
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, whose mask would be lost; leave the masked runs out of "
+            f"all sides"
+        )
     # A set has no order that could be that of the other side.
     if isinstance(values, str | AbstractSet) or not hasattr(values, "__len__"):
         raise TypeError(
@@ -142,6 +158,16 @@ def _name_and_value(
             f"leave them out"
         )
     return names[0], values[0]
+
+
+def _is_missing(name: object) -> bool:
+    """Whether a name is what stands in a table where there is none: None, NaN, NaT or NA."""
+    if name is None:
+        return True
+    try:
+        return bool(name != name)  # noqa: PLR0124 - NaN and NaT are like nothing
+    except TypeError:  # NA, of which nothing is known
+        return True
 
 
 def _is_number(value: object) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._accumulators.dealt import as_groups
 from rankme._base.arguments import MAX_SEED, as_eps, as_index
 from rankme.selection._cautions import cautions, log_ratio, not_above, refuse_unlike_tags
-from rankme.selection._checkpoints import chosen, local_maxima, steps_of
+from rankme.selection._checkpoints import chosen, local_maxima, require_rule, steps_of
 from rankme.selection._estimates import Definition, definition_of, estimate_runs
 from rankme.selection._pairing import pairing_of
 from rankme.selection._ranking import Ranking
@@ -199,7 +200,7 @@ def compare_sets(
         eps=choices.eps,
         center=choices.center,
         normalize=choices.normalize,
-        groups=choices.groups,
+        groups=as_groups(choices.groups),
         seed=seed,
     )
     rows = as_wanted_rows(choices.rows)
@@ -210,6 +211,8 @@ def compare_sets(
     _refuse_few(runs)
     refuse_unlike_tags(runs, allow)
     steps = steps_of(choices.order, list(runs))
+    trained = {name: step for name, step in steps.items() if name != choices.baseline}
+    require_rule(choices.rule, choices.after, trained)
     count, measured, told = _measured(runs, rows, definition, allow, failed)
     paired, pairing = pairing_of(measured, wanted_pairs, of_first_rows=seed is None)
     ranking = Ranking(measured, paired=paired, untrained=choices.baseline)

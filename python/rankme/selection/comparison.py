@@ -108,7 +108,11 @@ class Comparison:
         found = agreement(
             self.scores, truth, higher_is_better=higher_is_better, by=by, truth_error=truth_error
         )
-        if self.scores[self.choice] == max(self.scores.values()):
+        highest = max(self.scores.values())
+        equal = [name for name, score in self.scores.items() if score == highest]
+        # Of equal scores one is as likely as another, unless one is untrained or a rule chose.
+        by_lot = self.runs[0].step is None and self.baseline not in equal
+        if equal == [self.choice] or (by_lot and self.choice in equal):
             return found
         return replace(found, choice=self.choice)
 

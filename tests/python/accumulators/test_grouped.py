@@ -241,6 +241,15 @@ def test_a_collapsed_class_is_the_worst():
     assert worst[:3] == (1, 0.0, -math.inf)
 
 
+def test_one_row_less_its_mean_is_no_collapsed_class():
+    rows = moderate(0, 7, K)
+    acc = made(rows, np.array([0, 1, 1, 1, 2, 2, 3]), 4)
+    worst = acc.worst(center=True)
+    assert (worst.min_rows, worst.left_out) == (2, (0, 3))
+    assert worst.group in (1, 2)
+    assert acc.worst(center=True, min_rows=1).group == 0  # as asked
+
+
 @pytest.mark.parametrize("far", [0.0, 2.0**20])
 def test_spread(far):
     rows = ROWS + far

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 import struct
 
@@ -87,6 +88,16 @@ def test_what_no_tag_can_be(tags, error, text):
         acc.tags = tags
 
 
+def test_scalars_of_numpy_are_tags_like_others(tmp_path):
+    tags = {"step": np.int64(3), "rate": np.float32(0.5), "train": np.bool_(False)}
+    acc = rankme.Accumulator(4, tags=tags)
+    assert repr(acc.tags) == "{'step': 3, 'rate': 0.5, 'train': False}"
+    acc.save(tmp_path / "sum")
+    assert rankme.Accumulator.load(tmp_path / "sum").tags == acc.tags
+    with pytest.raises(ValueError, match="tag 'rate' must be finite"):
+        rankme.Accumulator(4, tags={"rate": np.float32("nan")})
+
+
 @pytest.mark.parametrize("ids", [np.arange(12), [f"image-{i}.png" for i in range(12)]])
 def test_a_fingerprint_depends_on_order_and_not_on_calls(ids):
     whole = with_ids(ids).fingerprint
@@ -106,6 +117,22 @@ def test_ids_of_a_tensor_and_of_a_list_are_the_same():
     acc = rankme.Accumulator(4)
     acc.update(torch.from_numpy(Z), ids=torch.arange(12))
     assert acc.fingerprint == with_ids(list(range(12))).fingerprint
+
+
+@pytest.mark.parametrize("ids", [list(range(12)), [f"image-{i}.png" for i in range(12)]])
+def test_ids_of_a_series_and_of_an_index_are_those_of_a_list(ids):
+    pandas = pytest.importorskip("pandas")
+    expected = with_ids(ids).fingerprint
+    for made in (pandas.Series(ids, index=range(12)[::-1]), pandas.Index(ids)):
+        acc = rankme.Accumulator(4)
+        acc.update(Z, ids=made)
+        assert acc.fingerprint == expected
+
+
+def test_names_of_files_that_are_no_utf8_are_ids():
+    names = [os.fsdecode(bytes([200 + i])) for i in range(12)]
+    assert with_ids(names).fingerprint == with_ids(names).fingerprint
+    assert with_ids(names).fingerprint != with_ids(names[::-1]).fingerprint
 
 
 def test_rows_without_an_id_leave_no_fingerprint():

@@ -1,6 +1,7 @@
 """``rankme compare``: the table, the files that it writes, and bad input."""
 
 import json
+import os
 import re
 
 import numpy as np
@@ -90,6 +91,31 @@ def test_pictures_and_pages_are_written(runs, tmp_path):
     assert re.findall(r"<td>([abc])</td>", page) == ["a", "b", "c"]
 
 
+def test_names_that_are_no_utf8_are_shown_as_escapes(tmp_path):
+    paths = [os.fsencode(tmp_path) + b"/" + name + b".npy" for name in (b"\xff<a>", b"b\x01")]
+    for path, exponent in zip(paths, (0.3, 0.5), strict=True):
+        with open(path, "wb") as file:  # noqa: PTH123 - pathlib takes no bytes
+            np.save(file, rows(exponent))
+    out = ["--plot", tmp_path / "out.png", "--html", tmp_path / "page.html"]
+    result = run("compare", *map(os.fsdecode, paths), *out)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.findall(r"<td>([^<]*[ab][^<]*)</td>", page) == [r"\udcff&lt;a&gt;", r"b\x01"]
+
+
+def test_letters_that_no_font_has_are_one_line(tmp_path):
+    names = ["\u6a21\u578b", "b"]
+    for name, exponent in zip(names, (0.3, 0.5), strict=True):
+        np.save(tmp_path / f"{name}.npy", rows(exponent))
+    result = run("compare", *(f"{name}.npy" for name in names), "--plot", "x.png", cwd=tmp_path)
+    assert result.returncode == 0
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    # A machine may have a font for them.
+    for line in result.stderr.splitlines():
+        assert re.fullmatch(r"rankme: warning: x\.png: .*Glyph.*, and 1 more like it", line)
+
+
 def test_saved_states_prove_their_pairs(tmp_path):
     for name, exponent in EXPONENTS.items():
         acc = rankme.Accumulator(16, groups=16, tags={"model": name, "data": "test"})
@@ -120,6 +146,9 @@ def test_a_truth_tells_whether_the_choice_was_right(runs, tmp_path, lower, regre
         ([*PATHS, "--baseline", "d"], "the runs are a, b, c"),
         ([*PATHS, "--allow", "dtype"], "dtype is none of eps, center"),
         ([*PATHS, "--seed", "x"], "'x' is neither a number, for random rows, nor none"),
+        ([*PATHS, "--seed", 2**64], f"seed must be from 0 to {2**64 - 1}, not {2**64}"),
+        ([*PATHS, "--rows", 7], "Invalid value for '--rows': "),
+        ([*PATHS, "--groups", 100_000], "65536"),
         ([*PATHS, "--html", "absent/page.html"], "absent is no folder"),
         ([*PATHS, "--truth", "absent.csv"], "absent.csv"),
     ],
@@ -133,7 +162,9 @@ def test_wrong_usage(runs, args, text):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ("run,accuracy\na,1\n", "wanted are the columns name and value"),
+        ("", "the columns name and value, with a comma between, in the first line, which is ''"),
+        ("run,accuracy\na,1\n", "in the first line, which is 'run,accuracy'"),
+        ("name;value\na;0,5\n", "in the first line, which is 'name;value'"),
         ("name,value\na,1\na,2\n", "line 3 has 'a' a second time"),
         ("name,value\na,high\n", "line 2 has 'high' for 'a'; wanted a number"),
         ("name,value\na,1_0\n", "line 2 has '1_0' for 'a'; wanted a number"),
@@ -142,7 +173,11 @@ def test_wrong_usage(runs, args, text):
         ("value,name\n1\n2,b\n3,c\n", "line 2 has 1 fields, and the first line 2"),
         ("name,value,value\na,1,3\nb,2,2\nc,3,1\n", "wanted are the columns name and value"),
         (f"name,value\n{'a' * 200_000},1\n", "truth.csv: no CSV in UTF-8: field larger than"),
-        ("name,value\na,1\nb,2\n", "the truth has no value of run 'c'; it has a, b"),
+        (
+            "name,value\na,1\nb,2\n",
+            "no value of run 'c': wanted is a line for each of a, b, c; it has a, b",
+        ),
+        ("name,value\n", "no value of run 'a': wanted is a line for each of a, b, c; it has none"),
     ],
 )
 def test_a_truth_that_cannot_be(runs, tmp_path, content, text):
@@ -184,6 +219,9 @@ def test_a_short_set_is_told_and_the_others_are_compared(runs, tmp_path, n_rows,
         (["a/z.npy", "a/z.npz"], ["z.npy", "z.npz"]),
         (["x/v1.0", "x/v1.1"], ["v1.0", "v1.1"]),
         ([".npy", "a.npy"], [".npy", "a.npy"]),
+        # One name of two paths would be one run of two.
+        (["/x/a.npy", "x/a.npy", "b.npy"], ["/x/a.npy", "x/a.npy", "b.npy"]),
+        (["s3://b/x//a", "s3://b/x/a"], ["s3://b/x//a", "s3://b/x/a"]),
     ],
 )
 def test_names_are_the_parts_that_differ(paths, names):

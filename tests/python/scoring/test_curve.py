@@ -84,6 +84,8 @@ def test_it_is_drawn(curve):
         ("100", TypeError, "rows must be an integer, not str"),
         ([], ValueError, "rows is empty; name at least one"),
         ([0, 5], ValueError, "rows must be 1 or more, not 0"),
+        # Before the many rows are read.
+        ([7, 10**9], ValueError, "rows holds 7; a sampling error takes 8 rows at least"),
         ([50, 700, 60], ValueError, "rows is 700, and Z has 600 rows; ask for 600 or fewer"),
     ],
 )

@@ -167,6 +167,32 @@ BAD = [
         ValueError,
         "truth has nothing in cell 'z', which scores has",
     ),
+    (
+        {"truth": pd.DataFrame([[1, 2]] * 4, index=[*TRUTH], columns=["x", "x"])},
+        ValueError,
+        "truth has the column 'x' twice; drop or rename one",
+    ),
+    (
+        {"truth": pd.DataFrame(LONG).assign(task=["x", None] * 4), "by": "task"},
+        ValueError,
+        r"truth has -152.0 for run 'c' in cell (None|nan), where (None|nan) is no name; name it",
+    ),
+    (
+        {"truth": pd.Series([1.0, 2.0], index=["a", np.nan])},
+        ValueError,
+        "truth has 2.0 for run nan, where nan is no name",
+    ),
+    (
+        {"scores": pd.Series([1.0, 2.0], index=[pd.Timestamp(0), pd.NaT])},
+        ValueError,
+        "scores has 2.0 for run NaT, where NaT is no name",
+    ),
+    ({"scores": {"a": 1.0, pd.NA: 2.0}}, ValueError, "for run <NA>, where <NA> is no name"),
+    (
+        {"truth": np.ma.masked_array([1.0, 2.0], [False, True])},
+        TypeError,
+        "truth is a masked array, whose mask would be lost; leave the masked runs out",
+    ),
     ({"truth_error": -1.0}, ValueError, "truth_error must be 0 or more"),
     ({"truth_error": dict.fromkeys(TRUTH, -1)}, ValueError, "truth_error holds -1"),
     ({"truth_error": {"a": 1.0}}, ValueError, "run 'b' has no truth_error"),
@@ -186,6 +212,19 @@ def test_what_the_texts_advise_works():
     with pytest.raises(ValueError, match=r"name the others in by=, or leave them out"):
         agreement(truth=seeds)
     assert len(agreement(truth=seeds, by="seed").cells) == 2
+
+
+@pytest.mark.parametrize("direction", [None, "False", 1, 0.0, np.nan])
+@pytest.mark.parametrize("argument", ["higher_is_better", "score_higher_is_better"])
+def test_a_direction_is_true_or_false(argument, direction):
+    # None and "False" would turn a ranking round, or not, without a word.
+    with pytest.raises(TypeError, match=rf"^{argument} must be True or False, not "):
+        rankme.agreement(SCORES, TRUTH, **({"higher_is_better": True} | {argument: direction}))
+    for same_as in (True, False):
+        found = rankme.agreement(
+            SCORES, TRUTH, **({"higher_is_better": True} | {argument: np.bool_(same_as)})
+        )
+        assert getattr(found, argument) is same_as
 
 
 def test_mean_by_wants_a_column_of_by():

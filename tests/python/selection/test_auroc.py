@@ -14,6 +14,7 @@ from oracles import SAME_ROWS
 
 RNG = np.random.default_rng(0)
 ROUNDING = 1e-12
+MASKED = np.ma.masked_array([1.0, 0.0], [False, True])
 
 
 def all_pairs(scores, positive, low, high):
@@ -166,13 +167,17 @@ def test_it_says_what_it_is():
         (([[1.0], [2.0]], [0, 1]), ValueError, r"scores must be 1-D.*\(2, 1\)"),
         ((["a", "b"], [0, 1]), TypeError, "scores must be real numbers, not <U1"),
         (([1.0, 2.0], [0, 1, 1]), ValueError, r"positive has shape \(3,\), and scores has 2"),
-        (([1.0, 2.0], [0, 2]), ValueError, r"positive\[1\] is .*2.*; wanted True or 1"),
-        (([1.0, 2.0], ["right", "wrong"]), ValueError, r"positive\[0\] is .*right.*labels =="),
-        (([1.0, 2.0], [math.nan, 1]), ValueError, r"positive\[0\] is .*nan"),
+        (([1.0, 2.0], [0, 2]), ValueError, r"positive\[1\] is 2; wanted True or 1"),
+        (([1.0, 2.0], ["right", "wrong"]), ValueError, r"positive\[0\] is 'right'; .*labels =="),
+        (([1.0, 2.0], [math.nan, 1]), ValueError, r"positive\[0\] is nan"),
         (([1.0, 2.0], [1, 1]), ValueError, "no negative case among 2"),
         (([1.0, 2.0], [False, False]), ValueError, "no positive case among 2"),
         (([], []), ValueError, "no positive case among 0"),
-        (([1.0, 2.0], [0, 1], [1.0, 2.0, 3.0]), TypeError, "bounds must be a pair"),
+        (([1.0, 2.0], [0, 1], [1.0, 2.0, 3.0]), TypeError, "a pair .low, high., not list of 3"),
+        (([1.0, 2.0], [0, 1], 3), TypeError, "bounds must be a pair .low, high., not int"),
+        ((MASKED, [0, 1]), TypeError, "scores is a masked array, whose mask would be lost"),
+        (([1.0, 2.0], MASKED), TypeError, "positive is a masked array"),
+        (([1.0, 2.0], [0, 1], (MASKED, [3, 3])), TypeError, r"bounds\[0\] is a masked array"),
         (([1.0, 2.0], [0, 1], ([1.0], [2.0])), ValueError, r"bounds\[0\] has 1 cases"),
         (([1.0, 2.0], [0, 1], ([1, 2], [1, 1])), ValueError, r"scores\[1\] is 2\.0, outside"),
     ],

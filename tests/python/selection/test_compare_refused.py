@@ -1,6 +1,7 @@
 """What `rankme.compare` refuses, and how each text says to insist."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import rankme
@@ -18,7 +19,6 @@ E = estimate_with(10.0)
         ({"a": A, "b": []}, "run 'b': there is no set: the list of its repeats is empty"),
         ({"a": A, "b": [B, B[:, :8]]}, "run 'b': its repeats have K = 8 and 16: repeats differ"),
         ({"a": A, "b": A[:0]}, r"run 'b': sets\['b'\] is empty: it has shape \(0, 16\)"),
-        ({"a": [[1.0, 2.0], [3.0, 4.0]], "b": B}, r"run 'a': sets\['a'\] must be 2-D"),
         ({"a": A, "b": B[:7]}, "run 'b': it has 7 rows, and a sampling error takes 8"),
         ({"a": A, "b": A[None]}, r"run 'b': sets\['b'\] must be 2-D"),
         ({"a": A, "b": np.full((320, 16), np.nan)}, "run 'b': .* is nan; every entry"),
@@ -35,6 +35,12 @@ def test_what_cannot_be_compared(sets, text):
         ([A, B], "sets must be a mapping from names to sets"),
         ({"a": A, 2: B}, "the names of sets must be texts, and 2 is int"),
         ({"a": A, "b": (block for block in [B])}, "run 'b': it is generator, whose rows may come"),
+        (
+            {"a": [[1.0, 2.0], [3.0, 4.0]], "b": B},
+            "run 'a': it is a list of vectors, .*numpy.asarray",
+        ),
+        ({"a": A, "b": list(B)}, "run 'b': it is a list of vectors, and the entries of a list"),
+        ({"a": A, "b": (1.0, 2.0)}, "run 'b': it is a list of vectors"),
         ({"a": A, "b": A.astype(int)}, "run 'b': .* has dtype int64"),
     ],
 )
@@ -53,7 +59,8 @@ def test_a_missing_file_is_its_own_error(tmp_path):
     [
         ({"rows": 321}, "run 'a': rows=321 is more than its 320 rows; rows=320 is the most"),
         ({"rows": "all"}, "rows must be 'equal' or a number, not 'all'"),
-        ({"rows": 0}, "rows must be 1 or more"),
+        ({"rows": 7}, "^rows must be 8 or more, not 7"),
+        ({"groups": 7}, "^groups must be from 8 to 65536, not 7"),
         ({"seed": -1}, "seed must be from 0"),
         ({"eps": 2}, "eps must be from 0 to 1"),
         ({"baseline": "c"}, "baseline='c' is none of the runs 'a', 'b'"),
@@ -68,6 +75,7 @@ def test_a_missing_file_is_its_own_error(tmp_path):
         ({"order": [1]}, "order has 1 steps, and there are 2 runs"),
         ({"order": [1, 1]}, "order has a step twice"),
         ({"order": {"a": 1}}, "order has no step of run 'b'"),
+        ({"order": [1, 10**400]}, "order has 10+ for run 'b'; a step is a finite number"),
         ({"order": [1, float("nan")]}, "order has nan for run 'b'"),
         ({"order": np.array([1, np.nan])}, "order has nan for run 'b'"),
         ({"order": [1, 2], "after": float("nan")}, "after=nan leaves no checkpoint"),
@@ -76,6 +84,29 @@ def test_a_missing_file_is_its_own_error(tmp_path):
 def test_options_that_cannot_be(options, text):
     with pytest.raises(ValueError, match=text):
         rankme.compare({"a": A, "b": B}, **options)
+
+
+def test_a_list_of_vectors_is_one_set_as_an_array():
+    found = rankme.compare({"a": A, "b": np.asarray(list(B))})  # as the text says
+    assert found.scores == rankme.compare({"a": A, "b": B}).scores
+    series = pd.Series(list(B))  # of vectors: a set, and so a list of them is repeats
+    assert len(rankme.compare({"a": A, "b": [series, B]}).runs[1].scores) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rule": "last", "order": [1, 2]},
+        {"after": 3},
+        {"order": [1, 2], "after": 3},
+        {"order": [1, 2], "after": 2, "baseline": "b"},
+        {"groups": 7},
+        {"rows": 7},
+    ],
+)
+def test_options_are_refused_before_rows_are_read(options):
+    with pytest.raises(ValueError, match=r"^(rule|after|groups|rows)\b"):
+        rankme.compare({"a": A, "b": np.full((320, 16), np.nan)}, **options)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +155,7 @@ def test_tags_of_what_is_compared_may_differ():
     ("sets", "ids", "text"),
     [
         ({"a": A, "b": B[:300]}, None, "run 'a' has 320 rows and run 'b' 300"),
+        ({"a": [A, B[:300]], "b": B}, None, "and repeats of run 'a' have 320 and 300 rows"),
         (
             {"a": E, "b": estimate_with(9, [9] * 20, n_rows=2560)},
             None,

@@ -132,6 +132,20 @@ def test_the_agreement_judges_what_the_rule_chose():
     assert (highest.chosen.names, highest.regret) == (("2",), 2.0)
 
 
+def test_of_equal_scores_the_agreement_judges_what_can_be_chosen():
+    same = estimate_with_error(40.0, 0.1)
+    truth = {"a": 1.0, "b": 3.0, "c": 5.0}
+    found = rankme.compare({"a": same, "b": same, "c": estimate_with_error(20.0, 0.1)})
+    assert found.agreement(truth, higher_is_better=True).chosen == (("a", "b"), 2.0)
+    # An untrained run is no candidate, and of two checkpoints the rule takes one.
+    untrained = rankme.compare({"a": same, "b": same, "c": same}, baseline="a")
+    assert untrained.agreement(truth, higher_is_better=True).chosen == (("b",), 3.0)
+    for rule, chosen in (("max", "a"), ("plateau", "b")):
+        along = rankme.compare({"a": same, "b": same}, order=[2, 1], rule=rule)
+        found = along.agreement({"a": 1.0, "b": 3.0}, higher_is_better=True)
+        assert (along.choice, found.chosen.names) == (chosen, (chosen,))
+
+
 def test_a_spread_of_other_seeds_is_told():
     two = [estimate_with_error(40.0, 0.1), estimate_with_error(39.0, 0.1)]
     text = str(rankme.compare({"a": two, "b": two[0], "c": two[1]}))
@@ -172,6 +186,21 @@ def test_dollars_in_names_are_no_formulas():
     assert ax.get_yticklabels()[0].get_text() == name
     assert ax.get_title().endswith(name)
     plt.close("all")
+
+
+def test_names_that_are_no_text_are_drawn_as_escapes():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    found = rankme.compare({"\udcff": SETS["b"], "c": SETS["c"]})
+    ax = found.plot()
+    ax.figure.draw_without_rendering()
+    assert ax.get_yticklabels()[0].get_text() == r"\udcff"
+    assert ax.get_title().endswith(r"\udcff")
+    plt.close("all")
+    found.to_html("\n").encode()
+    assert found._repr_html_().encode().count(rb"<td>\udcff</td>") == 1
 
 
 def test_a_corrected_score_below_zero_is_not_shown():
