@@ -50,16 +50,13 @@ def token_rows(
     attention_mask : array or tensor, optional
         Shape (B, T): booleans, or 0 and 1; which tokens count. By default all.
     at : {"last", "first_sentence", "mean", "all"} or int or array of int
-        Which tokens make rows:
-
-        - ``"last"``: the last one that counts, a row a text.
-        - ``"first_sentence"``: the last one of the first sentence behind `start`, a row a text; of
-          a text in which no sentence ends, the last one that counts.
-        - ``"mean"``: the mean of those that count, a row a text. In float32 at least, whatever the
-          dtype of the states is.
-        - ``"all"``: each that counts, a row each, text after text.
-        - integers: one for all texts, or shape (B,) for a row a text, or (B, m) for m rows a text.
-          They count the tokens that count: 0 is the first of them and -1 the last.
+        Which tokens make rows. ``"last"``: the last one that counts, a row a text.
+        ``"first_sentence"``: the last one of the first sentence behind `start`, a row a text; of a
+        text in which no sentence ends, the last one that counts. ``"mean"``: the mean of those that
+        count, a row a text, in float32 at least, whatever the dtype of the states is. ``"all"``:
+        each that counts, a row each, text after text.
+        Integers count the tokens that count, 0 the first of them and -1 the last: one for all
+        texts, or shape (B,) for a row a text, or (B, m) for m rows a text.
     layers : int or sequence of int, optional
         Numbers of the layers that are wanted, from 0, or from -1 downwards for the last ones. By
         default all of them.
