@@ -61,14 +61,20 @@ def answers_to(
         end = begin + question.n_samples
         texts, sizes = (list(part) for part in zip(*cut[begin:end], strict=True))
         own = _shared(texts, states[begin:end])
-        if not np.isfinite(own).all():
-            raise ValueError(
-                f"the hidden states of an answer to prompts[{question.number}] hold NaN or "
-                f"infinity; a model in float16 overflows, and bfloat16 or float32 does not"
-            )
+        _require_finite([np.isfinite(own).all()], [question.number], "hidden states")
         found.append(Answered(texts, own, sizes))
         begin = end
     return found
+
+
+def _require_finite(finite: Sequence[Any], numbers: Sequence[int], what: str) -> None:
+    """Refuse the answers to the first question for which the model gives no numbers."""
+    for number, is_finite in zip(numbers, finite, strict=True):
+        if not is_finite:
+            raise ValueError(
+                f"the {what} of an answer to prompts[{number}] hold NaN or infinity; a model in "
+                f"float16 may overflow, where one in bfloat16 or float32 does not"
+            )
 
 
 def _padded(questions: Sequence[Question], padding: int) -> tuple[Any, Any]:
@@ -169,6 +175,7 @@ class _Draw(_Processor):  # type: ignore[misc]
                 axis=1,
             )
         )
+        self._rows = [number for number, _ in rows]
         by_row = [how.temperature if sample else how.first_temperature for _, sample in rows]
         self._temperatures = torch.tensor(by_row, dtype=torch.float64)[:, None]
         self._length = length
@@ -180,7 +187,9 @@ class _Draw(_Processor):  # type: ignore[misc]
         values, names = scores.float(), None
         if self._top_k is not None and self._top_k < values.shape[1]:
             values, names = values.topk(self._top_k)
-        values = values - values.amax(dim=1, keepdim=True)
+        peak = values.amax(dim=1, keepdim=True)
+        _require_finite(torch.isfinite(peak[:, 0]).tolist(), self._rows, "scores of the tokens")
+        values = values - peak
         heat = self._temperatures.to(scores.device)
         # A temperature of 0 takes the likeliest token; the first of several.
         weights = torch.where(heat > 0, (values / heat.clamp(min=1e-6).float()).exp(), 0.0)
