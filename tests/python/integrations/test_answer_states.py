@@ -143,6 +143,18 @@ def test_the_batch_does_not_matter():
     assert few.answers == [answers[:2] for answers in found[0].answers]
 
 
+def test_a_prompt_is_read_once_and_not_for_each_answer():
+    model, tokenizer = tiny.llama(), tiny.tokenizer()
+    seen = []
+    model.model.embed_tokens.register_forward_hook(
+        lambda _module, given, _out: seen.append(given[0].shape)
+    )
+    answer_states(model, tokenizer, tiny.QUESTIONS[:1], **{**SHORT, "n_samples": 7})
+    length = len(tokenizer(tiny.QUESTIONS[0])["input_ids"])
+    assert seen[:2] == [(1, length - 1), (7, 1)]
+    assert all(shape == (7, 1) for shape in seen[2:])
+
+
 def test_equal_answers_share_their_states_and_tie():
     model, tokenizer = tiny.llama(), tiny.tokenizer()
     options = {**SHORT, "n_samples": 4, "max_new_tokens": 1, "layers": 2, "temperature": 0.1}
