@@ -1,0 +1,4 @@
+"""Which pre-trained forecaster? RankMe of features against the error of fine-tuned models.
+
+Run it from the repository's root: ``python -m examples.model_selection``. README.md has the protocol.
+"""
