@@ -1,7 +1,5 @@
 """Files that are there whole or not at all, so that a run that was killed goes on."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

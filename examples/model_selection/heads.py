@@ -1,7 +1,5 @@
 """Fine-tuning: a linear head on frozen features, and its error with a standard error."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,9 +38,7 @@ class Head:
         return {h: squared(design @ w, windows, h) for h, w in self.weights.items()}
 
 
-def squared(
-    forecast: NDArray[np.floating], windows: Windows, horizon: int
-) -> NDArray[np.float64]:
+def squared(forecast: NDArray[np.floating], windows: Windows, horizon: int) -> NDArray[np.float64]:
     """Return the mean squared error of each window over its first steps, on the series' scale."""
     gap = forecast[:, :horizon] - windows.future[:, :horizon].astype(np.float64)
     return windows.scale**2 * (gap**2).mean(axis=1)

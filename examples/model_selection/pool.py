@@ -3,8 +3,6 @@
 A candidate gives a feature of K numbers for each window, and a forecast by its own head.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Both come out as a `Series`: values over time, a column a variable, and the two 
 training, validation and test that the literature uses for the file.
 """
 
-from __future__ import annotations
-
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +144,7 @@ def standardised(series: Series) -> NDArray[np.float64]:
 
     A variable that is constant in training, such as a dead sensor, is only shifted.
     """
-    training = series.values[: series.borders[0]]
+    values = series.values  # noqa: PD011 - no pandas
+    training = values[: series.borders[0]]
     deviation = training.std(axis=0)
-    return (series.values - training.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    return (values - training.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)

@@ -1,7 +1,5 @@
 """Look-back windows of a series and what comes after them, each on a scale of its own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
