@@ -28,6 +28,9 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="seconds, to try it; proves nothing")
     parser.add_argument("--out", type=Path, help="folder of the results; default: results")
     parser.add_argument("--work", type=Path, help="folder of the pieces; default: in build")
+    parser.add_argument(
+        "--targets", nargs="*", choices=TARGETS, help="some of the five offline ones"
+    )
     parser.add_argument("--ett", type=Path, nargs="*", default=[], help="ETT files, as targets")
     parser.add_argument("--pems", type=Path, nargs="*", default=[], help="PEMS files, as targets")
     options = parser.parse_args()
@@ -35,12 +38,17 @@ def main() -> None:
     torch.set_num_threads(1)  # the same sums, and so the same weights, however many cores there are
     described = describe_machine()
     machine = {key: described[key] for key in _TOLD if key in described}
-    targets = {name: TARGETS[name] for name in (_TARGETS_OF_SMALL if options.small else TARGETS)}
+    chosen = options.targets
+    if chosen is None:
+        chosen = _TARGETS_OF_SMALL if options.small else TARGETS
+    targets = {name: TARGETS[name] for name in chosen}
     for read, paths in ((read_ett, options.ett), (read_pems, options.pems)):
         for path in paths:
             if path.stem in targets:
                 raise SystemExit(f"{path}: there is a target {path.stem} already")
             targets[path.stem] = partial(read, path)
+    if not targets:
+        raise SystemExit("no target: --targets, --ett or --pems names one")
     work = options.work or Path("build") / ("model-selection" + ("-small" if options.small else ""))
     out = options.out or (work if options.small else HERE / "results")
     study = Study(small() if options.small else Settings(), work, SOURCES, targets)

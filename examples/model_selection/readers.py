@@ -128,7 +128,10 @@ def read_pems(path: str | Path) -> Series:
     """
     path = Path(path)
     try:
-        with np.load(path) as archive:  # no pickles: a file from elsewhere may hold a program
+        with path.open("rb") as file:
+            archive = np.load(file)  # no pickles: a file from elsewhere may hold a program
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")  # noqa: TRY004, TRY301 - of the file, not a type
             data = archive["data"]
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: no npz archive with numbers under 'data' ({error})") from error

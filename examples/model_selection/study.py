@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import write_whole
+from .files import claim, write_whole
 from .heads import block_means, fit_head, squared
 from .networks import LOOK_BACK, REACH
 from .pool import FRACAST, Fracast, Pretrained, pretrain
@@ -59,9 +59,9 @@ def small() -> Settings:
         seeds=2,
         steps=30,
         source_windows=200,
-        fit=48,
-        validation=12,
-        test=24,
+        fit=40,
+        validation=8,
+        test=16,
         horizons=(12, 24),
         blocks=4,
         few=2,
@@ -109,7 +109,7 @@ class Study:
     Raises
     ------
     SystemExit
-        If the folder holds pieces of other settings.
+        If the folder holds pieces of other settings, or another run is at work in it.
     """
 
     def __init__(
@@ -124,7 +124,8 @@ class Study:
         self.sources, self.targets = sources, targets
         self.seconds = 0.0
         self._fracast: Fracast | None = None
-        self._claim()
+        self._lock = claim(folder)
+        self._hold_to_settings()
 
     @property
     def candidates(self) -> dict[str, int]:
@@ -141,7 +142,7 @@ class Study:
         self._pretrain()
         return {name: self._on_target(name, read()) for name, read in self.targets.items()}
 
-    def _claim(self) -> None:
+    def _hold_to_settings(self) -> None:
         """Write what the pieces of this folder are made with, or hold this run to it."""
         made_with = json.loads(
             json.dumps(
