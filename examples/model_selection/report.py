@@ -36,11 +36,11 @@ def results_of(study: Study, pieces: Pieces, machine: Mapping[str, str]) -> dict
         What the run was made on.
     """
     settings = study.settings
-    comparisons = {target: compared(candidates) for target, candidates in pieces.items()}
+    comparisons = compared(pieces)
     errors = errors_of(pieces, settings)
     found = agreements(pieces, comparisons, settings)
     widths = by_width(comparisons)
-    first = next(iter(comparisons.values()))
+    plain = comparisons[False]
     return {
         "schema": "rankme.examples.model_selection/1",
         "machine": dict(machine),
@@ -58,7 +58,7 @@ def results_of(study: Study, pieces: Pieces, machine: Mapping[str, str]) -> dict
                 "normalized": run.normalized,
                 "over_K": run.score / run.n_cols,
             }
-            for target, comparison in comparisons.items()
+            for target, comparison in plain.items()
             for run in comparison.runs
         ],
         "errors": errors,
@@ -67,8 +67,8 @@ def results_of(study: Study, pieces: Pieces, machine: Mapping[str, str]) -> dict
             | {"kendall_with_width": widths.get(criterion.name)}
             for criterion in CRITERIA
         },
-        "comparison": str(first),
-        "warnings": {target: [*one.warnings] for target, one in comparisons.items()},
+        "comparison": str(next(iter(plain.values()))),
+        "warnings": {target: [*one.warnings] for target, one in plain.items()},
     }
 
 

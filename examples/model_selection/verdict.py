@@ -14,6 +14,8 @@ from .study import Piece, Settings
 __all__ = ["CRITERIA", "Criterion", "agreements", "by_width", "compared", "errors_of"]
 
 Pieces = Mapping[str, Mapping[str, Sequence[Piece]]]
+# By whether it is centred, and by target.
+Comparisons = Mapping[bool, Mapping[str, rankme.Comparison]]
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,20 @@ class Criterion:
     higher_is_better : bool
     score : callable
         From the candidate's row of a `rankme.Comparison`, its pieces and the number of a horizon.
+    center : bool
+        Of the comparison: whether the mean of the features is taken off.
     """
 
     name: str
     needs: str
     higher_is_better: bool
     score: Callable[[Any, Sequence[Piece], int], float]
+    center: bool = False
 
 
 CRITERIA = (
     Criterion("RankMe", "the past", True, lambda run, *_: run.score),
+    Criterion("RankMe, centred", "the past", True, lambda run, *_: run.score, center=True),
     Criterion("log RankMe / log K", "the past", True, lambda run, *_: run.normalized),
     Criterion("RankMe / K", "the past", True, lambda run, *_: run.score / run.n_cols),
     Criterion("width K", "nothing", True, lambda run, *_: run.n_cols),
@@ -54,12 +60,24 @@ CRITERIA = (
         lambda _, pieces, h: float(np.mean([piece.few[h] for piece in pieces])),
     ),
 )
+_OF_FEATURES = 4  # criteria, the first ones
 
 
-def compared(pieces: Mapping[str, Sequence[Piece]]) -> rankme.Comparison:
-    """Compare the candidates on one target: a list of seeds each, the same windows in each row."""
-    sets = {name: [piece.features for piece in seeds] for name, seeds in pieces.items()}
-    return rankme.compare(sets, paired=True)
+def compared(pieces: Pieces) -> Comparisons:
+    """Compare the candidates on each target, uncentred as RankMe is defined, and centred.
+
+    The seeds of a candidate are its repeats, and every row of all of them is the same window.
+    """
+    sets = {
+        target: {name: [piece.features for piece in seeds] for name, seeds in candidates.items()}
+        for target, candidates in pieces.items()
+    }
+    return {
+        center: {
+            target: rankme.compare(one, paired=True, center=center) for target, one in sets.items()
+        }
+        for center in (False, True)
+    }
 
 
 def errors_of(pieces: Pieces, settings: Settings) -> list[dict[str, Any]]:
@@ -93,7 +111,7 @@ def errors_of(pieces: Pieces, settings: Settings) -> list[dict[str, Any]]:
 
 
 def agreements(
-    pieces: Pieces, comparisons: Mapping[str, rankme.Comparison], settings: Settings
+    pieces: Pieces, comparisons: Comparisons, settings: Settings
 ) -> dict[str, rankme.Agreement]:
     """Hold every criterion against the truth, over all targets and horizons."""
     rows = errors_of(pieces, settings)
@@ -109,7 +127,7 @@ def agreements(
                 "name": run.name,
                 "score": criterion.score(run, pieces[target][run.name], h),
             }
-            for target, comparison in comparisons.items()
+            for target, comparison in comparisons[criterion.center].items()
             for run in comparison.runs
             for h, horizon in enumerate(settings.horizons)
         ]
@@ -124,22 +142,16 @@ def agreements(
     return found
 
 
-def by_width(comparisons: Mapping[str, rankme.Comparison]) -> dict[str, float]:
+def by_width(comparisons: Comparisons) -> dict[str, float]:
     """Return Kendall's tau of each score of features with the width, in the mean over targets."""
-    widths = {run.name: width_of(run.name) for run in next(iter(comparisons.values())).runs}
     found = {}
-    for criterion in CRITERIA[:3]:
-        scores = {
-            name: {
-                target: next(
-                    criterion.score(run, (), 0) for run in comparison.runs if run.name == name
-                )
-                for target, comparison in comparisons.items()
-            }
-            for name in widths
-        }
-        table = {name: dict.fromkeys(comparisons, width) for name, width in widths.items()}
+    for criterion in CRITERIA[:_OF_FEATURES]:
+        scores: dict[str, dict[str, float]] = {}
+        for target, comparison in comparisons[criterion.center].items():
+            for run in comparison.runs:
+                scores.setdefault(run.name, {})[target] = criterion.score(run, (), 0)
+        widths = {name: dict.fromkeys(cells, width_of(name)) for name, cells in scores.items()}
         found[criterion.name] = float(
-            rankme.agreement(scores, table, higher_is_better=True).kendall
+            rankme.agreement(scores, widths, higher_is_better=True).kendall
         )
     return found

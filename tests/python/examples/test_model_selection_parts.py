@@ -152,14 +152,18 @@ def test_the_truth_has_the_error_that_candidates_do_not_share(pieces):
 
 
 def test_the_verdict_is_agreements(pieces):
-    comparisons = {target: compared(candidates) for target, candidates in pieces.items()}
-    for one in comparisons.values():
+    comparisons = compared(pieces)
+    for one in (*comparisons[False].values(), *comparisons[True].values()):
         assert one.best == "mlp-32"
         assert one.paired
         assert any(text.startswith("K differs (4, 8, 16, 32)") for text in one.warnings)
     found = agreements(pieces, comparisons, SETTINGS)
     assert len(found["RankMe"].cells) == 4
-    for name in ("RankMe", "width K"):  # the widest is chosen, and it is the worst
+    for name in (
+        "RankMe",
+        "RankMe, centred",
+        "width K",
+    ):  # the widest is chosen, and it is the worst
         assert float(found[name].kendall) == pytest.approx(-1)
         assert found[name].rank == 4
         assert found[name].regret == pytest.approx(3, abs=0.1)
@@ -167,7 +171,9 @@ def test_the_verdict_is_agreements(pieces):
         assert float(found[name].weighted_tau) == pytest.approx(1)
         assert found[name].regret == 0
     assert found["RankMe"].warnings == ("4 runs are few: no p-value can be below 0.083",)
-    assert by_width(comparisons)["RankMe"] == pytest.approx(1)
+    with_width = by_width(comparisons)
+    assert list(with_width) == ["RankMe", "RankMe, centred", "log RankMe / log K", "RankMe / K"]
+    assert with_width["RankMe"] == pytest.approx(1)
 
 
 def test_the_published_table_is_as_published():
