@@ -35,7 +35,7 @@ myst_heading_anchors = 3
 # The notebooks of the gallery run at every build, and a cell that fails is an error.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120  # seconds a cell
+nb_execution_timeout = 600  # seconds a cell; at rest all of them take less than one minute
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have the types, in words
