@@ -13,7 +13,7 @@ project_copyright = author
 release = version = rankme.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # myst_parser, and notebooks
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -31,6 +31,11 @@ default_role = "autolink"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+# The notebooks of the gallery run at every build, and a cell that fails is an error.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds a cell; at rest all of them take less than one minute
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings have the types, in words
