@@ -1,0 +1,173 @@
+"""Which layer tells best? RankMe chooses one without labels, and a probe of each layer judges it.
+
+As in arXiv:2605.26366: a row for each answered question, the hidden state of its last token,
+divided by its norm; the chosen layer is the one with the highest RankMe, the embedding layer left
+out; the judge is the AUROC of a probe on questions that were not trained with.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import rankme
+
+from .probe import LETTER, Recipe, trained
+from .splits import Split, error_over_splits
+
+__all__ = ["RULES", "LayerStudy", "kind_alone", "study_layers", "unit_rows"]
+
+RULES = ("RankMe", "validation loss", "last layer", "middle layer")
+GROUPS = 16  # of the jackknife
+
+
+def unit_rows(states: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divide each row by its Euclidean norm; a row of zeros stays."""
+    norms = np.linalg.norm(states, axis=-1, keepdims=True)
+    return states / np.where(norms > 0, norms, 1).astype(states.dtype)
+
+
+@dataclass(frozen=True)
+class LayerStudy:
+    """What was measured on each split, for each layer.
+
+    Attributes
+    ----------
+    whole : sequence of rankme.Estimate
+        RankMe of all rows, for each layer, with its jackknife error.
+    rankme : array
+        Shape (splits, layers): RankMe of the training rows.
+    auroc, loss : array
+        Shape (splits, layers): of the probe, on the test and on the rows held out.
+    drawn : sequence of Split
+        The splits.
+    first : int
+        The number of the first layer of the arrays that may be chosen.
+    """
+
+    whole: Sequence[rankme.Estimate]
+    rankme: NDArray[np.float64]
+    auroc: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    drawn: Sequence[Split]
+    first: int = 1
+
+    def chosen(self, rule: str) -> NDArray[np.int64]:
+        """Return the layer that one of `RULES` chooses on each split."""
+        n_splits, n_layers = self.auroc.shape
+        if rule == "last layer":
+            return np.full(n_splits, n_layers - 1)
+        if rule == "middle layer":
+            return np.full(n_splits, (n_layers - 1) // 2)
+        score = self.rankme if rule == "RankMe" else -self.loss
+        return self.first + score[:, self.first :].argmax(axis=1)
+
+    def best(self) -> int:
+        """Return the layer with the highest mean AUROC, of those that may be chosen."""
+        return self.first + int(self.auroc.mean(axis=0)[self.first :].argmax())
+
+    def regret(self, layers: NDArray[np.int64]) -> tuple[float, float]:
+        """Tell what chosen layers lose against the best one, in AUROC, with the standard error.
+
+        The best layer is one for all splits, so that it is not the luckiest of each.
+        """
+        rows = np.arange(len(self.auroc))
+        lost = self.auroc[:, self.best()] - self.auroc[rows, layers]
+        return float(lost.mean()), error_over_splits(lost, self.drawn)
+
+    def random_regret(self) -> tuple[float, float]:
+        """Tell the same of a layer drawn by lot."""
+        lost = self.auroc[:, self.best()] - self.auroc[:, self.first :].mean(axis=1)
+        return float(lost.mean()), error_over_splits(lost, self.drawn)
+
+    def agreement(self) -> rankme.Agreement:
+        """Compare the order of layers by RankMe with that by AUROC, both as means over splits."""
+        names = range(self.first, self.auroc.shape[1])
+        return rankme.agreement(
+            {layer: float(self.rankme[:, layer].mean()) for layer in names},
+            {layer: float(self.auroc[:, layer].mean()) for layer in names},
+            higher_is_better=True,
+        )
+
+    def curve(self) -> list[dict[str, float]]:
+        """Return, for each layer, RankMe of all rows and the mean AUROC, with their errors."""
+        return [
+            {
+                "layer": layer,
+                "rankme": self.whole[layer].score,
+                "rankme_std_error": self.whole[layer].std_error,
+                "auroc": float(self.auroc[:, layer].mean()),
+                "auroc_std_error": error_over_splits(self.auroc[:, layer], self.drawn),
+            }
+            for layer in range(self.auroc.shape[1])
+        ]
+
+
+def study_layers(
+    states: NDArray[np.float32],
+    right: NDArray[np.bool_],
+    drawn: Sequence[Split],
+    *,
+    recipe: Recipe = LETTER,
+    normalize_probe: bool = True,
+) -> LayerStudy:
+    """Score every layer by RankMe and by a probe, on every split.
+
+    Parameters
+    ----------
+    states : array
+        Shape (n, layers, K), float32: of the last token of each answer; layer 0 is the embedding.
+    right : array
+        Shape (n,): whether the answer was right.
+    drawn : sequence of Split
+        On each, RankMe and the probe see the training rows alone.
+    recipe : Recipe
+        Of the probe.
+    normalize_probe : bool
+        Whether the probe too gets rows of norm 1. RankMe always does.
+
+    Returns
+    -------
+    LayerStudy
+        Layer 0 is measured, and not chosen.
+    """
+    n_layers, width = states.shape[1:]
+    whole = rankme.LayerAccumulator(n_layers, width, normalize=True, groups=GROUPS)
+    whole.update([states[:, layer] for layer in range(n_layers)])
+    shape = len(drawn), n_layers
+    ranks, areas, losses = (np.empty(shape) for _ in range(3))
+    inputs = unit_rows(states) if normalize_probe else states
+    for s, split in enumerate(drawn):
+        stack = rankme.LayerAccumulator(n_layers, width, normalize=True)
+        stack.update([states[split.train, layer] for layer in range(n_layers)])
+        ranks[s] = stack.score()
+        for layer in range(n_layers):
+            chances, losses[s, layer] = trained(
+                np.ascontiguousarray(inputs[split.train, layer]),
+                right[split.train],
+                np.ascontiguousarray(inputs[split.test, layer]),
+                seed=s,
+                recipe=recipe,
+            )
+            areas[s, layer] = float(rankme.auroc(chances, right[split.test]))
+    return LayerStudy(whole.estimates(), ranks, areas, losses, drawn)
+
+
+def kind_alone(
+    kinds: Sequence[str], right: NDArray[np.bool_], drawn: Sequence[Split]
+) -> tuple[float, float]:
+    """Tell the AUROC of a judge that knows the kind of a question and nothing of the model.
+
+    It gives each test question the share of right answers among training questions of its kind,
+    with one right and one wrong added. A probe that is no better has learnt the kinds.
+    """
+    _, of_row = np.unique(np.asarray(kinds), return_inverse=True)
+    areas = []
+    for train, test in drawn:
+        n_kinds = int(of_row.max()) + 1
+        n_right = np.bincount(of_row[train], right[train], n_kinds)
+        share = (n_right + 1) / (np.bincount(of_row[train], minlength=n_kinds) + 2)
+        areas.append(float(rankme.auroc(share[of_row[test]], right[test])))
+    values = np.asarray(areas)
+    return float(values.mean()), error_over_splits(values, drawn)
