@@ -87,25 +87,20 @@ def state_scores(states: Sequence[NDArray[np.float32]]) -> dict[str, Score]:
     return found
 
 
-def answer_scores(
-    answers: Sequence[Sequence[str]], log_probabilities: Sequence[Sequence[float]] | None = None
-) -> dict[str, Score]:
+def answer_scores(answers: Sequence[Sequence[str]]) -> dict[str, Score]:
     """Scores that need no hidden states.
 
     Parameters
     ----------
     answers : sequence of sequence of str
         The sampled answers of each question.
-    log_probabilities : sequence of sequence of float, optional
-        Of each answer, the mean over its tokens of the logarithm of their probability.
 
     Returns
     -------
     dict of Score
         ``"distinct answers"``: how many there are, but for case. ``"entropy of answers"``: of their
-        frequencies p, ``-sum p log p``, which is the discrete semantic entropy with exact match for
-        meaning. ``"length-normalised entropy"``: minus the mean of the log-probabilities, where
-        they are given (Malinin and Gales, ICLR 2021).
+        frequencies p, ``-sum p log p``, which is the discrete semantic entropy with equal spelling
+        for equal meaning.
     """
     distinct, entropy = [], []
     for samples in answers:
@@ -113,15 +108,11 @@ def answer_scores(
         shares = counts / counts.sum()
         distinct.append(float(len(counts)))
         entropy.append(float(-(shares * np.log(shares)).sum()))
-    found = {
+    return {
         "distinct answers": Score(np.array(distinct)),
         # Rounded, so that equal frequencies tie in whatever order they were summed.
         "entropy of answers": Score(np.array(entropy).round(12)),
     }
-    if log_probabilities is not None:
-        means = [-math.fsum(one) / len(one) for one in log_probabilities]
-        found["length-normalised entropy"] = Score(np.array(means))
-    return found
 
 
 def within(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import rankme
 
+from .detection import Score, within
 from .probe import LETTER, Recipe, trained
 from .splits import Split, error_over_splits
 
@@ -40,6 +41,8 @@ class LayerStudy:
         Shape (splits, layers): RankMe of the training rows.
     auroc, loss : array
         Shape (splits, layers): of the probe, on the test and on the rows held out.
+    within : array
+        Shape (splits, layers): the AUROC over pairs of test rows of one kind.
     drawn : sequence of Split
         The splits.
     first : int
@@ -50,6 +53,7 @@ class LayerStudy:
     rankme: NDArray[np.float64]
     auroc: NDArray[np.float64]
     loss: NDArray[np.float64]
+    within: NDArray[np.float64]
     drawn: Sequence[Split]
     first: int = 1
 
@@ -99,6 +103,8 @@ class LayerStudy:
                 "rankme_std_error": self.whole[layer].std_error,
                 "auroc": float(self.auroc[:, layer].mean()),
                 "auroc_std_error": error_over_splits(self.auroc[:, layer], self.drawn),
+                "within": float(self.within[:, layer].mean()),
+                "within_std_error": error_over_splits(self.within[:, layer], self.drawn),
             }
             for layer in range(self.auroc.shape[1])
         ]
@@ -107,6 +113,7 @@ class LayerStudy:
 def study_layers(
     states: NDArray[np.float32],
     right: NDArray[np.bool_],
+    kinds: Sequence[str],
     drawn: Sequence[Split],
     *,
     recipe: Recipe = LETTER,
@@ -120,6 +127,8 @@ def study_layers(
         Shape (n, layers, K), float32: of the last token of each answer; layer 0 is the embedding.
     right : array
         Shape (n,): whether the answer was right.
+    kinds : sequence of str
+        Of the questions.
     drawn : sequence of Split
         On each, RankMe and the probe see the training rows alone.
     recipe : Recipe
@@ -136,7 +145,7 @@ def study_layers(
     whole = rankme.LayerAccumulator(n_layers, width, normalize=True, groups=GROUPS)
     whole.update([states[:, layer] for layer in range(n_layers)])
     shape = len(drawn), n_layers
-    ranks, areas, losses = (np.empty(shape) for _ in range(3))
+    ranks, areas, losses, alike = (np.empty(shape) for _ in range(4))
     inputs = unit_rows(states) if normalize_probe else states
     for s, split in enumerate(drawn):
         stack = rankme.LayerAccumulator(n_layers, width, normalize=True)
@@ -150,8 +159,10 @@ def study_layers(
                 seed=s,
                 recipe=recipe,
             )
-            areas[s, layer] = float(rankme.auroc(chances, right[split.test]))
-    return LayerStudy(whole.estimates(), ranks, areas, losses, drawn)
+            score, of_test = Score(chances), right[split.test]
+            areas[s, layer] = score.auroc(of_test).value
+            alike[s, layer] = within(score, of_test, [kinds[i] for i in split.test])[0]
+    return LayerStudy(whole.estimates(), ranks, areas, losses, alike, drawn)
 
 
 def kind_alone(

@@ -1,4 +1,4 @@
-"""Questions that can be had offline, with their accepted spellings: some 2,000 of 17 kinds.
+"""Questions that can be had offline, with their accepted spellings: some 1,950 of 17 kinds.
 
 They come from the quiz files of Debian's `bsdgames` and from two packages of PyPI, `countryinfo`
 (MIT) and `periodictable` (public domain). Some facts are dated; where two sources disagree, both
@@ -111,7 +111,7 @@ def _listed(found: str | list[str] | None) -> list[str]:
 
 
 def elements() -> Iterator[Question]:
-    """Yield symbol, number and, from the number, name of each element of `periodictable`."""
+    """Yield symbol, number and, from the symbol, name of each element of `periodictable`."""
     import periodictable  # noqa: PLC0415
 
     for element in periodictable.elements:
@@ -120,7 +120,6 @@ def elements() -> Iterator[Question]:
             for kind, text, asked, answer in (
                 ("symbol", "What is the chemical symbol of {}?", name, symbol),
                 ("number", "What is the atomic number of {}?", name, number),
-                ("element of a number", "Which element has the atomic number {}?", number, name),
                 ("element", "Which element has the symbol {}?", symbol, name),
             ):
                 yield Question(

@@ -17,7 +17,7 @@ from .splits import splits
 
 __all__ = ["PROBES", "Answered", "Protocol", "detection_results", "layer_results"]
 
-RANK, BASELINE = "effective rank, middle", "distinct answers"
+BASELINE = "distinct answers"
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,11 @@ class Answered:
         The samples of each.
     states : sequence of array
         For each question (samples, layers, K), float32: of the last token of each sample.
-    log_probabilities : sequence of sequence of float, optional
-        Of each sample, the mean over its tokens.
     """
 
     questions: Sequence[Question]
     answers: Sequence[Sequence[str]]
     states: Sequence[NDArray[np.float32]]
-    log_probabilities: Sequence[Sequence[float]] | None = None
 
     def right(self) -> NDArray[np.bool_]:
         """Whether each answer is an accepted spelling."""
@@ -120,13 +117,14 @@ def layer_results(
         Plain values.
     """
     subjects = [one.subject or one.id for one in questions]
+    kinds = [one.kind for one in questions]
     drawn = splits(subjects, protocol.n_splits, protocol.test_share, protocol.seed)
     probes = {}
     for name in protocol.probes:
         recipe, normalize = PROBES[name]
-        study = study_layers(states, right, drawn, recipe=recipe, normalize_probe=normalize)
+        study = study_layers(states, right, kinds, drawn, recipe=recipe, normalize_probe=normalize)
         probes[name] = _of_study(study)
-    value, error = kind_alone([one.kind for one in questions], right, drawn)
+    value, error = kind_alone(kinds, right, drawn)
     return {
         "n_answers": len(right),
         "share_right": float(right.mean()),
@@ -169,10 +167,7 @@ def detection_results(answered: Answered, protocol: Protocol) -> dict[str, Any]:
         For each label and score: AUROC, its standard error and its interval of rounding; AUROC
         within kinds; and the difference to the number of distinct answers with its bootstrap error.
     """
-    scores = {
-        **state_scores(answered.states),
-        **answer_scores(answered.answers, answered.log_probabilities),
-    }
+    scores = {**state_scores(answered.states), **answer_scores(answered.answers)}
     kinds = [one.kind for one in answered.questions]
     labels = {
         "ROUGE-L below 0.5": answered.wrong_by_rouge(),

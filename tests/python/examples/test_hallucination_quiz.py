@@ -124,8 +124,9 @@ def test_countries_and_elements():
     assert asked["What is the currency code of Japan?"].accepted == ("JPY",)
     assert asked["What is the internet domain of Japan?"].accepted == (".jp",)
     assert asked["What is the chemical symbol of gold?"].accepted == ("Au",)
-    assert asked["Which element has the atomic number 1?"].accepted == ("hydrogen",)
-    assert "Which element has the atomic number 0?" not in asked
+    assert asked["What is the atomic number of gold?"].accepted == ("79",)
+    assert asked["Which element has the symbol H?"].accepted == ("hydrogen",)
+    assert "What is the atomic number of neutron?" not in asked
     gold = {one.subject for one in asked.values() if one.accepted in {("Au",), ("gold",), ("79",)}}
     assert gold == {"symbol: au"}
 
