@@ -31,6 +31,7 @@ from rankme._config import show_config
 from rankme._core import __version__
 from rankme._scoring.batch import score_batch, spectrum_batch
 from rankme._scoring.curve import curve
+from rankme._scoring.eigen_score import eigen_score_batch
 from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
 from rankme.metrics._curve import Curve
@@ -63,6 +64,7 @@ __all__ = [
     "compare",
     "cuda",
     "curve",
+    "eigen_score_batch",
     "estimate",
     "open_source",
     "score",

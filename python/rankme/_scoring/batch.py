@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     _Doubles: TypeAlias = NDArray[np.float64]
 
-__all__ = ["score_batch", "spectrum_batch"]
+__all__ = ["score_batch", "spectra_of_batch", "spectrum_batch"]
 
 
 class _Spectra(NamedTuple):
@@ -203,7 +203,7 @@ def score_batch(
     True
     """
     checked_eps = as_eps(eps)
-    spectra = _spectra_of(
+    spectra = spectra_of_batch(
         Zs,
         checked_eps,
         center=center,
@@ -271,7 +271,7 @@ def spectrum_batch(
     array([[1., 1.],
            [4., 3.]])
     """
-    spectra = _spectra_of(
+    spectra = spectra_of_batch(
         Zs,
         DEFAULT_EPS,
         center=center,
@@ -294,15 +294,15 @@ def spectrum_batch(
     return np.split(values, spectra.offsets[1:-1])
 
 
-def _spectra_of(
+def spectra_of_batch(
     Zs: object,  # noqa: N803
-    eps: float,
+    eps: float = DEFAULT_EPS,
     *,
-    center: bool,
-    normalize: bool,
-    method: str,
-    rtol: float,
-    device: str | None,
+    center: bool = False,
+    normalize: bool = False,
+    method: str = "gram",
+    rtol: float = 1e-4,
+    device: str | None = None,
 ) -> _Spectra:
     """Find all spectra; those whose RankMe with `eps` "auto" finds uncertain, again by QR."""
     require_budget()

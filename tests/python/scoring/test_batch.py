@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import rankme
 from oracles import AGAINST_SVD, DTYPES, moderate, rankme_by_svd, with_singular_values
 from random_cases import cases
-from rankme._scoring.batch import _spectra_of
+from rankme._scoring.batch import spectra_of_batch
 
 OPTIONS = [
     {},
@@ -71,7 +71,7 @@ def test_the_interval_of_each_matrix_holds_the_score(batch):
     options = {"center": batch[0].center, "normalize": batch[0].normalize}
     zs = [case.z for case in batch]
     scores = quietly(rankme.score_batch, zs, **options)
-    spectra = _spectra_of(zs, 1e-7, method="gram", rtol=1e-3, device=None, **options)
+    spectra = spectra_of_batch(zs, 1e-7, method="gram", rtol=1e-3, device=None, **options)
     for i, (z, score) in enumerate(zip(zs, scores, strict=True)):
         low, high = spectra.bounds(i, 1e-7)
         assert low * (1 - 1e-12) <= score <= high * (1 + 1e-12)

@@ -13,7 +13,7 @@ import extended
 import rankme
 from hostile import exact
 from probes import COUNT, gaussian_probes
-from rankme._scoring.batch import _spectra_of
+from rankme._scoring.batch import spectra_of_batch
 
 LONG = extended.LONG
 UNIT = 2.0**-53
@@ -174,7 +174,7 @@ def batch(hostile, rng, options):
         return
     z = hostile.whole()
     others = [rng.standard_normal(z.shape) for _ in range(int(rng.integers(0, 5)))]
-    spectra = _spectra_of([*others, z], 1e-7, method="gram", rtol=1e-4, device=None, **options)
+    spectra = spectra_of_batch([*others, z], 1e-7, method="gram", rtol=1e-4, device=None, **options)
     own = slice(*spectra.offsets[-2:])
     ends = spectra.low[own], spectra.scaled[own], spectra.high[own]
     last = len(others)
