@@ -5,13 +5,15 @@ import random
 import sys
 import time
 from collections import defaultdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import transformers
 from numpy.typing import NDArray
 
+import rankme
 from rankme.bench.machine import describe_machine
 
 from .asking import answered, given
@@ -136,13 +138,13 @@ def main(argv: list[str] | None = None) -> None:
         name: getattr(options, name)
         for name in ("set", "given", "samples", "examples", "splits", "seed")
     }
-    packages = ("rankme", "torch", "transformers")
+    packages = {one.__name__: one.__version__ for one in (rankme, torch, transformers)}
     write(
         {
             "schema": SCHEMA,
             "model": asked.name,
             "questions": f"{options.set} questions",
-            "machine": {**describe_machine(), **{name: version(name) for name in packages}},
+            "machine": {**describe_machine(), **packages},
             "settings": settings,
             **results,
         },

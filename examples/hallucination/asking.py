@@ -15,7 +15,7 @@ from .prompts import cut, prompt
 from .questions import Question
 from .study import Answered
 
-__all__ = ["Given", "answered", "given"]
+__all__ = ["GivenStates", "answered", "given"]
 
 STOP = "\n"  # a base model goes on with questions of its own
 
@@ -68,7 +68,7 @@ def answered(
     return Answered(questions, answers, found.by_layer)
 
 
-class Given(NamedTuple):
+class GivenStates(NamedTuple):
     """Answers that came with the questions, as the model reads them.
 
     Attributes
@@ -86,7 +86,7 @@ class Given(NamedTuple):
     right: NDArray[np.bool_]
 
 
-def given(asked: Asked, questions: Sequence[Question], *, batch: int) -> Given:
+def given(asked: Asked, questions: Sequence[Question], *, batch: int) -> GivenStates:
     """Let the model read each question with each of its given answers.
 
     Parameters
@@ -123,4 +123,4 @@ def given(asked: Asked, questions: Sequence[Question], *, batch: int) -> Given:
         rows = token_rows(out.hidden_states, mask, at="last")
         states.append(torch.stack([layer.float().cpu() for layer in rows], dim=1).numpy())
     right = np.array([not answer.wrong for _, answer in pairs])
-    return Given([one for one, _ in pairs], np.concatenate(states), right)
+    return GivenStates([one for one, _ in pairs], np.concatenate(states), right)

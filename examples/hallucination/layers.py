@@ -142,7 +142,7 @@ def study_layers(
         Layer 0 is measured, and not chosen.
     """
     n_layers, width = states.shape[1:]
-    whole = rankme.LayerAccumulator(n_layers, width, normalize=True, groups=GROUPS)
+    whole = rankme.LayerAccumulator(n_layers, width, normalize=True, groups=GROUPS, run_length=1)
     whole.update([states[:, layer] for layer in range(n_layers)])
     shape = len(drawn), n_layers
     ranks, areas, losses, alike = (np.empty(shape) for _ in range(4))

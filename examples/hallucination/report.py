@@ -64,8 +64,11 @@ def _layers(layers: Mapping[str, Any]) -> str:
     rows = []
     for at, one in enumerate(next(iter(curves.values()))):
         areas = [_pair(c[at]["auroc"], c[at]["auroc_std_error"]) for c in curves.values()]
-        rows.append([str(one["layer"]), _pair(one["rankme"], one["rankme_std_error"]), *areas])
-    curve = _table(["layer", "RankMe", *(f"AUROC, {name}" for name in curves)], rows)
+        alike = _pair(one["within"], one["within_std_error"])
+        rank = _pair(one["rankme"], one["rankme_std_error"])
+        rows.append([str(one["layer"]), rank, *areas, alike])
+    heading = ["layer", "RankMe", *(f"AUROC, {name}" for name in curves)]
+    curve = _table([*heading, f"within kinds, {next(iter(curves))}"], rows)
     rules = []
     for name, probe in probes.items():
         lost = [_pair(one["regret"], one["std_error"]) for one in probe["rules"].values()]
@@ -90,13 +93,14 @@ def _layers(layers: Mapping[str, Any]) -> str:
 
 def _detection(detection: Mapping[str, Any]) -> str:
     """Return a table of scores for each label."""
-    parts = [
+    parts = []
+    parts.append(
         f"## Questions one by one\n\n{detection['n_questions']} questions, "
         f"{detection['n_samples']} samples each; of {detection['share_with_one_answer']:.1%} all "
         "samples are one answer, and these tie. AUROC with DeLong's standard error; over pairs "
         "within a kind; and the difference to the number of distinct answers, with its bootstrap "
         "error."
-    ]
+    )
     for label, one in detection["labels"].items():
         rows = [
             [
