@@ -105,7 +105,7 @@ def of_sampled(asked: Asked, options: argparse.Namespace, protocol: Protocol) ->
         batch=options.batch * 4,
         seed=options.seed,
         folder=options.work / "once",
-        progress=lambda n_done, n: say("one answer", n_done, n),
+        progress=lambda n_done, n: say("answers, 1 each", n_done, n),
     )
     states = np.stack([one[0] for one in once.states])
     results = {
@@ -122,7 +122,7 @@ def of_sampled(asked: Asked, options: argparse.Namespace, protocol: Protocol) ->
             batch=options.batch,
             seed=options.seed,
             folder=options.work / "sampled",
-            progress=lambda n_done, n: say("ten answers", n_done, n),
+            progress=lambda n_done, n: say(f"answers, {options.samples} each", n_done, n),
         )
         results["detection"] = detection_results(sampled, protocol)
     return results

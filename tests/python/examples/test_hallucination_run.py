@@ -88,8 +88,8 @@ def test_one_command_and_again(whole):
     """It writes the results, and a second run draws no answer again and finds the same."""
     options, folder, done = whole
     assert done.returncode == 0, done.stderr
-    assert f"one answer: {N} of {N}" in done.stderr
-    assert "ten answers: 20 of 20" in done.stderr
+    assert f"answers, 1 each: {N} of {N}" in done.stderr
+    assert "answers, 3 each: 20 of 20" in done.stderr
     first = json.loads((folder / "out" / "triviaqa.json").read_text("utf-8"))
     assert first["schema"] == "rankme.example.hallucination/1"
     assert first["kinds"]["triviaqa"]["n"] == N
@@ -101,7 +101,7 @@ def test_one_command_and_again(whole):
     assert (folder / "out" / "triviaqa.png").read_bytes().startswith(b"\x89PNG")
     again = run(options)
     assert again.returncode == 0, again.stderr
-    assert " of " not in again.stderr
+    assert "answers" not in again.stderr
     second = json.loads((folder / "out" / "triviaqa.json").read_text("utf-8"))
     for part in ("kinds", "layers", "detection"):
         assert second[part] == first[part]
