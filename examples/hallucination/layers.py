@@ -7,6 +7,7 @@ out; the judge is the AUROC of a probe on questions that were not trained with.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,15 @@ from .detection import Score, within
 from .probe import LETTER, Recipe, trained
 from .splits import Split, error_over_splits
 
-__all__ = ["RULES", "LayerStudy", "kind_alone", "study_layers", "unit_rows"]
+__all__ = [
+    "RULES",
+    "LayerStudy",
+    "Ranks",
+    "kind_alone",
+    "ranks_of_layers",
+    "study_layers",
+    "unit_rows",
+]
 
 RULES = ("RankMe", "validation loss", "last layer", "middle layer")
 GROUPS = 16  # of the jackknife
@@ -29,16 +38,50 @@ def unit_rows(states: NDArray[np.float32]) -> NDArray[np.float32]:
     return states / np.where(norms > 0, norms, 1).astype(states.dtype)
 
 
+class Ranks(NamedTuple):
+    """RankMe of every layer.
+
+    Attributes
+    ----------
+    whole : sequence of rankme.Estimate
+        Of all rows, for each layer, with its jackknife error.
+    by_split : array
+        Shape (splits, layers): of the training rows.
+    """
+
+    whole: Sequence[rankme.Estimate]
+    by_split: NDArray[np.float64]
+
+
+def ranks_of_layers(states: NDArray[np.float32], drawn: Sequence[Split]) -> Ranks:
+    """Score every layer by RankMe, of rows of norm 1.
+
+    Parameters
+    ----------
+    states : array
+        Shape (n, layers, K), float32: of the last token of each answer; layer 0 is the embedding.
+    drawn : sequence of Split
+        Splits of the n rows.
+    """
+    n_layers, width = states.shape[1:]
+    whole = rankme.LayerAccumulator(n_layers, width, normalize=True, groups=GROUPS, run_length=1)
+    whole.update([states[:, layer] for layer in range(n_layers)])
+    by_split = np.empty((len(drawn), n_layers))
+    for s, split in enumerate(drawn):
+        stack = rankme.LayerAccumulator(n_layers, width, normalize=True)
+        stack.update([states[split.train, layer] for layer in range(n_layers)])
+        by_split[s] = stack.score()
+    return Ranks(whole.estimates(), by_split)
+
+
 @dataclass(frozen=True)
 class LayerStudy:
     """What was measured on each split, for each layer.
 
     Attributes
     ----------
-    whole : sequence of rankme.Estimate
-        RankMe of all rows, for each layer, with its jackknife error.
-    rankme : array
-        Shape (splits, layers): RankMe of the training rows.
+    ranks : Ranks
+        By which RankMe chooses.
     auroc, loss : array
         Shape (splits, layers): of the probe, on the test and on the rows held out.
     within : array
@@ -49,8 +92,7 @@ class LayerStudy:
         The number of the first layer of the arrays that may be chosen.
     """
 
-    whole: Sequence[rankme.Estimate]
-    rankme: NDArray[np.float64]
+    ranks: Ranks
     auroc: NDArray[np.float64]
     loss: NDArray[np.float64]
     within: NDArray[np.float64]
@@ -64,7 +106,7 @@ class LayerStudy:
             return np.full(n_splits, n_layers - 1)
         if rule == "middle layer":
             return np.full(n_splits, (n_layers - 1) // 2)
-        score = self.rankme if rule == "RankMe" else -self.loss
+        score = self.ranks.by_split if rule == "RankMe" else -self.loss
         return self.first + score[:, self.first :].argmax(axis=1)
 
     def best(self) -> int:
@@ -89,7 +131,7 @@ class LayerStudy:
         """Compare the order of layers by RankMe with that by AUROC, both as means over splits."""
         names = range(self.first, self.auroc.shape[1])
         return rankme.agreement(
-            {layer: float(self.rankme[:, layer].mean()) for layer in names},
+            {layer: float(self.ranks.by_split[:, layer].mean()) for layer in names},
             {layer: float(self.auroc[:, layer].mean()) for layer in names},
             higher_is_better=True,
         )
@@ -99,8 +141,8 @@ class LayerStudy:
         return [
             {
                 "layer": layer,
-                "rankme": self.whole[layer].score,
-                "rankme_std_error": self.whole[layer].std_error,
+                "rankme": self.ranks.whole[layer].score,
+                "rankme_std_error": self.ranks.whole[layer].std_error,
                 "auroc": float(self.auroc[:, layer].mean()),
                 "auroc_std_error": error_over_splits(self.auroc[:, layer], self.drawn),
                 "within": float(self.within[:, layer].mean()),
@@ -115,42 +157,39 @@ def study_layers(
     right: NDArray[np.bool_],
     kinds: Sequence[str],
     drawn: Sequence[Split],
+    ranks: Ranks,
     *,
     recipe: Recipe = LETTER,
     normalize_probe: bool = True,
 ) -> LayerStudy:
-    """Score every layer by RankMe and by a probe, on every split.
+    """Judge every layer by a probe, on every split.
 
     Parameters
     ----------
     states : array
-        Shape (n, layers, K), float32: of the last token of each answer; layer 0 is the embedding.
+        As in `ranks_of_layers`.
     right : array
         Shape (n,): whether the answer was right.
     kinds : sequence of str
         Of the questions.
     drawn : sequence of Split
-        On each, RankMe and the probe see the training rows alone.
+        On each, the probe sees the training rows alone.
+    ranks : Ranks
+        Of the same states and splits.
     recipe : Recipe
         Of the probe.
     normalize_probe : bool
-        Whether the probe too gets rows of norm 1. RankMe always does.
+        Whether the probe too gets rows of norm 1.
 
     Returns
     -------
     LayerStudy
         Layer 0 is measured, and not chosen.
     """
-    n_layers, width = states.shape[1:]
-    whole = rankme.LayerAccumulator(n_layers, width, normalize=True, groups=GROUPS, run_length=1)
-    whole.update([states[:, layer] for layer in range(n_layers)])
-    shape = len(drawn), n_layers
-    ranks, areas, losses, alike = (np.empty(shape) for _ in range(4))
+    n_layers = states.shape[1]
+    areas, losses, alike = (np.empty((len(drawn), n_layers)) for _ in range(3))
     inputs = unit_rows(states) if normalize_probe else states
     for s, split in enumerate(drawn):
-        stack = rankme.LayerAccumulator(n_layers, width, normalize=True)
-        stack.update([states[split.train, layer] for layer in range(n_layers)])
-        ranks[s] = stack.score()
         for layer in range(n_layers):
             chances, losses[s, layer] = trained(
                 np.ascontiguousarray(inputs[split.train, layer]),
@@ -162,7 +201,7 @@ def study_layers(
             score, of_test = Score(chances), right[split.test]
             areas[s, layer] = score.auroc(of_test).value
             alike[s, layer] = within(score, of_test, [kinds[i] for i in split.test])[0]
-    return LayerStudy(whole.estimates(), ranks, areas, losses, alike, drawn)
+    return LayerStudy(ranks, areas, losses, alike, drawn)
 
 
 def kind_alone(

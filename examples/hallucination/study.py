@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .detection import Score, answer_scores, difference_error, state_scores, within
 from .labels import exact_match, wrong_by_rouge
-from .layers import RULES, LayerStudy, kind_alone, study_layers
+from .layers import RULES, LayerStudy, kind_alone, ranks_of_layers, study_layers
 from .probe import LETTER, Recipe
 from .questions import Question
 from .splits import splits
@@ -119,10 +119,13 @@ def layer_results(
     subjects = [one.subject or one.id for one in questions]
     kinds = [one.kind for one in questions]
     drawn = splits(subjects, protocol.n_splits, protocol.test_share, protocol.seed)
+    ranks = ranks_of_layers(states, drawn)
     probes = {}
     for name in protocol.probes:
         recipe, normalize = PROBES[name]
-        study = study_layers(states, right, kinds, drawn, recipe=recipe, normalize_probe=normalize)
+        study = study_layers(
+            states, right, kinds, drawn, ranks, recipe=recipe, normalize_probe=normalize
+        )
         probes[name] = _of_study(study)
     value, error = kind_alone(kinds, right, drawn)
     return {

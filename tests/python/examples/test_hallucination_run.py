@@ -14,6 +14,7 @@ from helpers import ROOT
 
 sys.path.append(str(ROOT))  # examples/ is no part of the installed package
 
+from examples.hallucination.__main__ import main
 from examples.hallucination.asking import answered, given
 from examples.hallucination.labels import normalised
 from examples.hallucination.model import Asked, loaded
@@ -84,7 +85,7 @@ def run(options):
     )
 
 
-def test_one_command_and_again(whole):
+def test_one_command_and_again(whole, capsys):
     """It writes the results, and a second run draws no answer again and finds the same."""
     options, folder, done = whole
     assert done.returncode == 0, done.stderr
@@ -99,9 +100,8 @@ def test_one_command_and_again(whole):
     page = (folder / "out" / "triviaqa.md").read_text("utf-8")
     assert "| effective rank, middle five |" in page
     assert (folder / "out" / "triviaqa.png").read_bytes().startswith(b"\x89PNG")
-    again = run(options)
-    assert again.returncode == 0, again.stderr
-    assert "answers" not in again.stderr
+    main(options)
+    assert "answers" not in capsys.readouterr().err
     second = json.loads((folder / "out" / "triviaqa.json").read_text("utf-8"))
     for part in ("kinds", "layers", "detection"):
         assert second[part] == first[part]
@@ -110,9 +110,29 @@ def test_one_command_and_again(whole):
 def test_other_settings_in_the_same_folder_are_an_error(whole):
     options, _, done = whole
     assert done.returncode == 0, done.stderr
-    done = run([*options, "--seed", "1"])
-    assert done.returncode != 0
-    assert "ValueError" in done.stderr
+    with pytest.raises(ValueError, match="answers of other settings"):
+        main([*options, "--seed", "1"])
+
+
+def test_given_answers_by_the_command(model, tmp_path):
+    """HaluEval's own answers, right and wrong, with nothing generated."""
+    path = tmp_path / "qa_data.json"
+    pairs = [("yes", "no"), ("rome", "paris"), ("lima", "oslo")]
+    records = [
+        {"knowledge": "", "question": text, "right_answer": right, "hallucinated_answer": wrong}
+        for text, (right, wrong) in zip(asked_texts(), pairs * N, strict=False)
+    ]
+    path.write_text("\n".join(map(json.dumps, records)), "utf-8")
+    places = ["--work", tmp_path / "work", "--out", tmp_path, "--name", "given"]
+    options = ["--model", model, "--set", "halueval", "--file", path, "--given", "--splits", "2"]
+    main([*map(str, [*options, *places]), "--probes", "more steps"])
+    found = json.loads((tmp_path / "given.json").read_text("utf-8"))
+    assert found["layers"]["n_answers"] == 2 * N
+    assert found["layers"]["share_right"] == 0.5
+    assert found["detection"] is None
+    # The last token tells a right answer from a wrong one here, already in the embedding layer.
+    assert found["layers"]["probes"]["more steps"]["curve"][0]["auroc"] > 0.95
+    assert "Questions one by one" not in (tmp_path / "given.md").read_text("utf-8")
 
 
 def test_given_answers_have_the_states_of_what_is_read(model):

@@ -19,7 +19,7 @@ from examples.hallucination.detection import (
     state_scores,
     within,
 )
-from examples.hallucination.layers import kind_alone, study_layers, unit_rows
+from examples.hallucination.layers import kind_alone, ranks_of_layers, study_layers, unit_rows
 from examples.hallucination.probe import LETTER, Recipe, network, trained
 from examples.hallucination.questions import Question
 from examples.hallucination.splits import Split, error_over_splits, splits
@@ -112,7 +112,8 @@ def layers():
     kinds = [f"k{i % 3}" for i in range(300)]
     drawn = splits([f"s{i // 2}" for i in range(300)], 3, 1 / 3, seed=0)
     states = states.astype(np.float32)
-    study = study_layers(states, right, kinds, drawn, recipe=Recipe(batch=0))
+    ranks = ranks_of_layers(states, drawn)
+    study = study_layers(states, right, kinds, drawn, ranks, recipe=Recipe(batch=0))
     return states, study, drawn
 
 
@@ -122,7 +123,7 @@ def test_rankme_is_of_normalised_training_rows(layers):
     np.testing.assert_allclose(np.linalg.norm(unit, axis=-1), 1, rtol=1e-6)
     for s, (train, _) in enumerate(drawn):
         expected = [rankme.score(np.ascontiguousarray(unit[train, layer])) for layer in range(3)]
-        np.testing.assert_allclose(study.rankme[s], expected, rtol=1e-6)
+        np.testing.assert_allclose(study.ranks.by_split[s], expected, rtol=1e-6)
     curve = study.curve()
     assert [one["layer"] for one in curve] == [0, 1, 2]
     assert curve[2]["rankme"] == pytest.approx(rankme.score(unit[:, 2].copy()), rel=1e-6)
@@ -150,8 +151,9 @@ def test_layer_0_is_not_chosen(layers):
     even = np.random.default_rng(1).standard_normal((300, 16)).astype(np.float32)
     others = np.stack([even, states[:, 0], states[:, 0] + states[:, 2]], axis=1)
     right = np.arange(300) % 2 == 0
-    study = study_layers(others, right, ["k"] * 300, drawn, recipe=Recipe(epochs=1))
-    assert study.rankme.argmax(axis=1).tolist() == [0, 0, 0]
+    ranks = ranks_of_layers(others, drawn)
+    study = study_layers(others, right, ["k"] * 300, drawn, ranks, recipe=Recipe(epochs=1))
+    assert ranks.by_split.argmax(axis=1).tolist() == [0, 0, 0]
     assert 0 not in study.chosen("RankMe")
     assert 0 not in study.chosen("validation loss")
 
