@@ -8,8 +8,8 @@ two stacks take them in and keep one K x K matrix a layer, however many sentence
 
 Rows are divided by their Euclidean norm, as in arXiv:2605.26366, which compares RankMe with other
 criteria for choosing the layer in which hallucinations are detected best. What is reproduced here
-is that computation, RankMe of every layer of a stack; the detection itself, which needs labelled
-answers of a generating model, is not.
+is that computation, RankMe of every layer of a stack; the detection itself, on labelled answers of
+a generating model, is in the example `hallucination`.
 """
 # ruff: noqa: INP001, T201
 
