@@ -72,6 +72,7 @@ def test_public_names():
         "compare",
         "cuda",
         "curve",
+        "eigen_score_batch",
         "estimate",
         "open_source",
         "score",
@@ -121,8 +122,13 @@ def test_a_build_without_isolation_has_all_that_one_with_it_has():
 def test_the_docstring_examples_hold():
     code = """
 import doctest, importlib, sys
-results = [doctest.testmod(importlib.import_module(name)) for name in sys.argv[1:]]
-print(sum(one.failed for one in results), sum(one.attempted for one in results))
+finder, runner, seen = doctest.DocTestFinder(), doctest.DocTestRunner(), set()
+for name in sys.argv[1:]:
+    for test in finder.find(importlib.import_module(name)):
+        if test.docstring not in seen:  # a face shows a function that its own module has too
+            seen.add(test.docstring)
+            runner.run(test)
+print(runner.failures, runner.tries)
 """
     files = [path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py"]
     sources = (path.read_text(encoding="utf-8") for path in files)
