@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.metrics._curve_plot import draw_curve
+from rankme.metrics._jackknife import can_extrapolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from rankme.metrics._estimate import Estimate
 
 __all__ = ["Curve"]
-
-# Rows a column from which on the bias is so near to 1 / N that what it tends to can be told.
-_ENOUGH = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +52,14 @@ class Curve:
 
     @property
     def bias_corrected(self) -> NDArray[np.float64]:
-        """The extrapolated score by each subset; NaN where N < 4 K, or below 0.
+        """The extrapolated score by each subset; NaN where N < 4 K, or more than 8% off the score.
 
-        Of rows that a few outweigh it can be anything, and below 0 is no rank.
+        Where neighbours are alike, or a few rows outweigh the others, it can be anything.
         """
         return self._each(
             lambda one: (
                 one.bias_corrected
-                if one.n_rows >= _ENOUGH * one.n_cols and one.bias_corrected >= 0
+                if can_extrapolate(one.score, one.bias_corrected, one.n_rows, one.n_cols)
                 else np.nan
             )
         )

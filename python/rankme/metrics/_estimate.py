@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rankme.metrics._certainty import flat_scores, score_of, warn_uncertain
-from rankme.metrics._jackknife import MIN_GROUPS, Jackknife, jackknife, largest_usual_share
+from rankme.metrics._jackknife import (
+    LARGEST_BIAS,
+    MIN_GROUPS,
+    ROWS_TO_EXTRAPOLATE,
+    Jackknife,
+    can_extrapolate,
+    jackknife,
+    largest_usual_share,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +27,6 @@ if TYPE_CHECKING:
     from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["EQUAL_RUNS", "Dealt", "Estimate", "Parts", "estimate_of", "require_filled"]
-
-# Below so many rows a column the bias is not proportional to 1 / N.
-_ROWS_TO_EXTRAPOLATE = 4
 
 
 class Dealt(NamedTuple):
@@ -50,7 +55,8 @@ class Estimate:
     """RankMe of a sample of rows, its rounding and its sampling error.
 
     Made by `rankme.estimate` and `rankme.Accumulator.estimate`, not by hand. ``str()`` writes it as
-    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``; what is extrapolated is `bias_corrected`.
+    ``54.99 ± 0.10 (sampling), 55.09 extrapolated``; what is extrapolated is `bias_corrected`, which
+    is left out where it says nothing: below N = 4 K, and where it is off the score by more than 8%.
 
     Attributes
     ----------
@@ -107,7 +113,8 @@ class Estimate:
     def bias_corrected(self) -> float:
         """The extrapolated score: what it tends to with more and more rows.
 
-        As far as its bias is proportional to 1 / N, which takes N = 4 K rows or more.
+        As far as its bias is proportional to 1 / N, which takes N = 4 K independent rows or more.
+        Where neighbours are alike, as in a file sorted by class, it can be beyond K.
         """
         return self._jackknife.bias_corrected
 
@@ -139,8 +146,7 @@ class Estimate:
         decimals = _decimals_of(self.std_error)
         error = f"{self.std_error:.{decimals}f}" if self.std_error else "0"
         text = f"{self.score:.{decimals}f} ± {error} (sampling)"
-        # Of rows that a few outweigh an extrapolated score can be anything; below 0 is no rank.
-        if self.n_rows < _ROWS_TO_EXTRAPOLATE * self.n_cols or self.bias_corrected < 0:
+        if not can_extrapolate(self.score, self.bias_corrected, self.n_rows, self.n_cols):
             return text
         return f"{text}, {self.bias_corrected:.{decimals}f} extrapolated"
 
@@ -234,7 +240,8 @@ def estimate_of(
     Warns
     -----
     PrecisionWarning
-        Where rounding leaves the score uncertain, or one group has most of the variance.
+        Where rounding leaves the score uncertain, or one group has most of the variance, or the
+        bias is that of far fewer rows.
     """
     score = score_of(whole, eps, stacklevel=stacklevel + 1)
     low, high = whole.rankme_bounds(eps=eps)
@@ -258,12 +265,12 @@ def estimate_of(
         n_skipped=whole.n_skipped,
         dealt=dealt,
     )
-    _warn_of_dominating(result, stacklevel + 1)
+    _warn_of_groups(result, stacklevel + 1)
     return result
 
 
-def _warn_of_dominating(result: Estimate, stacklevel: int) -> None:
-    """Warn where one group makes most of the error: there is no telling then how large it is."""
+def _warn_of_groups(result: Estimate, stacklevel: int) -> None:
+    """Warn where one group makes most of the error, or the groups have too little in common."""
     group, share = result._jackknife.dominating  # noqa: SLF001
     if share > largest_usual_share(result.groups):
         warn_uncertain(
@@ -271,5 +278,18 @@ def _warn_of_dominating(result: Estimate, stacklevel: int) -> None:
             f"of the sampling variance of RankMe {result.score:.6g}: long or odd rows in it; the "
             f"standard error {result.std_error:.2g} may be far too small: look at the norms of the "
             f"rows, or score with normalize=True",
+            stacklevel + 1,
+        )
+        return
+    bias = result.bias_corrected - result.score
+    enough = result.n_rows >= ROWS_TO_EXTRAPOLATE * result.n_cols
+    # Few groups of few rows are known to no better than the standard error.
+    if enough and bias > LARGEST_BIAS * result.score + result.std_error:
+        warn_uncertain(
+            f"RankMe {result.score:.6g} of {result.n_rows} rows has the bias of far fewer, "
+            f"{bias:.2g}: rows of one group are alike and those of others are not, as in a file "
+            f"sorted by class, or some rows outweigh the others. The standard error "
+            f"{result.std_error:.2g} is that of such groups, and nothing can be extrapolated; if "
+            f"the rows are independent, deal them to all groups: rankme.estimate(iter([Z]))",
             stacklevel + 1,
         )

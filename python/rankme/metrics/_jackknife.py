@@ -9,10 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MIN_GROUPS", "Jackknife", "jackknife", "largest_usual_share"]
+__all__ = ["MIN_GROUPS", "Jackknife", "can_extrapolate", "jackknife", "largest_usual_share"]
 
 # The error of a standard error from B groups is about 1 / sqrt(2 B) of it.
 MIN_GROUPS = 8
+# The bias of RankMe is proportional to 1 / N from N = 4 K independent rows on, where it is about 4%
+# of the score, whatever the spectrum is. Twice that is what half as many rows have.
+ROWS_TO_EXTRAPOLATE = 4
+LARGEST_BIAS = 0.08
 
 
 class Jackknife(NamedTuple):
@@ -37,6 +41,17 @@ def largest_usual_share(groups: int) -> float:
     """
     tail = float((0.008 / groups) ** (2 / (groups - 2)))
     return (groups - 1) / groups * (1 - tail)
+
+
+def can_extrapolate(score: float, corrected: float, n_rows: int, n_cols: int) -> bool:
+    """Tell whether `corrected` is what the score tends to with more rows.
+
+    Not of few rows; and not of many where the bias is that of few. Then neighbours are alike, as
+    views of one thing are, or rows sorted by class, or a few rows outweigh the others. The
+    corrected score can be anything, beyond K or below 0.
+    """
+    enough = n_rows >= ROWS_TO_EXTRAPOLATE * n_cols
+    return enough and abs(corrected - score) <= LARGEST_BIAS * score
 
 
 def jackknife(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rankme._base.text import one_line
+from rankme.metrics._jackknife import can_extrapolate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,6 @@ HEADS = ("", "run", "RankMe", "error", "below best", "extrapolated", "normalised
 MARKS = {"*": "the highest", "=": "not told from it", "u": "untrained", "": "told from it"}
 _LEFT = 2  # columns that hold words
 _MOST_DECIMALS = 9
-_CORRECTABLE = 4  # rows a column
 
 
 def text_of(comparison: Comparison) -> str:
@@ -42,6 +42,7 @@ def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
     """Write the cells of a run, under `HEADS`."""
     error = max(run.std_error, (run.high - run.low) / 2)
     decimals = _decimals(error)
+    can_be_told = can_extrapolate(run.score, run.bias_corrected, run.n_rows, run.n_cols)
     behind = (
         f"{run.gap:.{_decimals(run.gap_error)}f} ± {run.gap_error:.{_decimals(run.gap_error)}f}"
     )
@@ -51,7 +52,7 @@ def cells_of(run: Run, comparison: Comparison) -> tuple[str, ...]:
         f"{run.score:.{decimals}f}",
         f"{error:.{decimals}f}",
         "" if run.name == comparison.best else behind,
-        f"{run.bias_corrected:.{decimals}f}" if _is_correctable(run) else "",
+        f"{run.bias_corrected:.{decimals}f}" if can_be_told else "",
         f"{run.normalized:.4f}",
         str(run.n_rows),
         str(run.n_cols),
@@ -65,11 +66,6 @@ def mark_of(run: Run, comparison: Comparison) -> str:
     if run.name == comparison.baseline:
         return "u"
     return "=" if run.name in comparison.tied else ""
-
-
-def _is_correctable(run: Run) -> bool:
-    """Whether there are rows enough for a bias like 1 / N; below 0 is no rank either."""
-    return run.n_rows >= _CORRECTABLE * run.n_cols and run.bias_corrected >= 0
 
 
 def _decimals(error: float) -> int:

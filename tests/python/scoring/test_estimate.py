@@ -201,6 +201,45 @@ def test_what_cannot_be_estimated():
     assert rankme.estimate(iter([rows(100)]), run_length=8).groups == 13
 
 
+def of_classes(classes=20, n=4000, k=40):
+    """Rows sorted by class, each class in two dimensions of its own."""
+    normal, labels = rows(n, 2), np.sort(np.arange(n) % classes)
+    z = np.zeros((n, k))
+    for i, label in enumerate(labels):
+        z[i, 2 * label : 2 * label + 2] = normal[i]
+    return z
+
+
+def test_a_file_that_is_sorted_by_class_is_told():
+    z = of_classes()
+    with pytest.warns(rankme.PrecisionWarning, match="as in a file sorted by class") as caught:
+        whole = rankme.estimate(z)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert whole.bias_corrected > 1.3 * z.shape[1]  # beyond what a rank can be
+    assert "extrapolated" not in str(whole)
+    # What the text says to do: the error is that of shuffled rows, which are independent.
+    dealt = rankme.estimate(iter([z]))
+    shuffled = rankme.estimate(np.random.default_rng(1).permutation(z))
+    assert dealt.score == pytest.approx(shuffled.score, rel=1e-12)
+    assert dealt.std_error == pytest.approx(shuffled.std_error, rel=0.6)
+    assert whole.std_error > 20 * shuffled.std_error
+    for one in (dealt, shuffled):
+        assert one.bias_corrected == pytest.approx(z.shape[1], rel=0.02)
+        assert str(one).endswith("extrapolated")
+
+
+@pytest.mark.parametrize("power", [0, 0.5, 1, 2])
+@pytest.mark.parametrize("k", [8, 32])
+def test_rows_that_are_like_each_other_are_not_called_sorted(power, k):
+    # A PrecisionWarning would be an error.
+    for seed in range(5):
+        z = (
+            np.random.default_rng(seed).standard_normal((8 * k, k))
+            * np.arange(1.0, k + 1) ** -power
+        )
+        assert str(rankme.estimate(z, groups=8)).endswith("extrapolated")
+
+
 def test_the_estimate_as_an_object():
     e = rankme.estimate(rows(4000, 16))
     assert (
