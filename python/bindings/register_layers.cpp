@@ -29,6 +29,14 @@ void update(LayerAccumulator& self, const py::object& zs) {
   self.update(layers.views);
 }
 
+// Of stacks that grow together; stack_of has a number for each layer.
+void update_all(const std::vector<LayerAccumulator*>& stacks,
+                const std::vector<std::size_t>& stack_of, const py::object& zs) {
+  const MatrixList layers = matrices_of(zs);
+  const Unlocked unlocked;
+  LayerAccumulator::update_all(stacks, stack_of, layers.views);
+}
+
 py::tuple spectrum(const LayerAccumulator& self, std::int64_t layer, bool center) {
   SingularValues values;
   std::int64_t n_rows = 0;
@@ -99,6 +107,7 @@ std::unique_ptr<LayerAccumulator> from_states(std::int64_t dim, bool normalize,
 }  // namespace
 
 void register_layers(py::module_& m) {
+  m.def("update_stacks", &update_all, py::arg("stacks"), py::arg("stack_of"), py::arg("zs"));
   py::class_<LayerAccumulator>(m, "LayerAccumulator")
       .def(py::init([](std::int64_t n_layers, std::int64_t dim, bool normalize, std::uint64_t seed,
                        const std::string& precision) {

@@ -182,6 +182,12 @@ class LayerAccumulator:
     # of all layers at one instant
     def states(self) -> list[_GramState]: ...
 
+# zs as LayerAccumulator.update takes them, for stacks of other dims; stack_of has the number of its
+# stack for each layer. All of them take in the rows, or none.
+def update_stacks(
+    stacks: list[LayerAccumulator], stack_of: list[int], zs: Sequence[Any]
+) -> None: ...
+
 # of all rows; the rows of each group; and of the rows without each group that has some
 _WithoutGroups: TypeAlias = tuple[_Values, NDArray[np.int64], list[_Values]]
 

@@ -227,6 +227,51 @@ void bad_input_changes_nothing() {
   CHECK_THROWS(LayerAccumulator(2, 0, false, 0), std::invalid_argument, "dim");
 }
 
+// Stacks of other widths take in the same rows, all of them or none.
+void stacks_grow_together() {
+  const std::vector<Matrix> wide = stack_of(2, 50, 12), narrow = stack_of(1, 50, 7);
+  const auto in_order = [](const std::vector<Matrix>& a, const std::vector<Matrix>& b) {
+    return std::vector<MatrixView>{views(a)[0], views(b)[0], views(a)[1]};
+  };
+  const std::vector<std::size_t> stack_of_layer = {0, 1, 0};
+  for (const int threads : {1, 2, 5}) {
+    rankme::set_num_threads(threads);
+    LayerAccumulator first(2, 12, false, 3), second(1, 7, false, 3);
+    LayerAccumulator alone(2, 12, false, 3), other(1, 7, false, 3);
+    const std::vector<LayerAccumulator*> both = {&first, &second};
+    LayerAccumulator::update_all(both, stack_of_layer, in_order(wide, narrow));
+    alone.update(views(wide));
+    other.update(views(narrow));
+    const auto unchanged = [&] {
+      std::int64_t n_rows = 0;
+      bool same = first.n_rows() == 50 && second.n_rows() == 50;
+      for (std::int64_t layer = 0; layer < 2; ++layer) {
+        same &= same_bits(first.total(layer, &n_rows), alone.total(layer, &n_rows));
+      }
+      return same && same_bits(second.total(0, &n_rows), other.total(0, &n_rows));
+    };
+    CHECK(unchanged());
+    std::vector<Matrix> bad_wide = wide, bad_narrow = narrow;
+    bad_wide[1](2, 1) = std::nan("");
+    CHECK_THROWS(LayerAccumulator::update_all(both, stack_of_layer, in_order(bad_wide, narrow)),
+                 rankme::NonFiniteError, "Zs[2][2, 1] is nan");
+    bad_narrow[0](7, 3) = std::nan("");
+    CHECK_THROWS(LayerAccumulator::update_all(both, stack_of_layer, in_order(bad_wide, bad_narrow)),
+                 rankme::NonFiniteError, "Zs[1][7, 3] is nan");
+    CHECK_THROWS(LayerAccumulator::update_all(both, {0, 0, 1}, in_order(wide, narrow)),
+                 std::invalid_argument, "Zs[1] has 7 columns, the accumulator has dim 12");
+    std::vector<MatrixView> ragged = in_order(wide, narrow);
+    ragged[1] = ragged[1].row_range(0, 9);
+    CHECK_THROWS(LayerAccumulator::update_all(both, stack_of_layer, ragged), std::invalid_argument,
+                 "Zs[1] has 9 rows and Zs[0] has 50");
+    ragged.pop_back();
+    CHECK_THROWS(LayerAccumulator::update_all(both, stack_of_layer, ragged), std::invalid_argument,
+                 "Zs has 2 layers, the accumulator has n_layers 3");
+    CHECK(unchanged());
+  }
+  rankme::set_num_threads(2);
+}
+
 void stacks_merge() {
   const std::vector<Matrix> zs = stack_of(3, 90, 20);
   LayerAccumulator whole(3, 20, false, 0), left(3, 20, false, 0), right(3, 20, false, 0);
@@ -261,6 +306,7 @@ int main() {
   spectra_are_those_of_each_layer();
   wide_spectra_agree();
   bad_input_changes_nothing();
+  stacks_grow_together();
   stacks_merge();
   return check::finish("layers");
 }

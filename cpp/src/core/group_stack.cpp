@@ -1,4 +1,5 @@
 // Several group sums that grow by the same rows, as the layers of a network do.
+#include <algorithm>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -13,7 +14,9 @@ namespace rankme {
 void GroupSums::update_all(const std::vector<GroupSums*>& sums, const std::vector<MatrixView>& zs,
                            const std::int64_t* groups) {
   const std::int64_t count = zs.front().rows;
-  const SumPlan plan = plan_sums(sums.front()->dim_, count, 1 + sums.front()->n_groups() / 2);
+  std::int64_t widest = 0;
+  for (const GroupSums* sum : sums) widest = std::max(widest, sum->dim_);
+  const SumPlan plan = plan_sums(widest, count, 1 + sums.front()->n_groups() / 2);
   for (std::size_t i = 0; i < sums.size(); ++i) {
     const std::string name = "Zs[" + std::to_string(i) + "]";
     require_width(zs[i], sums[i]->dim_, name);

@@ -44,29 +44,6 @@ void add_with_loss(CentredSum& sum, const CentredSum& other, const ProbeSets& pr
   if (rounds) sum.note_loss();
 }
 
-std::string name_of(std::size_t layer) { return "Zs[" + std::to_string(layer) + "]"; }
-
-// The first layer with a bad entry is the one that is named, whatever the threads do: workers have
-// ranges in order, and parallel_ranges rethrows the failure of the first of them.
-void require_all_finite(const std::vector<MatrixView>& zs, int workers) {
-  const auto check = [&](std::size_t layer, int threads) {
-    try {
-      require_finite(zs[layer], threads);
-    } catch (const NonFiniteError& error) {
-      throw NonFiniteError(error.row(), error.column(), error.value(),
-                           static_cast<std::int64_t>(layer));
-    }
-  };
-  const auto count = static_cast<std::int64_t>(zs.size());
-  if (count < workers) {
-    for (std::size_t layer = 0; layer < zs.size(); ++layer) check(layer, workers);
-    return;
-  }
-  parallel_ranges(count, workers, [&](int, std::int64_t begin, std::int64_t end) {
-    for (auto layer = begin; layer < end; ++layer) check(static_cast<std::size_t>(layer), 1);
-  });
-}
-
 }  // namespace
 
 LayerAccumulator::LayerAccumulator(std::int64_t n_layers, std::int64_t dim, bool normalize,
@@ -87,23 +64,6 @@ LayerAccumulator::LayerAccumulator(std::vector<CentredSum> sums, std::int64_t n_
     carry_probe_sets(sums_[layer], sets(), probes_.get());
     if (sums_[layer].float_rows > 0) choices_[layer].decide(true);
   }
-}
-
-std::int64_t LayerAccumulator::rows_of(const std::vector<MatrixView>& zs) const {
-  if (zs.size() != sums_.size()) {
-    throw std::invalid_argument("Zs has " + std::to_string(zs.size()) +
-                                " layers, the accumulator has n_layers " +
-                                std::to_string(sums_.size()));
-  }
-  for (std::size_t layer = 0; layer < zs.size(); ++layer) {
-    require_width(zs[layer], dim_, name_of(layer));
-    if (zs[layer].rows != zs.front().rows) {
-      throw std::invalid_argument(name_of(layer) + " has " + std::to_string(zs[layer].rows) +
-                                  " rows and Zs[0] has " + std::to_string(zs.front().rows) +
-                                  "; all layers take in the same number");
-    }
-  }
-  return zs.front().rows;
 }
 
 void LayerAccumulator::require_whole() const {
@@ -199,7 +159,6 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
   const std::int64_t rows = zs.front().rows;
   const std::int64_t unit = plan.whole_layers ? rows : 1;
   std::vector<std::int64_t> layer_of(static_cast<std::size_t>(plan.workers), -1);
-  torn_ = true;  // until all of it is in; from here on nothing asks for memory
   std::atomic<bool> finite = true;
   parallel_ranges(n_layers() * rows / unit, plan.workers,
                   [&](int worker, std::int64_t begin, std::int64_t end) {
@@ -212,7 +171,6 @@ bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan&
                   });
   if (!finite) return false;
   if (!plan.whole_layers) add_beginnings(layer_of, plan);
-  torn_ = false;
   return true;
 }
 
@@ -228,26 +186,6 @@ void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of,
       beginnings_[worker - 1].clear();
     }
   });
-}
-
-void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
-  const std::int64_t rows = rows_of(zs);
-  const Plan plan = this->plan(rows);
-  require_all_finite(zs, plan.workers * plan.team);
-
-  const std::lock_guard lock(mutex_);
-  require_whole();
-  require_countable(n_rows_, rows);
-  const std::vector<FloatChoice::State> before = undecided();
-  try {
-    look_at(zs, plan.workers * plan.team);
-    prepare(plan);
-    if (!accumulate(zs, plan)) throw TornError();
-  } catch (...) {
-    restore(before);
-    throw;
-  }
-  n_rows_ += rows;
 }
 
 void LayerAccumulator::require_mergeable(const LayerAccumulator& other) const {

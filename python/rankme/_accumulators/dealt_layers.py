@@ -11,7 +11,7 @@ from rankme._accumulators.dealt import Deal, DealtRows, restored_rows, state_wit
 from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rankme._accumulators.state_header import State
 
@@ -33,11 +33,9 @@ class DealtLayers:
         self.deal = deal
 
     @classmethod
-    def empty(
-        cls, n_layers: int, dim: int, deal: Deal, *, normalize: bool, seed: int
-    ) -> DealtLayers:
+    def empty(cls, dims: Iterable[int], deal: Deal, *, normalize: bool, seed: int) -> DealtLayers:
         """Make one without rows."""
-        sums = [_core.GroupSums(dim, deal.groups, normalize, seed) for _ in range(n_layers)]
+        sums = [_core.GroupSums(dim, deal.groups, normalize, seed) for dim in dims]
         return cls(sums, deal)
 
     @classmethod
@@ -52,9 +50,9 @@ class DealtLayers:
         return len(self._layers)
 
     @property
-    def dim(self) -> int:
-        """K."""
-        return self._layers[0].dim
+    def dims(self) -> list[int]:
+        """The length of a row of each layer."""
+        return [layer.dim for layer in self._layers]
 
     @property
     def normalize(self) -> bool:

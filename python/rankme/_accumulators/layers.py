@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from rankme import _core
-from rankme._accumulators.dealt import RUN_LENGTH, Deal, require_float64
+from rankme._accumulators.dealt import RUN_LENGTH, Deal
 from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.held_layers import METHOD, HeldStack
 from rankme._accumulators.layer import StackLayer
 from rankme._accumulators.masks import as_layers, as_mask, in_full, shapes_of
-from rankme._base.arguments import MAX_DIM, MAX_SEED, as_eps, as_index, type_name
-from rankme._base.devices import as_precision
+from rankme._accumulators.stack_cores import empty_core, require_alike, sizes_of
+from rankme._base.arguments import MAX_SEED, as_eps, as_index, type_name
+from rankme._base.devices import as_device, as_precision
 from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
 from rankme.metrics._certainty import scores_of
@@ -24,13 +23,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from typing_extensions import Self
 
     from rankme.metrics._estimate import Estimate
 
 __all__ = ["LayerAccumulator"]
-
-_MAX_LAYERS = 2**31 - 1
 
 
 class LayerAccumulator(HeldStack):
@@ -50,10 +46,12 @@ class LayerAccumulator(HeldStack):
 
     Parameters
     ----------
-    n_layers : int
+    n_layers : int, optional
         L, 1 or more.
-    dim : int
+    dim : int, optional
         K, the length of a row in every layer; 1 or more.
+    dims : sequence of int, optional
+        In the place of both: the length of a row in each layer, where they differ.
     normalize : bool
         Divide each row by its Euclidean norm as it comes; a zero row stays zero.
     seed : int
@@ -64,16 +62,23 @@ class LayerAccumulator(HeldStack):
     groups, run_length
         As in `rankme.Accumulator`, for `estimates`: the rows of every layer are dealt alike. It
         takes ``4 * n_layers * groups * dim**2`` bytes.
+    device : {"cpu", "cuda", "cuda:1", ...}
+        Where the sums lie, as in `rankme.Accumulator`. On a GPU there is a second matrix to a
+        layer, and there are no `groups`.
 
     Raises
     ------
     TypeError
-        If `n_layers`, `dim`, `seed`, `groups` or `run_length` is no integer.
+        If `n_layers`, `dim`, `dims`, `seed`, `groups` or `run_length` is no integer, or if neither
+        `dims` nor the two before it are given, or both are.
     ValueError
         If one of them is out of range, if `precision` is another one or is ``"fast"`` with
-        `groups`, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer.
+        `groups`, or if ``RANKME_NUM_THREADS`` was set to something else than a positive integer; if
+        `groups` are given with a GPU.
     MemoryError
         If there is no room for L x K x K numbers.
+    ImportError, RuntimeError
+        As `rankme.Accumulator` does for `device`.
 
     Examples
     --------
@@ -92,26 +97,29 @@ class LayerAccumulator(HeldStack):
 
     def __init__(
         self,
-        n_layers: SupportsIndex,
-        dim: SupportsIndex,
+        n_layers: SupportsIndex | None = None,
+        dim: SupportsIndex | None = None,
         *,
+        dims: Sequence[SupportsIndex] | None = None,
         normalize: bool = False,
         seed: SupportsIndex = 0,
         precision: str = "float64",
         groups: SupportsIndex | None = None,
         run_length: SupportsIndex = RUN_LENGTH,
+        device: str = "cpu",
     ) -> None:
         require_budget()
-        layers = as_index(n_layers, "n_layers", 1, _MAX_LAYERS)
-        size = as_index(dim, "dim", 1, MAX_DIM)
+        sizes = sizes_of(n_layers, dim, dims)
         number = as_index(seed, "seed", 0, MAX_SEED)
-        by = as_precision(precision, METHOD)
-        if groups is None:
-            self._core = _core.LayerAccumulator(layers, size, bool(normalize), number, by)
-            return
-        require_float64(by)
-        self._core = DealtLayers.empty(
-            layers, size, Deal(groups, run_length), normalize=bool(normalize), seed=number
+        self._device = as_device(device)
+        self._precision = as_precision(precision, METHOD)
+        self._core = empty_core(
+            sizes,
+            None if groups is None else Deal(groups, run_length),
+            self._device,
+            normalize=bool(normalize),
+            seed=number,
+            precision=self._precision,
         )
 
     def update(self, Zs: Any | Sequence[Any], *, mask: object = None) -> None:  # noqa: N803
@@ -120,9 +128,9 @@ class LayerAccumulator(HeldStack):
         Parameters
         ----------
         Zs : array or sequence of array
-            Shape (n_layers, n, dim), or n_layers arrays of shape (n, dim); any that
-            `rankme.Accumulator.update` takes. Arrays are read block by block and never copied as a
-            whole. No rows (n = 0) change nothing.
+            Shape (n_layers, n, dim), or n_layers arrays of shape (n, dim), each of the width of its
+            layer; any that `rankme.Accumulator.update` takes. Arrays are read block by block and
+            never copied as a whole. No rows (n = 0) change nothing.
         mask : array or tensor, optional
             As in `rankme.Accumulator.update`, one for all layers: (n,), or for tokens (n, T).
 
@@ -146,7 +154,7 @@ class LayerAccumulator(HeldStack):
         keep = None if mask is None else as_mask(mask)
         layers = as_layers(Zs, keep)
         shapes = shapes_of(layers)
-        if all(shape == (0, self.dim) for shape in shapes) and len(shapes) == self.n_layers:
+        if shapes == [(0, dim) for dim in self.dims]:
             return
         core: Any = self._core
         try:
@@ -160,7 +168,7 @@ class LayerAccumulator(HeldStack):
         Parameters
         ----------
         other : LayerAccumulator
-            Of the same `n_layers`, `dim`, `normalize`, `seed`, `groups` and `run_length`.
+            Of the same `dims`, `normalize`, `seed`, `groups` and `run_length`, on any device.
 
         Raises
         ------
@@ -172,21 +180,11 @@ class LayerAccumulator(HeldStack):
         if not isinstance(other, LayerAccumulator):
             raise TypeError(f"other must be a rankme.LayerAccumulator, not {type_name(other)}")
         self._require_like_groups(other, "stacks")
+        require_alike(self._core, other._core)
+        if other.device != self.device:
+            other = other.copy(device=self.device)
         core: Any = self._core
-        core.merge(other._core)
-
-    def reset(self) -> None:
-        """Forget all rows; what the stack was made with stays."""
-        self._core.reset()
-
-    def copy(self) -> Self:
-        """Return an independent stack in the same state, bit for bit.
-
-        Returns
-        -------
-        LayerAccumulator
-        """
-        return self._from_states(self._states())
+        core.merge(other._core)  # noqa: SLF001
 
     def spectrum(self, layer: SupportsIndex, *, center: bool = False) -> Spectrum:
         """Singular values of one layer's rows so far; the stream may go on.
@@ -218,7 +216,9 @@ class LayerAccumulator(HeldStack):
         """
         number = self._index(layer)
         values, n_rows = self._core.spectrum(number, bool(center))
-        return self._spectrum_of(values, n_rows, self.fast_rows[number], center=bool(center))
+        return self._spectrum_of(
+            number, values, n_rows, self.fast_rows[number], center=bool(center)
+        )
 
     def spectra(self, *, center: bool = False) -> list[Spectrum]:
         """Singular values of every layer, all of the same rows; the stream may go on.
@@ -240,8 +240,8 @@ class LayerAccumulator(HeldStack):
         """
         values, n_rows = self._core.spectra(bool(center))
         return [
-            self._spectrum_of(layer, n_rows, fast_rows, center=bool(center))
-            for layer, fast_rows in zip(values, self.fast_rows, strict=True)
+            self._spectrum_of(number, layer, n_rows, fast_rows, center=bool(center))
+            for number, (layer, fast_rows) in enumerate(zip(values, self.fast_rows, strict=True))
         ]
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> NDArray[np.float64]:
@@ -311,8 +311,9 @@ class LayerAccumulator(HeldStack):
         require_filled(core.group_rows(), self.run_length)
         results = []
         dealt = self._dealt()
-        for values, rows, left_out in core.leave_out_spectra(center=bool(center)):
-            whole = self._spectrum_of(values, int(rows.sum()), 0, center=bool(center))
+        found = core.leave_out_spectra(center=bool(center))
+        for number, (values, rows, left_out) in enumerate(found):
+            whole = self._spectrum_of(number, values, int(rows.sum()), 0, center=bool(center))
             results.append(estimate_of(whole, rows, left_out, dealt, checked_eps, stacklevel=2))
         return results
 
@@ -324,24 +325,19 @@ class LayerAccumulator(HeldStack):
         return StackLayer._from_state(self._state(number), "cpu", "float64")  # noqa: SLF001
 
     def __repr__(self) -> str:
+        dims = self.dims
+        alike = f"n_layers={self.n_layers}, dim={dims[0]}"
+        place = "" if self.device == "cpu" else f", device={self.device!r}"
         return (
-            f"LayerAccumulator(n_layers={self.n_layers}, dim={self.dim}, "
-            f"normalize={self.normalize}): {self.n_rows} rows"
+            f"LayerAccumulator({alike if len(set(dims)) == 1 else f'dims={dims}'}, "
+            f"normalize={self.normalize}{place}): {self.n_rows} rows"
         )
 
-    def _index(self, layer: SupportsIndex) -> int:
-        """Return the number of a layer, which may be counted from the end."""
-        try:
-            number = operator.index(layer)
-        except TypeError:
-            raise TypeError(f"layer must be an integer, not {type_name(layer)}") from None
-        if not -self.n_layers <= number < self.n_layers:
-            raise IndexError(f"layer {number} of a stack of {self.n_layers}")
-        return number % self.n_layers
-
-    def _spectrum_of(self, values: Any, n_rows: int, fast_rows: int, *, center: bool) -> Spectrum:
+    def _spectrum_of(
+        self, layer: int, values: Any, n_rows: int, fast_rows: int, *, center: bool
+    ) -> Spectrum:
         """Return the spectrum of a layer from its singular values."""
         precision = "fast" if fast_rows else "float64"
         return Spectrum(
-            n_rows, self.dim, center, self.normalize, METHOD, *values, precision=precision
+            n_rows, self.dims[layer], center, self.normalize, METHOD, *values, precision=precision
         )

@@ -10,7 +10,8 @@ The layout, in this order; integers are little-endian::
     32 bytes           SHA-256 of everything before the states, and of their checksums
 
 So every byte is covered, no state can be exchanged for another one, and none is hashed twice. All
-states have the same ``dim``, ``normalize``, ``n_rows`` and ``seed``, and the method ``gram``.
+states have the same ``normalize``, ``n_rows`` and ``seed``, and the method ``gram``; ``dim`` may
+differ.
 """
 
 import io
@@ -93,9 +94,9 @@ def _require_one_stack(states: list[State], name: str) -> None:
     """Refuse layers that are not of one stack."""
     if not states:
         raise ValueError(f"{name}: the saved stack has no layers")
-    kinds = {(state.method, state.dim, state.normalize, state.n_rows) for state in states}
+    kinds = {(state.method, state.normalize, state.n_rows) for state in states}
     seeds = {state.seed for state in states if state.method == "gram"}
     if len(kinds) != 1 or len(seeds) != 1:
-        raise ValueError(f"{name}: the layers differ in method, dim, normalize, n_rows or seed")
+        raise ValueError(f"{name}: the layers differ in method, normalize, n_rows or seed")
     if len({state.groups and state.groups._replace(numbers=()) for state in states}) != 1:
         raise ValueError(f"{name}: the layers differ in their groups")

@@ -83,7 +83,7 @@ def offers_of(named: Mapping[str, object], *, alone: bool) -> dict[str, Offer | 
 def _offer_of(acc: object, label: str) -> Offer:
     """Take one state."""
     if isinstance(acc, LayerAccumulator):
-        states, device = acc._states(), "cpu"  # noqa: SLF001
+        states, device = [_scatter(one) for one in acc._states()], acc.device  # noqa: SLF001
     elif not isinstance(acc, Accumulator):
         raise TypeError(
             f"{label} must be a rankme.Accumulator or LayerAccumulator, not {type_name(acc)}"
@@ -94,11 +94,15 @@ def _offer_of(acc: object, label: str) -> Offer:
             f"save the accumulators and merge them"
         )
     else:
-        state, device = acc._state(), acc.device  # noqa: SLF001
-        if state.kind == "gram":  # that of a GPU is made a scatter here
-            state = Accumulator._from_state(state, "cpu", "float64")._state()  # noqa: SLF001
-        states = [state]
+        states, device = [_scatter(acc._state())], acc.device  # noqa: SLF001
     return Offer(states, _note_of(type(acc), states), device)
+
+
+def _scatter(state: State) -> State:
+    """Return a state about the mean; that of a GPU is not yet one."""
+    if state.kind != "gram":
+        return state
+    return Accumulator._from_state(state, "cpu", "float64")._state()  # noqa: SLF001
 
 
 def _note_of(kind: type, states: list[State]) -> Note:

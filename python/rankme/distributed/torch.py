@@ -199,5 +199,5 @@ def _summed(offer: Offer, together: Common, staging: Any, group: Any, place: Any
             total._replace(shards=together.shards, skipped=left_out, origin=together.origin)
         )
     if offer.note.kind == "LayerAccumulator":
-        return LayerAccumulator._from_states(states)  # noqa: SLF001
+        return LayerAccumulator._from_states(states, offer.device, "float64")  # noqa: SLF001
     return Accumulator._from_state(states[0], offer.device, "float64")  # noqa: SLF001

@@ -111,7 +111,6 @@ def states_of(*stacks):
 def test_layers_that_do_not_belong_together_are_refused(tmp_path):
     path = tmp_path / "a"
     for states, message in (
-        (states_of(made(), made(k=6)), "the layers differ in"),
         (states_of(made(), made(n=41)), "the layers differ in"),
         (states_of(made(), made(seed=1)), "the layers differ in"),
         (states_of(made(), made(normalize=True)), "the layers differ in"),

@@ -49,23 +49,24 @@ def test_a_rank_may_have_seen_nothing(settings):
             assert total["backbone"].estimate().groups == 8
 
 
-def reduce_stack(rank, groups):
-    acc = rankme.LayerAccumulator(3, 6, groups=groups, run_length=20)
-    z = layers()
+def reduce_stack(rank, dims, groups):
+    acc = rankme.LayerAccumulator(dims=dims, groups=groups, run_length=20)
     if rank < 2:
-        acc.update(z[:, rank::2])
+        acc.update([z[rank::2] for z in layers(dims)])
     return rankme_torch.all_reduce({"layers": acc})["layers"], rankme_torch.all_reduce(acc)
 
 
-def layers():
-    return np.random.default_rng(2).standard_normal((3, 400, 6))
+def layers(dims):
+    rng = np.random.default_rng(2)
+    return [rng.standard_normal((400, dim)) for dim in dims]
 
 
+@pytest.mark.parametrize("dims", [[6, 6, 6], [6, 4, 6]])
 @pytest.mark.parametrize("groups", [None, 8])
-def test_a_stack_is_summed_layer_by_layer(groups):
-    for named, alone in on_ranks(3, reduce_stack, groups):
-        assert named.n_rows == 400
-        expected = [rankme.score(z) for z in layers()]
+def test_a_stack_is_summed_layer_by_layer(dims, groups):
+    for named, alone in on_ranks(3, reduce_stack, dims, groups):
+        assert (named.n_rows, named.dims) == (400, dims)
+        expected = [rankme.score(z) for z in layers(dims)]
         np.testing.assert_allclose(named.score(), expected, rtol=1e-12)
         np.testing.assert_array_equal(alone.score(), named.score())
         assert len(named.estimates() if groups else named) == 3

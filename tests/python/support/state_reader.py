@@ -182,7 +182,7 @@ def read_stack(data):
         start += length
     require(hashlib.sha256(covered).digest() == data[start:])
     headers = [header for header, _ in layers]
-    for key in ("dim", "normalize", "n_rows", "seed"):
+    for key in ("normalize", "n_rows", "seed"):
         require(len({header.get(key) for header in headers}) == 1)
     require(all(header["kind"] != "qr" for header in headers))
     return layers

@@ -2,6 +2,7 @@
 // time. Threads share out the layers, so that each layer needs one matrix and no more.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <shared_mutex>
 #include <vector>
@@ -32,6 +33,13 @@ public:
   // layers, rows that are not as many in all of them, a wrong width, NaN or infinity change
   // nothing. Safe to call from several threads.
   void update(const std::vector<MatrixView>& zs);
+
+  // The same for several stacks that grow together, of other dims and, for each of the zs, the
+  // number of its stack. All or nothing over all of them. Whoever holds them calls it from one
+  // thread at a time.
+  static void update_all(const std::vector<LayerAccumulator*>& stacks,
+                         const std::vector<std::size_t>& stack_of,
+                         const std::vector<MatrixView>& zs);
 
   void merge(const LayerAccumulator& other);
   void reset();
@@ -90,7 +98,9 @@ private:
   void merge_carried(const LayerAccumulator& other);
   void widen_probes();
   int sets() const { return probes_.count(); }
-  std::int64_t rows_of(const std::vector<MatrixView>& zs) const;
+  static std::int64_t rows_of(const std::vector<LayerAccumulator*>& stacks,
+                              const std::vector<std::size_t>& stack_of,
+                              const std::vector<MatrixView>& zs);
   Plan plan(std::int64_t rows) const;
   void prepare(const Plan& plan);
   bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
