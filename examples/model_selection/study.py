@@ -42,7 +42,7 @@ class Settings:
         "transformer-128",
     )
     seeds: int = 3
-    steps: int = 1000
+    steps: int = 600
     source_windows: int = 2000
     fit: int = 2560  # ten times the widest feature
     validation: int = 320
