@@ -44,7 +44,7 @@ def _how(results: Mapping[str, Any]) -> str:
     told = results["machine"] | results["versions"]
     machine = ", ".join(f"{key} {value}" for key, value in told.items())
     return (
-        f"Written by `python -m examples.model_selection`. The pieces took "
+        f"Written by `python -m examples.model_selection`, which took a processor "
         f"{results['seconds'] / 60:.1f} minutes. {machine}.\n\n"
         f"Settings: {', '.join(f'{key} {_plain(v)}' for key, v in results['settings'].items())}."
     )
