@@ -147,7 +147,7 @@ def _files_of(path: Path) -> list[tuple[int, int, Path]]:
 def _read(file: Path, count: int) -> list[Answered]:
     """Return the answers of one file."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             texts = json.loads(arrays["texts"].tobytes())
             ends = np.cumsum(arrays["n_samples"])[:-1]
             states = np.split(arrays["states"], ends)

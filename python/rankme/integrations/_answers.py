@@ -186,7 +186,10 @@ def _numbers_of(layers: Any, n_states: int) -> tuple[int, ...]:
 
 def _texts(stop: Any) -> tuple[str, ...]:
     """Return the texts that end an answer."""
-    texts = (stop,) if isinstance(stop, str) else tuple(stop)
+    try:
+        texts = (stop,) if isinstance(stop, str) else tuple(stop)
+    except TypeError:
+        texts = (stop,)
     for text in texts:
         if not isinstance(text, str):
             raise TypeError(f"stop must be a text or several, not {type_name(text)}")

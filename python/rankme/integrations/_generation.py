@@ -61,57 +61,88 @@ def answers_to(
         end = begin + question.n_samples
         texts, sizes = (list(part) for part in zip(*cut[begin:end], strict=True))
         own = _shared(texts, states[begin:end])
-        if not np.isfinite(own).all():
-            raise ValueError(
-                f"the hidden states of an answer to prompts[{question.number}] hold NaN or "
-                f"infinity; a model in float16 overflows, and bfloat16 or float32 does not"
-            )
+        _require_finite([np.isfinite(own).all()], [question.number], "hidden states")
         found.append(Answered(texts, own, sizes))
         begin = end
     return found
 
 
+def _require_finite(finite: Sequence[Any], numbers: Sequence[int], what: str) -> None:
+    """Refuse the answers to the first question for which the model gives no numbers."""
+    for number, is_finite in zip(numbers, finite, strict=True):
+        if not is_finite:
+            raise ValueError(
+                f"the {what} of an answer to prompts[{number}] hold NaN or infinity; a model in "
+                f"float16 may overflow, where one in bfloat16 or float32 does not"
+            )
+
+
 def _padded(questions: Sequence[Question], padding: int) -> tuple[Any, Any]:
-    """Return tokens and mask, a row an answer, with padding on the left."""
+    """Return tokens and mask, a row a question, with padding on the left."""
     longest = max(len(question.tokens) for question in questions)
-    rows, masks = [], []
-    for question in questions:
-        missing = longest - len(question.tokens)
-        rows += [[padding] * missing + question.tokens] * question.n_samples
-        masks += [[0] * missing + [1] * len(question.tokens)] * question.n_samples
-    return torch.tensor(rows), torch.tensor(masks)
+    missing = [longest - len(question.tokens) for question in questions]
+    ids = [[padding] * n + one.tokens for n, one in zip(missing, questions, strict=True)]
+    masks = [[0] * n + [1] * (longest - n) for n in missing]
+    return torch.tensor(ids), torch.tensor(masks)
 
 
 def _generated(
     model: Any, tokenizer: Any, questions: Sequence[Question], how: Drawing
 ) -> tuple[list[list[int]], Any]:
     """Return the tokens drawn for each answer, and by token the states of all layers."""
-    ids, mask = _padded(questions, how.padding)
-    length = ids.shape[1]
+    asked, hidden = (one.to(model.device) for one in _padded(questions, how.padding))
+    rows = [i for i, question in enumerate(questions) for _ in range(question.n_samples)]
+    index = torch.tensor(rows, device=model.device)
+    length = asked.shape[1]
     stopping = [_Stop(tokenizer, how.stop, length)] if how.stop else []
-    # Greedy, since the processor has chosen already. One token more than an answer may have: the
-    # states at a token are there once the next one is drawn.
-    config = transformers.GenerationConfig(
+    # One token more than an answer may have: the states at a token are there once the next one is
+    # drawn.
+    out = model.generate(
+        input_ids=asked[index],
+        attention_mask=hidden[index],
+        generation_config=_config(how, how.max_new_tokens + 1, output_hidden_states=True),
+        logits_processor=transformers.LogitsProcessorList([_Draw(questions, length, how)]),
+        stopping_criteria=transformers.StoppingCriteriaList(stopping),
+        **_read_once(model, asked, hidden, index, how),
+    )
+    return out.sequences[:, length:].tolist(), out.hidden_states
+
+
+def _config(how: Drawing, max_new_tokens: int, **options: Any) -> Any:
+    """Return settings of `generate` that take the likeliest token."""
+    return transformers.GenerationConfig(
         do_sample=False,
         num_beams=1,
         temperature=1.0,
         top_k=50,
         top_p=1.0,
-        max_new_tokens=how.max_new_tokens + 1,
+        max_new_tokens=max_new_tokens,
         eos_token_id=list(how.ends) or None,
         pad_token_id=how.padding,
         use_cache=True,
         return_dict_in_generate=True,
-        output_hidden_states=True,
+        **options,
     )
+
+
+def _read_once(model: Any, asked: Any, mask: Any, index: Any, how: Drawing) -> dict[str, Any]:
+    """Return what the model remembers of prompts but for their last token, a row an answer."""
+    # A prompt is read once, and not once an answer. What a model without keys and values remembers
+    # cannot be dealt out like that, and `generate` then reads it for each.
+    if asked.shape[1] == 1 or len(index) == len(asked):
+        return {}
     out = model.generate(
-        input_ids=ids.to(model.device),
-        attention_mask=mask.to(model.device),
-        generation_config=config,
-        logits_processor=transformers.LogitsProcessorList([_Draw(questions, length, how)]),
-        stopping_criteria=transformers.StoppingCriteriaList(stopping),
+        input_ids=asked[:, :-1], attention_mask=mask[:, :-1], generation_config=_config(how, 1)
     )
-    return out.sequences[:, length:].tolist(), out.hidden_states
+    # The name of it depends on the version of Transformers.
+    for name in ("cache", "past_key_values"):
+        memory = out.get(name)
+        if isinstance(memory, transformers.DynamicCache) and all(
+            hasattr(layer, "batch_select_indices") for layer in memory.layers
+        ):
+            memory.batch_select_indices(index)
+            return {name: memory}
+    return {}
 
 
 def _answer_of(tokenizer: Any, tokens: list[int], how: Drawing) -> tuple[str, int]:
@@ -169,6 +200,7 @@ class _Draw(_Processor):  # type: ignore[misc]
                 axis=1,
             )
         )
+        self._rows = [number for number, _ in rows]
         by_row = [how.temperature if sample else how.first_temperature for _, sample in rows]
         self._temperatures = torch.tensor(by_row, dtype=torch.float64)[:, None]
         self._length = length
@@ -180,7 +212,9 @@ class _Draw(_Processor):  # type: ignore[misc]
         values, names = scores.float(), None
         if self._top_k is not None and self._top_k < values.shape[1]:
             values, names = values.topk(self._top_k)
-        values = values - values.amax(dim=1, keepdim=True)
+        peak = values.amax(dim=1, keepdim=True)
+        _require_finite(torch.isfinite(peak[:, 0]).tolist(), self._rows, "scores of the tokens")
+        values = values - peak
         heat = self._temperatures.to(scores.device)
         # A temperature of 0 takes the likeliest token; the first of several.
         weights = torch.where(heat > 0, (values / heat.clamp(min=1e-6).float()).exp(), 0.0)

@@ -266,3 +266,18 @@ def test_the_number_of_threads_changes_no_bit():
         rankme._core.set_num_threads(before)
     for result in results[1:]:
         np.testing.assert_array_equal(result, results[0])
+
+
+@pytest.mark.parametrize(
+    ("sigma", "rank"),
+    [
+        ([60.2597, 41.6354, 24.3461], 2.8186),
+        ([1180.14, 552.93, 154.78, 16.527, 6.954], 2.5133),
+        ([122.305, 114.348, 82.510, 71.025, 61.051, 55.456, 55.207, 45.035, 5.794], 7.8046),
+        ([218.688, 62.001, 15.469], 2.0248),
+    ],
+)
+def test_effective_ranks_that_were_published(sigma, rank):
+    """Ten sampled answers of arXiv:2510.08389; the other singular values are 0."""
+    z = with_singular_values(0, 10, 64, [*sigma, *[0.0] * (10 - len(sigma))])
+    assert round(float(rankme.score_batch(z[None], eps=0)[0]), 4) == rank
