@@ -5,6 +5,7 @@ import random
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +81,24 @@ def shares(questions: list[Question], right: NDArray[np.bool_]) -> dict[str, dic
     }
 
 
-def of_given(asked: Asked, options: argparse.Namespace, protocol: Protocol) -> dict[str, Any]:
+def of_given(
+    asked: Asked, options: argparse.Namespace, protocol: Protocol
+) -> Iterator[dict[str, Any]]:
     """Judge layers by the answers that the set has."""
     every = asked_for(options)
     random.Random(options.seed).shuffle(every)  # noqa: S311 - a draw that can be repeated
     found = given(asked, every[: options.questions], batch=options.batch)
-    return {
+    yield {
         "kinds": shares(found.questions, found.right),
         "layers": layer_results(found.states, found.right, found.questions, protocol),
         "detection": None,
     }
 
 
-def of_sampled(asked: Asked, options: argparse.Namespace, protocol: Protocol) -> dict[str, Any]:
-    """Ask, judge layers by one answer to each question, and questions by their samples."""
+def of_sampled(
+    asked: Asked, options: argparse.Namespace, protocol: Protocol
+) -> Iterator[dict[str, Any]]:
+    """Ask once, judge layers by that; ask some ten times, judge questions by that."""
     questions, examples = drawn(
         asked_for(options), options.questions, options.examples, options.seed
     )
@@ -113,6 +118,7 @@ def of_sampled(asked: Asked, options: argparse.Namespace, protocol: Protocol) ->
         "layers": layer_results(states, once.right(), questions, protocol),
         "detection": None,
     }
+    yield results
     if options.sampled:
         sampled = answered(
             asked,
@@ -124,33 +130,29 @@ def of_sampled(asked: Asked, options: argparse.Namespace, protocol: Protocol) ->
             folder=options.work / "sampled",
             progress=lambda n_done, n: say(f"answers, {options.samples} each", n_done, n),
         )
-        results["detection"] = detection_results(sampled, protocol)
-    return results
+        yield {**results, "detection": detection_results(sampled, protocol)}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Do what is missing, then write the results."""
+    """Do what is missing; write the results after each of the two studies."""
     options = arguments().parse_args(argv)
     protocol = Protocol(n_splits=options.splits, seed=options.seed, probes=tuple(options.probes))
     asked = loaded(options.model)
-    results = (of_given if options.given else of_sampled)(asked, options, protocol)
-    settings = {
-        name: getattr(options, name)
-        for name in ("set", "given", "samples", "examples", "splits", "seed")
-    }
+    names = ("set", "given", "sampled", "samples", "examples", "splits", "seed")
     packages = {one.__name__: one.__version__ for one in (rankme, torch, transformers)}
-    write(
-        {
-            "schema": SCHEMA,
-            "model": asked.name,
-            "questions": f"{options.set} questions",
-            "machine": {**describe_machine(), **packages},
-            "settings": settings,
-            **results,
-        },
-        options.out,
-        options.name or options.set,
-    )
+    for results in (of_given if options.given else of_sampled)(asked, options, protocol):
+        write(
+            {
+                "schema": SCHEMA,
+                "model": asked.name,
+                "questions": f"{options.set} questions",
+                "machine": {**describe_machine(), **packages},
+                "settings": {name: getattr(options, name) for name in names},
+                **results,
+            },
+            options.out,
+            options.name or options.set,
+        )
 
 
 if __name__ == "__main__":
