@@ -22,7 +22,12 @@ std::atomic<long> allocations_left = plenty;
 // Whether all allocations fail once one has.
 bool for_good = false;
 
+// The most that was asked for at once.
+std::atomic<std::size_t> largest = 0;
+
 void* allocate(std::size_t size, std::align_val_t alignment = std::align_val_t{16}) {
+  for (std::size_t seen = largest; seen < size && !largest.compare_exchange_weak(seen, size);) {
+  }
   if (allocations_left >= 0 && allocations_left.fetch_sub(1) == 0) {
     allocations_left = for_good ? 0 : plenty;
     throw std::bad_alloc();
@@ -256,14 +261,15 @@ void stacks(std::int64_t layers) {
       false, 0);
 }
 
-// Once an accumulator has seen batches like the next one, an update takes no memory.
+// Once an accumulator has seen batches like the next one, an update takes no memory for rows or
+// matrices: what it asks for, to start threads for example, is shorter than two rows.
 template <class Accumulator, class Rows>
-void takes_no_memory_once_warm(const char* name, Accumulator& accumulator, const Rows& rows) {
-  for (int update = 0; update < 40; ++update) accumulator.update(rows);
-  allocations_left = plenty;
+void takes_no_room_once_warm(const char* name, Accumulator& accumulator, const Rows& rows) {
+  for (int update = 0; update < 300; ++update) accumulator.update(rows);
+  largest = 0;
   for (int update = 0; update < 200; ++update) accumulator.update(rows);
-  std::printf("%s: %ld allocations in 200 updates\n", name, plenty - allocations_left.load());
-  CHECK(allocations_left == plenty);
+  std::printf("%s: %zu bytes at once in 200 updates\n", name, largest.load());
+  CHECK(largest < 2 * sizeof(double) * 90);
 }
 
 void warm_accumulators() {
@@ -275,18 +281,44 @@ void warm_accumulators() {
     const MatrixView exact = view(z).row_range(0, rows);
     const MatrixView half = rankme::view_of(in_float.data(), rows, dim);
     GramAccumulator gram(dim, false, 0);
-    takes_no_memory_once_warm("gram", gram, exact);
+    takes_no_room_once_warm("gram", gram, exact);
     GramAccumulator from_float(dim, false, 0);
-    takes_no_memory_once_warm("gram of float32", from_float, half);
+    takes_no_room_once_warm("gram of float32", from_float, half);
     GramAccumulator mixed(dim, false, 0, true, fast, 1e300);
-    takes_no_memory_once_warm("fast", mixed, half);
+    takes_no_room_once_warm("fast", mixed, half);
     QrAccumulator qr(dim, false, with_means);
-    takes_no_memory_once_warm("qr", qr, exact);
+    takes_no_room_once_warm("qr", qr, exact);
     LayerAccumulator stack(2, dim, false, 0);
-    takes_no_memory_once_warm("stack", stack, std::vector<MatrixView>{exact, exact});
+    takes_no_room_once_warm("stack", stack, std::vector<MatrixView>{exact, exact});
     LayerAccumulator fast_stack(2, dim, false, 0, fast);
-    takes_no_memory_once_warm("fast stack", fast_stack, std::vector<MatrixView>{half, half});
+    takes_no_room_once_warm("fast stack", fast_stack, std::vector<MatrixView>{half, half});
   }
+}
+
+// Two of other widths that grow together.
+struct UnequalStacks {
+  LayerAccumulator narrow{1, 60, false, 0}, wide{1, 90, false, 0};
+};
+
+Content content(const UnequalStacks& both) {
+  Content all = content(both.narrow);
+  const Content wide = content(both.wide);
+  all.n_rows += wide.n_rows;
+  all.append(wide.numbers);
+  all.counts.insert(all.counts.end(), wide.counts.begin(), wide.counts.end());
+  return all;
+}
+
+void unequal_stacks() {
+  const Matrix narrow = oracle::random_matrix(1600, 60, 1);
+  const Matrix wide = oracle::random_matrix(1600, 90, 2);
+  const auto update = [&](UnequalStacks& both, std::int64_t rows) {
+    LayerAccumulator::update_all({&both.wide, &both.narrow}, {0, 1},
+                                 {view(wide).row_range(0, rows), view(narrow).row_range(0, rows)});
+  };
+  changes_all_or_nothing<UnequalStacks>(
+      "unequal stacks", [&](UnequalStacks& both) { update(both, 40); },
+      [&](UnequalStacks& both) { update(both, 1600); });
 }
 
 }  // namespace
@@ -299,5 +331,6 @@ int main() {
   stacks_in_float_meet_others();
   qr_accumulators();
   for (const std::int64_t layers : {2, 4}) stacks(layers);
+  unequal_stacks();
   return check::finish("allocation");
 }

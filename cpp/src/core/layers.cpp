@@ -154,26 +154,6 @@ bool LayerAccumulator::add_blocks(CentredSum& sum, const MatrixView& rows, int w
   return true;
 }
 
-bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan& plan) {
-  Teams teams(plan.workers, plan.team);
-  const std::int64_t rows = zs.front().rows;
-  const std::int64_t unit = plan.whole_layers ? rows : 1;
-  std::vector<std::int64_t> layer_of(static_cast<std::size_t>(plan.workers), -1);
-  std::atomic<bool> finite = true;
-  parallel_ranges(n_layers() * rows / unit, plan.workers,
-                  [&](int worker, std::int64_t begin, std::int64_t end) {
-                    if (begin * unit % rows != 0) {
-                      layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
-                    }
-                    if (!add_range(zs, worker, begin * unit, end * unit, plan, teams.of(worker))) {
-                      finite = false;
-                    }
-                  });
-  if (!finite) return false;
-  if (!plan.whole_layers) add_beginnings(layer_of, plan);
-  return true;
-}
-
 // Adds to each layer what those workers summed that began inside it.
 void LayerAccumulator::add_beginnings(const std::vector<std::int64_t>& layer_of, const Plan& plan) {
   const int workers = static_cast<int>(std::min<std::int64_t>(plan.workers, n_layers()));

@@ -1,11 +1,14 @@
 // New rows of a stack, or of several that grow together.
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <deque>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "helpers.hpp"
 #include "rankme/error.hpp"
 #include "rankme/layers.hpp"
 #include "rankme/ledger.hpp"
@@ -60,6 +63,36 @@ std::int64_t LayerAccumulator::rows_of(const std::vector<LayerAccumulator*>& sta
   return zs.front().rows;
 }
 
+// Who shares out the rows of an update, and of which layer each worker's first rows are if it began
+// inside one. All the memory that adding them takes.
+struct LayerAccumulator::Shares {
+  explicit Shares(const Plan& plan)
+      : teams(plan.workers, plan.team), layer_of(static_cast<std::size_t>(plan.workers), -1) {}
+
+  Teams teams;
+  std::vector<std::int64_t> layer_of;
+};
+
+bool LayerAccumulator::accumulate(const std::vector<MatrixView>& zs, const Plan& plan,
+                                  Shares& shares) {
+  const std::int64_t rows = zs.front().rows;
+  const std::int64_t unit = plan.whole_layers ? rows : 1;
+  std::atomic<bool> finite = true;
+  parallel_ranges(
+      n_layers() * rows / unit, plan.workers,
+      [&](int worker, std::int64_t begin, std::int64_t end) {
+        if (begin * unit % rows != 0) {
+          shares.layer_of[static_cast<std::size_t>(worker)] = begin * unit / rows;
+        }
+        if (!add_range(zs, worker, begin * unit, end * unit, plan, shares.teams.of(worker))) {
+          finite = false;
+        }
+      });
+  if (!finite) return false;
+  if (!plan.whole_layers) add_beginnings(shares.layer_of, plan);
+  return true;
+}
+
 void LayerAccumulator::update(const std::vector<MatrixView>& zs) {
   update_all({this}, std::vector<std::size_t>(sums_.size(), 0), zs);
 }
@@ -86,15 +119,17 @@ void LayerAccumulator::update_all(const std::vector<LayerAccumulator*>& stacks,
   }
   std::vector<std::vector<FloatChoice::State>> before;
   for (const LayerAccumulator* stack : stacks) before.push_back(stack->undecided());
+  std::deque<Shares> shares;
   try {
     for (std::size_t i = 0; i < stacks.size(); ++i) {
+      shares.emplace_back(plans[i]);
       stacks[i]->look_at(own[i], plans[i].workers * plans[i].team);
       stacks[i]->prepare(plans[i]);
     }
     // From here on nothing asks for memory. Where rows change while they are read, all are torn.
     for (LayerAccumulator* stack : stacks) stack->torn_ = true;
     for (std::size_t i = 0; i < stacks.size(); ++i) {
-      if (!stacks[i]->accumulate(own[i], plans[i])) throw TornError();
+      if (!stacks[i]->accumulate(own[i], plans[i], shares[i])) throw TornError();
     }
   } catch (...) {
     for (std::size_t i = 0; i < stacks.size(); ++i) stacks[i]->restore(before[i]);

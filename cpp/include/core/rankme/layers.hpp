@@ -103,7 +103,8 @@ private:
                               const std::vector<MatrixView>& zs);
   Plan plan(std::int64_t rows) const;
   void prepare(const Plan& plan);
-  bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan);
+  struct Shares;
+  bool accumulate(const std::vector<MatrixView>& zs, const Plan& plan, Shares& shares);
   bool add_range(const std::vector<MatrixView>& zs, int worker, std::int64_t begin,
                  std::int64_t end, const Plan& plan, Helpers* helpers);
   bool add_blocks(CentredSum& sum, const MatrixView& rows, int worker, std::int64_t block_rows,
