@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument(
         "--targets", nargs="*", choices=TARGETS, help="some of the five offline ones"
     )
+    parser.add_argument("--no-fracast", action="store_true", help="the pool alone, in minutes")
     parser.add_argument("--ett", type=Path, nargs="*", default=[], help="ETT files, as targets")
     parser.add_argument("--pems", type=Path, nargs="*", default=[], help="PEMS files, as targets")
     options = parser.parse_args()
@@ -51,7 +52,8 @@ def main() -> None:
         raise SystemExit("no target: --targets, --ett or --pems names one")
     work = options.work or Path("build") / ("model-selection" + ("-small" if options.small else ""))
     out = options.out or (work if options.small else HERE / "results")
-    study = Study(small() if options.small else Settings(), work, SOURCES, targets)
+    settings = small() if options.small else Settings()
+    study = Study(settings, work, SOURCES, targets, fracast=not options.no_fracast)
     results = results_of(study, study.run(), machine)
     report(results, out)
     print(results["comparison"])

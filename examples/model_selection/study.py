@@ -105,6 +105,8 @@ class Study:
         From names to functions that read a `Series`.
     say : callable
         Is told a line about each piece that is made.
+    fracast : bool
+        Whether Fracast is a candidate too. It takes most of the time, and may join later.
 
     Raises
     ------
@@ -119,8 +121,11 @@ class Study:
         sources: Mapping[str, Callable[[], Series]],
         targets: Mapping[str, Callable[[], Series]],
         say: Callable[[str], None] = print,
+        *,
+        fracast: bool = True,
     ) -> None:
         self.settings, self.folder, self.say = settings, folder, say
+        self._with_fracast = fracast
         self.sources, self.targets = sources, targets
         self.seconds = 0.0
         self._fracast: Fracast | None = None
@@ -130,7 +135,8 @@ class Study:
     @property
     def candidates(self) -> dict[str, int]:
         """Names, and how many seeds each has; Fracast is as it was released."""
-        return dict.fromkeys(self.settings.pool, self.settings.seeds) | {FRACAST: 1}
+        pool = dict.fromkeys(self.settings.pool, self.settings.seeds)
+        return pool | {FRACAST: 1} if self._with_fracast else pool
 
     @property
     def versions(self) -> dict[str, str]:
