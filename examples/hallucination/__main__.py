@@ -5,7 +5,6 @@ import random
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +41,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--file", type=Path, help="of a published set")
     parser.add_argument("--quiz", type=Path, default=QUIZ_FOLDER, help="of Debian's bsdgames")
     parser.add_argument("--given", action="store_true", help="judge the answers of the set")
-    parser.add_argument("--questions", type=int, default=10_000, help="for the layers, at most")
-    parser.add_argument("--sampled", type=int, default=500, help="for ten samples; 0: none")
-    parser.add_argument("--samples", type=int, default=10)
+    parser.add_argument("--questions", type=int, default=10_000, help="at most; more may follow")
+    parser.add_argument("--sampled", type=int, default=500, help="of them, the first so many")
+    parser.add_argument("--samples", type=int, default=10, help="of each of those")
     parser.add_argument("--examples", type=int, default=3, help="of each kind, in a prompt")
     parser.add_argument("--splits", type=int, default=Protocol.n_splits)
     parser.add_argument("--probes", nargs="+", default=list(Protocol.probes))
@@ -65,9 +64,9 @@ def asked_for(options: argparse.Namespace) -> list[Question]:
     return read(options.set, options.file)
 
 
-def say(stage: str, n_done: int, n: int) -> None:
-    """Tell how far a stage is, with the time."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {stage}: {n_done} of {n}\n")
+def say(n_done: int, n: int) -> None:
+    """Tell how many questions have been answered, with the time."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} answered: {n_done} of {n}\n")
 
 
 def shares(questions: list[Question], right: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
@@ -81,78 +80,63 @@ def shares(questions: list[Question], right: NDArray[np.bool_]) -> dict[str, dic
     }
 
 
-def of_given(
-    asked: Asked, options: argparse.Namespace, protocol: Protocol
-) -> Iterator[dict[str, Any]]:
+def of_given(asked: Asked, options: argparse.Namespace, protocol: Protocol) -> dict[str, Any]:
     """Judge layers by the answers that the set has."""
     every = asked_for(options)
     random.Random(options.seed).shuffle(every)  # noqa: S311 - a draw that can be repeated
     found = given(asked, every[: options.questions], batch=options.batch)
-    yield {
+    return {
         "kinds": shares(found.questions, found.right),
         "layers": layer_results(found.states, found.right, found.questions, protocol),
         "detection": None,
     }
 
 
-def of_sampled(
-    asked: Asked, options: argparse.Namespace, protocol: Protocol
-) -> Iterator[dict[str, Any]]:
-    """Ask once, judge layers by that; ask some ten times, judge questions by that."""
+def of_sampled(asked: Asked, options: argparse.Namespace, protocol: Protocol) -> dict[str, Any]:
+    """Ask; judge layers by the first answer to each question, and questions by their samples."""
     questions, examples = drawn(
         asked_for(options), options.questions, options.examples, options.seed
     )
-    once = answered(
+    found = answered(
         asked,
         questions,
         examples,
-        n_samples=1,
-        batch=options.batch * 4,
+        n_sampled=options.sampled,
+        n_samples=options.samples,
+        batch=options.batch,
         seed=options.seed,
-        folder=options.work / "once",
-        progress=lambda n_done, n: say("answers, 1 each", n_done, n),
+        folder=options.work,
+        progress=say,
     )
-    states = np.stack([one[0] for one in once.states])
-    results = {
-        "kinds": shares(questions, once.right()),
-        "layers": layer_results(states, once.right(), questions, protocol),
-        "detection": None,
+    states = np.stack([one[0] for one in found.states])
+    sampled = found.of(options.sampled)
+    return {
+        "kinds": shares(questions, found.right()),
+        "layers": layer_results(states, found.right(), questions, protocol),
+        "detection": detection_results(sampled, protocol) if options.sampled else None,
     }
-    yield results
-    if options.sampled:
-        sampled = answered(
-            asked,
-            questions[: options.sampled],
-            examples,
-            n_samples=options.samples,
-            batch=options.batch,
-            seed=options.seed,
-            folder=options.work / "sampled",
-            progress=lambda n_done, n: say(f"answers, {options.samples} each", n_done, n),
-        )
-        yield {**results, "detection": detection_results(sampled, protocol)}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Do what is missing; write the results after each of the two studies."""
+    """Do what is missing, then write the results."""
     options = arguments().parse_args(argv)
     protocol = Protocol(n_splits=options.splits, seed=options.seed, probes=tuple(options.probes))
     asked = loaded(options.model)
+    results = (of_given if options.given else of_sampled)(asked, options, protocol)
     names = ("set", "given", "sampled", "samples", "examples", "splits", "seed")
     packages = {one.__name__: one.__version__ for one in (rankme, torch, transformers)}
-    for results in (of_given if options.given else of_sampled)(asked, options, protocol):
-        write(
-            {
-                "schema": SCHEMA,
-                "model": asked.name,
-                "questions": f"{options.set} questions",
-                "machine": {**describe_machine(), **packages},
-                "settings": {name: getattr(options, name) for name in names},
-                **results,
-            },
-            options.out,
-            options.name or options.set,
-        )
+    write(
+        {
+            "schema": SCHEMA,
+            "model": asked.name,
+            "questions": f"{options.set} questions",
+            "machine": {**describe_machine(), **packages},
+            "settings": {name: getattr(options, name) for name in names},
+            **results,
+        },
+        options.out,
+        options.name or options.set,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Asks a model: one answer to every question, and ten to some; or reads it answers of others."""
+"""Asks a model: one answer to each question, and ten to some; or reads it answers of others."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from .study import Answered
 
 __all__ = ["GivenStates", "answered", "given"]
 
+PART = 50  # questions a folder
 STOP = "\n"  # a base model goes on with questions of its own
 
 
@@ -25,6 +27,7 @@ def answered(
     questions: Sequence[Question],
     examples: Mapping[str, Sequence[Question]],
     *,
+    n_sampled: int,
     n_samples: int,
     batch: int,
     seed: int,
@@ -34,7 +37,8 @@ def answered(
     """Sample answers, and keep the states of all layers at the last token of each.
 
     The first sample is drawn at temperature 0.1 and the others at 1, at most 20 tokens, as in
-    arXiv:2510.08389. What is in the folder already is not drawn again.
+    arXiv:2510.08389. Fifty questions at a time go to a folder of their own. What is there already
+    is not drawn again, also when more questions follow.
 
     Parameters
     ----------
@@ -44,28 +48,41 @@ def answered(
         What is asked.
     examples : mapping
         What prompts begin with, by kind.
-    n_samples, batch, seed, folder, progress
+    n_sampled, n_samples : int
+        The first `n_sampled` questions get `n_samples` answers each, and the others one.
+    batch : int
+        Questions at once, of several answers; of one answer four times as many.
+    seed, folder
         As in `rankme.integrations.transformers.answer_states`.
+    progress : callable, optional
+        Called with the number of questions that are answered, and of all, after each fifty.
 
     Returns
     -------
     Answered
         In the order of the questions.
     """
-    found = answer_states(
-        asked.model,
-        asked.tokenizer,
-        [prompt(one, examples) for one in questions],
-        n_samples=n_samples,
-        layers="all",
-        stop=STOP,
-        seed=seed,
-        batch_size=batch,
-        folder=folder,
-        progress=progress,
-    )
-    answers = [[cut(text) for text in samples] for samples in found.answers]
-    return Answered(questions, answers, found.by_layer)
+    n = len(questions)
+    cuts = sorted({*range(0, n, PART), min(n_sampled, n), n})
+    answers, states = [], []
+    for begin, end in pairwise(cuts):
+        many = n_samples if begin < n_sampled else 1
+        found = answer_states(
+            asked.model,
+            asked.tokenizer,
+            [prompt(one, examples) for one in questions[begin:end]],
+            n_samples=many,
+            layers="all",
+            stop=STOP,
+            seed=seed + begin,  # the numbers of questions begin anew in each part
+            batch_size=batch if many > 1 else 4 * batch,
+            folder=folder / f"{begin:05}-{end:05}-{many}",
+        )
+        answers += [[cut(text) for text in samples] for samples in found.answers]
+        states += found.by_layer
+        if progress is not None:
+            progress(end, n)
+    return Answered(questions, answers, states)
 
 
 class GivenStates(NamedTuple):

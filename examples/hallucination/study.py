@@ -73,6 +73,10 @@ class Answered:
     answers: Sequence[Sequence[str]]
     states: Sequence[NDArray[np.float32]]
 
+    def of(self, n: int) -> "Answered":
+        """Return the first n questions."""
+        return Answered(self.questions[:n], self.answers[:n], self.states[:n])
+
     def right(self) -> NDArray[np.bool_]:
         """Whether each answer is an accepted spelling."""
         return np.array(

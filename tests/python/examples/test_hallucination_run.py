@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -55,7 +56,8 @@ def question_file(model, tmp_path_factory):
     written(["none"] * N)
     questions, _ = drawn(read("triviaqa", path), N, 0)
     folder = tmp_path_factory.mktemp("first")
-    once = answered(loaded(str(model)), questions, {}, n_samples=1, batch=16, seed=0, folder=folder)
+    how = {"n_sampled": 0, "n_samples": 1, "batch": 4, "seed": 0, "folder": folder}
+    once = answered(loaded(str(model)), questions, {}, **how)
     said = {one.id: samples[0] for one, samples in zip(questions, once.answers, strict=True)}
     assert len({normalised(text) for text in said.values()}) > N // 4
     written([said[f"q{i}"] if i % 2 else "none" for i in range(N)])
@@ -73,6 +75,11 @@ def whole(model, question_file, tmp_path_factory):
     return command, folder, run(command)
 
 
+def written(folder):
+    """When each file of a folder was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
 def run(options):
     return subprocess.run(
         [sys.executable, "-m", "examples.hallucination", *options],
@@ -85,14 +92,14 @@ def run(options):
     )
 
 
-# 40 rows in 16 groups: two or three a group, of which one may well be odd.
-@pytest.mark.filterwarnings("ignore:group:rankme.PrecisionWarning")
-def test_one_command_and_again(whole, capsys):
+def test_one_command_and_again(whole):
     """It writes the results, and a second run draws no answer again and finds the same."""
     options, folder, done = whole
     assert done.returncode == 0, done.stderr
-    assert f"answers, 1 each: {N} of {N}" in done.stderr
-    assert "answers, 3 each: 20 of 20" in done.stderr
+    assert re.findall(r"answered: (\d+) of (\d+)", done.stderr) == [
+        ("20", str(N)),
+        (str(N), str(N)),
+    ]
     first = json.loads((folder / "out" / "triviaqa.json").read_text("utf-8"))
     assert first["schema"] == "rankme.example.hallucination/1"
     assert first["kinds"]["triviaqa"]["n"] == N
@@ -102,8 +109,9 @@ def test_one_command_and_again(whole, capsys):
     page = (folder / "out" / "triviaqa.md").read_text("utf-8")
     assert "| effective rank, middle five |" in page
     assert (folder / "out" / "triviaqa.png").read_bytes().startswith(b"\x89PNG")
+    files = written(folder / "work")
     main(options)
-    assert "answers" not in capsys.readouterr().err
+    assert written(folder / "work") == files
     second = json.loads((folder / "out" / "triviaqa.json").read_text("utf-8"))
     for part in ("kinds", "layers", "detection"):
         assert second[part] == first[part]
@@ -114,6 +122,25 @@ def test_other_settings_in_the_same_folder_are_an_error(whole):
     assert done.returncode == 0, done.stderr
     with pytest.raises(ValueError, match="answers of other settings"):
         main([*options, "--seed", "1"])
+
+
+def test_more_questions_go_on_from_those_that_are_there(model, tmp_path):
+    """Parts are cut at the same places, and the number of samples is that of the part."""
+    asked = loaded(str(model))
+    questions = [Question(str(i), text, ()) for i, text in enumerate(asked_texts() * 3)]
+    how = {"n_samples": 2, "batch": 16, "seed": 0, "folder": tmp_path}
+    few = answered(asked, questions[:60], {}, n_sampled=10, **how)
+    files = written(tmp_path)
+    told = []
+    more = answered(
+        asked, questions, {}, n_sampled=10, **how, progress=lambda *done: told.append(done)
+    )
+    assert told == [(10, 120), (50, 120), (100, 120), (120, 120)]
+    assert [len(one) for one in more.answers] == [2] * 10 + [1] * 110
+    assert more.answers[:50] == few.answers[:50]
+    now = written(tmp_path)
+    assert len(files) > 3
+    assert {path: now[path] for path in files} == files
 
 
 def test_given_answers_by_the_command(model, tmp_path):
