@@ -131,6 +131,6 @@ def davis_kahan(values: NDArray[np.float64], error: float, k: int) -> NDArray[np
 
 def principal_axes(moments: Moments, k: int) -> NDArray[np.float64]:
     """Return the first k axes of rows, (k, K), read-only."""
-    axes = axes_of(moments.scatter).vectors[:k].copy()
+    axes: NDArray[np.float64] = axes_of(moments.scatter).vectors[:k].copy()
     axes.flags.writeable = False
     return axes
