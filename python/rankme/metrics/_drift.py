@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Drift", "Standard", "components_of"]
 
 
+_NO_SPREAD = 1e-10  # of the largest variance
+
+
 class Drift(NamedTuple):
     """How far rows are from a reference.
 
@@ -30,11 +33,16 @@ class Drift(NamedTuple):
         Which share of the rows' variance lies in the span of the reference's first principal axes.
     mean_angle : float
         Between the two means, in degrees.
+    mean_shift : float
+        How many standard deviations of the reference the mean has moved, each axis by its own:
+        ``sqrt((m - m')^T C^-1 (m - m'))`` (Mahalanobis), over the axes along which the reference
+        varies.
     """
 
     frechet: float
     subspace: float
     mean_angle: float
+    mean_shift: float
 
 
 def components_of(axes: Axes, share: float) -> int:
@@ -69,6 +77,9 @@ class Standard:
         self.k = k
         scale = np.sqrt(self.axes.values / (moments.n_rows - 1))
         self._root = np.ascontiguousarray(self.axes.vectors.T * scale)
+        # Along the others the reference has no spread that can be told from rounding.
+        varied = self.axes.values > _NO_SPREAD * self.axes.values[0]
+        self._whitening = self.axes.vectors[varied] / scale[varied, np.newaxis]
         self._trace = float(self.axes.values.sum()) / (moments.n_rows - 1)
 
     @property
@@ -92,7 +103,12 @@ class Standard:
         distance = float(apart @ apart) + max(trace + self._trace - 2 * overlap, 0.0)
         with np.errstate(over="ignore"):
             frechet = float(np.ldexp(distance, 2 * self.moments.exponent))
-        return Drift(frechet, self._share(covariance, trace), _angle(there.mean, self.moments.mean))
+        return Drift(
+            frechet,
+            self._share(covariance, trace),
+            _angle(there.mean, self.moments.mean),
+            float(np.linalg.norm(self._whitening @ apart)),
+        )
 
     def _share(self, covariance: NDArray[np.float64], trace: float) -> float:
         """Return the share of a variance along the first axes; all of it where nothing varies."""

@@ -76,6 +76,8 @@ def test_drift_is_that_of_its_formulas(scale):
     drift = one["drift"]
     assert drift["frechet"] == pytest.approx(frechet * scale**2, rel=1e-6)
     assert drift["subspace"] == pytest.approx(np.trace(axes.T @ b @ axes) / np.trace(b), rel=1e-9)
+    shift = np.sqrt(apart @ np.linalg.solve(a, apart))
+    assert drift["mean_shift"] == pytest.approx(shift, rel=1e-6)
     assert drift["mean_angle"] == pytest.approx(np.degrees(np.arccos(cosine)), rel=1e-6)
 
 

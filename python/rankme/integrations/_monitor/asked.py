@@ -107,8 +107,9 @@ class AskedMonitor(Monoid):
             were outside; ``bands``, None where there are none, and ``notes`` that say why;
             ``reference``; and ``windows``, the last `history` ones: ``index, n_rows, rankme,
             std_error, low, high, metrics, drift, judged, outside, alarm``, of windows by time
-            ``start`` and ``end``. ``drift`` has ``frechet, subspace, mean_angle`` (in degrees) and
-            ``norm_quantiles``. What is not defined is None.
+            ``start`` and ``end``. ``drift`` has ``frechet, subspace, mean_angle`` (in degrees),
+            ``mean_shift`` (in standard deviations) and ``norm_quantiles``. What is
+            not defined is None.
         """
         with self._lock:
             return report_of(self._held)

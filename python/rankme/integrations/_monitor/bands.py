@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Bands", "Limits", "limits_of"]
 
 # What comes from a comparison with the rest of the reference, and is bad only where it is large.
-_DISTANCES = ("frechet", "mean_angle")
+_DISTANCES = ("frechet", "mean_angle", "mean_shift")
 # Below this part of a statistic a difference is rounding.
 _ROUNDING = 1e-9
-_LEAST = {"frechet": 1e-7, "mean_angle": 1e-5}  # of the variance; in degrees
+# Of the variance; in degrees; in standard deviations.
+_LEAST = {"frechet": 1e-7, "mean_angle": 1e-5, "mean_shift": 1e-7}
 # How many more rows than its band is of a window may have where steps were merged.
 _SLACK = 1.1
 

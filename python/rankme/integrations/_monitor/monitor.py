@@ -41,8 +41,8 @@ class Monitor(AskedMonitor):
 
     Rows come in with `update` and are cut into windows. Of each window it tells RankMe with its
     standard error, metrics that were chosen, and how far the rows are from a reference: the Frechet
-    distance, the share of their variance in the reference's first principal axes, the angle
-    between the two means, and quantiles of the norms. From the reference's own windows it learns
+    distance, the share of their variance in the reference's first principal axes, how far the mean
+    has turned and moved, and quantiles of the norms. From the reference's own windows it learns
     bands, and raises an alarm at a window that leaves them. A window that is not full is not told
     of, and raises none.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Alarm", "facts_of", "record_of", "statistics_of"]
 
-_DRIFTS = ("frechet", "subspace", "mean_angle")
+_DRIFTS = ("frechet", "subspace", "mean_angle", "mean_shift")
 _FEWEST = 2  # rows that have a covariance
 
 
