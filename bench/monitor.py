@@ -5,7 +5,7 @@ rows of the same kind as the reference. Every window is new. For each kind of ro
 references, and a hundred windows for each.
 
     python bench/monitor.py                 # prints the tables; some minutes
-    python bench/monitor.py --references 2  # a look
+    python bench/monitor.py --references 2 --kind normal  # a look
 """
 # ruff: noqa: INP001, T201
 
@@ -126,9 +126,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="False alarms and detections of rankme.Monitor.")
     parser.add_argument("--references", type=int, default=10)
     parser.add_argument("--resamples", type=int, default=500)
+    parser.add_argument("--kind", choices=KINDS, action="append")
     options = parser.parse_args()
     alarms, early, detected = {}, 0, {}
-    for kind, draw in KINDS.items():
+    for kind in options.kind or KINDS:
+        draw = KINDS[kind]
         rng = np.random.default_rng(1)
         counts = []
         hits: dict[str, list[tuple[bool, bool]]] = {name: [] for name in CHANGES}
