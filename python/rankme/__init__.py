@@ -8,7 +8,8 @@
 
 `score` takes one matrix and `score_batch` many, `Accumulator` takes rows as they come and merges
 with others, `LayerAccumulator` does so for all layers of a network at once, `GroupedAccumulator`
-for each class of labelled rows, and `Spectrum` is what they reduce the rows to.
+for each class of labelled rows, and `Spectrum` is what they reduce the rows to. `Monitor` watches a
+stream in windows.
 
 References
 ----------
@@ -34,6 +35,7 @@ from rankme._scoring.curve import curve
 from rankme._scoring.eigen_score import eigen_score_batch
 from rankme._scoring.estimate import estimate
 from rankme._scoring.score import score, spectrum
+from rankme.integrations._monitor.monitor import Monitor
 from rankme.metrics._curve import Curve
 from rankme.metrics._estimate import Estimate
 from rankme.metrics._spectrum import Spectrum
@@ -54,6 +56,7 @@ __all__ = [
     "GroupedAccumulator",
     "IntegrityError",
     "LayerAccumulator",
+    "Monitor",
     "NonFiniteError",
     "PrecisionWarning",
     "Spectrum",

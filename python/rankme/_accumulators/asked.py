@@ -10,6 +10,7 @@ from rankme._accumulators.held import HeldSum
 from rankme._base.arguments import as_eps, as_index
 from rankme.metrics._certainty import score_of
 from rankme.metrics._estimate import Parts, estimate_of, require_filled
+from rankme.metrics._moments import Moments, principal_axes, sines_of
 from rankme.metrics._spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -110,10 +111,116 @@ class AskedSum(HeldSum):
 
     def _leading_spectrum(self, columns: int, *, center: bool) -> tuple[Any, int]:
         """Return what the core finds of the first columns, and the rows behind it."""
+        return _core.leading_spectrum(self.dim, *self._covariance_state(), columns, center)
+
+    def principal_axes(self, k: SupportsIndex) -> NDArray[np.float64]:
+        """Eigenvectors of the covariance of all rows so far, the largest variance first.
+
+        Of each axis the entry of largest magnitude is positive, the first of several: the sign is
+        then the same on every machine, as far as that entry is the largest.
+
+        Parameters
+        ----------
+        k : int
+            How many, from 1 to min(n_rows - 1, dim).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (k, dim), float64, read-only, the rows orthonormal to rounding.
+
+        Raises
+        ------
+        TypeError
+            If `k` is no integer.
+        ValueError
+            If `k` is out of range, if there are fewer than 2 rows, or if `method` is ``"qr"``,
+            which keeps no covariance.
+        """
+        count = self._as_axes(k)
+        return principal_axes(Moments.from_state(*self._covariance_state()), count)
+
+    def principal_axes_bounds(self, k: SupportsIndex) -> NDArray[np.float64]:
+        """Bound how far rounding may have turned the `principal_axes`.
+
+        Entry j - 1 bounds the sine of the largest angle between the span of the first j axes and
+        that of the exact covariance: ``delta / (lambda_j - lambda_(j + 1) - delta)`` [1]_, where
+        delta bounds the error of the matrix and of the solver, as in
+        `rankme.Spectrum.singular_value_bounds`. Where the next eigenvalue is too close it is 1: the
+        axes on both sides may then be any mixture of each other. How far the axes of other rows
+        would be is another matter.
+
+        Parameters
+        ----------
+        k : int
+            As in `principal_axes`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (k,), float64, from 0 to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `principal_axes`.
+        IntegrityError, RuntimeError
+            As `spectrum`.
+
+        References
+        ----------
+        .. [1] C. Davis, W. M. Kahan, "The rotation of eigenvectors by a perturbation. III", SIAM
+           Journal on Numerical Analysis 7 (1970), 1-46.
+        """
+        count = self._as_axes(k)
+        state = self._covariance_state()
+        values, n_rows = _core.leading_spectrum(self.dim, *state, self.dim, True)
+        return sines_of(self._spectrum_of(values, n_rows, center=True), count)
+
+    def explained_variance(self, *, ratio: bool = False) -> NDArray[np.float64]:
+        """Variance along each principal axis: the eigenvalues of the covariance of the rows so far.
+
+        That of `spectrum`, whose `rankme.Spectrum.explained_variance_bounds` has the intervals.
+
+        Parameters
+        ----------
+        ratio : bool
+            Divide by the sum of all of them: the shares of the variance.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (min(n_rows, dim),), float64, descending.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than 2 rows.
+        OverflowError, IntegrityError, RuntimeError
+            As `spectrum`.
+        """
+        return self.spectrum(center=True).explained_variance(ratio=ratio)
+
+    def _as_axes(self, k: SupportsIndex) -> int:
+        """Return a number of axes that the rows so far have."""
+        if self.method != "gram":
+            raise ValueError(
+                f"an accumulator of method {self.method!r} keeps no covariance: make it with "
+                f"method='gram' for principal_axes"
+            )
+        n_rows = self.n_rows
+        if n_rows < 2:  # noqa: PLR2004
+            raise ValueError(f"principal axes need 2 or more rows; the number so far is {n_rows}")
+        return as_index(k, "k", 1, min(n_rows - 1, self.dim))
+
+    def _covariance_state(self) -> tuple[int, tuple[int, ...], tuple[NDArray[np.float64], ...]]:
+        """Return the sum of all rows as a scatter in host memory: rows, numbers, arrays."""
+        if self._device != "cpu":
+            return self.copy(device="cpu")._covariance_state()  # noqa: SLF001
         core = self._core
         state = core.sums.total_state() if isinstance(core, DealtRows) else core.state()
         n_rows, numbers, arrays, _ = state
-        return _core.leading_spectrum(self.dim, n_rows, numbers, arrays, columns, center)
+        return n_rows, numbers, arrays
 
     def score(self, *, eps: float = 1e-7, center: bool = False) -> float:
         """RankMe of all rows so far; the stream may go on.

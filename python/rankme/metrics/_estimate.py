@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
     from rankme.metrics._spectrum import Spectrum
 
-__all__ = ["EQUAL_RUNS", "Dealt", "Estimate", "Parts", "estimate_of", "require_filled"]
+__all__ = [
+    "EQUAL_RUNS",
+    "Dealt",
+    "Estimate",
+    "Parts",
+    "bare_estimate",
+    "estimate_of",
+    "require_filled",
+]
 
 
 class Dealt(NamedTuple):
@@ -244,6 +252,21 @@ def estimate_of(
         bias is that of far fewer rows.
     """
     score = score_of(whole, eps, stacklevel=stacklevel + 1)
+    result = bare_estimate(whole, group_rows, left_out, dealt, eps, score=score)
+    _warn_of_groups(result, stacklevel + 1)
+    return result
+
+
+def bare_estimate(
+    whole: Spectrum,
+    group_rows: NDArray[np.int64],
+    left_out: Sequence[tuple[Any, ...]],
+    dealt: Dealt,
+    eps: float,
+    *,
+    score: float | None = None,
+) -> Estimate:
+    """Put an estimate together without a warning; arguments as of `estimate_of`, and its score."""
     low, high = whole.rankme_bounds(eps=eps)
     scaled, lows, highs = (np.concatenate([values[i] for values in left_out]) for i in range(3))
     ends = np.cumsum([0, *(values[0].size for values in left_out)])
@@ -251,8 +274,8 @@ def estimate_of(
     filled = group_rows[group_rows > 0]
     for array in (scores, filled):
         array.flags.writeable = False
-    result = Estimate(
-        score,
+    return Estimate(
+        whole.rankme(eps=eps) if score is None else score,
         low,
         high,
         whole.n_rows,
@@ -265,8 +288,6 @@ def estimate_of(
         n_skipped=whole.n_skipped,
         dealt=dealt,
     )
-    _warn_of_groups(result, stacklevel + 1)
-    return result
 
 
 def _warn_of_groups(result: Estimate, stacklevel: int) -> None:

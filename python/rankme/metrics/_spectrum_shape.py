@@ -3,10 +3,12 @@
 from typing import Literal, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rankme import metrics
 from rankme.metrics._power_law import K_MAX, K_MIN
 from rankme.metrics._spectrum_values import SpectrumValues
+from rankme.metrics._values import Values
 
 __all__ = ["SpectrumShape"]
 
@@ -138,6 +140,87 @@ class SpectrumShape(SpectrumValues):
         """
         values = self._values("isoscore", center)
         return metrics.isoscore(values.decided, n_cols=self.n_cols)
+
+    def explained_variance(self, *, ratio: bool = False) -> NDArray[np.float64]:
+        """Variance along each principal axis: the eigenvalues of the covariance.
+
+        ``sigma_k^2 / (N - 1)`` of the centred rows, as ``explained_variance_`` of scikit-learn's
+        ``PCA``. The axes themselves are not known here, only to an accumulator:
+        `rankme.Accumulator.principal_axes`.
+
+        Parameters
+        ----------
+        ratio : bool
+            Divide by the sum of all of them: the shares of the variance.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (min(N, K),), float64, descending, in the unit of the entries squared; or shares,
+            zeros where nothing varies.
+
+        Raises
+        ------
+        ValueError
+            If there is a single row, or if the spectrum has no values of centred rows.
+        OverflowError
+            If the largest is beyond float64. The shares are still defined.
+        """
+        values = self._centred_values("explained_variance")
+        return self._variances(values, (values.decided, values.decided), ratio=ratio)
+
+    def explained_variance_bounds(
+        self, *, ratio: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the ends of the intervals in which the exact variances lie.
+
+        Those of the singular values, squared: every eigenvalue lies within the error of the matrix
+        (Weyl's theorem), see `singular_value_bounds`. A share is least where its own variance is
+        least and all others are largest.
+
+        Parameters
+        ----------
+        ratio : bool
+            Of the shares.
+
+        Returns
+        -------
+        low, high : numpy.ndarray
+            Shape (min(N, K),), float64.
+
+        Raises
+        ------
+        ValueError, OverflowError
+            As `explained_variance`.
+        """
+        values = self._centred_values("explained_variance_bounds")
+        low = self._variances(values, (values.low, values.high), ratio=ratio)
+        return low, self._variances(values, (values.high, values.low), ratio=ratio)
+
+    def _centred_values(self, metric: str) -> Values:
+        """Return the values of centred rows, of which there are two or more."""
+        if self.n_rows < 2:  # noqa: PLR2004
+            raise ValueError(f"a variance needs 2 or more rows; there is {self.n_rows}")
+        return self._values(metric, None)
+
+    def _variances(
+        self, values: Values, of: tuple[NDArray[np.float64], NDArray[np.float64]], *, ratio: bool
+    ) -> NDArray[np.float64]:
+        """Return variances, or their shares given what the others may be: of = (own, others)."""
+        unit = values.scaled[0] or 1.0
+        own, others = ((one / unit) ** 2 for one in of)
+        if ratio:
+            total = own + (others.sum() - others)
+            shares: NDArray[np.float64] = np.zeros_like(own)
+            np.divide(own, total, out=shares, where=total > 0)
+            return shares
+        with np.errstate(over="ignore", under="ignore"):
+            shift = 2 * (values.exponent + int(np.frexp(unit)[1]))
+            mantissa = float(np.frexp(unit)[0])
+            found: NDArray[np.float64] = np.ldexp(own * (mantissa**2 / (self.n_rows - 1)), shift)
+        if not np.isfinite(found[0]):
+            raise OverflowError("the largest variance is beyond float64; ratio=True is defined")
+        return found
 
     def mean_share(self) -> float:
         """Share of the mean: ``N ||mean||^2 / ||Z||_F^2``, which part of the rows they all share.
