@@ -20,7 +20,8 @@ from rankme._base.devices import as_device, as_precision, place_of
 from rankme._base.errors import NonFiniteError
 from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
-from rankme.sources.memory import as_rows
+from rankme.sources._block_stream import BlockStream
+from rankme.sources.memory import array_of, as_rows, is_one_shot_table
 
 if TYPE_CHECKING:
     from rankme._base.tags import Tags
@@ -154,6 +155,7 @@ class Accumulator(AskedSum):
         shard: str | None = None,
         ids: object = None,
         mask: object = None,
+        column: str | None = None,
     ) -> None:
         """Take in more rows.
 
@@ -163,7 +165,8 @@ class Accumulator(AskedSum):
             Shape (n, dim), or with a `mask` any shape (..., dim); float16, bfloat16, float32 or
             float64; any strides; whatever in memory `rankme.score` takes as one set. An array is
             read where it lies and never copied as a whole; what lies in several pieces is put into
-            one. No rows change nothing.
+            one. No rows change nothing. An Arrow stream, as a relation of DuckDB or a reader of
+            record batches, is read batch by batch into a second sum, which is merged at its end.
         shard : str, optional
             The id of the shard that the rows belong to: any text that names the shard wherever it
             is read. The rows and their entry in `shards` come together or not at all.
@@ -177,19 +180,22 @@ class Accumulator(AskedSum):
             The others are not read, may hold anything and are not counted; it is as if they were
             not there. ``Z[mask]`` gives the same sums, and a copy; here a number is kept for each
             row. Tensors on a GPU are indexed there.
+        column : str, optional
+            Which column of a table or Arrow stream holds the vectors, where several could be meant.
 
         Raises
         ------
         TypeError
             If `Z` is no array, is a masked array, requires a gradient or has another dtype, if
-            `shard` is no text, or if `ids` or `mask` are something else.
+            `shard` is no text, or if `ids` or `mask` are something else; if `Z` is an Arrow stream
+            and `ids`, `mask` or groups are asked for.
         BufferError, ImportError
             If the producer of `Z` cannot export it, or if it lies on a CUDA device and rankme has
             no CUDA module here.
         ValueError
             If `Z` is not 2-D, contradicts itself, has another width or lies on another GPU than the
             sums; if there are more or fewer `ids` than rows; if `mask` has another shape, or holds
-            other integers.
+            other integers; if `Z` is an Arrow stream and there are rows of its `shard` already.
         NonFiniteError
             If an entry is NaN or infinite: a ValueError that names the first one. Not with
             `skip_nonfinite`.
@@ -201,6 +207,11 @@ class Accumulator(AskedSum):
         RuntimeError says so, and `reset` is then all that the accumulator can do. On a GPU `Z` is
         read after what was queued on its own stream, and when the call returns it has been read.
         """
+        if not isinstance(Z, np.ndarray) and is_one_shot_table(Z):
+            self._update_streamed(Z, column, shard, plain=ids is None and mask is None)
+            return
+        if column is not None:
+            Z = array_of(Z, column=column, nulls=self.skip_nonfinite)  # noqa: N806
         of = None if shard is None else encoded(shard)
         rows, keep = rows_that_count(Z, mask, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
@@ -220,6 +231,31 @@ class Accumulator(AskedSum):
             return
         if known is not None:
             self._provenance.add(known, groups)
+
+    def _update_streamed(
+        self, stream: object, column: str | None, shard: str | None, *, plain: bool
+    ) -> None:
+        """Take in an Arrow stream, of which an error in its last batch leaves nothing behind."""
+        if not plain or self.groups is not None:
+            raise TypeError(
+                "ids, mask and groups go with rows whose number is known, and Z is an Arrow "
+                "stream: update with its batches one by one, or with its table as a whole"
+            )
+        if shard is not None and shard in self.shards:
+            raise ValueError(
+                f"there are rows of the shard {shard!r} already, and an Arrow stream is taken in "
+                f"as a whole: name it otherwise, or update with its batches one by one"
+            )
+        total = self.copy()  # of the same seed and kind
+        total.reset()
+        first = 0
+        for block in BlockStream(stream, column=column, nulls=self.skip_nonfinite):
+            try:
+                total.update(block, shard=shard)
+            except NonFiniteError as error:
+                raise NonFiniteError(first + error.row, error.column, error.value) from error
+            first += block.shape[0]
+        self.merge(total)
 
     def _check_width(self, width: int, of: object) -> None:
         """Refuse an array without rows whose columns would not do; an empty list has no width."""

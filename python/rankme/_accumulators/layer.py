@@ -26,6 +26,7 @@ class StackLayer(Accumulator):
         shard: str | None = None,  # noqa: ARG002
         ids: object = None,  # noqa: ARG002
         mask: object = None,  # noqa: ARG002
+        column: str | None = None,  # noqa: ARG002
     ) -> NoReturn:
         """Refuse: the stack would not have the rows."""
         self._refuse("update")

@@ -15,7 +15,8 @@ from rankme.sources._block_stream import BlockStream, is_blocks
 from rankme.sources._choice import as_row_count, as_row_seed, check_enough
 from rankme.sources._in_memory import ChunkRows, VectorRows
 from rankme.sources._picked import PickedStream, picked
-from rankme.sources.memory import as_rows, resolve
+from rankme.sources._told import as_told
+from rankme.sources.memory import as_rows, is_one_shot_table, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,18 +70,19 @@ def open_rows(
     """
     start = as_row_seed(seed)
     wanted = None if rows is None else as_row_count(rows)
-    if dtype is not None:
-        Z, column = _told(Z, column, dtype), None  # noqa: N806
-    found = _opened(Z, column, select, nulls=nulls)
+    told = as_told(dtype)
+    if told is not None and not is_one_shot_table(Z):
+        Z, column, told = _told(Z, column, told), None, None  # noqa: N806
+    found = _opened(Z, column, select, nulls=nulls, told=told)
     return Opened(found) if wanted is None else _chosen(found, wanted, start, Z)
 
 
-def _told(Z: object, column: str | None, dtype: object) -> RowSource:  # noqa: N803
+def _told(Z: object, column: str | None, dtype: str) -> RowSource:  # noqa: N803
     """Open a file of which the user tells what its bytes are."""
     if not isinstance(Z, str | os.PathLike) or isinstance(Z, RowSource):
         raise TypeError(
-            f"dtype= tells what the bytes of a file are, and Z is {type_name(Z)}; bytes in memory "
-            f"are read by np.frombuffer(row, dtype), row by row"
+            f"dtype= tells what the bytes of a file or an Arrow stream are, and Z is "
+            f"{type_name(Z)}; bytes in memory are read by np.frombuffer(row, dtype), row by row"
         )
     return open_source(Z, column=column, dtype=dtype)
 
@@ -119,7 +121,14 @@ def in_rows_of(numbers: NDArray[np.int64] | None) -> Iterator[None]:
         raise NonFiniteError(row, error.column, error.value) from error
 
 
-def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> Any:  # noqa: N803
+def _opened(
+    Z: object,  # noqa: N803
+    column: str | None,
+    select: Select,
+    *,
+    nulls: bool,
+    told: str | None,
+) -> Any:
     """Find the rows of what the user gave: a source, blocks, or what may be an array."""
     if type(Z) is np.ndarray and Z.dtype != object and column is None and select is None:
         return Z  # most of all calls
@@ -128,8 +137,12 @@ def _opened(Z: object, column: str | None, select: Select, *, nulls: bool) -> An
         raise TypeError(
             f"select= chooses from the items of an iterable of blocks, and Z is {type_name(Z)}"
         )
+    if told is not None and select is not None:
+        raise TypeError(
+            "dtype= tells of a column of an Arrow stream, which column= names: leave out select="
+        )
     if blocks:
-        return BlockStream(Z, column=column, select=select, nulls=nulls)
+        return BlockStream(Z, column=column, select=select, nulls=nulls, told=told)
     if isinstance(Z, str | os.PathLike):
         return open_source(Z, column=column)
     if isinstance(Z, RowSource):

@@ -9,9 +9,9 @@ from typing import Any
 from rankme import _core
 from rankme._base.arguments import type_name
 from rankme._base.arrays import as_matrix
-from rankme._base.optional import require
 from rankme.sources._in_memory import MemoryRows, stacked
 from rankme.sources._list_memory import depth_of, is_vector
+from rankme.sources._record_batches import ToldRows, record_batches
 from rankme.sources._source import BLOCK_BYTES
 from rankme.sources.memory import is_one_shot_table, is_table, resolve
 
@@ -48,6 +48,8 @@ class BlockStream:
         What the error messages call it.
     nulls
         Whether rows of Arrow that are null are to come as NaN.
+    told
+        What the bytes of a binary column of an Arrow stream are.
 
     Attributes
     ----------
@@ -63,6 +65,7 @@ class BlockStream:
         select: object = None,
         name: str = "Z",
         nulls: bool = False,
+        told: str | None = None,
     ) -> None:
         self.name = name
         self.once = is_one_shot_table(blocks) or isinstance(blocks, Iterator)
@@ -70,6 +73,7 @@ class BlockStream:
         self._column = column
         self._select = select
         self._nulls = nulls
+        self._told = None if told is None else ToldRows(name, column, told, nulls=nulls)
 
     def __iter__(self) -> Iterator[_core.ArrayView]:
         """Yield matrices of at least one row; vectors are gathered first."""
@@ -99,11 +103,7 @@ class BlockStream:
         if not is_one_shot_table(self._blocks):
             yield from self._blocks
             return
-        pa = require("pyarrow", extra="arrow", what=self.name)
-        if isinstance(self._blocks, pa.RecordBatchReader):
-            yield from self._blocks
-            return
-        yield from pa.RecordBatchReader.from_stream(self._blocks)
+        yield from record_batches(self._blocks, self.name)
 
     def _arrays(self, item: Any, number: int) -> Iterator[Any]:
         """Yield the arrays with the rows of an item; none of one without rows."""
@@ -114,6 +114,9 @@ class BlockStream:
                 f"them"
             )
         if getattr(part, "shape", (1,))[0:1] == (0,) or getattr(part, "num_rows", 1) == 0:
+            return
+        if self._told is not None:
+            yield self._told.matrix(part, number)
             return
         try:
             rows = resolve(part, column=self._column, name="z", nulls=self._nulls)

@@ -10,10 +10,12 @@ import numpy as np
 
 from rankme.sources import vecs
 from rankme.sources._bytes import npy_header
-from rankme.sources._bytes.urls import is_web, links_of
 from rankme.sources._errors import BadDataError, parsing
+from rankme.sources._text import COMPRESSED, path_of
 from rankme.sources.arrow import ArrowSource
+from rankme.sources.delimited import DelimitedSource
 from rankme.sources.hdf5 import open_hdf5
+from rankme.sources.jsonl import JsonlSource
 from rankme.sources.npy import NpySource
 from rankme.sources.npz import open_npz
 from rankme.sources.parquet import ParquetSource
@@ -26,12 +28,21 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._source import RowSource
 
-__all__ = ["KNOWN_SUFFIXES", "open_file", "require_told", "suffix_of"]
+__all__ = ["KNOWN_SUFFIXES", "TEXT", "is_text", "open_file", "require_told", "suffix_of"]
 
 KNOWN_SUFFIXES = (
     ".npy", ".npz", ".fbin", ".f16bin", ".fvecs", ".safetensors", ".pt", ".pth", ".bin",
     ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
+    ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst",
+    ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
 )  # fmt: skip
+# Of text, which no first bytes tell.
+TEXT: dict[str, Callable[[DataFile, str | None, str | None], RowSource]] = {
+    ".csv": DelimitedSource.open,
+    ".tsv": DelimitedSource.open,
+    ".jsonl": JsonlSource.open,
+    ".ndjson": JsonlSource.open,
+}
 
 MAGICS: dict[bytes, Callable[[DataFile, str | None, str | None], RowSource]] = {
     b"PAR1": ParquetSource.open,
@@ -46,9 +57,16 @@ SINGLE = "holds one matrix without a name, so column cannot be"
 
 
 def suffix_of(name: str) -> str:
-    """Return the suffix of a path or URL, in lower case."""
-    path = links_of(name)[0]
-    return PurePosixPath(path.partition("?")[0] if is_web(path) else path).suffix.lower()
+    """Return the suffix of a path or URL, in lower case; of compressed text both of them."""
+    plain = path_of(name)
+    suffix = plain.suffix.lower()
+    inner = PurePosixPath(plain.stem).suffix.lower()
+    return inner + suffix if suffix in COMPRESSED and inner in TEXT else suffix
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a file is one of text, by its suffix."""
+    return suffix_of(name).split(".")[1:2] in ([kind[1:]] for kind in TEXT)
 
 
 def open_file(file: DataFile, column: str | None = None, told: str | None = None) -> RowSource:
@@ -90,6 +108,8 @@ def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSourc
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
+    if is_text(file.name):
+        return TEXT[f".{suffix.split('.')[1]}"](file, column, told)
     if head.startswith(npy_header.MAGIC) or suffix in {".fbin", ".f16bin", ".fvecs"}:
         if column is not None:
             raise BadDataError(file.name, f"{SINGLE} {column!r}")
@@ -101,16 +121,25 @@ def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSourc
         return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
     if suffix == ".safetensors" or head[8:9] == b"{":
         return open_safetensors(file, column)
+    raise _unknown(file.name, suffix, head)
+
+
+def _unknown(name: str, suffix: str, head: bytes) -> BadDataError:
+    """Return the error of a file that is in no known format."""
     if head.startswith(b"\x80") and suffix in {".pt", ".pth", ".bin"}:
-        raise BadDataError(
-            file.name, "a pickle; torch.save writes an archive since 1.6: save the tensor again"
+        return BadDataError(
+            name, "a pickle; torch.save writes an archive since 1.6: save the tensor again"
+        )
+    if head.startswith(b"\x80") and suffix in {".pkl", ".pickle"}:
+        return BadDataError(
+            name,
+            "a pickle, which is never loaded since it may run any program; in Python, obj being "
+            "what it holds: numpy.save(path, obj['embeddings'])",
         )
     if head.startswith(STATE):
-        raise BadDataError(
-            file.name, "a saved state; `rankme merge` gives the score of one or more"
-        )
+        return BadDataError(name, "a saved state; `rankme merge` gives the score of one or more")
     came = "an empty file" if not head else f"the first bytes {head!r}"
-    raise BadDataError(file.name, f"no known format: {came}; wanted {', '.join(KNOWN_SUFFIXES)}")
+    return BadDataError(name, f"no known format: {came}; wanted {', '.join(KNOWN_SUFFIXES)}")
 
 
 def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:

@@ -26,7 +26,7 @@ from rankme.sources._folders import (
     refuse_dead,
     remote_table_around,
 )
-from rankme.sources._formats import KNOWN_SUFFIXES, open_file, require_told, suffix_of
+from rankme.sources._formats import KNOWN_SUFFIXES, is_text, open_file, require_told, suffix_of
 from rankme.sources._sets import require_one_set
 from rankme.sources._sharded import ShardedSource, natural_order, same_file
 from rankme.sources._told import as_told
@@ -58,18 +58,19 @@ def open_source(
     ----------
     path : str, os.PathLike or sequence of these
         A file: ``.npy``, ``.npz``, ``.fbin``, ``.f16bin``, ``.fvecs``, safetensors, PyTorch,
-        Arrow IPC, Parquet or HDF5, told by its first bytes, or by its suffix where a format has
-        none. A folder: a Zarr store, a Delta table, a Hugging Face dataset that was saved to disk,
+        Arrow IPC, Parquet, HDF5, JSON lines or CSV, told by its first bytes, or by its suffix where
+        a format has none. A folder: a Zarr store, a Delta table, a Hugging Face dataset on disk,
         or shards, in its sub-folders too, if nothing in their names tells that they are several
         sets. A pattern of files such as ``"part-*.npy"``. A URL of any of these, ``s3://``,
         ``gs://``, ``https://`` and what else fsspec knows. The files of a folder or pattern are one
         set, in natural order: part-2 before part-10. Of a sequence all are one set, in its order.
     column : str
-        Which column of a table, tensor or dataset of a container. Needed only where several could
-        be meant.
+        Which column of a table, tensor or dataset of a container, or which key of JSON lines.
+        Needed only where several could be meant. Of CSV also a pattern of the columns of
+        dimensions, such as ``"x_*"``.
     dtype : str or numpy.dtype
-        What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 or uint8,
-        little-endian. Nothing else is converted by it.
+        What the bytes of a binary column, or of base64, are: float16, bfloat16, float32, float64,
+        int8 or uint8, little-endian. Nothing else is converted by it.
     tags : mapping, optional
         Where the rows come from, such as ``{"model": "vicreg", "step": 1000}``; over those that
         the file has: the attribute ``tags`` of the source.
@@ -278,9 +279,8 @@ def _stores(folder: str, names: Sequence[str]) -> list[str]:
 
 def _data_files(folder: str, names: Sequence[str]) -> list[str]:
     """Choose the files of embeddings among those of a folder, in order; one format only."""
-    found = [
-        name for name in names if suffix_of(name) in KNOWN_SUFFIXES and is_data(name.split("/"))
-    ]
+    data = [name for name in names if is_data(name.split("/"))]
+    found = [name for name in data if suffix_of(name) in KNOWN_SUFFIXES]
     if not found:
         raise BadDataError(
             folder, f"a folder without a file of embeddings; wanted {', '.join(KNOWN_SUFFIXES)}"
@@ -293,9 +293,9 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
                 f"its folder {place} is a saved dataset, by its {last}; open that "
                 f"by itself, or name files by a pattern",
             )
-    for name in names:
+    for name in data:
         whole, _, end = name.rpartition(".")
-        if end in _UNREAD and suffix_of(whole) in KNOWN_SUFFIXES and is_data(name.split("/")):
+        if end in _UNREAD and suffix_of(whole) in KNOWN_SUFFIXES and name not in found:
             raise BadDataError(
                 folder,
                 f"holds {name}, which is compressed or not finished, so that its rows would be "
@@ -308,6 +308,8 @@ def _data_files(folder: str, names: Sequence[str]) -> list[str]:
             f"holds {caches[0]}, which the datasets library makes of the other files; name these "
             f"by a pattern",
         )
+    # Beside other formats, text is about the rows: their ids and labels.
+    found = [name for name in found if not is_text(name)] or found
     found = _in_order(found)
     require_one_set(folder, found)
     counts = Counter(map(suffix_of, found))

@@ -56,11 +56,13 @@ def as_rows(
     return as_matrix(array_of(obj, name), name, of=obj if of is None else of, empty=empty)
 
 
-def array_of(obj: object, name: str = "Z", *, nulls: bool = False) -> Any:
+def array_of(
+    obj: object, name: str = "Z", *, column: str | None = None, nulls: bool = False
+) -> Any:
     """Return an array of the rows of an object; those in several pieces are put into one."""
-    if type(obj) is np.ndarray and obj.dtype != object:  # most of all calls
+    if type(obj) is np.ndarray and obj.dtype != object and column is None:  # most of all calls
         return obj
-    rows = resolve(obj, name=name, nulls=nulls)
+    rows = resolve(obj, column=column, name=name, nulls=nulls)
     return rows.matrix() if isinstance(rows, MemoryRows) else rows
 
 
@@ -207,10 +209,20 @@ def _rows_of_column(obj: Any, name: str, nulls: bool) -> Any:
 
 
 def is_one_shot_table(obj: object) -> bool:
-    """Tell whether something hands over record batches, each once."""
-    if not hasattr(obj, "__arrow_c_stream__"):
+    """Tell whether something hands over record batches by Arrow's stream interface, each once."""
+    if not hasattr(obj, "__arrow_c_stream__") or isinstance(obj, type):
         return False
     kind = type(obj)
-    return kind.__name__ in ("RecordBatchReader", "ArrayStream", "DuckDBPyRelation") or (
-        kind.__module__.partition(".")[0] == "duckdb"
-    )
+    if kind.__name__ in _READERS or kind.__module__.partition(".")[0] == "duckdb":
+        return True
+    if hasattr(obj, "__arrow_c_array__") or is_table(obj):
+        return False
+    if hasattr(obj, "__arrow_c_schema__"):
+        pa = require("pyarrow", extra="arrow", what=f"{type_name(obj)}, an Arrow stream,")
+        return bool(pa.types.is_struct(pa.field(obj).type))
+    # A table tells its schema. A column can be asked for its parts; a stream can only be read.
+    return hasattr(obj, "schema") or not any(hasattr(obj, name) for name in _OF_COLUMNS)
+
+
+_READERS = ("RecordBatchReader", "ArrayStream", "DuckDBPyRelation", "ArrowArrayStreamHandle")
+_OF_COLUMNS = ("__array__", "__getitem__", "__len__", "to_numpy", "toarray")

@@ -193,7 +193,7 @@ def files(folder):
     path.write_bytes(whole.read_bytes()[:-10])
     yield "...: truncated", {"path": path, "original": whole}, opened
     yield "...: holds one matrix", {"path": whole}, 'rankme.open_source(path, column="a")'
-    two, table = folder / "two.npz", folder / "rows.csv"
+    two, table = folder / "two.npz", folder / "rows.dat"
     np.savez(two, a=PLAIN, b=PLAIN)
     yield "...: holds 2 that", {"path": two}, opened
     np.savetxt(table, PLAIN, delimiter=",")

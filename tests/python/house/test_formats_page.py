@@ -13,7 +13,7 @@ from pages import codes, tables, text_of
 from rankme import sources
 from rankme.sources import _formats, huggingface, zarr
 from rankme.sources._bytes import remote
-from source_files import FORMATS, matrix, write
+from source_files import FORMATS, TEXTS, matrix, write
 
 PAGE = "reference/formats.md"
 TABLE, URLS = tables(PAGE)
@@ -34,6 +34,8 @@ CASES = {
         "parquet", "parquet-list", "parquet-large-list", "parquet-binary", "parquet-zstd",
     ],
     "HDF5": ["hdf5", "hdf5-chunked", "hdf5-gzip"],
+    "JSON lines": ["jsonl", "jsonl-gzip", "jsonl-base64"],
+    "CSV, TSV": ["csv", "csv-zstd", "tsv"],
     "Zarr 2 and 3": ["zarr-2", "zarr-3", "zarr-3-shards"],
     "Hugging Face dataset": ["huggingface"],
 }  # fmt: skip
@@ -88,7 +90,9 @@ def test_every_extra_of_a_reader_is_named_and_no_other():
 
 
 def test_every_file_that_the_tests_write_belongs_to_a_row():
-    assert sorted(case for cases in CASES.values() for case in cases) == sorted(FORMATS)
+    assert sorted(case for cases in CASES.values() for case in cases) == sorted(
+        {**FORMATS, **TEXTS}
+    )
     assert [*CASES, SET] == [row["format"] for row in TABLE]
 
 

@@ -1,10 +1,11 @@
 """Files of embeddings in every format, written by the format's own library."""
 
+import json
 import os
 
 import numpy as np
 
-from rankme.sources import arrow, hdf5, npz, parquet, zarr
+from rankme.sources import arrow, delimited, hdf5, jsonl, npz, parquet, zarr
 from rankme.sources._bytes import raw
 
 
@@ -15,8 +16,10 @@ def matrix(n_rows=37, n_cols=5, dtype=np.float32, seed=1):
 
 def small_blocks(monkeypatch, size=200):
     """Make several blocks of a few hundred bytes out of a small file."""
-    for module in (raw, arrow, hdf5, npz, parquet, zarr):
+    for module in (raw, arrow, delimited, hdf5, jsonl, npz, parquet, zarr):
         monkeypatch.setattr(module, "BLOCK_BYTES", size)
+    monkeypatch.setattr(delimited, "CHUNK_BYTES", 2 * size)
+    monkeypatch.setattr(jsonl, "CHUNK_BYTES", size)
     monkeypatch.setattr(parquet, "BATCH_BYTES", 2 * size // 5)
     monkeypatch.setattr(raw, "MIN_READ_BYTES", 16)
     monkeypatch.setattr(raw, "MAX_FORTRAN_BLOCK_BYTES", 2 * size)
@@ -148,6 +151,47 @@ def save_dataset(path, rows):
     dataset.save_to_disk(path, num_shards=3)
 
 
+def text_of(path, content):
+    """Write text, compressed as the suffix says."""
+    import gzip
+
+    import pyarrow as pa
+
+    data = content.encode()
+    if path.suffix == ".gz":
+        data = gzip.compress(data)
+    elif path.suffix == ".zst":
+        data = pa.Codec("zstd").compress(data, asbytes=True)
+    path.write_bytes(data)
+
+
+def base64_of(row):
+    import base64
+
+    return base64.b64encode(row.astype("<f4").tobytes()).decode()
+
+
+def save_jsonl(path, rows):
+    # Numbers of float64, as which they are read.
+    made = ({"id": i, "rows": row.tolist()} for i, row in enumerate(rows.astype("f8")))
+    text_of(path, "".join(f"{json.dumps(one)}\n" for one in made))
+
+
+def save_jsonl_base64(path, rows):
+    made = ({"text": f"row {i}", "rows": base64_of(row)} for i, row in enumerate(rows))
+    text_of(path, "".join(f"{json.dumps(one)}\n" for one in made))
+
+
+def save_csv(path, rows):
+    lines = (f'"row\n{i}","{row.tolist()}"\n' for i, row in enumerate(rows.astype("f8")))
+    text_of(path, "text,rows\n" + "".join(lines))
+
+
+def save_tsv(path, rows):
+    lines = (f"{i}\t{base64_of(row)}\n" for i, row in enumerate(rows))
+    text_of(path, "id\trows\n" + "".join(lines))
+
+
 # Name of the case: suffix, writer, and whether other types than float32 fit.
 FORMATS = {
     "npy": (".npy", save_npy, True),
@@ -179,11 +223,20 @@ FORMATS = {
     "zarr-3-shards": (".zarr", zarr_writer(3, chunks=(4, 5), shards=(12, 5)), True),
     "huggingface": ("", save_dataset, False),
 }
+# Of text: numbers come as float64, two suffixes may stand together, and no sign is at the end.
+TEXTS = {
+    "jsonl": (".jsonl", save_jsonl, False),
+    "jsonl-gzip": (".ndjson.gz", save_jsonl, False),
+    "jsonl-base64": (".jsonl.zst", save_jsonl_base64, False),
+    "csv": (".csv", save_csv, False),
+    "csv-zstd": (".csv.zst", save_csv, False),
+    "tsv": (".tsv", save_tsv, False),
+}
 
 
 def write(folder, name, rows):
     """Write rows in a format; return the path."""
-    suffix, save, _ = FORMATS[name]
+    suffix, save, _ = {**FORMATS, **TEXTS}[name]
     path = folder / f"rows{suffix}"
     save(path, rows)
     return path

@@ -1,0 +1,267 @@
+"""JSON lines: an object a row, or the answer of an embedding service with several.
+
+Lines are cut into chunks here and parsed by PyArrow, so that what cannot be parsed has the number
+of its line.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rankme.sources._checks import check_table_shape
+from rankme.sources._errors import BadDataError
+from rankme.sources._grouped import GroupedSource
+from rankme.sources._json_layout import Layout, layout_of
+from rankme.sources._source import BLOCK_BYTES, check_start
+from rankme.sources._text import TextColumn, first_bad, is_compressed, opened_text, read_json
+from rankme.sources._vectors import pyarrow
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from numpy.typing import NDArray
+
+    from rankme.sources._bytes.files import DataFile
+
+__all__ = ["JsonlSource"]
+
+# Text that is parsed at a time: numbers of about as many bytes, or of four times as many at most.
+CHUNK_BYTES = 8 * 2**20
+# PyArrow counts the bytes of a block in 32 bits.
+MOST_BYTES = 2**30
+BLANK = re.compile(rb"(?m)^[ \t\r]*\n")
+LOOKED_AT = 64
+
+
+class Chunk(NamedTuple):
+    """Whole lines, and where they stand in the file."""
+
+    line: int  # the number of the first, from 1
+    data: bytes
+
+
+@dataclass(frozen=True)
+class JsonlSource(GroupedSource):
+    """The vectors under a key of each line, or those of the answers of an embedding service.
+
+    Attributes
+    ----------
+    layout : Layout
+        Where in a line the vectors are, and how they are written.
+    starts : tuple of int
+        The first byte of each chunk, after decompression, and that of the end.
+    lines : tuple of int
+        The number of its first line.
+    """
+
+    file: DataFile
+    column: str
+    layout: Layout
+    n_cols: int
+    dtype: np.dtype[Any]
+    firsts: tuple[int, ...]
+    starts: tuple[int, ...] = ()
+    lines: tuple[int, ...] = ()
+    noun: str = "chunk"
+    told: str | None = None
+    nulls_as_nan: bool = False
+
+    @classmethod
+    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> JsonlSource:
+        """Find the vectors by the first lines, and count the rows: a pass over the file.
+
+        Parameters
+        ----------
+        file
+            Lines of JSON, perhaps compressed.
+        column
+            The key, with dots for keys within.
+        told
+            What base64 is.
+        """
+        counts: list[int] = []
+        starts, lines = [0], [1]
+        found: JsonlSource | None = None
+        vectors: TextColumn | None = None
+        for chunk in _chunks(file):
+            counts.append(0)
+            starts.append(starts[-1] + len(chunk.data))
+            lines.append(chunk.line + chunk.data.count(b"\n"))
+            data, numbers = _without_blanks(chunk)
+            if not len(numbers):
+                continue
+            if found is None or vectors is None:
+                first_lines = data.split(b"\n", LOOKED_AT)[:LOOKED_AT]
+                layout = layout_of(file.name, first_lines, int(numbers[0]), column)
+                vectors = TextColumn(file.name, layout.label, layout.kind, told=told)
+                found = cls(file, layout.label, layout, 0, vectors.dtype, (0,), told=vectors.told)
+            counts[-1] = len(found._parsed(chunk)[0]) if found.layout.is_answers else len(numbers)
+            if vectors.n_cols is None:
+                found._look(vectors, chunk)
+        firsts = tuple(accumulate(counts, initial=0))
+        if found is None or vectors is None:
+            check_table_shape(file.name, 0, 0)
+            raise AssertionError
+        check_table_shape(f"{file.name}[{found.column}]", firsts[-1], vectors.n_cols or 0)
+        return replace(
+            found,
+            n_cols=vectors.n_cols or 0,
+            firsts=firsts,
+            starts=tuple(starts),
+            lines=tuple(lines),
+        )
+
+    def _look(self, vectors: TextColumn, chunk: Chunk) -> None:
+        """Learn the length of the rows from the first that is there."""
+        array, places = self._parsed(chunk)
+        there = np.flatnonzero(array.is_valid().to_numpy(zero_copy_only=False))
+        if len(there):
+            first = int(there[0])
+            some = array.slice(first, 1 if vectors.told is None else LOOKED_AT)
+            vectors.look(some, partial(_place, places[first:]))
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """The first rows of the chunks; a compressed file is read from its beginning."""
+        return (0,) if is_compressed(self.name) else self.firsts[:-1]
+
+    def where(self, row: int) -> str:
+        """Say in which line a row stands."""
+        group = self.group_of(row)
+        with closing(self._chunks_from(group)) as chunks:
+            places = self._parsed(next(chunks))[1]
+        return f"line {places[row - self.firsts[group]]}"
+
+    def with_nulls_as_nan(self) -> JsonlSource:
+        """Return the source in which what is null is NaN."""
+        return replace(self, nulls_as_nan=True)
+
+    def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002
+        """Yield the rows from ``start`` on, those of a chunk in a block of its own."""
+        check_start(start, self.n_rows)
+        return self._blocks(start)
+
+    def _blocks(self, start: int) -> Iterator[NDArray[Any]]:
+        """Yield the rows from `start` on."""
+        if start == self.n_rows:
+            return
+        group = self.group_of(start)
+        vectors = TextColumn(self.name, self.column, self.layout.kind, self.n_cols, self.told)
+        step = max(1, BLOCK_BYTES // (self.n_cols * self.dtype.itemsize))
+        for chunk in self._chunks_from(group):
+            array, places = self._parsed(chunk)
+            if len(array) != self.firsts[group + 1] - self.firsts[group]:
+                raise BadDataError(self.name, "changed since it was opened")
+            for first in range(max(0, start - self.firsts[group]), len(array), step):
+                some = partial(_place, places[first:])
+                yield vectors.matrix(array.slice(first, step), some, nulls=self.nulls_as_nan)
+            group += 1
+        self.file.check_unchanged()
+
+    def _chunks_from(self, group: int) -> Generator[Chunk, None, None]:
+        """Yield the chunks from one on, as they were when the file was opened."""
+        with opened_text(self.file, "jsonl") as stream:
+            if is_compressed(self.name):
+                for first, last in pairwise(self.starts[: group + 1]):
+                    self._read(stream, last - first)
+            else:
+                stream.seek(self.starts[group])
+            for line, (first, last) in list(zip(self.lines, pairwise(self.starts), strict=False))[
+                group:
+            ]:
+                yield Chunk(line, self._read(stream, last - first))
+            if stream.read(1):
+                raise BadDataError(self.name, "changed since it was opened")
+
+    def _read(self, stream: Any, count: int) -> bytes:
+        """Read so many bytes."""
+        found = bytes(stream.read(count))
+        while len(found) < count:
+            more = stream.read(count - len(found))
+            if not more:
+                raise BadDataError(self.name, "changed since it was opened")
+            found += more
+        return found
+
+    def _parsed(self, chunk: Chunk) -> tuple[Any, NDArray[np.int64]]:
+        """Parse a chunk: its vectors, and the number of the line of each."""
+        pa = pyarrow(self.name, "jsonl")
+        data, numbers = _without_blanks(chunk)
+        if not len(numbers):
+            return pa.array([], pa.null()), numbers
+        schema = self.layout.schema(pa)
+        try:
+            table = self._table(data, len(numbers), schema)
+        except pa.ArrowInvalid as error:
+            raise self._unparsed(data, numbers, schema, error) from error
+        if self.layout.is_answers:
+            return self.layout.answers(self.name, table, numbers)
+        return self.layout.vectors(table), numbers
+
+    def _table(self, data: bytes, count: int, schema: Any) -> Any:
+        """Parse lines that are to hold an object each."""
+        table = read_json(self.name, data, schema)
+        if len(table) != count:
+            pa = pyarrow(self.name, "jsonl")
+            raise pa.ArrowInvalid("several values of JSON in a line, and wanted is one object")
+        return table
+
+    def _unparsed(self, data: bytes, numbers: Any, schema: Any, error: Exception) -> BadDataError:
+        """Return the error of the first line that cannot be parsed."""
+        pa = pyarrow(self.name, "jsonl")
+        rows = [line + b"\n" for line in data.split(b"\n")[:-1]]
+
+        def parse(some: tuple[int, int]) -> None:
+            first, count = some
+            self._table(b"".join(rows[first : first + count]), count, schema)
+
+        row = first_bad(len(rows), parse, pa)
+        try:
+            parse((row, 1))
+        except pa.ArrowInvalid as found:
+            error = found
+        reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error))
+        return BadDataError(self.name, f"line {numbers[row]} cannot be read: {reason}")
+
+
+def _place(lines: NDArray[np.int64], row: int) -> str:
+    """Say in which line a row stands."""
+    return f"line {lines[row]}"
+
+
+def _without_blanks(chunk: Chunk) -> tuple[bytes, NDArray[np.int64]]:
+    """Return the lines of a chunk that are not blank, and their numbers."""
+    data = chunk.data
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    numbers = np.arange(chunk.line, chunk.line + data.count(b"\n"))
+    if BLANK.search(data) is None:
+        return data, numbers
+    rows = data.split(b"\n")[:-1]
+    there = [bool(row.strip()) for row in rows]
+    kept = b"".join(row + b"\n" for row, is_there in zip(rows, there, strict=True) if is_there)
+    return kept, numbers[np.array(there)]
+
+
+def _chunks(file: DataFile) -> Iterator[Chunk]:
+    """Cut a file into chunks of whole lines."""
+    line, left = 1, b""
+    with opened_text(file, "jsonl") as stream:
+        while data := stream.read(CHUNK_BYTES):
+            left += data
+            end = left.rfind(b"\n") + 1
+            if end:
+                yield Chunk(line, left[:end])
+                line += left.count(b"\n", 0, end)
+                left = left[end:]
+            elif len(left) > MOST_BYTES:
+                raise BadDataError(file.name, f"line {line} is longer than a gigabyte")
+    if left:
+        yield Chunk(line, left)
