@@ -20,11 +20,12 @@ from . import data
 from .measure import measured
 from .protocol import FULL, SMALL
 from .train import DivergedError, trained
+from .writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PROTOCOLS", "Job", "jobs_of", "read_runs", "run_all", "sets_of", "write_whole"]
+__all__ = ["PROTOCOLS", "Job", "jobs_of", "read_runs", "run_all", "sets_of"]
 
 PROTOCOLS = {"full": FULL, "small": SMALL}
 SCHEMA = "rankme.ssl_selection/1"
@@ -193,17 +194,6 @@ def read_runs(jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
         record = read_run(job.path, PROTOCOLS[job.protocol].digest)
         found.setdefault(record["name"], []).append(record)
     return found
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there as a whole or not at all, whenever the process is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def machine() -> dict[str, str | int]:
