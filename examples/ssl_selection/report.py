@@ -28,6 +28,8 @@ from .writing import write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import rankme
+
     from .analysis import Runs
     from .protocol import Protocol, Sweep
 
@@ -87,8 +89,8 @@ def _of_sweep(runs: Runs, sweep: Sweep) -> dict[str, Any]:
             {
                 "name": criterion.name,
                 "tap": criterion.tap,
-                "main": _plain(agreed(records, criterion.of, (MAIN,)).to_dict()),
-                "all": _plain(agreed(records, criterion.of).to_dict()),
+                "main": _coefficients(agreed(records, criterion.of, (MAIN,))),
+                "all": _coefficients(agreed(records, criterion.of)),
                 "losses": {
                     f"{target}, {kind}": _plain(
                         dataclasses.asdict(loss_of(records, criterion.of, (target, kind)))
@@ -131,6 +133,11 @@ def _share_of_seeds(values: dict[str, list[float]]) -> float:
     return float(table.var(axis=1).mean() / table.var()) if table.var() > 0 else 1.0
 
 
+def _coefficients(found: rankme.Agreement) -> dict[str, Any]:
+    """List how far two orders agree, with intervals."""
+    return {name: _plain(getattr(found, name)) for name in ("spearman", "kendall", "weighted_tau")}
+
+
 def _plain(value: Any) -> Any:
     """Turn results into what JSON has; what is not defined is None."""
     if isinstance(value, dict):
@@ -138,8 +145,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        if hasattr(value, "p_value"):
-            return {end: _plain(getattr(value, end)) for end in ("value", "low", "high", "p_value")}
+        if hasattr(value, "low"):  # a coefficient; its p-value would take a minute of permutations
+            return {end: _plain(getattr(value, end)) for end in ("value", "low", "high")}
         return _plain(dataclasses.asdict(value))
     if isinstance(value, float) and not np.isfinite(value):
         return None

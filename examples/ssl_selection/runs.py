@@ -186,8 +186,8 @@ def read_runs(jobs: list[Job]) -> dict[str, list[dict[str, Any]]]:
     missing = [job.name for job in jobs if not job.path.exists()]
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of {len(jobs)} runs are missing, {missing[0]} for example: the "
-            f"command `run` does them"
+            f"{len(missing)} of {len(jobs)} runs are missing, {missing[0]} for example: without "
+            f"--report-only they are done"
         )
     found: dict[str, list[dict[str, Any]]] = {}
     for job in jobs:
