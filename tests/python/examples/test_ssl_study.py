@@ -133,7 +133,7 @@ def test_reports_need_all_runs(study, files, tmp_path):
         runs.read_runs(jobs)
 
 
-def test_runs_of_another_protocol_are_refused(study, files):
+def test_runs_of_another_protocol_are_refused(study):
     path = next(study[0].glob("runs/*.json"))
     with pytest.raises(
         ValueError, match=f"followed the protocol {SMALL.digest}, and {FULL.digest}"
