@@ -21,7 +21,7 @@ def main() -> None:
     )
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="full")
     parser.add_argument("--out", type=Path, default=RESULTS, help="a folder for the results")
-    parser.add_argument("--workers", type=int, default=2, help="runs side by side")
+    parser.add_argument("--workers", type=int, default=2, help="runs side by side; 0: here")
     parser.add_argument("--fashion", type=Path, default=data.FASHION, help="of Fashion-MNIST")
     parser.add_argument("--digits", type=Path, default=data.DIGITS, help="OpenCV's digits.png")
     parser.add_argument("--report-only", action="store_true", help="from the runs that are there")

@@ -9,6 +9,7 @@ import platform
 import subprocess
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +24,7 @@ from .train import DivergedError, trained
 from .writing import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["PROTOCOLS", "Job", "jobs_of", "read_runs", "run_all", "sets_of"]
 
@@ -68,6 +69,14 @@ def jobs_of(protocol: str, folder: Path, fashion: Path, digits: Path) -> list[Jo
 def run_all(jobs: list[Job], workers: int, tell: Callable[[str], None]) -> None:
     """Do the runs that have no file yet, some at a time, each on one thread.
 
+    Parameters
+    ----------
+    jobs : list of Job
+    workers : int
+        How many processes; 0 does the runs in this one.
+    tell : callable
+        Is told how it goes, a line at a time.
+
     Raises
     ------
     RuntimeError
@@ -80,26 +89,34 @@ def run_all(jobs: list[Job], workers: int, tell: Callable[[str], None]) -> None:
             read_run(job.path, PROTOCOLS[job.protocol].digest)
     missing = [job for job in jobs if not job.path.exists()]
     tell(f"{len(jobs) - len(missing)} of {len(jobs)} runs are done")
+    failed: dict[str, Exception] = {}
+    for job, result in _results(missing, workers):
+        try:
+            tell(result())
+        except Exception as error:  # noqa: BLE001, PERF203 - the others are worth hours
+            failed[job.name] = error
+            tell(f"{job.name} failed: {error!r}")
+    if failed:
+        name, error = next(iter(failed.items()))
+        raise RuntimeError(f"{len(failed)} runs failed, the first one is {name}") from error
+
+
+def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, Callable[[], str]]]:
+    """Yield each run, and what returns its line or raises its error."""
+    if workers == 0:
+        yield from ((job, partial(do, job)) for job in jobs)
+        return
     # Read by libraries when a process starts; the processes side by side are what uses the cores.
     os.environ.update({"OMP_NUM_THREADS": "1", "RANKME_NUM_THREADS": "1"})
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = {pool.submit(do, job): job for job in missing}
-        failed: dict[str, BaseException] = {}
+        futures = {pool.submit(do, job): job for job in jobs}
         try:
             for future in as_completed(futures):
-                job, error = futures[future], future.exception()
-                if error is None:
-                    tell(future.result())
-                else:
-                    failed[job.name] = error
-                    tell(f"{job.name} failed: {error!r}")
+                yield futures[future], future.result
         except BaseException:  # Ctrl-C: no run is begun any more
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if failed:
-        name, error = next(iter(failed.items()))
-        raise RuntimeError(f"{len(failed)} runs failed, the first one is {name}") from error
 
 
 def do(job: Job) -> str:
