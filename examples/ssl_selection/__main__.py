@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def main() -> None:
         "where it was killed.",
     )
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), default="full")
+    parser.add_argument("--seeds", type=int, nargs="+", help="two or more; default: 0 1 2")
     parser.add_argument("--out", type=Path, default=RESULTS, help="a folder for the results")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side; 0: here")
     parser.add_argument("--fashion", type=Path, default=data.FASHION, help="of Fashion-MNIST")
@@ -27,12 +29,17 @@ def main() -> None:
     parser.add_argument("--report-only", action="store_true", help="from the runs that are there")
     options = parser.parse_args()
 
-    jobs = jobs_of(options.protocol, options.out, options.fashion, options.digits)
+    protocol = PROTOCOLS[options.protocol]
+    if options.seeds is not None:
+        protocol = replace(protocol, seeds=tuple(dict.fromkeys(options.seeds)))
+    if len(protocol.seeds) < 2:  # noqa: PLR2004
+        parser.error("--seeds takes two or more: one tells nothing of how far seeds differ")
+    jobs = jobs_of(options.protocol, protocol.seeds, options.out, options.fashion, options.digits)
     if not options.report_only:
         run_all(jobs, options.workers, partial(print, flush=True))
     from .report import write_report  # noqa: PLC0415 - needs nothing of the above
 
-    write_report(read_runs(jobs), PROTOCOLS[options.protocol], options.out)
+    write_report(read_runs(jobs), protocol, options.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """What the study does, fixed before any of its results was seen.
 
 `FULL` is the study, `SMALL` a version of seconds for tests. Every file that a run leaves holds the
-digest of the protocol that it followed, so that runs of two protocols never meet in one table.
+digest of the protocol that it followed, so that runs of two protocols never meet in one table. All
+settings are done with the first seed, then with the second one: a study that has to end early ends
+with the last seed that is complete, whatever has come out.
 """
 
 from __future__ import annotations
@@ -119,8 +121,9 @@ class Protocol:
 
     @property
     def digest(self) -> str:
-        """Twelve digits that change with anything above."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
+        """Twelve digits that change with all that a run depends on beside setting and seed."""
+        fields = {k: v for k, v in asdict(self).items() if k not in {"sweeps", "seeds"}}
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:12]
 
 
 FULL = Protocol(

@@ -24,7 +24,7 @@ from .train import DivergedError, trained
 from .writing import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["PROTOCOLS", "Job", "jobs_of", "read_runs", "run_all", "sets_of"]
 
@@ -56,13 +56,15 @@ class Job(NamedTuple):
         return self.folder / "runs" / f"{self.name}.json"
 
 
-def jobs_of(protocol: str, folder: Path, fashion: Path, digits: Path) -> list[Job]:
+def jobs_of(
+    protocol: str, seeds: Sequence[int], folder: Path, fashion: Path, digits: Path
+) -> list[Job]:
     """List all runs of a protocol: all settings with the first seed, then with the second one."""
-    plan, commit = PROTOCOLS[protocol], commit_of()
+    commit = commit_of()
     return [
         Job(protocol, index, seed, folder, fashion, digits, commit)
-        for seed in plan.seeds
-        for index in range(len(plan.settings))
+        for seed in seeds
+        for index in range(len(PROTOCOLS[protocol].settings))
     ]
 
 

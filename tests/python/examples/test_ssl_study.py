@@ -126,7 +126,7 @@ def test_a_run_that_is_done_again_is_the_same(study):
 
 
 def test_reports_need_all_runs(study, files, tmp_path):
-    jobs = runs.jobs_of("small", tmp_path, files, files / "digits.png")
+    jobs = runs.jobs_of("small", SMALL.seeds, tmp_path, files, files / "digits.png")
     shutil.copytree(study[0] / "runs", tmp_path / "runs")
     assert len(runs.read_runs(jobs)) == len(SMALL.settings)
     jobs[3].path.unlink()
