@@ -150,6 +150,9 @@ class Loss:
     error : float
         The standard error of the difference of two settings' means, from the spread of seeds. The
         best of several means is a lucky one, so that all regrets are a little too high.
+    gain, gain_error : float
+        Of the choice over a setting drawn by lot, and its standard error likewise. Which setting is
+        best plays no part in it.
     by_seed : list of float
         The regret of who has one seed only: chooses by it, and is judged by it.
     random_by_seed : list of float
@@ -161,6 +164,8 @@ class Loss:
     regret: float
     random: float
     error: float
+    gain: float
+    gain_error: float
     by_seed: list[float]
     random_by_seed: list[float]
 
@@ -182,6 +187,8 @@ def loss_of(
         regret=found.regret,
         random=found.oracle.truth - found.random,
         error=pooled_spread(truth) * math.sqrt(2 / n_seeds),
+        gain=found.chosen.truth - found.random,
+        gain_error=pooled_spread(truth) * math.sqrt((1 - 1 / len(truth)) / n_seeds),
         by_seed=[one.regret for one in alone],
         random_by_seed=[one.oracle.truth - one.random for one in alone],
     )

@@ -82,6 +82,9 @@ def test_what_is_lost_by_a_choice():
     assert loss.random == pytest.approx(84 - (83 + 84 + 71) / 3)
     # Variances of the seeds: 18, 0 and 2 points squared; two means of two seeds each.
     assert loss.error == pytest.approx(math.sqrt(20 / 3))
+    assert loss.gain == pytest.approx(83 - (83 + 84 + 71) / 3)
+    # Of the chosen mean less the mean of three, itself among them.
+    assert loss.gain_error == pytest.approx(math.sqrt(20 / 3) * math.sqrt((4 / 9 + 2 / 9) / 2))
     assert loss.by_seed == pytest.approx([84 - 80, 0])
     assert loss.random_by_seed == pytest.approx([84 - 78, 86 - (86 + 84 + 72) / 3])
 
