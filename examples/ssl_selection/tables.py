@@ -22,6 +22,8 @@ def page(summary: Summary, comparisons: dict[str, str]) -> str:
         _origin(summary),
         "## In short",
         _short(summary),
+        "## Rivals",
+        _rivals(summary),
         "## What a choice has lost",
         _losses(summary),
         "## Every cell",
@@ -111,6 +113,22 @@ def _short(summary: Summary) -> str:
         "test images. Mean of six: over both classifiers on three sets. With one seed, one chooses "
         f"and is judged by that seed: mean over seeds.\n\n{_table(head, rows, 3)}"
     )
+
+
+def _rivals(summary: Summary) -> str:
+    """Show the regret of each criterion, in the mean over the six cells."""
+    sweeps = summary["sweeps"]
+    rows = []
+    for i, criterion in enumerate(sweeps[0]["criteria"]):
+        losses = [sweep["criteria"][i]["losses"].values() for sweep in sweeps]
+        means = [f"{fmean(loss['regret'] for loss in some):.2f}" for some in losses]
+        rows.append([f"{criterion['name']}, {criterion['tap']}", *means])
+    lots = [
+        fmean(loss["random"] for loss in sweep["criteria"][0]["losses"].values())
+        for sweep in sweeps
+    ]
+    rows.append(["**by lot**", *(f"{lot:.2f}" for lot in lots)])
+    return _table(["regret, mean of six", *(sweep["title"] for sweep in sweeps)], rows)
 
 
 def _losses(summary: Summary) -> str:
