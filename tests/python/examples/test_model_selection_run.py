@@ -65,7 +65,7 @@ def test_it_is_killed_and_goes_on(tmp_path):
     words = command(tmp_path, "--targets", "elecdemand", *files)
     first = start(words)
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600  # a busy machine
         while len(pieces(tmp_path / "work")) < 4 and time.monotonic() < until:
             assert first.poll() is None, first.communicate()[1]
             time.sleep(0.02)
@@ -79,7 +79,7 @@ def test_it_is_killed_and_goes_on(tmp_path):
     assert not (tmp_path / "out").exists()
 
     second = start(words)
-    printed, errors = second.communicate(timeout=300)
+    printed, errors = second.communicate(timeout=900)
     assert second.returncode == 0, errors
     every = pieces(tmp_path / "work")
     assert {path: every[path] for path in kept} == kept
@@ -120,6 +120,6 @@ def check_refusal(words, made_with):
     other["settings"]["steps"] = 7
     made_with.write_text(json.dumps(other))
     third = start(words)
-    _, errors = third.communicate(timeout=120)
+    _, errors = third.communicate(timeout=600)
     assert third.returncode == 1
     assert "holds pieces of other settings or other libraries" in errors
