@@ -189,7 +189,7 @@ class ColumnStream:
 
 
 def test_an_error_of_the_database_is_its_own():
-    with pytest.raises(duckdb.Error, match="(?i)convert|conversion"):
+    with pytest.raises(duckdb.Error, match=r"(?i)convert|conversion"):
         rankme.score(relation(query="SELECT ('x' || id)::FLOAT AS e FROM t"))
 
 
