@@ -16,7 +16,7 @@ __all__ = ["effective_rank", "entropy", "matrix_entropy_rank", "rankme", "renyi_
 def rankme(singular_values: ArrayLike, *, eps: float = 1e-7) -> float:
     """RankMe: ``exp(-sum_k q_k log q_k)`` with ``q_k = p_k + eps``; eq. 1-2 of [1]_.
 
-    Not centred. Public implementations differ: `embedding-quality` is this one; `reptrix` takes
+    Not centred. Public implementations differ: ``embedding-quality`` is this one; ``reptrix`` takes
     squared singular values of centred rows, which is `matrix_entropy_rank` of a centred spectrum
     but for eps; `stable-pretraining` has ``eps=1e-5`` in its PyTorch code.
 
