@@ -42,9 +42,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _how(results: Mapping[str, Any]) -> str:
     """Say what made these numbers."""
     told = results["machine"] | results["versions"]
+    names = {row["name"].partition("-")[0] for row in results["scores"]}
+    option = "" if "fracast" in names else " --no-fracast"
     machine = ", ".join(f"{key} {value}" for key, value in told.items())
     return (
-        f"Written by `python -m examples.model_selection`, which took a processor "
+        f"Written by `python -m examples.model_selection{option}`, which took a processor "
         f"{results['seconds'] / 60:.1f} minutes. {machine}.\n\n"
         f"Settings: {', '.join(f'{key} {_plain(v)}' for key, v in results['settings'].items())}."
     )

@@ -55,7 +55,9 @@ def test_it_is_short():
     assert len([word for word in README.split() if re.search(r"\w", word)]) <= 600
 
 
-@pytest.mark.parametrize("page", ["README.md", "examples/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "examples/README.md", "examples/model_selection/README.md"]
+)
 def test_relative_links_lead_to_files(page):
     folder = (ROOT / page).parent
     links = re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
