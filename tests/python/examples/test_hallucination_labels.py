@@ -1,13 +1,6 @@
 """Right and wrong answers of the hallucination example: exact match and ROUGE-L."""
 
-import sys
-
 import pytest
-
-from helpers import ROOT
-
-sys.path.append(str(ROOT))  # examples/ is no part of the installed package
-
 from examples.hallucination.labels import exact_match, normalised, rouge_l, wrong_by_rouge
 
 

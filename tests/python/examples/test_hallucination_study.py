@@ -1,16 +1,8 @@
 """The arithmetic of the hallucination example: probe, splits, layers and questions."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
-
-import rankme
-from helpers import ROOT
-
-sys.path.append(str(ROOT))  # examples/ is no part of the installed package
-
 from examples.hallucination.detection import (
     Score,
     answer_scores,
@@ -24,6 +16,8 @@ from examples.hallucination.probe import LETTER, Recipe, network, trained
 from examples.hallucination.questions import Question
 from examples.hallucination.splits import Split, error_over_splits, splits
 from examples.hallucination.study import Answered, Protocol, detection_results, layer_results
+
+import rankme
 
 
 def clouds(n=240, width=16, *, apart=1.0, seed=0):

@@ -62,6 +62,7 @@ def test_public_names():
         "GroupedAccumulator",
         "IntegrityError",
         "LayerAccumulator",
+        "Monitor",
         "NonFiniteError",
         "PrecisionWarning",
         "Spectrum",

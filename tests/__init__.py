@@ -1,0 +1,1 @@
+"""Tests. A package, since a library that the tests install brings a package of this name as well."""
