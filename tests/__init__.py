@@ -1,1 +1,1 @@
-"""Tests. A package, since a library that the tests install brings a package of this name as well."""
+"""A package: a library that the tests install brings one of this name as well."""
