@@ -311,6 +311,6 @@ def _warn_of_groups(result: Estimate, stacklevel: int) -> None:
             f"{bias:.2g}: rows of one group are alike and those of others are not, as in a file "
             f"sorted by class, or some rows outweigh the others. The standard error "
             f"{result.std_error:.2g} is that of such groups, and nothing can be extrapolated; if "
-            f"the rows are independent, shuffle them first: np.random.default_rng(0).permutation(Z)",
+            f"the rows are independent, shuffle them: np.random.default_rng(0).permutation(Z)",
             stacklevel + 1,
         )
