@@ -267,8 +267,8 @@ template <class Accumulator, class Rows>
 void takes_no_room_once_warm(const char* name, Accumulator& accumulator, const Rows& rows) {
   for (int update = 0; update < 300; ++update) accumulator.update(rows);
   largest = 0;
-  for (int update = 0; update < 200; ++update) accumulator.update(rows);
-  std::printf("%s: %zu bytes at once in 200 updates\n", name, largest.load());
+  for (int update = 0; update < 50; ++update) accumulator.update(rows);
+  std::printf("%s: %zu bytes at once in 50 updates\n", name, largest.load());
   CHECK(largest < 2 * sizeof(double) * 90);
 }
 
