@@ -82,7 +82,7 @@ class Monitor(AskedMonitor):
         How many principal axes of the reference, or those with which share of its variance.
     false_alarms : float
         With which probability a window like the reference is outside the bands, over all that has
-        one.
+        one. Of independent rows; heavy tails leave them more often, at t with 5 degrees 3 times.
     resamples : int
         From how many windows bands are learnt; ``1 / false_alarms - 1`` or more. With as few as
         that the rate that is kept is itself quite uncertain.
