@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import sys
@@ -18,6 +17,8 @@ from rankme.cli._names import differing_parts
 from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
+    ColumnOption,
+    DtypeOption,
     EpsOption,
     check_folder,
     check_plot,
@@ -26,15 +27,12 @@ from rankme.cli._options import (
 )
 from rankme.cli._paths import describe
 from rankme.cli._text import one_line, print_error, print_warning, text_of
+from rankme.cli._truth import read_truth, require_truths, truth_of_others
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from rankme import Comparison
 
 __all__ = ["HELP", "compare"]
-
-_SHOWN = 60  # characters of a line that is none
 
 HELP = (
     "Rank runs by RankMe, the best first, and say which cannot be told from it. A path is one run: "
@@ -49,6 +47,8 @@ def compare(
         list[str],
         typer.Argument(metavar="PATH", help="Two or more, each of one run."),
     ],
+    column: ColumnOption = None,
+    dtype: DtypeOption = None,
     rows: Annotated[
         int | None,
         typer.Option(
@@ -123,6 +123,10 @@ def compare(
     from rankme.selection.compare import Choices  # noqa: PLC0415
 
     require_threads()
+    if lower_is_better and truth is None:
+        raise typer.BadParameter(
+            "it tells which way --truth goes, which is not given", param_hint="'--lower-is-better'"
+        )
     runs = _named(paths)
     if baseline is not None and baseline not in runs:
         known = ", ".join(runs)
@@ -136,12 +140,14 @@ def compare(
         eps=eps,
         center=center,
         normalize=normalize,
+        column=column,
+        dtype=dtype,
         allow=_as_allowed(allow or []),
     )
     try:
-        told = {} if truth is None else _read_truth(truth)
+        told = {} if truth is None else read_truth(truth)
         if truth is not None:
-            _require_truths(told, runs)
+            require_truths(told, runs)
         result = _compared(runs, choices)
         agreement = (
             None
@@ -155,6 +161,9 @@ def compare(
         print_error(_in_options(text_of(error)))
         return BAD_DATA
     _print(result, agreement, as_json=as_json)
+    spare = truth_of_others(told, runs)
+    if spare is not None:
+        print_warning(f"{truth}: {spare}")
     written = [_draw(result, plot), _write(result, agreement, html)]
     return BAD_DATA if result.errors or not all(written) else 0
 
@@ -204,53 +213,6 @@ def _in_options(text: str) -> str:
     return text
 
 
-def _read_truth(path: Path) -> dict[str, float]:
-    """Read a table of names and values."""
-    import csv  # noqa: PLC0415
-
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, fields) for fields in reader if fields]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: no CSV in UTF-8: {error}") from None
-    heads = [head.strip() for head in lines[0][1]] if lines else []
-    if heads.count("name") != 1 or heads.count("value") != 1:
-        first = ",".join(lines[0][1]) if lines else ""
-        raise ValueError(
-            f"{path}: wanted are the columns name and value, with a comma between, in the first "
-            f"line, which is {first[:_SHOWN]!r}"
-        )
-    truth: dict[str, float] = {}
-    for number, fields in lines[1:]:
-        # A decimal comma makes two fields of one number.
-        if len(fields) != len(heads):
-            raise ValueError(
-                f"{path}: line {number} has {len(fields)} fields, and the first line {len(heads)}; "
-                f"wanted as many, and a point before decimals"
-            )
-        name, value = (fields[heads.index(head)].strip() for head in ("name", "value"))
-        if name in truth:
-            raise ValueError(f"{path}: line {number} has {name!r} a second time")
-        try:
-            truth[name] = math.nan if "_" in value else float(value)  # Python takes 1_0 for 10
-        except ValueError:
-            truth[name] = math.nan
-        if not math.isfinite(truth[name]):
-            raise ValueError(f"{path}: line {number} has {value!r} for {name!r}; wanted a number")
-    return truth
-
-
-def _require_truths(truth: dict[str, float], names: Collection[str]) -> None:
-    """Refuse runs without a truth before the first of them is read."""
-    missing = [name for name in names if name not in truth]
-    if missing:
-        raise ValueError(
-            f"the truth has no value of run {missing[0]!r}: wanted is a line for each of "
-            f"{', '.join(names)}; it has {', '.join(truth) or 'none'}"
-        )
-
-
 def _compared(runs: dict[str, str], choices: Any) -> Comparison:
     """Compare; what is wrong with a path is printed, and the others are compared."""
     from rankme.selection.compare import compare_sets  # noqa: PLC0415
@@ -276,11 +238,12 @@ def _print(result: Comparison, agreement: Any, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
     else:
         # Warnings and errors go to standard error, a line each.
-        sys.stdout.write(f"{replace(result, warnings=(), errors=())}\n")
+        shown = replace(result, warnings=(), errors=(), pairing=_in_options(result.pairing))
+        sys.stdout.write(f"{shown}\n")
         if agreement is not None:
             sys.stdout.write(f"\n{agreement}\n")
     for warning in result.warnings:
-        print_warning(warning)
+        print_warning(_in_options(warning))
     sys.stdout.flush()
 
 

@@ -14,9 +14,10 @@ def differing_parts(paths: Sequence[str]) -> list[str]:
     """Return what is left of different paths without the parts that all share at both ends.
 
     Of ``runs/a/z.npy`` and ``runs/b/z.npy`` the names are ``a`` and ``b``; of ``a.npy`` and
-    ``b.npy`` too, since a suffix that all share goes as well. Suffixes of files in folders that
-    differ say nothing: ``runs/a/z.npy`` and ``runs/b/z.npz`` are ``a`` and ``b`` too. Paths that
-    differ in nothing but slashes, as ``/a.npy`` and ``a.npy``, stay whole.
+    ``b.npy`` too: a suffix that all share goes as well, and so do those of known formats, where
+    what is left still differs. Suffixes of files in folders that differ say nothing:
+    ``runs/a/z.npy`` and ``runs/b/z.npz`` are ``a`` and ``b`` too. Paths that differ in nothing but
+    slashes, as ``/a.npy`` and ``a.npy``, stay whole.
     """
     parts = [[part for part in path.split("/") if part not in ("", ".")] for path in paths]
     stems = [[*folders, last.rpartition(".")[0] or last] for *folders, last in parts]
@@ -29,7 +30,19 @@ def differing_parts(paths: Sequence[str]) -> list[str]:
     bare, dots, suffixes = zip(*(name.rpartition(".") for name in names), strict=True)
     one_suffix = len(set(suffixes)) == 1 and all(dots)
     short = list(bare) if back == 0 and one_suffix and all(bare) else names
+    if back == 0 and not one_suffix:
+        plain = [_without_format(name) for name in names]
+        short = plain if len(set(plain)) == len(plain) else names
     return short if len(set(short)) == len(short) else list(paths)
+
+
+def _without_format(name: str) -> str:
+    """Leave out the suffix of a format, or of a saved state, if something is before it."""
+    from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of  # noqa: PLC0415
+
+    suffix = suffix_of(name)
+    known = suffix in KNOWN_SUFFIXES or suffix == ".rankme"
+    return (name[: -len(suffix)] or name) if known else name
 
 
 def _shared(parts: Sequence[Sequence[str]], most: int) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BAD_DATA",
     "CenterOption",
+    "ColumnOption",
+    "DtypeOption",
     "EpsOption",
     "GroupsOption",
     "Method",
@@ -198,6 +200,26 @@ def seed_of(seed: str) -> int | None:
         raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
+ColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        "--key",
+        metavar="NAME",
+        help="Which column of a table, tensor or dataset of a container, where several could be "
+        "meant.",
+    ),
+]
+DtypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype",
+        metavar="TYPE",
+        callback=check_dtype,
+        help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 or "
+        "uint8.",
+    ),
+]
 EpsOption = Annotated[
     float,
     typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),

@@ -12,6 +12,8 @@ import typer
 from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
+    ColumnOption,
+    DtypeOption,
     EpsOption,
     GroupsOption,
     Method,
@@ -21,7 +23,6 @@ from rankme.cli._options import (
     SeedOption,
     as_seed,
     check_device,
-    check_dtype,
     check_groups,
     check_plot,
     check_precision,
@@ -58,25 +59,8 @@ def score(
             help="Files, folders, quoted patterns such as 'part-*.npy', or URLs.",
         ),
     ],
-    column: Annotated[
-        str | None,
-        typer.Option(
-            "--column",
-            "--key",
-            metavar="NAME",
-            help="Which column of a table, tensor or dataset of a container, where several could "
-            "be meant.",
-        ),
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TYPE",
-            callback=check_dtype,
-            help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 "
-            "or uint8.",
-        ),
-    ] = None,
+    column: ColumnOption = None,
+    dtype: DtypeOption = None,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[

@@ -253,7 +253,9 @@ class Spectrum(SpectrumMetrics):
         return values
 
     def __repr__(self) -> str:
+        arithmetic = "" if self.precision == "float64" else f", precision={self.precision!r}"
         return (
             f"Spectrum(n_rows={self.n_rows}, n_cols={self.n_cols}, center={self.center}, "
-            f"normalize={self.normalize}, method={self.method!r}, rankme={self.rankme():.6g})"
+            f"normalize={self.normalize}, method={self.method!r}{arithmetic}, "
+            f"rankme={self.rankme():.6g})"
         )

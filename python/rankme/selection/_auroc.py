@@ -34,8 +34,9 @@ class Auroc:
         The least and the largest area that scores inside the intervals can have; both are `value`
         where no intervals were given.
     std_error : float
-        DeLong's standard error of `value`, over samples of cases. NaN with fewer than two cases of
-        a kind.
+        DeLong's standard error of `value`, over samples of cases. NaN where it has nothing to go
+        by: with fewer than two cases of a kind, and where all pairs end alike, as where every
+        positive case is above every negative one. `least` tells something then.
     n_positive, n_negative : int
         How many cases there are of each kind.
     """
@@ -47,6 +48,18 @@ class Auroc:
     n_positive: int
     n_negative: int
 
+    @property
+    def least(self) -> float:
+        """The least area that cases which are all separated speak for, at 95%; NaN for others.
+
+        With the smaller kind of m cases there are m pairs that share none. If the area is a, all m
+        end alike with a chance of at most a**m, which is 5% at ``a = 0.05**(1 / m)``. Of cases that
+        are all the wrong way round, it is the least of ``1 - value``.
+        """
+        if self.value not in (0.0, 1.0):
+            return math.nan
+        return float(0.05 ** (1 / min(self.n_positive, self.n_negative)))
+
     def __float__(self) -> float:
         return self.value
 
@@ -55,9 +68,19 @@ class Auroc:
             "" if self.low == self.high else f", {self.low:.4f} to {self.high:.4f} (rounding)"
         )
         return (
-            f"AUROC {self.value:.4f} ± {self.std_error:.4f} (sampling){rounding}, "
+            f"AUROC {self.value:.4f} {self._sampling()}{rounding}, "
             f"{self.n_positive} positive and {self.n_negative} negative"
         )
+
+    def _sampling(self) -> str:
+        """Write what is known of the sampling error."""
+        if math.isfinite(self.std_error):
+            return f"± {self.std_error:.4f} (sampling)"
+        if self.value == 1:
+            return f"(all separated; above {self.least:.4f} at 95%)"
+        if self.value == 0:
+            return f"(all separated; below {1 - self.least:.4f} at 95%)"
+        return "(sampling error unknown)"
 
 
 class _Cases(NamedTuple):
@@ -142,10 +165,17 @@ def auroc(
         value=float(won.mean()),
         low=_plain_area(for_.low, against.high),
         high=_plain_area(for_.high, against.low),
-        std_error=math.sqrt(_variance(won) / n_for + _variance(lost) / n_against),
+        std_error=_std_error(won, lost),
         n_positive=n_for,
         n_negative=n_against,
     )
+
+
+def _std_error(won: NDArray[np.float64], lost: NDArray[np.float64]) -> float:
+    """DeLong's standard error; NaN where no placement differs, of which he would make 0."""
+    if np.ptp(won) == 0 and np.ptp(lost) == 0:
+        return math.nan
+    return math.sqrt(_variance(won) / won.size + _variance(lost) / lost.size)
 
 
 def _placements(cases: _Cases, others: _Cases, *, exact: bool) -> NDArray[np.float64]:

@@ -114,7 +114,10 @@ def _of_shape(runs: Sequence[Run]) -> list[str]:
 
 def not_above(baseline: str, names: Sequence[str]) -> str:
     """Say which runs are not above the untrained one."""
-    return f"not above the untrained run {baseline!r}: {names_of(names)}; their rank was not learnt"
+    return (
+        f"not above the untrained run {baseline!r}: {names_of(names)}; training did not raise "
+        f"their rank, or lowered it, and RankMe says nothing for them"
+    )
 
 
 def log_ratio(score: float, limit: int) -> float:

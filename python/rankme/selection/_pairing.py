@@ -40,7 +40,7 @@ def pairing_of(
     if obstacle is not None:
         return False, obstacle
     if None in prints:
-        return False, "nothing tells whether rows correspond; if they do: paired=True, --paired"
+        return False, "nothing tells whether rows correspond; if they do: paired=True"
     return True, "the ids of all runs are the same"
 
 
@@ -58,7 +58,7 @@ def _obstacle(runs: Sequence[Measured], *, of_first_rows: bool) -> str | None:
                     else f"run {first.name!r} has {counts[0]} rows and run {run.name!r} {counts[1]}"
                 )
                 return (
-                    f"{whose}, of which other ones are drawn: rows={min(counts)}, seed=None takes "
+                    f"{whose}, of which other ones are drawn: rows={one.n_rows}, seed=None takes "
                     f"the first ones of both"
                 )
             if one.dealt.run_length != first.estimates[0].dealt.run_length:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "Reading",
     "Sample",
     "as_wanted_rows",
     "common_rows",
@@ -37,6 +38,13 @@ __all__ = [
     "open_runs",
     "with_enough_rows",
 ]
+
+
+class Reading(NamedTuple):
+    """How paths are opened, and tables in memory; as in `rankme.open_source`."""
+
+    column: str | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,7 @@ def naming(run: str, failed: Callable[[str, Exception], None] | None = None) -> 
 
 def open_runs(
     sets: object,
+    reading: Reading,
     *,
     tags: object,
     ids: object,
@@ -106,9 +115,8 @@ def open_runs(
     runs = {}
     for name, entry in sets.items():
         with naming(name, failed):
-            runs[name] = [
-                _opened(one, name, told.get(name, {}), known.get(name)) for one in _repeats(entry)
-            ]
+            found = [_found(one, name, reading) for one in _repeats(entry)]
+            runs[name] = [_opened(one, name, told.get(name, {}), known.get(name)) for one in found]
             _refuse_unlike_widths(runs[name])
     return runs
 
@@ -160,9 +168,11 @@ def _by_run(given: object, sets: Mapping[str, object], argument: str) -> Mapping
     return given
 
 
-def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sample:
+def _opened(
+    found: tuple[str | None, Any], run: str, told: Mapping[str, Any], ids: object
+) -> Sample:
     """Find out what a set is, without reading its rows."""
-    path, held = _found(entry, run)
+    path, held = found
     sample = _sample_of(held, run)
     told = as_tags(told)
     return replace(
@@ -174,10 +184,11 @@ def _opened(entry: Any, run: str, told: Mapping[str, Any], ids: object) -> Sampl
     )
 
 
-def _found(entry: Any, run: str) -> tuple[str | None, Any]:
+def _found(entry: Any, run: str, reading: Reading) -> tuple[str | None, Any]:
     """Return where a set is read from, and what holds it."""
     if isinstance(entry, str | os.PathLike):
-        held = Accumulator.load(entry) if state_file.is_state(entry) else open_source(entry)
+        is_sum = state_file.is_state(entry)
+        held = Accumulator.load(entry) if is_sum else open_source(entry, **reading._asdict())
         return os.fspath(entry), held
     if isinstance(entry, RowSource):
         return entry.name, entry
@@ -186,8 +197,9 @@ def _found(entry: Any, run: str) -> tuple[str | None, Any]:
             f"it is {type_name(entry)}, whose rows may come once only; take them in with "
             f"acc = rankme.Accumulator(dim, groups=16) and acc.update(block), and compare acc"
         )
-    is_sum = isinstance(entry, Accumulator | Estimate)
-    return None, entry if is_sum else resolve(entry, name=f"sets[{run!r}]")
+    if isinstance(entry, Accumulator | Estimate):
+        return None, entry
+    return None, resolve(entry, column=reading.column, name=f"sets[{run!r}]")
 
 
 def _sample_of(held: Any, run: str) -> Sample:

@@ -17,6 +17,7 @@ from rankme.selection._pairing import pairing_of
 from rankme.selection._ranking import Ranking
 from rankme.selection._run import Run
 from rankme.selection._sets import (
+    Reading,
     as_wanted_rows,
     common_rows,
     names_of,
@@ -24,6 +25,7 @@ from rankme.selection._sets import (
     with_enough_rows,
 )
 from rankme.selection.comparison import Comparison
+from rankme.sources._told import as_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -54,6 +56,8 @@ class Choices:
     eps: float = 1e-7
     center: bool = False
     normalize: bool = False
+    column: str | None = None
+    dtype: object = None
     tags: Any = None
     ids: Any = None
     allow: Any = ()
@@ -73,6 +77,8 @@ def compare(
     eps: float = 1e-7,
     center: bool = False,
     normalize: bool = False,
+    column: str | None = None,
+    dtype: object = None,
     tags: Mapping[str, Mapping[str, str | int | float | bool]] | None = None,
     ids: Mapping[str, Any] | None = None,
     allow: str | Collection[str] = (),
@@ -116,6 +122,8 @@ def compare(
         As in `rankme.score`.
     center, normalize : bool
         As in `rankme.score`.
+    column, dtype
+        As in `rankme.open_source`, of all sets that are paths; `column` of tables in memory too.
     tags : mapping, optional
         From names of runs to tags, which are put over those of their accumulators and sources.
     ids : mapping, optional
@@ -183,6 +191,8 @@ def compare(
             eps=as_eps(eps),
             center=bool(center),
             normalize=bool(normalize),
+            column=column,
+            dtype=dtype,
             tags=tags,
             ids=ids,
             allow=allow,
@@ -206,7 +216,8 @@ def compare_sets(
     rows = as_wanted_rows(choices.rows)
     wanted_pairs = _as_paired(choices.paired)
     _require_baseline(choices.baseline, sets)
-    opened = open_runs(sets, tags=choices.tags, ids=choices.ids, failed=failed)
+    reading = Reading(choices.column, as_told(choices.dtype))
+    opened = open_runs(sets, reading, tags=choices.tags, ids=choices.ids, failed=failed)
     runs = with_enough_rows(opened, rows, failed)
     _refuse_few(runs)
     refuse_unlike_tags(runs, allow)

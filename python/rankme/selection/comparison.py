@@ -139,18 +139,19 @@ class Comparison:
             records.append({**record, **{f"tags.{key}": value for key, value in tags.items()}})
         return pandas.DataFrame(records).set_index("name")
 
-    def to_json(self) -> str:
-        """Return all of it as one JSON object on one line.
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values.
 
         Returns
         -------
-        str
-            With ``"schema": "rankme.compare/1"``; ``errors`` are objects ``{"path", "error"}``.
+        dict
+            With ``"schema": "rankme.compare/1"``; ``runs`` are dicts with the fields of `Run`, and
+            ``errors`` dicts of ``path`` and ``error``.
         """
-        record = {
+        return {
             "schema": SCHEMA,
             "best": self.best,
-            "tied": self.tied,
+            "tied": [*self.tied],
             "decided": self.decided,
             "choice": self.choice,
             "rows": self.rows,
@@ -158,12 +159,20 @@ class Comparison:
             "paired": self.paired,
             "pairing": self.pairing,
             "baseline": self.baseline,
-            "local_maxima": self.local_maxima,
-            "runs": [asdict(run) for run in self.runs],
-            "warnings": self.warnings,
+            "local_maxima": [*self.local_maxima],
+            "runs": [_as_lists(asdict(run)) for run in self.runs],
+            "warnings": [*self.warnings],
             "errors": [{"path": path, "error": error} for path, error in self.errors],
         }
-        return json.dumps(record, allow_nan=False)
+
+    def to_json(self) -> str:
+        """Return `to_dict` as one JSON object on one line.
+
+        Returns
+        -------
+        str
+        """
+        return json.dumps(self.to_dict(), allow_nan=False)
 
     def to_html(self, agreement: object = None) -> str:
         """Return a page that needs nothing else: the table, a picture and the warnings.
@@ -202,9 +211,18 @@ class Comparison:
 
         return draw(self, ax)
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name}: {score:.6g}" for name, score in self.scores.items())
+        return f"Comparison({scores}; best {self.best}, tied {[*self.tied]}, N = {self.rows})"
+
     def __str__(self) -> str:
         return text_of(self)
 
     def _repr_html_(self) -> str:
         """Show it as a table in notebooks."""
         return fragment(self)
+
+
+def _as_lists(record: dict[str, Any]) -> dict[str, Any]:
+    """Write tuples as lists, as JSON has them."""
+    return {key: [*value] if isinstance(value, tuple) else value for key, value in record.items()}

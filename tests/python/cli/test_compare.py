@@ -32,7 +32,8 @@ def test_the_table(runs):
     assert result.returncode == 0
     assert result.stderr == ""
     sets = {name: runs / "runs" / name / "z.npy" for name in EXPONENTS}
-    assert result.stdout == f"{rankme.compare(sets)}\n"
+    table = str(rankme.compare(sets)).replace("rows=300, seed=None", "--rows 300, --seed none")
+    assert result.stdout == f"{table}\n"
 
 
 def test_options_are_those_of_python(runs):
@@ -53,6 +54,33 @@ def test_options_are_those_of_python(runs):
     assert [one.pop("paths") for one in found["runs"]] == [[path] for path in PATHS]
     assert [one.pop("paths") for one in wanted["runs"]] == [[str(runs / path)] for path in PATHS]
     assert found == wanted
+
+
+def test_a_column_of_each_path(tmp_path):
+    sets = {}
+    for i, name in enumerate("ab"):
+        parts = {"x": rows(0.3, n=300, seed=i), "y": rows(1.0, n=300, seed=i)}
+        np.savez(tmp_path / f"{name}.npz", **parts)
+        sets[name] = parts["y"]
+    result = run("compare", "a.npz", "b.npz", "--column", "y", "--json", cwd=tmp_path)
+    assert result.returncode == 0
+    found = {one["name"]: one["score"] for one in json.loads(result.stdout)["runs"]}
+    assert found == rankme.compare(sets).scores
+    paths = {name: tmp_path / f"{name}.npz" for name in "ab"}
+    assert rankme.compare(paths, column="y").scores == found
+    result = run("compare", "a.npz", "b.npz", cwd=tmp_path)
+    assert "'x', 'y'" in result.stderr.splitlines()[0]
+
+
+def test_truths_of_other_runs_are_warned_of(runs, tmp_path):
+    truth = tmp_path / "truth.csv"
+    truth.write_text("name,value\na,0.7\nb,0.6\nc,0.5\nd,0.4\n")
+    result = run("compare", *PATHS, "--truth", truth, cwd=runs)
+    assert result.returncode == 0
+    assert f"{truth}: its 'd' is no run here, and was not used" in result.stderr
+    result = run("compare", *PATHS, "--lower-is-better", cwd=runs)
+    assert result.returncode == 2
+    assert "--truth" in result.stderr
 
 
 def test_a_bad_file_is_told_and_the_others_are_compared(runs, tmp_path):
@@ -209,7 +237,10 @@ def test_a_short_set_is_told_and_the_others_are_compared(runs, tmp_path, n_rows,
     [
         (["runs/a/z.npy", "runs/b/z.npy"], ["a", "b"]),
         (["a.npy", "b.npy"], ["a", "b"]),
-        (["a.npy", "b.npz"], ["a.npy", "b.npz"]),
+        (["a.npy", "b.npz"], ["a", "b"]),
+        (["a.npy", "b.jsonl.gz", "c.rankme", "d"], ["a", "b", "c", "d"]),
+        (["a.npy", "a.npz", "b.npy"], ["a.npy", "a.npz", "b.npy"]),
+        (["x/v1.0", "x/v1.1.npy"], ["v1.0", "v1.1"]),
         (["x/a/1/z.npy", "x/b/2/z.npy"], ["a/1", "b/2"]),
         (["/x/a", "/x/a/b"], ["a", "a/b"]),
         (["a/z.npy", "z.npy"], ["a/z", "z"]),

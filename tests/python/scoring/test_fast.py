@@ -156,6 +156,7 @@ def test_merged_saved_and_copied(tmp_path):
     assert loaded.fast_rows == 6000
     holds(loaded.spectrum(), exact)
     assert "precision='fast'" in repr(loaded)
+    assert "precision='fast'" in repr(total.spectrum())
     whole = fast + loaded
     assert whole.fast_rows == 10_000
 

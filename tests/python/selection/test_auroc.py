@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ def test_intervals_make_ties(case):
     assert result.high >= result.value - ROUNDING
     # DeLong et al. 1988: the structural components are the means over the other kind.
     parts = [pairs.mean(axis).var(ddof=1) / pairs.shape[1 - axis] for axis in (0, 1)]
-    assert result.std_error == pytest.approx(math.sqrt(sum(parts)), abs=ROUNDING)
+    error = math.nan if np.ptp(pairs) == 0 else math.sqrt(sum(parts))
+    assert result.std_error == pytest.approx(error, abs=ROUNDING, nan_ok=True)
 
 
 @given(cases, st.integers(0, 2**32 - 1))
@@ -91,6 +93,36 @@ def test_an_interval_that_reaches_one_way_only_makes_no_tie():
     scores = np.array([0.0, 1.0])
     result = rankme.auroc(scores, [False, True], bounds=([0.0, -1.0], [0.5, 1.0]))
     assert (result.value, result.low, result.high) == (1.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(("scores", "value"), [([1.0, 2, 3, 4, 5], 1.0), ([5.0, 4, 3, 2, 1], 0.0)])
+def test_of_separated_cases_no_error_is_made_up(scores, value):
+    result = rankme.auroc(scores, [0, 0, 0, 1, 1])
+    assert result.value == value
+    assert math.isnan(result.std_error)
+    assert result.least == pytest.approx(math.sqrt(0.05))
+    side = f"above {0.05**0.5:.4f}" if value else f"below {1 - 0.05**0.5:.4f}"
+    assert f"(all separated; {side} at 95%)" in str(result)
+
+
+def test_where_all_pairs_are_ties_no_error_is_made_up():
+    result = rankme.auroc([1.0, 1, 1, 1], [0, 0, 1, 1])
+    assert (result.value, math.isnan(result.std_error), math.isnan(result.least)) == (
+        0.5,
+        True,
+        True,
+    )
+    assert "(sampling error unknown)" in str(result)
+
+
+def test_the_least_area_of_separated_cases_holds():
+    # Of an area of that size, few cases are all separated in one sample of twenty at most.
+    m, n = 4, 6
+    area = 0.05 ** (1 / m)
+    gap = math.sqrt(2) * NormalDist().inv_cdf(area)
+    draws = RNG.standard_normal((20_000, m + n)) + gap * (np.arange(m + n) < m)
+    separated = (draws[:, :m].min(axis=1) > draws[:, m:].max(axis=1)).mean()
+    assert 0 < separated <= 0.05
 
 
 def test_the_other_direction():

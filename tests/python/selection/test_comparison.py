@@ -34,6 +34,12 @@ def test_the_table():
     assert len({len(line.rstrip()) for line in lines[:4]}) == 1
 
 
+def test_the_repr_is_one_short_line():
+    start = "Comparison(a<b>&: 40, b: 39.9, c: 20; best a<b>&, tied ['b'], N = "
+    assert repr(C).startswith(start)
+    assert "\n" not in repr(C)
+
+
 def test_a_corrected_score_needs_rows():
     few = rankme.compare({"a": rows(0, n=48), "b": rows(1, n=48)}, groups=8)
     row = str(few).splitlines()[1].split()
@@ -42,6 +48,7 @@ def test_a_corrected_score_needs_rows():
 
 def test_json():
     found = json.loads(C.to_json())
+    assert found == C.to_dict()
     assert found["schema"] == "rankme.compare/1"
     assert (found["best"], found["tied"], found["decided"]) == ("a<b>&", ["b"], False)
     assert (found["rows"], found["paired"], found["errors"]) == (2560, False, [])
