@@ -8,6 +8,8 @@
 #   make test-cuda  the CUDA module: built, and tested as far as there is a GPU
 #   make docs       the documentation, as HTML in build/docs; a warning or a broken link is an error
 #   make bench      every competitor on this machine, into bench/results
+#   make wheels     wheels for every Linux with glibc 2.28, repaired and tried alone, into dist
+#   make test-wheel both suites on the wheel of dist for this Python, and its C++ build
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
 
@@ -33,7 +35,7 @@ SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -nam
              CMakeLists.txt pyproject.toml
 CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python test-cuda sanitize asan tsan fuzz bench docs develop clean \
+.PHONY: demo test test-cpp test-python test-cuda test-wheel wheels sanitize asan tsan fuzz bench docs develop clean \
         distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
@@ -131,6 +133,23 @@ docs: $(STAMPS)/package $(STAMPS)/docs
 
 bench: $(STAMPS)/package $(STAMPS)/bench
 	$(BIN)/rankme bench --output bench/results
+
+# One of them: make wheels PYTHONS=3.11. Without PYTHONS, all supported ones that are here.
+PYTHONS ?=
+wheels:
+	cmake/manylinux/wheels.sh . $(PYTHONS)
+
+# The wheel takes the place of the installed package until this is built again.
+WHEEL_TAG = $(shell $(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+test-wheel: $(STAMPS)/build $(STAMPS)/test
+	cmake -S . -B build/manylinux/tests -G Ninja -DRANKME_TESTS=ON -DRANKME_CUDA=OFF \
+	    -DPython_EXECUTABLE=$(BIN)/python -DRANKME_SYSROOT=$(abspath build/manylinux/sysroot) \
+	    -DCMAKE_TOOLCHAIN_FILE=$(abspath cmake/manylinux/toolchain.cmake)
+	cmake --build build/manylinux/tests
+	ctest --test-dir build/manylinux/tests --output-on-failure --no-tests=error
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*-$(WHEEL_TAG)-$(WHEEL_TAG)-*.whl
+	rm -f $(STAMPS)/package
+	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 develop: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench
 	touch $(STAMPS)/editable
