@@ -18,6 +18,7 @@ from rankme._base.arguments import MAX_DIM, MAX_SEED, as_index, as_method, type_
 from rankme._base.arrays import is_tensor
 from rankme._base.devices import as_device, as_precision, place_of
 from rankme._base.errors import NonFiniteError
+from rankme._base.notebook import card
 from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.sources._block_stream import BlockStream
@@ -307,6 +308,21 @@ class Accumulator(AskedSum):
             self._core.merge(other._core)  # noqa: SLF001
             self._skipped.add(theirs.rows, theirs.shards)
         self._provenance.merge(origin)
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks; nothing is computed for it."""
+        return card(
+            "Accumulator",
+            {
+                "rows so far": self.n_rows,
+                "columns": self.dim,
+                "normalised": "yes" if self.normalize else "no",
+                "method": self.method,
+                "device": self.device,
+                "precision": self.precision,
+                **({} if self.groups is None else {"groups": self.groups}),
+            },
+        )
 
     def __repr__(self) -> str:
         place = "" if self.device == "cpu" else f", device={self.device!r}"

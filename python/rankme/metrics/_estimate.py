@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rankme._base.notebook import card
 from rankme.metrics._certainty import flat_scores, score_of, warn_uncertain
 from rankme.metrics._jackknife import (
     LARGEST_BIAS,
@@ -157,6 +158,21 @@ class Estimate:
         if not can_extrapolate(self.score, self.bias_corrected, self.n_rows, self.n_cols):
             return text
         return f"{text}, {self.bias_corrected:.{decimals}f} extrapolated"
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks."""
+        return card(
+            "Estimate",
+            {
+                "RankMe": self,
+                "exact within": f"{self.low:.9g} to {self.high:.9g}",
+                "rows, columns": f"{self.n_rows}, {self.n_cols}",
+                "groups": self.groups,
+                "centred": "yes" if self.center else "no",
+                "normalised": "yes" if self.normalize else "no",
+                **({"rows left out": self.n_skipped} if self.n_skipped else {}),
+            },
+        )
 
     def __repr__(self) -> str:
         return (

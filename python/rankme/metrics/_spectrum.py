@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rankme import _core
 from rankme._base.arguments import as_eps
+from rankme._base.notebook import card, decay
 from rankme.metrics._spectrum_methods import SpectrumMetrics
 from rankme.metrics._values import OtherAnswer
 
@@ -251,6 +252,23 @@ class Spectrum(SpectrumMetrics):
             )
         values.flags.writeable = False
         return values
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks: the score with its interval, and the singular values."""
+        low, high = self.rankme_bounds()
+        return card(
+            "Spectrum",
+            {
+                "RankMe": f"{self.rankme():.6g} of {min(self.n_rows, self.n_cols)}",
+                "exact within": f"{low:.9g} to {high:.9g}",
+                "rows, columns": f"{self.n_rows}, {self.n_cols}",
+                "centred": "yes" if self.center else "no",
+                "normalised": "yes" if self.normalize else "no",
+                "method": self.method if self.precision == "float64" else "gram, in float32",
+                **({"rows left out": self.n_skipped} if self.n_skipped else {}),
+            },
+            decay(self._scaled, "singular values"),
+        )
 
     def __repr__(self) -> str:
         arithmetic = "" if self.precision == "float64" else f", precision={self.precision!r}"
