@@ -2,6 +2,7 @@
 #
 #   make demo       build, install into .venv, score the two sets in tests/data
 #   make test       C++ tests under ctest, then pytest against the installed package
+#   make test-library  the core installed as a C++ library, and examples/cpp linked with it
 #   make lint       ruff, mypy, clang-format, codespell, validate-pyproject
 #   make sanitize   the C++ tests under the address+undefined and the thread sanitizer
 #   make fuzz       random objects into a _core that is built with the address sanitizer
@@ -35,7 +36,7 @@ SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -nam
              CMakeLists.txt pyproject.toml
 CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python test-cuda test-wheel wheels sanitize asan tsan fuzz bench docs develop clean \
+.PHONY: demo test test-cpp test-python test-cuda test-library test-wheel wheels sanitize asan tsan fuzz bench docs develop clean \
         distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
@@ -49,6 +50,15 @@ test-cpp: $(STAMPS)/build
 	cmake --preset dev -DPython_EXECUTABLE=$(BIN)/python
 	cmake --build --preset dev
 	ctest --preset dev
+
+# Another program's way to the core, from the build of the C++ tests: installed, found and linked.
+test-library: test-cpp
+	rm -rf build/library
+	cmake --install build/dev --component development --prefix build/library/prefix
+	cmake -S examples/cpp -B build/library/example -G Ninja \
+	    -DCMAKE_PREFIX_PATH=$(abspath build/library/prefix)
+	cmake --build build/library/example
+	build/library/example/score
 
 # One process of pytest a core of the smallest machine that CI may have. A file stays in one process:
 # its fixtures, engines among them, start once. PYTEST_PROCESSES=0 runs all in one.

@@ -38,8 +38,6 @@ build_wheel() {
   local env=$work/env
   rm -rf "$env"
   "$python" -m venv "$env"
-  # That of Python 3.10 does not hand on all settings.
-  "$env/bin/python" -m pip install --quiet --upgrade pip
   "$env/bin/python" -m pip wheel --quiet --no-deps --wheel-dir "$work/raw" \
     --config-settings=cmake.define.CMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake" \
     --config-settings=cmake.define.RANKME_SYSROOT="$build/sysroot" \
