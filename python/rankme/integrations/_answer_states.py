@@ -79,11 +79,14 @@ class AnswerStates:
         if len(self.layers) > 5:  # noqa: PLR2004
             layers = f"{self.layers[0]}, {self.layers[1]}, ..., {self.layers[-1]}"
         width = f", width={self.by_layer[0].shape[-1]}" if self.by_layer else ""
-        counts = sorted({len(texts) for texts in self.answers})
-        each = f" of {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} answers"
+        counts = [len(texts) for texts in self.answers]
+        each = ""
+        if counts:
+            low, high = min(counts), max(counts)
+            each = f" of {low} answers" if low == high else f" of {low} to {high} answers"
         return (
             f"AnswerStates(n_layers={len(self.layers)}, layers=({layers}){width}): "
-            f"{len(self)} questions{each if counts else ''}"
+            f"{len(self)} questions{each}"
         )
 
     @property

@@ -140,8 +140,8 @@ def test_one_number_of_samples_is_the_same_in_a_list(asked, folder):
     ("change", "text"),
     [
         ({"seed": 1}, "seed was 0 and is 1"),
-        ({"n_samples": 3}, "settings: n_samples was 2 and is 3"),
-        ({"n_samples": [2, 2, 2, 1]}, r"settings: n_samples was 2 and is \[2, 2, 2, 1\]"),
+        ({"n_samples": 3}, "n_samples was 2 and is 3"),
+        ({"n_samples": [2, 2, 2, 1]}, r"n_samples was 2 and is \[2, 2, 2, 1\]"),
         ({"temperature": 0.5}, "temperature was 1.0 and is 0.5"),
         ({"layers": 1}, r"layers was \[1, 4\] and is \[1\]"),
         ({"max_new_tokens": 4}, "max_new_tokens was 2 and is 4"),
