@@ -67,6 +67,9 @@ HOSTS = {
     ),
     "transformers": Host(
         (
+            "test_answer_folders.py",
+            "test_answer_states.py",
+            "test_token_rows.py",
             "test_transformers.py",
             "test_transformers_collapse.py",
             "test_transformers_compute.py",

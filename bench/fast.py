@@ -1,8 +1,8 @@
 """Time precision="fast" on the processor beside float64 and others, in turns in one process.
 
-python bench/fast.py [--rounds 3] [--shapes 25600x2048,...] [--layers 4]: rows of float32 whose
-columns fall as k^-0.7. Seconds are minima, wall and processor; ratios are of wall minima and, in
-brackets, of medians.
+python bench/fast.py [--rounds 3] [--shapes 25600x2048,...] [--layers 4 [--normalize]]: rows of
+float32 whose columns fall as k^-0.7. Seconds are minima, wall and processor; ratios are of wall
+minima and, in brackets, of medians.
 """
 # ruff: noqa: INP001, T201
 
@@ -10,6 +10,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,22 +125,38 @@ def one_shape(n_rows: int, n_cols: int, rounds: int) -> None:
     lines(turns({name: (lambda way=way: way(z)) for name, way in WAYS.items()}, rounds), error)  # type: ignore[misc]
 
 
-def stack(n_layers: int, rounds: int) -> None:
+def stack(n_layers: int, rounds: int, *, normalize: bool) -> None:
     """Measure a slice of a stack of layers, 10,000 x 4,096 each."""
     layers = [rows(10_000, 4096, seed) for seed in range(n_layers)]
+    # PyTorch's are divided by their norms before the clock starts; ours meanwhile.
+    theirs = [z / np.linalg.norm(z, axis=1, keepdims=True) for z in layers] if normalize else layers
 
-    def by_stack(precision: str) -> object:
-        acc = rankme.LayerAccumulator(n_layers, 4096, precision=precision)
+    def by_stack(precision: str) -> rankme.LayerAccumulator:
+        acc = rankme.LayerAccumulator(n_layers, 4096, precision=precision, normalize=normalize)
         acc.update(layers)
-        return acc.score()
+        return acc
 
-    header(f"{n_layers} layers of 10,000 x 4,096")
-    ways: dict[str, Callable[[], object]] = {
-        "fast": lambda: by_stack("fast"),
-        "float64": lambda: by_stack("float64"),
-        "svdvals, float32": lambda: [by_svdvals(z) for z in layers],
+    exact = by_stack("float64").spectra()
+    fast = by_stack("fast")
+    bounds = [one.rankme_bounds() for one in fast.spectra()]
+    scores = [one.rankme() for one in exact]
+    inside = all(low <= one <= high for (low, high), one in zip(bounds, scores, strict=True))
+    half = max((high - low) / 2 / one for (low, high), one in zip(bounds, scores, strict=True))
+    header(
+        f"{n_layers} layers of 10,000 x 4,096, {'' if normalize else 'not '}normalised: "
+        f"{min(fast.fast_rows):,} rows of each summed in float32, half the interval is {half:.1e} "
+        f"of the score, and the float64 scores are {'in' if inside else 'OUTSIDE'} it"
+    )
+    ways: dict[str, Callable[[], Any]] = {
+        "fast": lambda: by_stack("fast").score(),
+        "float64": lambda: by_stack("float64").score(),
+        "svdvals, float32": lambda: [by_svdvals(z) for z in theirs],
     }
-    lines(turns(ways, rounds), dict.fromkeys(ways, ""))
+    errors = {
+        name: f"{np.abs(np.array(way()) / scores - 1).max():.0e}" for name, way in ways.items()
+    }
+    del fast
+    lines(turns(ways, rounds), errors)
 
 
 def main() -> None:
@@ -148,6 +165,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shapes", default=SHAPES)
     parser.add_argument("--layers", type=int, default=0)
+    parser.add_argument("--normalize", action="store_true", help="rows of layers by their norms")
     options = parser.parse_args()
     print(
         f"rankme {rankme.__version__}, load {os.getloadavg()[0]:.1f}, PyTorch {torch.__version__}"
@@ -156,7 +174,7 @@ def main() -> None:
         n_rows, n_cols = map(int, shape.split("x"))
         one_shape(n_rows, n_cols, options.rounds)
     if options.layers:
-        stack(options.layers, options.rounds)
+        stack(options.layers, options.rounds, normalize=options.normalize)
 
 
 if __name__ == "__main__":

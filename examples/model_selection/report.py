@@ -20,6 +20,7 @@ from .verdict import CRITERIA, Pieces, agreements, by_width, compared, errors_of
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullLocator
 
 __all__ = ["draw", "report", "results_of"]
 
@@ -123,9 +124,11 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
             left.plot(
                 [width_of(name)] * len(scores), scores, "o", alpha=0.6, color=color, label=label
             )
-    bound = sorted(map(width_of, names))
+    bound = sorted(set(map(width_of, names)))
     left.plot(bound, bound, color="grey", linewidth=1, label="RankMe = K")
     left.set(xlabel="width K of the features", ylabel="RankMe", xscale="log", yscale="log")
+    left.set_xticks(bound, map(str, bound))
+    left.xaxis.set_minor_locator(NullLocator())
     left.set_title("A point for each candidate and target")
     left.legend(fontsize="small")
     criteria = results["criteria"]

@@ -13,7 +13,7 @@ def page(results: Mapping[str, Any]) -> str:
         _how(results),
         "## The published table",
         _published(results["published"]),
-        "## The pool that was pre-trained here",
+        "## The candidates",
         "![Left: RankMe over the width. Right: the weighted tau of each criterion.](results.png)",
         _criteria(results["criteria"]),
         "By horizon and by target, weighted tau:",

@@ -6,9 +6,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,7 @@ __all__ = ["FILES", "draw_all"]
 FILES = ("accuracy.png", "regret.png", "rows.png")
 _MAIN = "fashion-test, probe"
 _BLUE, _RED, _GREY = "#0072b2", "#d55e00", "#777777"
+_BLUES = (_BLUE, "#009e9e")
 
 
 def draw_all(summary: dict[str, Any], folder: Path) -> None:
@@ -47,16 +51,7 @@ def _accuracy(summary: dict[str, Any]) -> Figure:
     """Draw the accuracy over RankMe: a dot for each run, a number for each setting."""
     figure, panels = _panels(summary, 3.4, sharey=True)
     for ax, sweep in zip(panels, summary["sweeps"], strict=True):
-        for label, one in sweep["settings"].items():
-            accuracy = one["accuracy"][_MAIN]
-            ax.scatter(one["rank"], accuracy, s=12, color=_BLUE)
-            ax.annotate(
-                label,
-                (fmean(one["rank"]), fmean(accuracy)),
-                xytext=(4, 5),
-                textcoords="offset points",
-                fontsize=8,
-            )
+        _draw_settings(ax, sweep["settings"])
         untrained = summary["untrained"]
         ax.scatter(
             untrained["rank"],
@@ -67,8 +62,50 @@ def _accuracy(summary: dict[str, Any]) -> Figure:
         )
         ax.set_xlabel("RankMe of the projector")
     panels[0].set_ylabel("linear probe, Fashion-MNIST test, %")
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, loc="center right")
+    figure.draw_without_rendering()  # from here on places in pixels are known
+    for ax, sweep in zip(panels, summary["sweeps"], strict=True):
+        _name_settings(ax, sweep["settings"])
     return figure
+
+
+def _draw_settings(ax: Axes, settings: dict[str, Any]) -> None:
+    """Draw a dot for each run; two colours take turns, so that neighbours can be told apart."""
+    by_rank = sorted(settings.items(), key=lambda item: fmean(item[1]["rank"]))
+    for i, (_, one) in enumerate(by_rank):
+        ax.scatter(one["rank"], one["accuracy"][_MAIN], s=12, color=_BLUES[i % 2])
+
+
+def _name_settings(ax: Axes, settings: dict[str, Any]) -> None:
+    """Write the name of each setting below its dots, where no dot and no other name is."""
+    dots = [
+        (label, ax.transData.transform(np.column_stack([one["rank"], one["accuracy"][_MAIN]])))
+        for label, one in settings.items()
+    ]
+    dots.sort(key=lambda item: item[1][:, 0].mean())
+    taken = [Bbox([dot - 4, dot + 4]) for _, some in dots for dot in some]
+    for i, (label, some) in enumerate(dots):
+        note = ax.annotate(
+            label,
+            ax.transData.inverted().transform((some[:, 0].mean(), some[:, 1].min())),
+            xytext=(0, 0),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color=_BLUES[i % 2],
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},  # covers a line behind it
+            arrowprops={"arrowstyle": "-", "color": _GREY, "linewidth": 0.5, "shrinkB": 3},
+            zorder=4,
+        )
+        note.arrow_patch.set_zorder(3)
+        for below in range(10, 150, 3):
+            note.set_position((0, -below))
+            note.update_positions(ax.figure.canvas.get_renderer())
+            box = Text.get_window_extent(note).padded(2)  # without the line
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def _regret(summary: dict[str, Any]) -> Figure:
@@ -102,7 +139,8 @@ def _rows(summary: dict[str, Any]) -> Figure:
                 linewidth=1.6 if is_best else 0.8,
                 label=f"{label}: highest" if is_best else None,
             )
-        ax.set(xscale="log", xlabel="rows", ylim=(0, None))
-        ax.legend(frameon=False)
+        top = max(max(one["curve"]["scores"]) for one in sweep["settings"].values())
+        ax.set(xscale="log", xlabel="rows", ylim=(0, 1.25 * top))
+        ax.legend(frameon=False, loc="upper left")  # above all lines
     panels[0].set_ylabel("RankMe of the projector")
     return figure

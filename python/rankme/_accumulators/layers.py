@@ -8,7 +8,7 @@ from rankme._accumulators.dealt import RUN_LENGTH, Deal
 from rankme._accumulators.dealt_layers import DealtLayers
 from rankme._accumulators.held_layers import METHOD, HeldStack
 from rankme._accumulators.layer import StackLayer
-from rankme._accumulators.masks import as_layers, as_mask, in_full, shapes_of
+from rankme._accumulators.masks import as_layers, as_mask, in_full, require_layers, shapes_of
 from rankme._accumulators.stack_cores import empty_core, require_alike, sizes_of
 from rankme._base.arguments import MAX_SEED, as_eps, as_index, type_name
 from rankme._base.devices import as_device, as_precision
@@ -154,6 +154,7 @@ class LayerAccumulator(HeldStack):
         keep = None if mask is None else as_mask(mask)
         layers = as_layers(Zs, keep)
         shapes = shapes_of(layers)
+        require_layers(len(shapes), self.n_layers)
         if shapes == [(0, dim) for dim in self.dims]:
             return
         core: Any = self._core

@@ -16,7 +16,7 @@ from rankme.sources.memory import array_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_layers", "as_mask", "in_full", "rows_that_count", "shapes_of"]
+__all__ = ["as_layers", "as_mask", "in_full", "require_layers", "rows_that_count", "shapes_of"]
 
 _WANTED = "mask must be booleans, or integers that are 0 and 1"
 
@@ -129,6 +129,28 @@ def shapes_of(layers: Any) -> list[tuple[int, ...] | None]:
     if isinstance(layers, tuple):
         return [getattr(layer, "shape", None) for layer in layers]
     return [layers.shape[1:]] * layers.shape[0]
+
+
+def require_layers(given: int, n_layers: int) -> None:
+    """Refuse more or fewer layers than a stack has.
+
+    The core refuses them too. One too many or too few is most often the embedding layer, of which
+    the core knows nothing.
+    """
+    if given == n_layers:
+        return
+    text = f"Zs has {given} layers, the accumulator has n_layers {n_layers}"
+    if given == n_layers + 1:
+        text += (
+            f"; the hidden states of Transformers begin with the embedding layer: take "
+            f"n_layers={given}, or leave it out, Zs[1:]"
+        )
+    elif given == n_layers - 1:
+        text += (
+            "; the hidden states of Transformers begin with the embedding layer, which may be "
+            f"missing in Zs: give it too, or take n_layers={given}"
+        )
+    raise ValueError(text)
 
 
 def in_full(error: NonFiniteError, mask: NDArray[np.bool_] | None) -> NonFiniteError:

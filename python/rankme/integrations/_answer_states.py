@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["AnswerStates"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AnswerStates:
     """The sampled answers to questions, and the hidden states at the last token of each.
 
@@ -72,6 +72,22 @@ class AnswerStates:
 
     def __len__(self) -> int:
         return len(self.answers)
+
+    def __repr__(self) -> str:
+        # Counts alone: the states of a run are millions of numbers.
+        layers = ", ".join(map(str, self.layers))
+        if len(self.layers) > 5:  # noqa: PLR2004
+            layers = f"{self.layers[0]}, {self.layers[1]}, ..., {self.layers[-1]}"
+        width = f", width={self.by_layer[0].shape[-1]}" if self.by_layer else ""
+        counts = [len(texts) for texts in self.answers]
+        each = ""
+        if counts:
+            low, high = min(counts), max(counts)
+            each = f" of {low} answers" if low == high else f" of {low} to {high} answers"
+        return (
+            f"AnswerStates(n_layers={len(self.layers)}, layers=({layers}){width}): "
+            f"{len(self)} questions{each}"
+        )
 
     @property
     def states(self) -> NDArray[np.floating[Any]] | list[NDArray[np.floating[Any]]]:

@@ -97,7 +97,7 @@ def answer_states(
     Raises
     ------
     TypeError
-        If `model` cannot generate, or an argument is of another type.
+        If `model` cannot generate, `tokenizer` is none, or an argument is of another type.
     ValueError
         If `model` has an encoder; if an argument is out of range; if a prompt is empty, or leaves
         no room for an answer; if states are not finite. If `folder` has answers of another model,
@@ -113,6 +113,7 @@ def answer_states(
        arXiv:2510.08389.
     """
     _require_causal(model)
+    _require_tokenizer(tokenizer)
     how = Drawing(
         layers=_numbers_of(layers, _n_states(model)),
         max_new_tokens=as_index(max_new_tokens, "max_new_tokens", 1),
@@ -158,6 +159,15 @@ def _require_causal(model: Any) -> None:
         raise ValueError(
             "model has an encoder and a decoder; answer_states takes models that go on with a "
             "prompt, decoders alone"
+        )
+
+
+def _require_tokenizer(tokenizer: Any) -> None:
+    """Refuse what turns no text into tokens, or no tokens into text."""
+    if not (callable(tokenizer) and hasattr(tokenizer, "decode")):
+        raise TypeError(
+            f"tokenizer must be the tokenizer of the model, such as AutoTokenizer.from_pretrained "
+            f"gives, not {type_name(tokenizer)}; answers are decoded with it, whatever prompts are"
         )
 
 
@@ -225,12 +235,18 @@ def _questions(tokenizer: Any, prompts: Any, n_samples: Any) -> list[Question]:
     """Return the tokens of all prompts, with how many answers each is to have."""
     if isinstance(prompts, (str, bytes)):
         raise TypeError("prompts must be a sequence of texts, not one; [prompt] is one")
+    if not hasattr(prompts, "__iter__"):
+        raise TypeError(
+            f"prompts must be a sequence of texts, or of their tokens, not {type_name(prompts)}"
+        )
     every = list(prompts)
     if not every:
         raise ValueError("prompts is empty: at least one is needed")
-    if hasattr(n_samples, "__index__"):
+    try:
         counts = [as_index(n_samples, "n_samples", 1)] * len(every)
-    else:
+    except TypeError:
+        if isinstance(n_samples, (str, bytes)) or not hasattr(n_samples, "__len__"):
+            raise
         counts = [as_index(n, f"n_samples[{i}]", 1) for i, n in enumerate(n_samples)]
     if len(counts) != len(every):
         raise ValueError(f"n_samples has {len(counts)} numbers, and there are {len(every)} prompts")
@@ -294,12 +310,15 @@ def _evaluation(model: Any) -> Iterator[None]:
 
 def _settings(model: Any, questions: list[Question], how: Drawing) -> dict[str, Any]:
     """Return what answers depend on."""
-    asked = json.dumps([[one.tokens, one.n_samples] for one in questions])
+    asked = json.dumps([one.tokens for one in questions])
+    counts = [one.n_samples for one in questions]
     return {
         "model": type(model).__name__,
         "weights": _fingerprint(model),
         "n_questions": len(questions),
         "prompts": hashlib.sha256(asked.encode()).hexdigest(),
+        # One number where it is one, however it was given.
+        "n_samples": counts[0] if len(set(counts)) == 1 else counts,
         **how._asdict(),
     }
 

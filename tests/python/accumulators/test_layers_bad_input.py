@@ -35,6 +35,17 @@ REFUSED = {
     "no rows of too few": (np.ones((L - 1, 0, K)), ValueError, r"Zs has 4 layers, .* n_layers 5"),
     "no layers": ([], ValueError, "Zs is empty: at least one matrix is needed"),
     "a layer less": (list(stack())[1:], ValueError, "Zs has 4 layers, .* n_layers 5"),
+    "the embedding layer too": (
+        [*stack(), stack()[0]],
+        ValueError,
+        r"Zs has 6 layers, .* n_layers 5; .* embedding layer: take n_layers=6, or .* Zs\[1:\]",
+    ),
+    "without the embedding layer": (
+        stack()[1:],
+        ValueError,
+        r"n_layers 5; .* embedding layer, which may be missing in Zs: .* n_layers=4$",
+    ),
+    "two layers less": (stack()[2:], ValueError, "Zs has 3 layers, .* n_layers 5$"),
     "integers": (np.ones((L, N, K), "i8"), TypeError, "Zs has dtype int64"),
     "a list in it": (
         changed(put(2, ["a"])),

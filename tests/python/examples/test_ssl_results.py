@@ -1,15 +1,19 @@
 """The committed results of the study of hyperparameters: whole, and told as they are."""
 
 import dataclasses
+import itertools
 import json
 import re
 
+import numpy as np
 import pytest
-from examples.ssl_selection import runs
+from examples.ssl_selection import figures, runs
 from examples.ssl_selection.analysis import compared
 from examples.ssl_selection.protocol import FULL
 from examples.ssl_selection.report import summary_of
 from examples.ssl_selection.tables import page
+from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 from helpers import ROOT
 
@@ -56,6 +60,22 @@ def test_the_commit_and_the_machine_are_told(records):
         assert re.fullmatch(r"[0-9a-f]{7,}", commit)
         assert commit in (STUDY / "README.md").read_text(encoding="utf-8")
     assert {one["commit"] for some in records.values() for one in some} == set(SUMMARY["commits"])
+
+
+def test_no_name_hides_another_or_a_dot():
+    figure = figures._accuracy(SUMMARY)
+    figure.draw_without_rendering()
+    for ax, sweep in zip(figure.axes, SUMMARY["sweeps"], strict=True):
+        names = {note.get_text(): Text.get_window_extent(note) for note in ax.texts}
+        assert set(names) == set(sweep["settings"])
+        for one, other in itertools.combinations(names.values(), 2):
+            assert not one.overlaps(other)
+        for setting in sweep["settings"].values():
+            points = np.column_stack([setting["rank"], setting["accuracy"]["fashion-test, probe"]])
+            dots = ax.transData.transform(points)
+            assert not any(box.count_contains(dots) for box in names.values())
+            assert all(ax.bbox.count_contains(box.corners()) == 4 for box in names.values())
+    plt.close(figure)
 
 
 def _is_result(row):

@@ -87,6 +87,44 @@ def test_a_checkpoint():
     assert regret > 1
 
 
+def test_hyperparameters():
+    """Of committed runs: the numbers are those of the guide."""
+    text = shown("choose-hyperparameters.md")
+    assert "72 runs, untrained ones among them" in text
+    assert "* the highest of the trained: 0.1" in text
+    assert "warning: not above the untrained run" in text
+    for sweep, chosen, best, regret, by_lot, tau in (
+        ("temperature", "0.1", "0.07", 0.26, 0.24, 0.25),
+        ("learning rate", "0.0001", "0.01", 3.66, 1.21, -0.93),
+        ("covariance weight", "100", "3", 2.83, 0.83, -0.21),
+    ):
+        assert (
+            f"{sweep}: chose {chosen}, best {best}\n  regret {regret}, by lot {by_lot}\n"
+            f"  Kendall's tau {tau}, " in text
+        )
+    digits = re.findall(r"^(?:mnist|digits): .*regret (\S+), by lot (\S+)", text, re.MULTILINE)
+    assert len(digits) == 2
+    assert all(float(regret) < float(by_lot) for regret, by_lot in digits)
+
+
+def test_hallucinations():
+    text = shown("detect-hallucinations.md")
+    assert "AnswerStates(n_layers=1, layers=(2), width=64): 240 questions of 10 answers" in text
+    kinds = dict(re.findall(r"^(\w+): (\d+)% wrong", text, re.MULTILINE))
+    assert int(kinds["known"]) < 10
+    assert min(int(kinds["unknown"]), int(kinds["misled"])) > 90
+    ranks = dict(re.findall(r"^(\w+): .* mean effective rank (\d+\.\d+)", text, re.MULTILINE))
+    assert max(float(ranks["known"]), float(ranks["misled"])) < 1.15
+    assert float(ranks["unknown"]) > 1.25
+    found = [float(a) for a in re.findall(r"^  [\w ]+: AUROC ([\d.]+) ±", text, re.MULTILINE)]
+    unsure, every = found[:3], found[3:]
+    assert min(unsure) > 0.95
+    assert unsure[2] > unsure[0] - 0.01  # counting does at least as well
+    assert all(0.75 < a < 0.93 for a in every)  # it is sure of what is false
+    assert "effective rank, middle: AUROC 0.827 ± 0.024, less that of distinct" in text
+    assert "the kind of the question alone: AUROC 0.749" in text
+
+
 def test_a_cell_that_fails_is_noticed(tmp_path, monkeypatch):
     (tmp_path / "bad.md").write_text("```{code-cell} python\n1 / 0\n```\n" * 4)
     monkeypatch.setattr(sys.modules[__name__], "GALLERY", tmp_path)

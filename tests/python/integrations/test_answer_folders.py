@@ -123,13 +123,25 @@ def test_unequal_numbers_of_samples(asked, tmp_path):
     assert kept.answers == plain.answers
     for one, other in zip(kept.states, plain.states, strict=True):
         np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match=r"settings: n_samples was \[1, 3, 2, 2\] and is 2\. Take"):
+        answer_states(*asked, tiny.QUESTIONS, **{**options, "n_samples": 2}, folder=tmp_path)
+
+
+def test_one_number_of_samples_is_the_same_in_a_list(asked, folder):
+    every = [2] * len(tiny.QUESTIONS)
+    for n_samples in (every, np.array(every), np.int64(2), np.array(2)):
+        found = answer_states(
+            *asked, tiny.QUESTIONS, **{**SHORT, "n_samples": n_samples}, folder=folder
+        )
+        same(found, AnswerStates.load(folder))
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         ({"seed": 1}, "seed was 0 and is 1"),
-        ({"n_samples": 3}, "prompts was"),
+        ({"n_samples": 3}, "n_samples was 2 and is 3"),
+        ({"n_samples": [2, 2, 2, 1]}, r"n_samples was 2 and is \[2, 2, 2, 1\]"),
         ({"temperature": 0.5}, "temperature was 1.0 and is 0.5"),
         ({"layers": 1}, r"layers was \[1, 4\] and is \[1\]"),
         ({"max_new_tokens": 4}, "max_new_tokens was 2 and is 4"),
@@ -140,8 +152,9 @@ def test_unequal_numbers_of_samples(asked, tmp_path):
 )
 def test_other_settings_are_refused(asked, folder, change, text):
     before = names_in(folder)
-    with pytest.raises(ValueError, match=f"answers of other settings: .*{text}"):
+    with pytest.raises(ValueError, match=f"answers of other settings: .*{text}") as caught:
         answer_states(*asked, tiny.QUESTIONS, **{**SHORT, **change}, folder=folder)
+    assert str(caught.value).count(" was ") == 1  # and nothing that is the same is named
     assert names_in(folder) == before
 
 

@@ -6,7 +6,7 @@ import torch
 
 import rankme
 import tiny_answers as tiny
-from rankme.integrations.transformers import answer_states
+from rankme.integrations.transformers import AnswerStates, answer_states
 
 SHORT = {"n_samples": 3, "max_new_tokens": 5, "batch_size": 2, "layers": "all"}
 
@@ -93,9 +93,16 @@ def test_a_temperature_of_0_takes_the_likeliest():
     )
     for question, answers in enumerate(found.answers):
         assert len(set(answers)) == 1
-        tokens = tokenizer(tiny.QUESTIONS[question], return_tensors="pt")
-        greedy = model.generate(**tokens, do_sample=False, max_new_tokens=5, pad_token_id=0)
-        text = tokenizer.decode(greedy[0, tokens["input_ids"].shape[1] :], skip_special_tokens=True)
+        # Not all that a tokenizer of Transformers 4.57 gives is for the model.
+        ids = tokenizer(tiny.QUESTIONS[question], return_tensors="pt")["input_ids"]
+        greedy = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=5,
+            pad_token_id=0,
+        )
+        text = tokenizer.decode(greedy[0, ids.shape[1] :], skip_special_tokens=True)
         assert answers[0] == text.strip()
 
 
@@ -225,6 +232,23 @@ def test_scores_of_some_layers():
             found.of_layers(layers)
 
 
+def test_it_shows_counts_and_not_a_million_states():
+    model, tokenizer = tiny.llama(), tiny.tokenizer()
+    found = answer_states(model, tokenizer, tiny.QUESTIONS, **SHORT)
+    told = "AnswerStates(n_layers=5, layers=(0, 1, 2, 3, 4), width=16): 4 questions of 3 answers"
+    assert repr(found) == str(found) == told
+    options = {**SHORT, "n_samples": [3, 1, 4, 2], "layers": "middle"}
+    found = answer_states(model, tokenizer, tiny.QUESTIONS, **options)
+    told = "AnswerStates(n_layers=1, layers=(2), width=16): 4 questions of 1 to 4 answers"
+    assert repr(found) == told
+    deep = AnswerStates([["a"]], [np.zeros((1, 33, 8), "f4")], [[1]], tuple(range(33)))
+    told = "AnswerStates(n_layers=33, layers=(0, 1, ..., 32), width=8): 1 questions of 1 answers"
+    assert repr(deep) == told
+    assert repr(AnswerStates([], [], [], (1,))) == (
+        "AnswerStates(n_layers=1, layers=(1)): 0 questions"
+    )
+
+
 def test_dtypes_prompts_in_tokens_and_modes():
     model, tokenizer = tiny.llama(), tiny.tokenizer()
     tokens = [tokenizer(text)["input_ids"] for text in tiny.QUESTIONS]
@@ -253,6 +277,14 @@ def test_what_is_refused():
         ((model, tokenizer, []), {}, ValueError, "prompts is empty"),
         ((model, tokenizer, ["a", ""]), {}, ValueError, r"prompts\[1\] has no token"),
         ((model, tokenizer, [1.5]), {}, TypeError, r"prompts\[0\] must be a text or its tokens"),
+        ((model, tokenizer, None), {}, TypeError, "prompts must be a sequence .* not NoneType"),
+        ((model, None, ask), {}, TypeError, "tokenizer must be the tokenizer .* not NoneType"),
+        ((model, None, [[5, 6]]), {}, TypeError, "tokenizer must be the tokenizer .* not NoneType"),
+        ((model, "gpt2", ask), {}, TypeError, "tokenizer must be the tokenizer .* not str"),
+        ((model, len, ask), {}, TypeError, "tokenizer must be the tokenizer .* not builtin"),
+        ((model, tokenizer, ask), {"n_samples": None}, TypeError, "n_samples must be an integer"),
+        ((model, tokenizer, ask), {"n_samples": "9"}, TypeError, "n_samples must be an integer"),
+        ((model, tokenizer, ask), {"n_samples": [1, 2.5]}, TypeError, r"n_samples\[1\] must be"),
         ((model, tokenizer, [[5] * 60]), {}, ValueError, "more than the 64 that the model can"),
         ((model, tokenizer, ask), {"n_samples": 0}, ValueError, "n_samples must be 1 or more"),
         ((model, tokenizer, ask), {"n_samples": [1]}, ValueError, "n_samples has 1 numbers"),
