@@ -11,6 +11,7 @@
 #   make bench      every competitor on this machine, into bench/results
 #   make wheels     wheels for every Linux with glibc 2.28, repaired and tried alone, into dist
 #   make test-wheel both suites on the wheel of dist for this Python, and its C++ build
+#   make release    what a release consists of, checked, and what is left to do
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
 #   make clean      remove what was built; make distclean removes .venv as well
 
@@ -36,7 +37,7 @@ SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -nam
              CMakeLists.txt pyproject.toml
 CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python test-cuda test-library test-wheel wheels sanitize asan tsan fuzz bench docs develop clean \
+.PHONY: demo test test-cpp test-python test-cuda test-library test-wheel wheels release sanitize asan tsan fuzz bench docs develop clean \
         distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
@@ -149,6 +150,10 @@ PYTHONS ?=
 wheels:
 	cmake/manylinux/wheels.sh . $(PYTHONS)
 
+# The sdist and the wheels of it, checked, and the text of the tag: everything but the upload.
+release: $(STAMPS)/release
+	$(BIN)/python .ci/release.py
+
 # The wheel takes the place of the installed package until this is built again.
 WHEEL_TAG = $(shell $(BIN)/python -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
 test-wheel: $(STAMPS)/build $(STAMPS)/test
@@ -179,7 +184,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench $(STAMPS)/docs: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
+$(STAMPS)/build $(STAMPS)/cuda-build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench $(STAMPS)/docs $(STAMPS)/release: $(STAMPS)/%: pyproject.toml $(STAMPS)/venv
 	$(BIN)/python .ci/requirements.py $* > $@.txt
 	$(BIN)/python -m pip install --quiet --requirement $@.txt
 	touch $@
