@@ -7,8 +7,6 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rankme.sources._checks import check_table_shape
 from rankme.sources._database_rows import query_batches
 from rankme.sources._database_url import POSTGRESQL, DatabaseUrl, is_database
@@ -20,6 +18,7 @@ from rankme.sources._sql import as_query, counting, is_ordered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rankme.sources._query_columns import QueryColumns
