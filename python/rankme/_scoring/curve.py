@@ -33,6 +33,7 @@ def curve(
     dtype: object = None,
     select: Select = None,
     skip_nonfinite: bool = False,
+    query: str | None = None,
 ) -> Curve:
     """RankMe over the number of rows, with its sampling error.
 
@@ -48,7 +49,7 @@ def curve(
     seed : int or None
         Which rows, as in `rankme.score`: random subsets, or with None the first. It is not the
         `seed` of `rankme.Accumulator`, which draws its probes.
-    groups, eps, center, normalize, column, dtype, select, skip_nonfinite
+    groups, eps, center, normalize, column, dtype, select, skip_nonfinite, query
         As in `rankme.estimate`.
 
     Returns
@@ -80,8 +81,8 @@ def curve(
             "all rows, as np.concatenate(list(Z)) is for blocks of NumPy"
         )
     if isinstance(Z, str | os.PathLike):
-        Z = open_source(Z, column=column, dtype=dtype)  # noqa: N806
-        column = dtype = None
+        Z = open_source(Z, column=column, dtype=dtype, query=query)  # noqa: N806
+        column = dtype = query = None
     # The largest first: that there are too few rows is known before any work.
     estimates = [
         estimate(
@@ -94,6 +95,7 @@ def curve(
             dtype=dtype,
             select=select,
             skip_nonfinite=skip_nonfinite,
+            query=query,
             rows=number,
             seed=start,
         )

@@ -40,6 +40,7 @@ def estimate(
     run_length: SupportsIndex = RUN_LENGTH,
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
+    query: str | None = None,
 ) -> Estimate:
     """RankMe of a sample of rows, with its sampling error by the delete-a-group jackknife.
 
@@ -69,7 +70,7 @@ def estimate(
         iterable.
     run_length : int
         Of an iterable: how many rows go to one group before the next one's turn.
-    rows, seed
+    rows, seed, query
         As in `rankme.score`; the groups are runs of the rows that are chosen.
 
     Returns
@@ -132,6 +133,7 @@ def estimate(
         dtype=dtype,
         select=select,
         nulls=choices.skip_nonfinite,
+        query=query,
     )
     if isinstance(found, RowSource):
         parts = parts_of_source(found, choices)

@@ -53,12 +53,13 @@ def open_rows(
     dtype: object = None,
     select: Select = None,
     nulls: bool = False,
+    query: str | None = None,
 ) -> Opened:
     """Find the rows of what the user gave, and choose among them.
 
     Parameters
     ----------
-    Z, rows, seed, column, dtype, select
+    Z, rows, seed, column, dtype, select, query
         As in `rankme.score`.
     nulls
         Whether rows of Arrow that are null are to come as NaN.
@@ -71,6 +72,8 @@ def open_rows(
     start = as_row_seed(seed)
     wanted = None if rows is None else as_row_count(rows)
     told = as_told(dtype)
+    if query is not None:
+        Z, column, told = _queried(Z, query, column, told), None, None  # noqa: N806
     if told is not None and not is_one_shot_table(Z):
         Z, column, told = _told(Z, column, told), None, None  # noqa: N806
     found = _opened(Z, column, select, nulls=nulls, told=told)
@@ -85,6 +88,16 @@ def _told(Z: object, column: str | None, dtype: str) -> RowSource:  # noqa: N803
             f"{type_name(Z)}; bytes in memory are read by np.frombuffer(row, dtype), row by row"
         )
     return open_source(Z, column=column, dtype=dtype)
+
+
+def _queried(Z: object, query: str, column: str | None, dtype: str | None) -> RowSource:  # noqa: N803
+    """Open what a query of a database gives."""
+    if not isinstance(Z, str | os.PathLike):
+        raise TypeError(
+            f"query= is run by a database, of which Z is the URL, as sqlite:FILE; Z is "
+            f"{type_name(Z)}"
+        )
+    return open_source(Z, column=column, dtype=dtype, query=query)
 
 
 def _chosen(found: Any, wanted: int, start: int | None, given: object) -> Opened:

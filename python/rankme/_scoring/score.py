@@ -43,6 +43,7 @@ def score(
     skip_nonfinite: bool = False,
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
+    query: str | None = None,
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -62,7 +63,7 @@ def score(
         Another iterable, as a generator, a ``DataLoader`` or a reader of record batches: blocks of
         rows, of which each is taken as above. A list of matrices is for `rankme.score_batch`.
         A path, pattern or URL: opened as `rankme.open_source` does, and read as a stream in
-        constant memory.
+        constant memory. A database too, with `query`.
     eps : float
         Added to each ``p_k`` after the division; from 0 to 1. With 0 the result is the
         effective rank of Roy and Vetterli.
@@ -79,7 +80,7 @@ def score(
         As in `spectrum`.
     precision : {"float64", "fast"}
         As in `spectrum`.
-    column, dtype, select, skip_nonfinite, rows, seed
+    column, dtype, select, skip_nonfinite, rows, seed, query
         As in `spectrum`.
 
     Returns
@@ -128,6 +129,7 @@ def score(
         skip_nonfinite=bool(skip_nonfinite),
         rows=rows,
         seed=seed,
+        query=query,
     )
     return score_of(result, checked_eps, stacklevel=2)
 
@@ -147,6 +149,7 @@ def spectrum(
     skip_nonfinite: bool = False,
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
+    query: str | None = None,
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
@@ -163,7 +166,7 @@ def spectrum(
         Another iterable, as a generator, a ``DataLoader`` or a reader of record batches: blocks of
         rows, of which each is taken as above. A list of matrices is for `rankme.score_batch`.
         A path, pattern or URL: opened as `rankme.open_source` does, and read as a stream in
-        constant memory.
+        constant memory. A database too, with `query`.
     center : bool
         Subtract the column means first.
     normalize : bool
@@ -206,6 +209,9 @@ def spectrum(
         every format and any blocks, as `rankme.sources.choose_rows` tells; or with None the first.
         It is not the `seed` of `rankme.Accumulator`, which draws its probes. Of an iterable a
         random subset takes two passes.
+    query : str, optional
+        Of a database: the SELECT that gives the rows, as in `rankme.open_source`. With `rows` it
+        needs an ORDER BY.
 
     Returns
     -------
@@ -229,7 +235,7 @@ def spectrum(
     BadDataError
         If a file holds no embeddings, or NaN or infinity: a ValueError that names file and row.
     OSError
-        If a file cannot be read.
+        If a file cannot be read; a ConnectionError if a database cannot be reached.
     MissingLibraryError
         If its format needs a library that is not installed: an ImportError.
     IntegrityError
@@ -255,6 +261,7 @@ def spectrum(
         skip_nonfinite=bool(skip_nonfinite),
         rows=rows,
         seed=seed,
+        query=query,
     )
 
 
@@ -271,6 +278,7 @@ def _certain_spectrum(
     select: Select,
     rows: SupportsIndex | None,
     seed: SupportsIndex | None,
+    query: str | None,
     **choices: Unpack[Choices],
 ) -> Spectrum:
     """Find the spectrum by the first pass that leaves RankMe with `eps` certain enough."""
@@ -286,6 +294,7 @@ def _certain_spectrum(
         dtype=dtype,
         select=select,
         nulls=choices["skip_nonfinite"],
+        query=query,
     )
     if isinstance(found, RowSource):
         place = place_of("cpu", device, "Z")

@@ -148,7 +148,12 @@ def _run(args: list[str]) -> int:
 
 def _message(error: Exception, args: list[str]) -> str:
     """Write a usage error as one line that ends in a next step."""
+    from rankme.sources._database_url import shown_url  # noqa: PLC0415
+
     text: str = error.format_message()  # type: ignore[attr-defined]
+    for arg in args:
+        text = text.replace(arg, shown_url(arg))
+    args = [shown_url(arg) for arg in args]
     context = getattr(error, "ctx", None)
     command = "rankme" if context is None else context.command_path
     if command == "rankme" and _is_data(args[0]):

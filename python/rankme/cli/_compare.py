@@ -169,7 +169,15 @@ def compare(
 
 
 def _named(paths: list[str]) -> dict[str, str]:
-    """Name the paths; too few of them, or one twice, are wrong usage."""
+    """Name the paths; too few of them, or one twice, are wrong usage, and so are databases."""
+    from rankme.sources._database_url import is_database, shown_url  # noqa: PLC0415
+
+    for path in filter(is_database, paths):
+        raise typer.BadParameter(
+            f"{shown_url(path)} is a database, and each run has a query of its own; in Python: "
+            f"rankme.compare({{'a': rankme.open_source(url, query=...), ...}})",
+            param_hint="'PATH'",
+        )
     plain = [path if "://" in path else os.path.normpath(path) for path in paths]
     twice = next((path for i, path in enumerate(plain) if path in plain[:i]), None)
     if twice is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "BAD_DATA",
@@ -23,6 +23,7 @@ __all__ = [
     "Method",
     "MetricsOption",
     "Precision",
+    "QueryOption",
     "RowsOption",
     "SeedOption",
     "as_seed",
@@ -32,6 +33,7 @@ __all__ = [
     "check_groups",
     "check_plot",
     "check_precision",
+    "check_query",
     "check_rtol",
     "require_threads",
     "seed_of",
@@ -114,6 +116,35 @@ def check_groups(groups: int | None, method: str, device: str, precision: str) -
                 f"groups are kept with {name} {wanted}, and not with {name} {value}",
                 param_hint="'--groups'",
             )
+
+
+def check_query(query: str | None, paths: Sequence[str], state: Path | None) -> None:
+    """Take a query without a database, and a run of one that cannot go on, for wrong usage."""
+    from rankme.sources._database_url import is_database, shown_url  # noqa: PLC0415
+    from rankme.sources._sql import as_query  # noqa: PLC0415
+
+    files = [path for path in paths if not is_database(path)]
+    if query is not None:
+        with _wrong_usage():
+            as_query(query)
+        if files:
+            raise typer.BadParameter(
+                f"{files[0]} is no database; wanted postgresql://HOST/NAME, sqlite:FILE or "
+                f"duckdb:FILE",
+                param_hint="'--query'",
+            )
+    elif len(files) < len(paths):
+        database = next(path for path in paths if is_database(path))
+        raise typer.BadParameter(
+            f"{shown_url(database)} is a database, of which --query selects the rows",
+            param_hint="'PATH'",
+        )
+    if state is not None and len(files) < len(paths):
+        raise typer.BadParameter(
+            "the rows of a database may be others when a run goes on; save them to a file, or "
+            "score them in one run",
+            param_hint="'--state'",
+        )
 
 
 def check_precision(precision: str, method: str) -> None:
@@ -236,6 +267,15 @@ GroupsOption = Annotated[
 CenterOption = Annotated[bool, typer.Option("--center", help="Subtract the column means.")]
 MetricsOption = Annotated[
     bool, typer.Option("--metrics", help="Print the related metrics of the same spectrum.")
+]
+QueryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--query",
+        metavar="SQL",
+        help="Of a database: the SELECT that gives the rows, such as 'SELECT embedding FROM "
+        "items'. With --rows it needs an ORDER BY.",
+    ),
 ]
 RowsOption = Annotated[
     int | None,

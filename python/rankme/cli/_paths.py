@@ -25,8 +25,10 @@ def check_paths(paths: Any) -> list[str]:
 
     One of several does not stop the others, and what is behind a URL is found out later.
     """
+    from rankme.sources._database_url import is_database  # noqa: PLC0415
+
     checked: list[str] = paths
-    if len(checked) == 1 and "://" not in checked[0]:
+    if len(checked) == 1 and "://" not in checked[0] and not is_database(checked[0]):
         _check_local(checked[0])
     return checked
 
@@ -74,8 +76,10 @@ class PathsError(Exception):
         self.failures = failures
 
 
-def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> RowSource:
-    """Open paths as one source.
+def open_paths(
+    paths: Sequence[str], column: str | None, dtype: str | None, query: str | None = None
+) -> RowSource:
+    """Open paths as one source, each with the query if there is one.
 
     Raises
     ------
@@ -83,6 +87,7 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
         Of each path that cannot be opened, or of a pool that is no set.
     """
     from rankme.sources import BadDataError, ShardedSource  # noqa: PLC0415
+    from rankme.sources._database_url import shown_url  # noqa: PLC0415
     from rankme.sources._errors import NoRowsError  # noqa: PLC0415
     from rankme.sources._folders import refuse_dead  # noqa: PLC0415
 
@@ -90,12 +95,13 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
     failures: list[tuple[str, str, Exception]] = []
     empty = 0
     for path in paths:
-        opened = _open(path, column, dtype)
+        opened = _open(path, column, dtype, query)
         if not isinstance(opened, Exception):
             sources.append(opened)
             continue
         empty += isinstance(opened, NoRowsError)
-        failures.append((path, describe(opened, [path]), opened))
+        shown = shown_url(path)
+        failures.append((shown, describe(opened, [shown]), opened))
     # In a pool as in a folder, what has no rows is no part of it.
     if len(failures) > empty or not sources:
         raise PathsError(failures)
@@ -103,19 +109,21 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
         return sources[0]
     try:
         refuse_dead(paths)
-        pool = ShardedSource(" + ".join(paths), tuple(sources))
+        pool = ShardedSource(" + ".join(map(shown_url, paths)), tuple(sources))
     except BadDataError as error:
         raise PathsError([(error.name, str(error), error)]) from error
     _refuse_duplicates(pool)
     return pool
 
 
-def _open(path: str, column: str | None, dtype: str | None) -> RowSource | Exception:
+def _open(
+    path: str, column: str | None, dtype: str | None, query: str | None
+) -> RowSource | Exception:
     """Open a path, or return what is wrong with it."""
     from rankme.sources import open_source  # noqa: PLC0415
 
     try:
-        return open_source(path, column=column, dtype=dtype)
+        return open_source(path, column=column, dtype=dtype, query=query)
     except (ValueError, ImportError, OSError) as error:
         return error
     except MemoryError as error:  # a damaged file may ask for any number of bytes
@@ -129,6 +137,8 @@ def describe(error: Exception, paths: Sequence[str]) -> str:
     names = " + ".join(paths)
     if isinstance(error, (BadDataError, MissingLibraryError)):
         return str(error)
+    if isinstance(error, ConnectionError) and error.errno is None:
+        return str(error)  # of a database, which it names
     if isinstance(error, OSError):
         return f"{error.filename or names}: {error.strerror or error}"
     return f"{names}: {text_of(error)}"

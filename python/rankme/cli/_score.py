@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -19,6 +19,7 @@ from rankme.cli._options import (
     Method,
     MetricsOption,
     Precision,
+    QueryOption,
     RowsOption,
     SeedOption,
     as_seed,
@@ -26,6 +27,7 @@ from rankme.cli._options import (
     check_groups,
     check_plot,
     check_precision,
+    check_query,
     check_rtol,
     require_threads,
 )
@@ -56,11 +58,13 @@ def score(
         typer.Argument(
             metavar="PATH",
             callback=check_paths,
-            help="Files, folders, quoted patterns such as 'part-*.npy', or URLs.",
+            help="Files, folders, quoted patterns such as 'part-*.npy', URLs, or databases: "
+            "postgresql://HOST/NAME, sqlite:FILE, duckdb:FILE.",
         ),
     ],
     column: ColumnOption = None,
     dtype: DtypeOption = None,
+    query: QueryOption = None,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[
@@ -137,6 +141,7 @@ def score(
         )
     check_groups(groups, method.value, device, precision.value)
     check_precision(precision.value, method.value)
+    check_query(query, paths, state)
     checkpoints = as_checkpoints(state, checkpoint_every, len(sets), method.value)
     options = ScoreOptions(
         eps=eps,
@@ -155,7 +160,7 @@ def score(
     scores: list[Score] = []
     for group in sets:
         try:
-            result = _score_group(group, column, dtype, options, checkpoints)
+            result = _score_group(group, Choice(column, dtype, query), options, checkpoints)
         except PathsError as error:
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
@@ -204,14 +209,29 @@ def _draw(result: Score, path: Path) -> bool:
 
 
 def _names(paths: Sequence[str]) -> str:
-    """Join paths to the name of their set."""
-    return " + ".join(paths)
+    """Join paths to the name of their set, without the secrets of databases."""
+    from rankme.sources._database_url import shown_url  # noqa: PLC0415
+
+    return " + ".join(map(shown_url, paths))
+
+
+class Choice(NamedTuple):
+    """What of the data is read.
+
+    Attributes
+    ----------
+    column, dtype, query : str or None
+        As in `rankme.open_source`.
+    """
+
+    column: str | None
+    dtype: str | None
+    query: str | None
 
 
 def _score_group(
     paths: Sequence[str],
-    column: str | None,
-    dtype: str | None,
+    choice: Choice,
     options: ScoreOptions,
     checkpoints: Checkpoints | None,
 ) -> Score:
@@ -220,9 +240,11 @@ def _score_group(
     from rankme.cli._result import measured, scored  # noqa: PLC0415
     from rankme.cli._resume import resumed  # noqa: PLC0415
     from rankme.sources import subset  # noqa: PLC0415
+    from rankme.sources._database_url import shown_url  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    whole = open_paths(paths, column, dtype)
+    whole = open_paths(paths, *choice)
+    paths = [shown_url(path) for path in paths]
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         some = whole

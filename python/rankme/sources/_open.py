@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from rankme.sources import huggingface, lakehouse, zarr
+from rankme.sources import databases, huggingface, lakehouse, zarr
 from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors
 from rankme.sources._bytes.urls import is_web, urls_below, with_whole_paths
+from rankme.sources._database_url import is_database, shown_url
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._folders import (
     LocalFolder,
@@ -29,6 +30,7 @@ from rankme.sources._folders import (
 from rankme.sources._formats import KNOWN_SUFFIXES, is_text, open_file, require_told, suffix_of
 from rankme.sources._sets import require_one_set
 from rankme.sources._sharded import ShardedSource, natural_order, same_file
+from rankme.sources._store_folders import stores_in
 from rankme.sources._told import as_told
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def open_source(
     column: str | None = None,
     dtype: object = None,
     tags: Tags | None = None,
+    query: str | None = None,
 ) -> RowSource:
     """Open embeddings where they lie, as a source of rows.
 
@@ -64,6 +67,7 @@ def open_source(
         sets. A pattern of files such as ``"part-*.npy"``. A URL of any of these, ``s3://``,
         ``gs://``, ``https://`` and what else fsspec knows. The files of a folder or pattern are one
         set, in natural order: part-2 before part-10. Of a sequence all are one set, in its order.
+        A database: ``postgresql://user@host/name``, ``sqlite:FILE`` or ``duckdb:FILE``.
     column : str
         Which column of a table, tensor or dataset of a container, or which key of JSON lines.
         Needed only where several could be meant. Of CSV also a pattern of the columns of
@@ -74,6 +78,9 @@ def open_source(
     tags : mapping, optional
         Where the rows come from, such as ``{"model": "vicreg", "step": 1000}``; over those that
         the file has: the attribute ``tags`` of the source.
+    query : str, optional
+        Of a database: the SELECT that gives the rows. It is run for each pass over them, and once
+        more to count them.
 
     Returns
     -------
@@ -89,18 +96,27 @@ def open_source(
     MissingLibraryError
         The format needs a library that is not installed: an ImportError that names the extra.
     OSError
-        A file cannot be opened or read.
+        A file cannot be opened or read; a ConnectionError where a database cannot be reached.
     """
     told = as_told(dtype)
     if tags is not None:
-        return open_source(path, column=column, dtype=told).tagged(tags)
+        return open_source(path, column=column, dtype=told, query=query).tagged(tags)
     if isinstance(path, (list, tuple)):
-        return _open_several([os.fspath(one) for one in path], column, told)
+        return _open_several([os.fspath(one) for one in path], column, told, query)
+    if query is not None or (isinstance(path, str) and is_database(path)):
+        source = databases.open_query(path, query, column, told)
+        require_told(source, told)
+        return source
     text = os.fspath(path)  # type: ignore[arg-type]
     if text.startswith("file://"):
         text = unquote(urlsplit(text).path)
     if "://" in text:
         return _open_url(with_whole_paths(text), column, told)
+    return _open_local(text, column, told)
+
+
+def _open_local(text: str, column: str | None, told: str | None) -> RowSource:
+    """Open what a path on disk means: a folder, a pattern, or a file."""
     if os.path.isdir(text):  # noqa: PTH112
         return _open_folder(LocalFolder(text), column, told)
     if not os.path.lexists(text) and glob.has_magic(text):
@@ -108,12 +124,16 @@ def open_source(
     return open_file(LocalFile.find(text), column, told)
 
 
-def _open_several(paths: Sequence[str], column: str | None, told: str | None) -> RowSource:
+def _open_several(
+    paths: Sequence[str], column: str | None, told: str | None, query: str | None
+) -> RowSource:
     """Open paths as one set."""
     if len(paths) > 1:
         refuse_dead(paths)
-    name = " + ".join(paths)
-    found = _open_parts(name, paths, lambda path: open_source(path, column=column, dtype=told))
+    name = " + ".join(map(shown_url, paths))
+    found = _open_parts(
+        name, paths, lambda path: open_source(path, column=column, dtype=told, query=query)
+    )
     twice = same_file(shard for source in found for shard in source.shards)
     if twice is not None:
         first, second = (shard.name for shard in twice)
@@ -208,7 +228,7 @@ def _open_folder(folder: Folder, column: str | None, told: str | None) -> RowSou
         raise AmbiguousDataError(
             folder.name, f"its folder {place} is a table of {kind}; open that by itself"
         )
-    stores = _stores(folder.name, names)
+    stores = stores_in(folder.name, names)
     if stores:
         require_one_set(folder.name, stores)
         return _open_stores(folder.name, map(folder.child, stores), column, told)
@@ -251,30 +271,6 @@ def _open_stores(
     """Open Zarr stores as one set."""
     parts = _open_parts(name, list(folders), lambda folder: _open_store(folder, column, told))
     return ShardedSource(name, parts)
-
-
-def _stores(folder: str, names: Sequence[str]) -> list[str]:
-    """List the Zarr stores in a folder, in order; files beside them are refused."""
-    stores: list[str] = []
-    for name in sorted(names, key=lambda name: name.count("/")):
-        place, _, last = name.rpartition("/")
-        if zarr.is_store([last]) and not any(f"{place}/".startswith(f"{one}/") for one in stores):
-            stores.append(place)
-    inside = tuple(f"{store}/" for store in stores)
-    others = [
-        name
-        for name in names
-        if not name.startswith(inside)
-        and is_data(name.split("/"))
-        and suffix_of(name) in KNOWN_SUFFIXES
-    ]
-    if stores and others:
-        raise BadDataError(
-            folder,
-            f"its folder {stores[0]} is a Zarr store or a saved dataset, beside files such as "
-            f"{others[0]}; open that by itself, or name files by a pattern",
-        )
-    return _in_order(stores)
 
 
 def _data_files(folder: str, names: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ __all__ = ["ToldRows", "record_batches"]
 BATCH_ROWS = 4096
 
 
-def record_batches(stream: Any, name: str) -> Iterator[Any]:
+def record_batches(stream: Any, name: str, rows: int = BATCH_ROWS) -> Iterator[Any]:
     """Yield the record batches of an Arrow stream.
 
     Parameters
@@ -29,6 +29,8 @@ def record_batches(stream: Any, name: str) -> Iterator[Any]:
         Whatever offers ``__arrow_c_stream__`` with a struct, a table, as its type.
     name
         What the error messages call it.
+    rows
+        How many a batch is to have, where that can be asked for.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def record_batches(stream: Any, name: str) -> Iterator[Any]:
     reader = stream
     for method in ("to_arrow_reader", "fetch_arrow_reader", "fetch_record_batch"):
         if hasattr(stream, method):
-            reader = getattr(stream, method)(BATCH_ROWS)
+            reader = getattr(stream, method)(rows)
             break
     if not isinstance(reader, pa.RecordBatchReader):
         try:

@@ -160,6 +160,11 @@ class ShardedSource(RowSource):
         """
         return ShardedSource(self.name, tuple(part.with_nulls_as_nan() for part in self.parts))
 
+    def check_ordered(self) -> None:
+        """Ask each part."""
+        for part in self.parts:
+            part.check_ordered()
+
     def check_unchanged(self) -> None:
         """Ask each part."""
         for part in self.parts:

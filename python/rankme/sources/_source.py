@@ -205,6 +205,9 @@ class RowSource(ABC):
             return after <= row
         return any(after <= entry <= row for entry in self.entries)
 
+    def check_ordered(self) -> None:  # noqa: B027 - rows in files have their places
+        """Raise a BadDataError where the rows may come in another order each time."""
+
     def check_unchanged(self) -> None:  # noqa: B027 - most that is no file has nothing to ask
         """Raise a BadDataError if the source is not what it was when it was opened.
 

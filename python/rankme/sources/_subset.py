@@ -52,11 +52,14 @@ def subset(source: RowSource, rows: SupportsIndex, *, seed: SupportsIndex | None
         `rows` or `seed` is no integer.
     ValueError
         One is out of range, or `rows` is more than there are.
+    BadDataError
+        The source is a query without an order.
     """
     wanted, start = as_row_count(rows), as_row_seed(seed)
     check_enough(wanted, source.n_rows, source.name)
     if wanted == source.n_rows:
         return source
+    source.check_ordered()
     chosen = choose_rows(source.n_rows, wanted, seed=start)
     ends = list(accumulate((shard.n_rows for shard in source.shards), initial=0))
     places = np.searchsorted(chosen, ends)
@@ -139,6 +142,10 @@ class SubsetSource(RowSource):
     def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:
         """Yield chosen ones of the chosen rows."""
         return self.source.take(self.rows[rows], hold=hold)
+
+    def check_ordered(self) -> None:
+        """Ask the source."""
+        self.source.check_ordered()
 
     def check_unchanged(self) -> None:
         """Ask the source."""

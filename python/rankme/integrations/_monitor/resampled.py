@@ -74,6 +74,7 @@ class Reader:
             )
         if isinstance(found, RowSource):
             width = found.n_cols
+            found.check_ordered()  # several passes have to meet the same rows in the same places
             if settings.skip_nonfinite:
                 found = found.with_nulls_as_nan()
         elif isinstance(found, BlockStream):
