@@ -192,6 +192,11 @@ class AskedMonitor(Monoid):
         require_budget()
         self._hold(files.decode(state, "pickled rankme.Monitor"))
 
+    def _become(self, other: Self) -> None:
+        """Take over what a copy of this one has become."""
+        with self._lock:
+            self._held = other._held
+
     def _progress(self, *, in_place: bool = False) -> Progress:
         """Return what will become of the monitor."""
         held = self._held
