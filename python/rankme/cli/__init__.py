@@ -16,7 +16,7 @@ from typing import Annotated, TextIO
 import typer
 from typer.main import get_command
 
-from rankme.cli import _bench, _compare, _info, _merge, _score
+from rankme.cli import _bench, _compare, _info, _merge, _score, _watch
 from rankme.cli._text import Output, OutputError, print_error
 
 __all__ = ["main"]
@@ -64,6 +64,7 @@ def _root(
 app.command("score", help=_score.HELP)(_score.score)
 app.command("compare", help=_compare.HELP)(_compare.compare)
 app.command("merge", help=_merge.HELP)(_merge.merge)
+app.command("watch", help=_watch.HELP)(_watch.watch)
 app.command("info", help=_info.HELP)(_info.info)
 app.command("bench", help=_bench.HELP)(_bench.bench)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Layout", "layout_of"]
+__all__ = ["Layout", "layout_of", "nested"]
 
 # Where an answer has its items: in a line of a batch file, and alone.
 ANSWERS = (("response", "body", "data"), ("body", "data"), ("data",))
@@ -60,7 +60,7 @@ class Layout:
         if self.is_answers:
             leaf = pa.list_(pa.struct([("index", pa.int64()), (VECTOR, leaf)]))
         if not self.has_error:
-            return pa.schema([(self.path[0], _nested(pa, self.path[1:], leaf))])
+            return pa.schema([(self.path[0], nested(pa, self.path[1:], leaf))])
         error = pa.struct([("message", pa.string())])
         body = pa.struct([("data", leaf), ("error", error)])
         response = pa.struct([("status_code", pa.int64()), ("body", body)])
@@ -151,9 +151,9 @@ class Layout:
         )
 
 
-def _nested(pa: Any, keys: Sequence[str], leaf: Any) -> Any:
+def nested(pa: Any, keys: Sequence[str], leaf: Any) -> Any:
     """Return the type of objects within objects."""
-    return pa.struct([(keys[0], _nested(pa, keys[1:], leaf))]) if keys else leaf
+    return pa.struct([(keys[0], nested(pa, keys[1:], leaf))]) if keys else leaf
 
 
 def layout_of(name: str, lines: Sequence[bytes], number: int, column: str | None) -> Layout:

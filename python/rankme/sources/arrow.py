@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from rankme.sources._bytes.files import DataFile
 
-__all__ = ["ArrowSource"]
+__all__ = ["ArrowSource", "opened_ipc"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ArrowSource(GroupedSource):
         with file.open() as handle:
             lengths = batch_lengths(file, handle)
         firsts = tuple(accumulate(lengths, initial=0))
-        with _opened(file, mapped=True) as (reader, base):
+        with opened_ipc(file, mapped=True) as (reader, base):
             schema = reader.schema
             kind = "file" if hasattr(reader, "num_record_batches") else "stream"
             table = f"pyarrow.ipc.open_{kind}(pyarrow.OSFile({file.name!r})).read_all()"
@@ -87,7 +87,7 @@ class ArrowSource(GroupedSource):
             else:
                 source._look(reader, vectors)
         if base is not None and offsets is None:
-            with _opened(file, mapped=False, column=name) as (reader, _):  # of a stream, anew
+            with opened_ipc(file, mapped=False, column=name) as (reader, _):  # of a stream, anew
                 source._look(reader, vectors)
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
@@ -176,7 +176,7 @@ class ArrowSource(GroupedSource):
     def _taken(self, rows: NDArray[np.int64]) -> Iterator[NDArray[Any]]:
         """Yield rows that PyArrow reads, a record batch at a time."""
         wanted = {group: some for group, some in enumerate(self.by_group(rows)) if len(some)}
-        with _opened(self.file, mapped=False, column=self.column) as (reader, _):
+        with opened_ipc(self.file, mapped=False, column=self.column) as (reader, _):
             vectors = VectorColumn(
                 self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
             )
@@ -218,7 +218,7 @@ class ArrowSource(GroupedSource):
         if start == self.n_rows:
             return
         group = self.group_of(start)
-        with _opened(self.file, mapped=False, column=self.column) as (reader, _):
+        with opened_ipc(self.file, mapped=False, column=self.column) as (reader, _):
             vectors = VectorColumn(
                 self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
             )
@@ -260,7 +260,7 @@ def _chosen_batches(reader: Any, wanted: Mapping[int, Any]) -> Iterator[tuple[in
 
 
 @contextmanager
-def _opened(
+def opened_ipc(
     file: DataFile, *, mapped: bool, column: str | None = None
 ) -> Iterator[tuple[Any, int | None]]:
     """Open a reader, and tell the address of the first byte of a mapped file."""

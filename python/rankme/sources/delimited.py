@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rankme.sources._bytes.files import DataFile
 
-__all__ = ["DelimitedSource"]
+__all__ = ["DelimitedSource", "opened_columns"]
 
 # Text that is parsed at a time.
 CHUNK_BYTES = 8 * 2**20
@@ -75,7 +75,7 @@ class DelimitedSource(FileSource):
         told
             What base64 is.
         """
-        with _reader(file, None) as reader:
+        with opened_columns(file, None) as reader:
             names = list(reader.schema.names)
             batch = next(iter(reader), None)
         _check_names(file.name, names)
@@ -167,7 +167,7 @@ class DelimitedSource(FileSource):
 
     def _opened(self) -> Any:
         """Open a reader of the columns alone, each of its type."""
-        return _reader(self.file, self.columns, numbers=self.kind == "numbers")
+        return opened_columns(self.file, self.columns, numbers=self.kind == "numbers")
 
 
 def _place(row: int) -> str:
@@ -176,7 +176,7 @@ def _place(row: int) -> str:
 
 
 @contextmanager
-def _reader(
+def opened_columns(
     file: DataFile, columns: Sequence[str] | None, *, numbers: bool = False
 ) -> Iterator[Any]:
     """Open PyArrow's reader; all columns as text, or some as what they are."""

@@ -6,12 +6,11 @@ of its line.
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +18,9 @@ from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._json_layout import Layout, layout_of
+from rankme.sources._json_lines import Chunk, JsonLines, place_of, without_blanks
 from rankme.sources._source import BLOCK_BYTES, check_start
-from rankme.sources._text import TextColumn, first_bad, is_compressed, opened_text, read_json
-from rankme.sources._vectors import pyarrow
+from rankme.sources._text import TextColumn, is_compressed, opened_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -30,21 +29,13 @@ if TYPE_CHECKING:
 
     from rankme.sources._bytes.files import DataFile
 
-__all__ = ["JsonlSource"]
+__all__ = ["JsonlSource", "chunks_of"]
 
 # Text that is parsed at a time: numbers of about as many bytes, or of four times as many at most.
 CHUNK_BYTES = 8 * 2**20
 # PyArrow counts the bytes of a block in 32 bits.
 MOST_BYTES = 2**30
-BLANK = re.compile(rb"(?m)^[ \t\r]*\n")
 LOOKED_AT = 64
-
-
-class Chunk(NamedTuple):
-    """Whole lines, and where they stand in the file."""
-
-    line: int  # the number of the first, from 1
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -90,11 +81,11 @@ class JsonlSource(GroupedSource):
         starts, lines = [0], [1]
         found: JsonlSource | None = None
         vectors: TextColumn | None = None
-        for chunk in _chunks(file):
+        for chunk in chunks_of(file):
             counts.append(0)
             starts.append(starts[-1] + len(chunk.data))
             lines.append(chunk.line + chunk.data.count(b"\n"))
-            data, numbers = _without_blanks(chunk)
+            data, numbers = without_blanks(chunk)
             if not len(numbers):
                 continue
             if found is None or vectors is None:
@@ -125,7 +116,7 @@ class JsonlSource(GroupedSource):
         if len(there):
             first = int(there[0])
             some = array.slice(first, 1 if vectors.told is None else LOOKED_AT)
-            vectors.look(some, partial(_place, places[first:]))
+            vectors.look(some, partial(place_of, places[first:]))
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -160,7 +151,7 @@ class JsonlSource(GroupedSource):
             if len(array) != self.firsts[group + 1] - self.firsts[group]:
                 raise BadDataError(self.name, "changed since it was opened")
             for first in range(max(0, start - self.firsts[group]), len(array), step):
-                some = partial(_place, places[first:])
+                some = partial(place_of, places[first:])
                 yield vectors.matrix(array.slice(first, step), some, nulls=self.nulls_as_nan)
             group += 1
         self.file.check_unchanged()
@@ -192,65 +183,10 @@ class JsonlSource(GroupedSource):
 
     def _parsed(self, chunk: Chunk) -> tuple[Any, NDArray[np.int64]]:
         """Parse a chunk: its vectors, and the number of the line of each."""
-        pa = pyarrow(self.name, "jsonl")
-        data, numbers = _without_blanks(chunk)
-        if not len(numbers):
-            return pa.array([], pa.null()), numbers
-        schema = self.layout.schema(pa)
-        try:
-            table = self._table(data, len(numbers), schema)
-        except pa.ArrowInvalid as error:
-            raise self._unparsed(data, numbers, schema, error) from error
-        if self.layout.is_answers:
-            return self.layout.answers(self.name, table, numbers)
-        return self.layout.vectors(table), numbers
-
-    def _table(self, data: bytes, count: int, schema: Any) -> Any:
-        """Parse lines that are to hold an object each."""
-        table = read_json(self.name, data, schema)
-        if len(table) != count:
-            pa = pyarrow(self.name, "jsonl")
-            raise pa.ArrowInvalid("several values of JSON in a line, and wanted is one object")
-        return table
-
-    def _unparsed(self, data: bytes, numbers: Any, schema: Any, error: Exception) -> BadDataError:
-        """Return the error of the first line that cannot be parsed."""
-        pa = pyarrow(self.name, "jsonl")
-        rows = [line + b"\n" for line in data.split(b"\n")[:-1]]
-
-        def parse(some: tuple[int, int]) -> None:
-            first, count = some
-            self._table(b"".join(rows[first : first + count]), count, schema)
-
-        row = first_bad(len(rows), parse, pa)
-        try:
-            parse((row, 1))
-        except pa.ArrowInvalid as found:
-            error = found
-        reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error))
-        return BadDataError(self.name, f"line {numbers[row]} cannot be read: {reason}")
+        return JsonLines(self.name, self.layout).parsed(chunk)
 
 
-def _place(lines: NDArray[np.int64], row: int) -> str:
-    """Say in which line a row stands."""
-    return f"line {lines[row]}"
-
-
-def _without_blanks(chunk: Chunk) -> tuple[bytes, NDArray[np.int64]]:
-    """Return the lines of a chunk that are not blank, and their numbers."""
-    data = chunk.data
-    if not data.endswith(b"\n"):
-        data += b"\n"
-    numbers = np.arange(chunk.line, chunk.line + data.count(b"\n"))
-    if BLANK.search(data) is None:
-        return data, numbers
-    rows = data.split(b"\n")[:-1]
-    there = [bool(row.strip()) for row in rows]
-    kept = b"".join(row + b"\n" for row, is_there in zip(rows, there, strict=True) if is_there)
-    return kept, numbers[np.array(there)]
-
-
-def _chunks(file: DataFile) -> Iterator[Chunk]:
+def chunks_of(file: DataFile) -> Iterator[Chunk]:
     """Cut a file into chunks of whole lines."""
     line, left = 1, b""
     with opened_text(file, "jsonl") as stream:

@@ -18,6 +18,7 @@ FACES = (
     "rankme.distributed.torch",
     "rankme.integrations.sentence_transformers",
     "rankme.integrations.jax",
+    "rankme.integrations.prometheus",
     "rankme.integrations.sklearn",
     "rankme.integrations.torch",
     "rankme.integrations.torchmetrics",

@@ -8,6 +8,7 @@ from helpers import output_of, run_python
 HOSTS = (
     "jax",
     "lightning",
+    "prometheus",
     "sentence_transformers",
     "sklearn",
     "torch",
@@ -21,10 +22,11 @@ HIDING = """
 import importlib, sys
 
 for host in sys.argv[1:]:
+    module, host = host, {"prometheus": "prometheus_client"}.get(host, host)
     there = sys.modules.pop(host, None)
     sys.modules[host] = None
     try:
-        importlib.import_module(f"rankme.integrations.{host}")
+        importlib.import_module(f"rankme.integrations.{module}")
     except ImportError as error:
         print(error)
     else:

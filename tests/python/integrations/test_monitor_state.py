@@ -239,9 +239,46 @@ def test_a_picture(learnt):
         monitor.plot()
     monitor.update(np.vstack([draw(3 * N), draw(N) * 4]))
     axes = monitor.plot()
-    assert len(axes) == 4
-    assert axes[0].get_title(loc="left") == "RankMe"
+    titles = [one.get_title(loc="left") for one in axes]
+    assert (titles[0], titles[4:]) == (
+        "RankMe",
+        ["shift of the mean, standard deviations", "quantiles of the norms"],
+    )
     np.testing.assert_allclose(axes[1].lines[-1].get_xdata(), [3])  # the one outside
-    with pytest.raises(ValueError, match="axes must be 4"):
+    shown = axes[5].get_legend_handles_labels()[1]
+    assert shown == ["0.05", "0.5", "0.95"]
+    with pytest.raises(ValueError, match="axes must be 6"):
         monitor.plot(axes[:2])
     plt.close("all")
+
+
+def test_a_picture_has_the_metrics_that_were_chosen():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monitor = plain(metrics=["stable_rank", "nesum"])
+    windows = monitor.update(draw(3 * N))
+    *_, first, second = monitor.plot()
+    for ax, name in ((first, "stable_rank"), (second, "nesum")):
+        assert ax.get_title(loc="left") == name
+        values = [one["metrics"][name] for one in windows]
+        np.testing.assert_allclose(ax.lines[0].get_ydata(), values)
+    plt.close("all")
+
+
+def test_small_windows_and_a_mean_of_zero_are_noted():
+    small, enough = 10 * K - 1, 10 * K
+    assert not any("a dimension" in note for note in plain(window=enough).report()["notes"])
+    assert f"which are {enough}" in plain(window=small).report()["notes"][-1]
+    far, zero = rankme.Accumulator(K), rankme.Accumulator(K)
+    far.update(draw(2000))
+    zero.update(draw(2000) - draw(2000).mean(axis=0))
+    told = [plain(reference=one).report()["notes"] for one in (far, zero)]
+    assert ["mean_angle is chance" in notes[-1] for notes in told] == [False, True]
+
+
+def test_small_windows_by_time_are_noted_once_they_are_seen():
+    monitor = rankme.Monitor(K, window=timedelta(hours=1))
+    monitor.update(draw(10 * K), time=0.0)
+    monitor.update(draw(9), time=3600.0)
+    assert len(monitor.report()["notes"]) == 1
+    monitor.update(draw(9), time=7200.0)
+    assert "a window of 9 rows" in monitor.report()["notes"][-1]

@@ -104,35 +104,37 @@ class AskedMonitor(Monoid):
             ``schema`` (``"rankme.monitor/1"``); the settings; ``n_rows``, ``n_skipped``;
             ``pending_rows``, which are in no finished window yet; ``alarm``, and ``alarms``, each
             with the windows at which it was ``raised`` and ``cleared`` and the ``statistics`` that
-            were outside; ``bands``, None where there are none, and ``notes`` that say why;
+            were outside; ``bands``, None where there are none; ``notes``: why there are none, that
+            windows have fewer than ten rows a dimension, that the mean's angle is chance;
             ``reference``; and ``windows``, the last `history` ones: ``index, n_rows, rankme,
             std_error, low, high, metrics, drift, judged, outside, alarm``, of windows by time
             ``start`` and ``end``. ``drift`` has ``frechet, subspace, mean_angle`` (in degrees),
             ``mean_shift`` (in standard deviations) and ``norm_quantiles``. What is
-            not defined is None.
+            not defined is None; the angle is 0 where a mean is exactly 0.
         """
         with self._lock:
             return report_of(self._held)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """Draw the windows: RankMe with its standard error, and each drift, with their bands.
+        """Draw the windows: RankMe with its standard error, drift and metrics, with their bands.
 
         Parameters
         ----------
         axes : sequence of matplotlib.axes.Axes, optional
-            Four of them. By default pyplot makes a figure.
+            Six of them, and one for each of `metrics`. By default pyplot makes a figure.
 
         Returns
         -------
         sequence of matplotlib.axes.Axes
-            What was drawn on: RankMe, Frechet distance, share of the subspace, angle of the means.
+            What was drawn on: RankMe, Frechet distance, share of the subspace, angle and shift of
+            the mean, quantiles of the norms, and the metrics.
 
         Raises
         ------
         ImportError
             If there is no Matplotlib: ``pip install "rankme[plot]"``.
         ValueError
-            If no window is finished yet, or `axes` are not four.
+            If no window is finished yet, or `axes` are another number.
         """
         from rankme.integrations._monitor.picture import draw  # noqa: PLC0415
 
@@ -189,6 +191,11 @@ class AskedMonitor(Monoid):
     def __setstate__(self, state: bytes) -> None:
         require_budget()
         self._hold(files.decode(state, "pickled rankme.Monitor"))
+
+    def _become(self, other: Self) -> None:
+        """Take over what a copy of this one has become."""
+        with self._lock:
+            self._held = other._held
 
     def _progress(self, *, in_place: bool = False) -> Progress:
         """Return what will become of the monitor."""

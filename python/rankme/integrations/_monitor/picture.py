@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme.integrations._monitor.windows import statistics_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 __all__ = ["draw"]
 
@@ -20,49 +23,76 @@ _TITLES = {
     "frechet": "Frechet distance",
     "subspace": "share of the variance in the reference's subspace",
     "mean_angle": "angle of the means, degrees",
+    "mean_shift": "shift of the mean, standard deviations",
+    "norm_quantiles": "quantiles of the norms",
 }
+_WIDTH, _HEIGHT = 9.0, 2.0  # of a panel, in inches
 
 
 def draw(report: Mapping[str, Any], axes: Sequence[Axes] | None) -> Sequence[Axes]:
-    """Draw the windows of a report on four axes."""
+    """Draw the windows of a report, a statistic on each of the axes."""
     windows = report["windows"]
     if not windows:
         raise ValueError("no window is finished yet")
-    if axes is not None and len(axes) != len(_TITLES):
-        raise ValueError(f"axes must be {len(_TITLES)}, not {len(axes)}")
-    places = _figure(report) if axes is None else axes
-    for ax, name in zip(places, _TITLES, strict=True):
-        _draw_one(ax, name, windows, report["bands"])
+    titles = _TITLES | {f"metrics/{name}": name for name in windows[-1]["metrics"]}
+    if axes is not None and len(axes) != len(titles):
+        raise ValueError(f"axes must be {len(titles)}, not {len(axes)}")
+    places = _figure(report, len(titles)) if axes is None else axes
+    index = np.array([one["index"] for one in windows])
+    for ax, (name, title) in zip(places, titles.items(), strict=True):
+        ax.set_title(title, loc="left", fontsize="medium", color=_INK)
+        ax.grid(color=_FAINT, linewidth=0.8)
+        ax.set_axisbelow(True)
+        for line in _lines_of(name, windows[-1]):
+            _draw_one(ax, line, index, windows, report["bands"])
+        if name == "norm_quantiles" and windows[-1]["drift"][name]:
+            ax.legend(title="share", fontsize="small", loc="upper left")
     places[-1].set_xlabel("window", color=_INK)
     return places
 
 
-def _figure(report: Mapping[str, Any]) -> Sequence[Axes]:
+def _lines_of(name: str, window: Mapping[str, Any]) -> list[str]:
+    """Return the flat names of what one panel has."""
+    return [one for one in statistics_of(window) if one == name or one.startswith(f"{name}/")]
+
+
+def _figure(report: Mapping[str, Any], panels: int) -> Sequence[Axes]:
     """Return the axes of a new figure."""
     try:
         from matplotlib import pyplot as plt  # noqa: PLC0415
     except ImportError as error:
         raise ImportError('a plot needs Matplotlib: pip install "rankme[plot]"') from error
-    figure, grid = plt.subplots(len(_TITLES), 1, figsize=(9, 9), sharex=True, layout="constrained")
+    size = (_WIDTH, _HEIGHT * panels)
+    figure, grid = plt.subplots(panels, 1, figsize=size, sharex=True, layout="constrained")
     state = "alarm" if report["alarm"] else "no alarm"
     windows = f"{report['n_windows']} windows of {report['window']:g} {report['unit']}"
     figure.suptitle(f"{windows}, {state}", color=_INK, fontsize="medium")
     return list(grid)
 
 
-def _draw_one(ax: Axes, name: str, windows: Sequence[Mapping[str, Any]], bands: Any) -> None:
+def _draw_one(
+    ax: Axes, name: str, index: NDArray[Any], windows: Sequence[Mapping[str, Any]], bands: Any
+) -> None:
     """Draw one statistic over the windows, its bands, and the windows outside."""
-    index = np.array([one["index"] for one in windows])
-    found = [one["rankme"] if name == "rankme" else one["drift"][name] for one in windows]
+    found = [statistics_of(one).get(name) for one in windows]
     values = np.array([np.nan if value is None else value for value in found])
-    ax.set_title(_TITLES[name], loc="left", fontsize="medium", color=_INK)
-    ax.grid(color=_FAINT, linewidth=0.8)
-    ax.set_axisbelow(True)
     for size in bands["sizes"] if bands else ():
         for end in size["limits"].get(name, ()):
             if end is not None:
                 ax.axhline(end, color=_BAND, linewidth=1, linestyle="--")
     errors = [one["std_error"] or 0.0 for one in windows] if name == "rankme" else 0.0
-    ax.errorbar(index, values, yerr=errors, color=_VALUES, marker="o", markersize=3)
+    quantile = name.partition("norm_quantiles/")[2]
+    # Quantiles share their panel: darker the higher.
+    shade = 0.35 + 0.65 * float(quantile) if quantile else 1.0
+    ax.errorbar(
+        index,
+        values,
+        yerr=errors,
+        color=_VALUES,
+        alpha=shade,
+        marker="o",
+        markersize=3,
+        label=quantile or None,
+    )
     out = np.array([name in one["outside"] for one in windows])
     ax.plot(index[out], values[out], color=_OUT, marker="o", linestyle="", markersize=6)

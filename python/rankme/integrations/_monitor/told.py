@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rankme.integrations._monitor.panes import merged
+from rankme.metrics._moments import Moments
 
 if TYPE_CHECKING:
     from rankme.integrations._monitor.held import Held
@@ -16,13 +20,14 @@ __all__ = ["report_of", "require_alike", "united"]
 
 SCHEMA = "rankme.monitor/1"
 _NO_REFERENCE = "there is no reference: no drift is told, and no alarm is raised"
+_ROWS_A_DIMENSION = 10  # below them RankMe still grows with their number
+_PLAIN = 3.0  # how many times its sampling error a mean is, whose angle is its own
 
 
 def report_of(held: Held) -> dict[str, Any]:
     """Return a report, which shares nothing with what is held."""
     settings, counts, reference = held.settings, held.counts, held.reference
     bands = reference and reference.bands
-    note = _NO_REFERENCE if reference is None else reference.note
     alarm = held.alarm.to_dict()
     # Of the steps before the open one there is a window already, once there is any.
     pending = held.ring.n_rows if counts.windows == 0 else held.ring.open.n_rows
@@ -42,10 +47,51 @@ def report_of(held: Held) -> dict[str, Any]:
         "alarm": alarm["on"],
         "alarms": alarm["events"],
         "bands": bands.to_dict() if bands else None,
-        "notes": [note] if note else [],
+        "notes": _notes(held),
         "reference": None if reference is None else _about(held),
         "windows": copy.deepcopy(held.records),
     }
+
+
+def _notes(held: Held) -> list[str]:
+    """Say what the numbers do not tell by themselves."""
+    settings, reference = held.settings, held.reference
+    notes = [_NO_REFERENCE] if reference is None else [reference.note]
+    rows = settings.window if not settings.timed else _fewest_rows(held)
+    if rows is not None:
+        notes += [_small(rows, settings.dim), None if reference is None else _turned(held, rows)]
+    return [note for note in notes if note is not None]
+
+
+def _fewest_rows(held: Held) -> int | None:
+    """Return how many rows the smallest window by time has had; None before the first."""
+    return min((record["n_rows"] for record in held.records), default=None)
+
+
+def _small(rows: float, dim: int) -> str | None:
+    """Say of a small window what its RankMe depends on."""
+    wanted = _ROWS_A_DIMENSION * dim
+    if rows >= wanted:
+        return None
+    return (
+        f"a window of {rows:g} rows has fewer than {_ROWS_A_DIMENSION} a dimension, which are "
+        f"{wanted}: its RankMe is below that of more rows, and is compared with that of windows of "
+        f"as many rows only"
+    )
+
+
+def _turned(held: Held, rows: float) -> str | None:
+    """Say of a mean that is hardly told from zero that its angle is chance."""
+    assert held.reference is not None  # noqa: S101
+    moments = Moments.from_state(*held.reference.acc._covariance_state())  # noqa: SLF001
+    length = float(np.linalg.norm(moments.mean))
+    variance = float(np.trace(moments.scatter)) / (moments.n_rows - 1)
+    if length > _PLAIN * math.sqrt(variance / rows):
+        return None
+    return (
+        f"the reference's mean is not told from zero by {rows:g} rows, so that mean_angle is "
+        f"chance: mean_shift and frechet tell of a mean that moves"
+    )
 
 
 def _about(held: Held) -> dict[str, Any]:

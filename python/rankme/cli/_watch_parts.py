@@ -1,0 +1,137 @@
+"""What ``rankme watch`` is put together from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from rankme.cli._text import one_line, print_warning
+from rankme.cli._watch_words import print_window, print_window_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from rankme import Monitor
+    from rankme.integrations._following.pieces import Follower, Reading
+    from rankme.integrations._following.run import Run
+    from rankme.integrations._following.telling import Telling
+
+__all__ = [
+    "check_options",
+    "follower_of",
+    "monitor_of",
+    "page_at",
+    "telling_of",
+    "warn_of_rest",
+    "width_of",
+]
+
+
+def check_options(options: dict[str, Any], time_column: str | None) -> None:
+    """Take options that no monitor is made with for wrong usage, before any work."""
+    import rankme  # noqa: PLC0415
+
+    if time_column is not None and isinstance(options["window"], int):
+        raise typer.BadParameter(
+            "times are of windows by time, such as --window 1h", param_hint="'--time-column'"
+        )
+    try:
+        rankme.Monitor(1, **options)
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def follower_of(source: str, reading: Reading, settle: float) -> Follower:
+    """Return what follows a source; what is not there is wrong usage."""
+    from rankme.integrations._following.folder import FolderFollower  # noqa: PLC0415
+    from rankme.integrations._following.standard_input import StreamFollower  # noqa: PLC0415
+    from rankme.integrations._following.table import TableFollower  # noqa: PLC0415
+
+    if source == "-":
+        return StreamFollower(_stdin(), "standard input", reading)
+    hint = "'SOURCE'"
+    if "://" in source:
+        raise typer.BadParameter(
+            f"{source} is a URL: wanted is a folder or a file on disk, or - for standard input",
+            param_hint=hint,
+        )
+    if os.path.isdir(source):  # noqa: PTH112
+        return FolderFollower(source, reading, settle, print_warning)
+    if not os.path.lexists(source):
+        raise typer.BadParameter(f"{source} does not exist", param_hint=hint)
+    return TableFollower(source, reading, settle)
+
+
+def _stdin() -> Any:
+    """Return standard input, unbuffered: what it has is given when it comes."""
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+
+
+def telling_of(
+    source: str, prometheus: Path | None, command: str | None, *, as_json: bool
+) -> Telling:
+    """Return what tells of windows."""
+    from rankme.integrations._following.alarm_command import AlarmCommand  # noqa: PLC0415
+    from rankme.integrations._following.telling import Telling  # noqa: PLC0415
+
+    return Telling(
+        partial(print_window_json, source) if as_json else print_window,
+        print_warning,
+        source,
+        prometheus=None if prometheus is None else str(prometheus),
+        command=None if command is None else AlarmCommand(command, print_warning),
+    )
+
+
+def monitor_of(
+    options: dict[str, Any], reference: Path | None, column: str | None, dim: int
+) -> Monitor:
+    """Make the monitor of rows of a width, and learn its bands."""
+    import rankme  # noqa: PLC0415
+
+    known = None if reference is None else _reference(reference, column)
+    monitor = rankme.Monitor(dim, reference=known, **options)
+    for note in monitor.report()["notes"] if reference is not None else ():
+        print_warning(note)
+    return monitor
+
+
+def _reference(path: Path, column: str | None) -> Any:
+    """Open a reference: a saved sum, or rows."""
+    import rankme  # noqa: PLC0415
+    from rankme._accumulators.state_file import is_state  # noqa: PLC0415
+
+    if not path.is_dir() and is_state(path):
+        return rankme.Accumulator.load(path)
+    return rankme.open_source(path, column=column)
+
+
+def width_of(path: Path, column: str | None) -> int:
+    """Return the width of the rows of a reference."""
+    known = _reference(path, column)
+    width: int = known.dim if hasattr(known, "dim") else known.n_cols
+    return width
+
+
+def page_at(host: str, port: int) -> AbstractContextManager[Callable[[Monitor], None]]:
+    """Serve a page for Prometheus within the ``with``."""
+    from rankme.integrations._following.listening import served  # noqa: PLC0415
+
+    return served(host, port)
+
+
+def warn_of_rest(run: Run) -> None:
+    """Say of rows that are in no window, where the source has ended."""
+    monitor = run.monitor
+    pending = 0 if monitor is None else monitor.report()["pending_rows"]
+    if pending:
+        print_warning(
+            f"{one_line(run.follower.name)}: {pending} rows are in no window yet, since none is "
+            f"full"
+        )

@@ -1,0 +1,209 @@
+"""A folder that grows: each file is read once, when it is whole."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankme.integrations._following.pieces import Block, Follower, Piece, Reading
+from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
+from rankme.sources import huggingface, lakehouse, zarr
+from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
+from rankme.sources._folders import is_data
+from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of
+from rankme.sources._sharded import natural_order
+from rankme.sources._time_column import times_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rankme.sources import RowSource
+
+__all__ = ["FolderFollower"]
+
+
+class FolderFollower(Follower):
+    """A folder into which files are put: each is read once, when it is whole.
+
+    Parameters
+    ----------
+    path
+        The folder; files in its sub-folders count too.
+    reading
+        How.
+    settle
+        For how many seconds a file must not have changed.
+    warn
+        Told in a text of a file that is passed over.
+    """
+
+    def __init__(
+        self, path: str, reading: Reading, settle: float, warn: Callable[[str], None]
+    ) -> None:
+        self.name = path
+        self._reading, self._warn = reading, warn
+        self._settling = Settling(settle)
+        self._taken: dict[str, tuple[Stamp, int]] = {}
+        self._by_stamp: dict[Stamp, str] = {}
+        self._ready: list[tuple[str, Stamp]] = []
+        self._unsettled = 0
+        self._warned: set[str] = set()
+        self._latest = 0.0
+        self._refuse_others()
+
+    def _refuse_others(self) -> None:
+        """Refuse a folder whose files are no shards that are simply added."""
+        top = set(os.listdir(self.name))  # noqa: PTH208
+        kind = lakehouse.find_tables(sorted(top)).get("")
+        if kind is not None:
+            raise AmbiguousDataError(
+                self.name,
+                f"a table of {kind}, whose rows are deleted and rewritten: a folder that is "
+                f"watched has files that are added only",
+            )
+        if zarr.is_store(top) or huggingface.is_dataset(top):
+            raise BadDataError(
+                self.name,
+                "a store or a saved dataset, which is one set: a folder that is watched has files "
+                "of rows that are added",
+            )
+
+    def look(self, wait: float) -> Piece | None:
+        """Return the next file that is whole."""
+        # What has changed since it was found is not whole.
+        self._ready = [one for one in self._ready if self._is_still(*one)]
+        if not self._ready:
+            self._scan()
+        if not self._ready:
+            time.sleep(wait)
+            return None
+        return self._piece(*self._ready[0])
+
+    def _is_still(self, name: str, stamp: Stamp) -> bool:
+        """Whether a file is what it was."""
+        try:
+            return stamp_of(os.path.join(self.name, name)) == stamp  # noqa: PTH118
+        except FileNotFoundError:
+            return False
+
+    def _scan(self) -> None:
+        """Find the files that are new, and of these the ones that are whole."""
+        found: dict[str, Stamp] = {}
+        for name in self._names():
+            with suppress(FileNotFoundError):  # it went away in between
+                found[name] = stamp_of(os.path.join(self.name, name))  # noqa: PTH118
+        gone = self._taken.keys() - found.keys()
+        self._unsettled = 0
+        for name, stamp in found.items():
+            before = self._taken.get(name)
+            # What was passed over, or was empty, may have been mended.
+            if before is not None and (before[1] or before[0] == stamp):
+                self._require_same(name, stamp, *before)
+            elif (twin := self._by_stamp.get(stamp)) is not None:
+                self._rename(twin, name, moved=twin in gone)
+            elif self._settling.is_settled(name, stamp):
+                self._ready.append((name, stamp))
+            else:
+                self._unsettled += 1
+        for name in gone & self._taken.keys():
+            stamp, _ = self._taken.pop(name)
+            if self._by_stamp.get(stamp) == name:
+                del self._by_stamp[stamp]
+        self._ready.sort(key=lambda one: self._order(*one))
+
+    def _names(self) -> Iterator[str]:
+        """Yield the names of files of embeddings, relative to the folder."""
+        for place, folders, names in os.walk(self.name, onerror=_raise):
+            folders[:] = [name for name in folders if is_data([name])]
+            below = os.path.relpath(place, self.name)
+            for name in names:
+                path = Path(below, name).as_posix()
+                if is_data([name]) and suffix_of(name) in KNOWN_SUFFIXES:
+                    yield path
+
+    def _order(self, name: str, stamp: Stamp) -> tuple[Any, ...]:
+        """Return the key of files that are whole at the same time: by name, as in a folder."""
+        return (stamp.mtime_ns // 10**9, natural_order(name))
+
+    def _require_same(self, name: str, stamp: Stamp, then: Stamp, rows: int) -> None:
+        """Refuse a file that changed after it was read."""
+        if stamp != then:
+            raise BadDataError(
+                os.path.join(self.name, name),  # noqa: PTH118
+                f"changed after its {rows} rows were taken in: it had {then.size} bytes, and has "
+                f"{stamp.size}; put new rows into new files, or pipe a log into rankme watch -",
+            )
+
+    def _rename(self, twin: str, name: str, *, moved: bool) -> None:
+        """Know a file again that has another name, or a second one."""
+        if moved:
+            self._taken[name] = self._taken.pop(twin)
+            self._by_stamp[self._taken[name][0]] = name
+        elif name not in self._warned:
+            self._warned.add(name)
+            self._warn(f"{name} is the same file as {twin}, and is not counted again")
+
+    def _piece(self, name: str, stamp: Stamp) -> Piece:
+        """Return a file as a piece."""
+        path = os.path.join(self.name, name)  # noqa: PTH118
+        source: RowSource | None = None
+
+        def blocks() -> Iterator[Block]:
+            nonlocal source
+            if stamp_of(path) != stamp:
+                raise BadDataError(path, "changed while it was read")
+            try:
+                source = opened(path, self._reading)
+            except NoRowsError:
+                return
+            column = self._reading.time_column
+            yield from blocks_of(source, None if column is None else times_of(source, column))
+            if stamp_of(path) != stamp:
+                raise BadDataError(path, "changed while it was read")
+
+        def bad_entry(row: int, column: int, value: float) -> ValueError:
+            assert source is not None  # noqa: S101 - a row of it was read
+            return source.bad_entry(row, column, value)
+
+        def taken(rows: int) -> None:
+            self._taken[name] = stamp, rows
+            self._by_stamp[stamp] = name
+            self._settling.forget(name)
+            self._ready = [one for one in self._ready if one[0] != name]
+
+        # No earlier than what was read before: a file may settle late.
+        self._latest = max(self._latest, min(stamp.mtime_ns / 1e9, time.time()))
+        return Piece(path, blocks, bad_entry, self._latest, taken)
+
+    def pass_over(self, piece: Piece) -> None:
+        """Leave out a file that cannot be read, unless it is written anew."""
+        piece.taken(0)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all files that are there were read."""
+        if not self._ready:
+            self._scan()
+        return not self._ready and not self._unsettled
+
+    def position(self) -> dict[str, Any]:
+        """Return the files that were read."""
+        files = {name: [*stamp, rows] for name, (stamp, rows) in self._taken.items()}
+        return {"files": files, "latest": self._latest}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Know the files that were read."""
+        self._taken = {
+            name: (Stamp(*map(int, values[:4])), int(values[4]))
+            for name, values in position["files"].items()
+        }
+        self._by_stamp = {stamp: name for name, (stamp, _) in self._taken.items()}
+        self._latest = float(position["latest"])
+
+
+def _raise(error: OSError) -> None:
+    """Raise the error that `os.walk` would pass over."""
+    raise error

@@ -1,0 +1,143 @@
+"""Lines of JSON in chunks, of a file or of a stream, and the vectors and times in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rankme.sources._errors import BadDataError
+from rankme.sources._json_layout import Layout, nested
+from rankme.sources._text import first_bad, read_json
+from rankme.sources._times import seconds_of
+from rankme.sources._vectors import pyarrow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Chunk", "JsonLines", "place_of", "times_of_lines", "without_blanks"]
+
+BLANK = re.compile(rb"(?m)^[ \t\r]*\n")
+
+
+class Chunk(NamedTuple):
+    """Whole lines, and where they stand in the file."""
+
+    line: int  # the number of the first, from 1
+    data: bytes
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """Lines of one layout.
+
+    Attributes
+    ----------
+    name : str
+        Of the file or stream, for errors.
+    layout : Layout
+        Where in a line the vectors are, and how they are written.
+    """
+
+    name: str
+    layout: Layout
+
+    def parsed(self, chunk: Chunk) -> tuple[Any, NDArray[np.int64]]:
+        """Parse a chunk: its vectors, and the number of the line of each."""
+        pa = pyarrow(self.name, "jsonl")
+        data, numbers = without_blanks(chunk)
+        if not len(numbers):
+            return pa.array([], pa.null()), numbers
+        schema = self.layout.schema(pa)
+        try:
+            table = self._table(data, len(numbers), schema)
+        except pa.ArrowInvalid as error:
+            raise self._unparsed(data, numbers, schema, error) from error
+        if self.layout.is_answers:
+            return self.layout.answers(self.name, table, numbers)
+        return self.layout.vectors(table), numbers
+
+    def _table(self, data: bytes, count: int, schema: Any) -> Any:
+        """Parse lines that are to hold an object each."""
+        table = read_json(self.name, data, schema)
+        if len(table) != count:
+            pa = pyarrow(self.name, "jsonl")
+            raise pa.ArrowInvalid("several values of JSON in a line, and wanted is one object")
+        return table
+
+    def _unparsed(self, data: bytes, numbers: Any, schema: Any, error: Exception) -> BadDataError:
+        """Return the error of the first line that cannot be parsed."""
+        pa = pyarrow(self.name, "jsonl")
+        rows = [line + b"\n" for line in data.split(b"\n")[:-1]]
+
+        def parse(some: tuple[int, int]) -> None:
+            first, count = some
+            self._table(b"".join(rows[first : first + count]), count, schema)
+
+        row = first_bad(len(rows), parse, pa)
+        try:
+            parse((row, 1))
+        except pa.ArrowInvalid as found:
+            error = found
+        reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error))
+        return BadDataError(self.name, f"line {numbers[row]} cannot be read: {reason}")
+
+
+def times_of_lines(name: str, column: str, chunk: Chunk) -> NDArray[np.float64]:
+    """Return the time of each line that is not blank, in seconds since 1970.
+
+    Parameters
+    ----------
+    name
+        Of the file or stream, for errors.
+    column
+        The key, with dots for keys within.
+    chunk
+        Whole lines, one at least that is not blank.
+
+    Raises
+    ------
+    BadDataError
+        A line without a time, or with something else under the key.
+    """
+    pa = pyarrow(name, "jsonl")
+    data, numbers = without_blanks(chunk)
+    path = tuple(column.split("."))
+    try:
+        found = json.loads(data.split(b"\n", 1)[0])
+        for key in path:
+            found = found[key]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BadDataError(name, f"line {numbers[0]} has no time under {column!r}") from None
+    leaf = pa.string() if isinstance(found, str) else pa.float64()
+    schema = pa.schema([(path[0], nested(pa, path[1:], leaf))])
+    try:
+        table = read_json(name, data, schema)
+    except pa.ArrowInvalid as error:
+        raise BadDataError(
+            name, f"the times of lines {numbers[0]} to {numbers[-1]}: {error}"
+        ) from error
+    times = Layout(path, "json").vectors(table)
+    return seconds_of(times, name, column, lambda row: f"line {numbers[row]}")
+
+
+def place_of(lines: NDArray[np.int64], row: int) -> str:
+    """Say in which line a row stands."""
+    return f"line {lines[row]}"
+
+
+def without_blanks(chunk: Chunk) -> tuple[bytes, NDArray[np.int64]]:
+    """Return the lines of a chunk that are not blank, and their numbers."""
+    data = chunk.data
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    numbers = np.arange(chunk.line, chunk.line + data.count(b"\n"))
+    if BLANK.search(data) is None:
+        return data, numbers
+    rows = data.split(b"\n")[:-1]
+    there = [bool(row.strip()) for row in rows]
+    kept = b"".join(row + b"\n" for row, is_there in zip(rows, there, strict=True) if is_there)
+    return kept, numbers[np.array(there)]

@@ -1,0 +1,91 @@
+"""When rows came: a column of times beside the vectors, in seconds since 1970."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankme.sources._errors import BadDataError
+from rankme.sources._vectors import pyarrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["seconds_of"]
+
+
+def seconds_of(
+    array: Any, name: str, column: str, where: Callable[[int], str]
+) -> NDArray[np.float64]:
+    """Return the times of an Arrow column in seconds since 1970.
+
+    Parameters
+    ----------
+    array
+        Timestamps, of UTC where they have no zone; dates; numbers of seconds; or texts as of
+        ISO 8601, of UTC likewise.
+    name, column
+        The file and the column, for errors.
+    where
+        Says where a row of it stands.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), float64, finite; to a microsecond.
+
+    Raises
+    ------
+    BadDataError
+        It holds something else, or a row has no time.
+    """
+    pa = pyarrow(name, "arrow")
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks)
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    if not there.all():
+        raise BadDataError(
+            name, f"{where(int(there.argmin()))} is null in column {column!r}, its time"
+        )
+    types = pa.types
+    kind = array.type
+    if types.is_integer(kind) or types.is_floating(kind):
+        seconds = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    elif types.is_timestamp(kind) or types.is_date(kind):
+        seconds = _of_stamps(pa, array)
+    elif types.is_string(kind) or types.is_large_string(kind):
+        seconds = _of_stamps(pa, _parsed(pa, array, name, column))
+    else:
+        raise BadDataError(
+            name,
+            f"column {column!r} is {kind}; wanted are times: timestamps, dates, numbers of seconds "
+            f"since 1970, or texts such as 2030-01-31T12:00:00Z",
+        )
+    finite = np.isfinite(seconds)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise BadDataError(name, f"{where(row)} has {seconds[row]} in column {column!r}, its time")
+    return np.asarray(seconds, dtype=np.float64)
+
+
+def _of_stamps(pa: Any, array: Any) -> NDArray[np.float64]:
+    """Return timestamps or dates in seconds."""
+    zone = getattr(array.type, "tz", None)
+    micro = array.cast(pa.timestamp("us", zone), safe=False).cast(pa.int64())
+    seconds: NDArray[np.float64] = micro.to_numpy(zero_copy_only=False) / 1e6
+    return seconds
+
+
+def _parsed(pa: Any, texts: Any, name: str, column: str) -> Any:
+    """Read texts as timestamps, all with a zone or all without."""
+    try:
+        return texts.cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:
+        try:
+            return texts.cast(pa.timestamp("us"))
+        except pa.ArrowInvalid as error:
+            raise BadDataError(name, f"column {column!r} holds no times: {error}") from error

@@ -1,0 +1,131 @@
+"""``rankme watch``: sources that are not what they were, states of other runs, wrong usage."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from command import error_line, run
+from watched import (
+    FOLDER,
+    WINDOW,
+    draw,
+    expected,
+    next_window,
+    put,
+    same,
+    started,
+    wait_for,
+    windows,
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "in"
+    place.mkdir()
+    return place
+
+
+def test_a_file_that_changed_after_it_was_read(folder):
+    state = ("--state", folder.parent / "s")
+    put(folder, "a.npy", draw(WINDOW))
+    assert run("watch", folder, *FOLDER, *state).returncode == 0
+    put(folder, "a.npy", draw(2 * WINDOW))
+    result = run("watch", folder, *FOLDER, *state)
+    assert result.returncode == 1
+    assert "a.npy: changed after its 100 rows were taken in" in error_line(result)
+
+
+def test_a_file_that_was_moved_is_known_again(folder):
+    state = ("--state", folder.parent / "s")
+    put(folder, "a.npy", draw(WINDOW))
+    assert len(windows(run("watch", folder, *FOLDER, *state).stdout)) == 1
+    (folder / "done").mkdir()
+    (folder / "a.npy").rename(folder / "done" / "b.npy")
+    assert run("watch", folder, *FOLDER, *state).stdout == ""
+    (folder / "c.npy").hardlink_to(folder / "done" / "b.npy")
+    result = run("watch", folder, *FOLDER, *state)
+    assert result.stdout == ""
+    assert "c.npy is the same file as done/b.npy" in result.stderr
+
+
+def test_bad_files_stop_or_are_passed_over(folder):
+    bad = draw(WINDOW)
+    bad[70, 2] = np.nan
+    put(folder, "a.npy", draw(30))
+    put(folder, "b.npy", bad)
+    (folder / "c.parquet").write_bytes(b"PAR1 is the beginning of it")
+    put(folder, "d.npy", draw(WINDOW - 30, 4))
+    for name in "abcd":
+        (path,) = folder.glob(f"{name}.*")
+        os.utime(path, (1e9, 1e9))
+    state = folder.parent / "s"
+    result = run("watch", folder, *FOLDER, "--state", state)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "b.npy: row 70, column 2 (counted from 0) is nan" in error_line(result)
+    result = run("watch", folder, *FOLDER, "--state", state, "--skip-bad-files")
+    assert result.returncode == 0, result.stderr
+    same(windows(result.stdout), expected(np.vstack([draw(30), draw(WINDOW - 30, 4)])))
+    assert result.stderr.count("the file was passed over") == 2
+    put(folder, "b.npy", draw(WINDOW, 8))  # mended
+    result = run("watch", folder, *FOLDER, "--state", state)
+    same(windows(result.stdout)[:1], [{**expected(draw(WINDOW, 8))[0], "index": 1}])
+
+
+def test_a_state_of_another_run_is_refused(folder):
+    state = folder.parent / "s"
+    put(folder, "a.npy", draw(WINDOW))
+    run("watch", folder, *FOLDER, "--state", state)
+    before = state.read_bytes()
+    other = run("watch", folder, *FOLDER[:-1], 200, "--state", state)
+    assert "was begun with --window 100, and not 200" in error_line(other)
+    state.write_bytes(before[:-40] + bytes(8) + before[-32:])
+    result = run("watch", folder, *FOLDER, "--state", state)
+    assert result.returncode == 1
+    assert "s: " in error_line(result)
+
+
+def test_two_runs_do_not_share_a_state(folder):
+    state = ("--state", folder.parent / "s", "--every", 0.05)
+    put(folder, "a.npy", draw(WINDOW))
+    process = started(folder, *FOLDER[1:], *state)
+    next_window(process)
+    wait_for((folder.parent / "s").exists)
+    assert run("watch", folder, *FOLDER, *state).returncode == 0
+    put(folder, "b.npy", draw(WINDOW))
+    next_window(process)
+    out, said = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, "")
+    assert "was written by another run meanwhile" in said
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        ((".",), "Missing option '--window'"),
+        (("missing", "--window", "100"), "missing does not exist"),
+        (("s3://b/x", "--window", "100"), "is a URL"),
+        ((".", "--window", "1 hour"), "'1 hour' is neither a number of rows"),
+        ((".", "--window", "0s"), "window must be longer than nothing"),
+        ((".", "--window", "100", "--step", "30"), "step must divide window"),
+        ((".", "--window", "100", "--time-column", "t"), "times are of windows by time"),
+        ((".", "--window", "100", "--metric", "x"), "metrics has 'x'"),
+        ((".", "--window", "1h", "--expected-rows", "9"), "not of the form FEWEST,MOST"),
+        ((".", "--window", "100", "--listen", "9464"), "not of the form HOST:PORT"),
+        ((".", "--window", "100", "--checkpoint-every", "9"), "nothing to save without --state"),
+        ((".", "--window", "100", "--prometheus", "no/a.prom"), "no is no folder"),
+    ],
+)
+def test_wrong_usage(tmp_path, args, text):
+    result = run("watch", *args, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert text in error_line(result)
+
+
+def test_a_table_of_delta_is_no_folder_that_grows(folder):
+    (folder / "_delta_log").mkdir()
+    (folder / "_delta_log" / "0.json").write_text(json.dumps({"add": {}}))
+    result = run("watch", folder, *FOLDER)
+    assert "a table of Delta" in error_line(result)
