@@ -31,6 +31,8 @@ def curve(
     normalize: bool = False,
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: bool | str = False,
     select: Select = None,
     skip_nonfinite: bool = False,
 ) -> Curve:
@@ -48,7 +50,7 @@ def curve(
     seed : int or None
         Which rows, as in `rankme.score`: random subsets, or with None the first. It is not the
         `seed` of `rankme.Accumulator`, which draws its probes.
-    groups, eps, center, normalize, column, dtype, select, skip_nonfinite
+    groups, eps, center, normalize, column, dtype, integers, unpack_bits, select, skip_nonfinite
         As in `rankme.estimate`.
 
     Returns
@@ -80,8 +82,10 @@ def curve(
             "all rows, as np.concatenate(list(Z)) is for blocks of NumPy"
         )
     if isinstance(Z, str | os.PathLike):
-        Z = open_source(Z, column=column, dtype=dtype)  # noqa: N806
-        column = dtype = None
+        Z = open_source(  # noqa: N806
+            Z, column=column, dtype=dtype, integers=integers, unpack_bits=unpack_bits
+        )
+        column, dtype, integers, unpack_bits = None, None, False, False
     # The largest first: that there are too few rows is known before any work.
     estimates = [
         estimate(
@@ -92,6 +96,8 @@ def curve(
             normalize=normalize,
             column=column,
             dtype=dtype,
+            integers=integers,
+            unpack_bits=unpack_bits,
             select=select,
             skip_nonfinite=skip_nonfinite,
             rows=number,

@@ -13,16 +13,22 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rankme.sources._reading import Reading
+
 __all__ = [
     "BAD_DATA",
     "CenterOption",
     "EpsOption",
     "GroupsOption",
+    "IntegersOption",
     "Method",
     "MetricsOption",
     "Precision",
     "RowsOption",
     "SeedOption",
+    "UnpackBitsOption",
+    "UnpackSignsOption",
+    "as_policies",
     "as_seed",
     "check_device",
     "check_dtype",
@@ -198,6 +204,42 @@ def seed_of(seed: str) -> int | None:
         raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
+def as_policies(
+    column: str | None,
+    dtype: str | None,
+    *,
+    integers: bool,
+    unpack_bits: bool,
+    unpack_signs: bool,
+) -> Reading:
+    """Return how paths are read; policies that contradict each other are wrong usage."""
+    from rankme.sources._converted import as_reading  # noqa: PLC0415
+
+    chosen = {"--integers": integers, "--unpack-bits": unpack_bits, "--unpack-signs": unpack_signs}
+    names = [name for name, given in chosen.items() if given]
+    if len(names) > 1:
+        raise typer.BadParameter(
+            f"a byte is read in one way, and {' and '.join(names)} are given; leave one",
+            param_hint=f"'{names[0]}'",
+        )
+    with _wrong_usage():
+        return as_reading(column, dtype, integers, "signs" if unpack_signs else unpack_bits)
+
+
+IntegersOption = Annotated[
+    bool,
+    typer.Option("--integers", help="Score rows of int8 and uint8 as the numbers that they are."),
+]
+UnpackBitsOption = Annotated[
+    bool,
+    typer.Option(
+        "--unpack-bits",
+        help="Score the bits that are packed in rows of bytes, eight columns a byte, as 0 and 1.",
+    ),
+]
+UnpackSignsOption = Annotated[
+    bool, typer.Option("--unpack-signs", help="Score packed bits as -1 and +1.")
+]
 EpsOption = Annotated[
     float,
     typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),

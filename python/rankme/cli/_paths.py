@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rankme.sources import RowSource
+    from rankme.sources._reading import Reading
 
 __all__ = ["PathsError", "check_paths", "describe", "open_paths"]
 
@@ -74,7 +75,7 @@ class PathsError(Exception):
         self.failures = failures
 
 
-def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> RowSource:
+def open_paths(paths: Sequence[str], reading: Reading) -> RowSource:
     """Open paths as one source.
 
     Raises
@@ -90,7 +91,7 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
     failures: list[tuple[str, str, Exception]] = []
     empty = 0
     for path in paths:
-        opened = _open(path, column, dtype)
+        opened = _open(path, reading)
         if not isinstance(opened, Exception):
             sources.append(opened)
             continue
@@ -110,12 +111,12 @@ def open_paths(paths: Sequence[str], column: str | None, dtype: str | None) -> R
     return pool
 
 
-def _open(path: str, column: str | None, dtype: str | None) -> RowSource | Exception:
+def _open(path: str, reading: Reading) -> RowSource | Exception:
     """Open a path, or return what is wrong with it."""
-    from rankme.sources import open_source  # noqa: PLC0415
+    from rankme.sources._open import open_as  # noqa: PLC0415
 
     try:
-        return open_source(path, column=column, dtype=dtype)
+        return open_as(path, reading)
     except (ValueError, ImportError, OSError) as error:
         return error
     except MemoryError as error:  # a damaged file may ask for any number of bytes

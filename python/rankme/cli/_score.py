@@ -14,11 +14,15 @@ from rankme.cli._options import (
     CenterOption,
     EpsOption,
     GroupsOption,
+    IntegersOption,
     Method,
     MetricsOption,
     Precision,
     RowsOption,
     SeedOption,
+    UnpackBitsOption,
+    UnpackSignsOption,
+    as_policies,
     as_seed,
     check_device,
     check_dtype,
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
     from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
+    from rankme.sources._reading import Reading
 
 __all__ = ["HELP", "score"]
 
@@ -77,6 +82,9 @@ def score(
             "or uint8.",
         ),
     ] = None,
+    integers: IntegersOption = False,
+    unpack_bits: UnpackBitsOption = False,
+    unpack_signs: UnpackSignsOption = False,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[
@@ -144,6 +152,9 @@ def score(
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
+    reading = as_policies(
+        column, dtype, integers=integers, unpack_bits=unpack_bits, unpack_signs=unpack_signs
+    )
     sets = [paths] if pool else [[path] for path in paths]
     if plot is not None and len(sets) > 1:
         raise typer.BadParameter(
@@ -171,7 +182,7 @@ def score(
     scores: list[Score] = []
     for group in sets:
         try:
-            result = _score_group(group, column, dtype, options, checkpoints)
+            result = _score_group(group, reading, options, checkpoints)
         except PathsError as error:
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
@@ -226,8 +237,7 @@ def _names(paths: Sequence[str]) -> str:
 
 def _score_group(
     paths: Sequence[str],
-    column: str | None,
-    dtype: str | None,
+    reading: Reading,
     options: ScoreOptions,
     checkpoints: Checkpoints | None,
 ) -> Score:
@@ -238,7 +248,7 @@ def _score_group(
     from rankme.sources import subset  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    whole = open_paths(paths, column, dtype)
+    whole = open_paths(paths, reading)
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         some = whole

@@ -21,7 +21,7 @@ from rankme.sources._grouped import GroupedSource
 from rankme.sources._json_layout import Layout, layout_of
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._text import TextColumn, first_bad, is_compressed, opened_text, read_json
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -16,7 +16,7 @@ from rankme.sources._bytes import remote
 from source_files import FORMATS, TEXTS, matrix, write
 
 PAGE = "reference/formats.md"
-TABLE, URLS = tables(PAGE)
+TABLE, BYTES, URLS = tables(PAGE)
 SOURCES = Path(sources.__file__).parent
 # Which of the files that the tests of sources write belong to which row.
 CASES = {
@@ -149,3 +149,15 @@ def test_every_scheme_with_an_extra_of_its_own_is_named():
 def test_file_urls(tmp_path):
     np.save(tmp_path / "rows.npy", matrix())
     assert rankme.open_source((tmp_path / "rows.npy").as_uri()).n_rows == len(matrix())
+
+
+def test_each_meaning_of_bytes_is_read_as_the_page_says(tmp_path):
+    rows = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    np.save(tmp_path / "rows.npy", rows)
+    found = []
+    for row in BYTES:
+        for code in codes(row["say"])[1:]:
+            name, _, value = code.partition("=")
+            source = rankme.open_source(tmp_path / "rows.npy", **{name: ast.literal_eval(value)})
+            found.append(source.n_cols // rows.shape[1])
+    assert found == [1, 8, 8]
