@@ -92,7 +92,7 @@ def converted(source: RowSource, reading: Reading) -> RowSource:
 
 def stored_as(source: RowSource) -> str:
     """Say of which type the entries of a source are, and what they were read as if that differs."""
-    if isinstance(source, ByteRows):
+    if source.stored is not None:
         return source.stored
     told = getattr(source, "told", None)
     return f"{told} {WORDS[None]}" if told in BYTES else source.dtype.name
@@ -149,7 +149,7 @@ class ByteRows(RowSource):
     bits: str | None
 
     @property
-    def stored(self) -> str:
+    def stored(self) -> str:  # type: ignore[override]
         """What the entries are in the file, and what they are read as."""
         return f"{self.kind} {WORDS[self.bits]}"
 

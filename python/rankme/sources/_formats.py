@@ -14,6 +14,7 @@ from rankme.sources._reading import PLAIN
 from rankme.sources._text import COMPRESSED, path_of
 from rankme.sources.arrow import ArrowSource
 from rankme.sources.delimited import DelimitedSource
+from rankme.sources.faiss import FOURCCS, open_faiss
 from rankme.sources.hdf5 import open_hdf5
 from rankme.sources.jsonl import JsonlSource
 from rankme.sources.npy import NpySource
@@ -29,11 +30,19 @@ if TYPE_CHECKING:
     from rankme.sources._reading import Reading
     from rankme.sources._source import RowSource
 
-__all__ = ["KNOWN_SUFFIXES", "TEXT", "is_text", "open_file", "require_told", "suffix_of"]
+__all__ = [
+    "KNOWN_SUFFIXES",
+    "TEXT",
+    "is_beside",
+    "is_text",
+    "open_file",
+    "require_told",
+    "suffix_of",
+]
 
 KNOWN_SUFFIXES = (
     ".npy", ".npz", *vecs.DTYPES, ".safetensors", ".pt", ".pth", ".bin",
-    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
+    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5", ".faiss",
     ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst",
     ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
 )  # fmt: skip
@@ -50,6 +59,7 @@ MAGICS: dict[bytes, Callable[[DataFile, Reading], RowSource]] = {
     b"ARROW1": ArrowSource.open,
     b"\xff\xff\xff\xff": ArrowSource.open,
     b"\x89HDF\r\n\x1a\n": open_hdf5,
+    **dict.fromkeys(FOURCCS, open_faiss),
 }
 # With more than PK: a safetensors file may begin so with the length of its header.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -63,6 +73,11 @@ def suffix_of(name: str) -> str:
     suffix = plain.suffix.lower()
     inner = PurePosixPath(plain.stem).suffix.lower()
     return inner + suffix if suffix in COMPRESSED and inner in TEXT else suffix
+
+
+def is_beside(name: str) -> bool:
+    """Tell whether a file is about others beside it: text with ids, an index of the same rows."""
+    return is_text(name) or suffix_of(name) == ".faiss"
 
 
 def is_text(name: str) -> bool:

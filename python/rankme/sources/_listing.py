@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rankme.sources import huggingface, zarr
 from rankme.sources._errors import BadDataError
 from rankme.sources._folders import is_data
-from rankme.sources._formats import KNOWN_SUFFIXES, is_text, suffix_of
+from rankme.sources._formats import KNOWN_SUFFIXES, is_beside, suffix_of
 from rankme.sources._sets import require_one_set
 from rankme.sources._sharded import natural_order
 
@@ -76,8 +76,8 @@ def data_files(folder: str, names: Sequence[str]) -> list[str]:
             f"holds {caches[0]}, which the datasets library makes of the other files; name these "
             f"by a pattern",
         )
-    # Beside other formats, text is about the rows: their ids and labels.
-    found = [name for name in found if not is_text(name)] or found
+    # Beside other formats, text is about the rows: their ids and labels. So is an index of them.
+    found = [name for name in found if not is_beside(name)] or found
     found = in_order(found)
     require_one_set(folder, found)
     counts = Counter(map(suffix_of, found))
