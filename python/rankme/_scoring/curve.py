@@ -31,6 +31,8 @@ def curve(
     normalize: bool = False,
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: bool | str = False,
     select: Select = None,
     skip_nonfinite: bool = False,
     query: str | None = None,
@@ -49,7 +51,8 @@ def curve(
     seed : int or None
         Which rows, as in `rankme.score`: random subsets, or with None the first. It is not the
         `seed` of `rankme.Accumulator`, which draws its probes.
-    groups, eps, center, normalize, column, dtype, select, skip_nonfinite, query
+    groups, eps, center, normalize, column, dtype, integers, unpack_bits, select, skip_nonfinite,
+    query
         As in `rankme.estimate`.
 
     Returns
@@ -81,8 +84,16 @@ def curve(
             "all rows, as np.concatenate(list(Z)) is for blocks of NumPy"
         )
     if isinstance(Z, str | os.PathLike):
-        Z = open_source(Z, column=column, dtype=dtype, query=query)  # noqa: N806
+        Z = open_source(  # noqa: N806
+            Z,
+            column=column,
+            dtype=dtype,
+            integers=integers,
+            unpack_bits=unpack_bits,
+            query=query,
+        )
         column = dtype = query = None
+        integers = unpack_bits = False
     # The largest first: that there are too few rows is known before any work.
     estimates = [
         estimate(
@@ -93,6 +104,8 @@ def curve(
             normalize=normalize,
             column=column,
             dtype=dtype,
+            integers=integers,
+            unpack_bits=unpack_bits,
             select=select,
             skip_nonfinite=skip_nonfinite,
             query=query,

@@ -35,6 +35,8 @@ def estimate(
     normalize: bool = False,
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: bool | str = False,
     select: Select = None,
     skip_nonfinite: bool = False,
     run_length: SupportsIndex = RUN_LENGTH,
@@ -65,7 +67,7 @@ def estimate(
         `rankme.Accumulator` does. The error of `std_error` itself is about 1 / sqrt(2 B) of it.
     eps, center, normalize
         As in `rankme.score`.
-    column, dtype, select, skip_nonfinite
+    column, dtype, integers, unpack_bits, select, skip_nonfinite
         As in `rankme.spectrum`. The runs are counted with the rows that are left out, except in an
         iterable.
     run_length : int
@@ -131,6 +133,8 @@ def estimate(
         seed=seed,
         column=column,
         dtype=dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
         select=select,
         nulls=choices.skip_nonfinite,
         query=query,

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeAlias
 import numpy as np
 
 from rankme._base.arguments import type_name
+from rankme._base.arrays import as_matrix, is_tensor
 from rankme._base.errors import NonFiniteError
 from rankme.sources import RowSource, choose_rows, open_source, subset
 from rankme.sources._block_stream import BlockStream, is_blocks
 from rankme.sources._choice import as_row_count, as_row_seed, check_enough
+from rankme.sources._converted import as_reading, converted
 from rankme.sources._in_memory import ChunkRows, VectorRows
+from rankme.sources._open import open_as
 from rankme.sources._picked import PickedStream, picked
-from rankme.sources._told import as_told
+from rankme.sources._reading import BYTES
 from rankme.sources.memory import as_rows, is_one_shot_table, resolve
 
 if TYPE_CHECKING:
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rankme.sources._reading import Reading
+
 __all__ = ["Opened", "Select", "in_rows_of", "open_rows"]
 
+MATRIX_NDIM = 2
 # Which part of an item of an iterable holds the rows.
 Select: TypeAlias = "int | str | Callable[[Any], Any] | None"
 
@@ -51,6 +57,8 @@ def open_rows(
     seed: SupportsIndex | None = 0,
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: object = False,
     select: Select = None,
     nulls: bool = False,
     query: str | None = None,
@@ -59,7 +67,7 @@ def open_rows(
 
     Parameters
     ----------
-    Z, rows, seed, column, dtype, select, query
+    Z, rows, seed, column, dtype, integers, unpack_bits, select, query
         As in `rankme.score`.
     nulls
         Whether rows of Arrow that are null are to come as NaN.
@@ -71,13 +79,39 @@ def open_rows(
     """
     start = as_row_seed(seed)
     wanted = None if rows is None else as_row_count(rows)
-    told = as_told(dtype)
+    reading = as_reading(column, dtype, integers, unpack_bits, query)
+    told = reading.told
     if query is not None:
-        Z, column, told = _queried(Z, query, column, told), None, None  # noqa: N806
-    if told is not None and not is_one_shot_table(Z):
+        Z, column, told = _queried(Z, query, reading), None, None  # noqa: N806
+    elif reading.takes_bytes:
+        Z, column, told = _of_bytes(Z, reading, select), None, None  # noqa: N806
+    elif told is not None and not is_one_shot_table(Z):
         Z, column, told = _told(Z, column, told), None, None  # noqa: N806
     found = _opened(Z, column, select, nulls=nulls, told=told)
     return Opened(found) if wanted is None else _chosen(found, wanted, start, Z)
+
+
+def _of_bytes(Z: object, reading: Reading, select: Select) -> Any:  # noqa: N803
+    """Open a path, or take an array, whose rows may be int8 and uint8."""
+    if isinstance(Z, str | os.PathLike) and not isinstance(Z, RowSource) and select is None:
+        return open_as(Z, reading)
+    array: Any = Z
+    if is_tensor(array):
+        if str(array.dtype).removeprefix("torch.") not in BYTES and reading.bits is None:
+            return Z
+        array = array.cpu().numpy()
+    if not isinstance(array, np.ndarray) or select is not None or reading.column is not None:
+        raise TypeError(
+            f"integers= and unpack_bits= read a path, an array of NumPy or a tensor of PyTorch, "
+            f"and Z is {type_name(Z)}; pass np.stack(rows), or blocks that were converted"
+        )
+    if reading.told is not None:
+        raise TypeError("dtype= tells what the bytes of a file are, and an array has a dtype")
+    if array.dtype.name not in BYTES and reading.bits is None:
+        return Z
+    if array.ndim != MATRIX_NDIM or 0 in array.shape:
+        as_matrix(array.astype(np.float16), "Z", of=array)  # which says what is wrong with it
+    return converted(ChunkRows("Z", [array]), reading)
 
 
 def _told(Z: object, column: str | None, dtype: str) -> RowSource:  # noqa: N803
@@ -90,14 +124,14 @@ def _told(Z: object, column: str | None, dtype: str) -> RowSource:  # noqa: N803
     return open_source(Z, column=column, dtype=dtype)
 
 
-def _queried(Z: object, query: str, column: str | None, dtype: str | None) -> RowSource:  # noqa: N803
+def _queried(Z: object, reading: Reading) -> RowSource:  # noqa: N803
     """Open what a query of a database gives."""
     if not isinstance(Z, str | os.PathLike):
         raise TypeError(
             f"query= is run by a database, of which Z is the URL, as sqlite:FILE; Z is "
             f"{type_name(Z)}"
         )
-    return open_source(Z, column=column, dtype=dtype, query=query)
+    return open_as(Z, reading)
 
 
 def _chosen(found: Any, wanted: int, start: int | None, given: object) -> Opened:

@@ -39,6 +39,8 @@ def score(
     precision: str = "float64",
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: bool | str = False,
     select: Select = None,
     skip_nonfinite: bool = False,
     rows: SupportsIndex | None = None,
@@ -80,7 +82,7 @@ def score(
         As in `spectrum`.
     precision : {"float64", "fast"}
         As in `spectrum`.
-    column, dtype, select, skip_nonfinite, rows, seed, query
+    column, dtype, integers, unpack_bits, select, skip_nonfinite, rows, seed, query
         As in `spectrum`.
 
     Returns
@@ -125,6 +127,8 @@ def score(
         precision=precision,
         column=column,
         dtype=dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
         select=select,
         skip_nonfinite=bool(skip_nonfinite),
         rows=rows,
@@ -145,6 +149,8 @@ def spectrum(
     precision: str = "float64",
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: bool | str = False,
     select: Select = None,
     skip_nonfinite: bool = False,
     rows: SupportsIndex | None = None,
@@ -194,6 +200,11 @@ def spectrum(
     dtype : str or numpy.dtype, optional
         What the bytes of a binary column of a file are, as in `rankme.open_source`; nothing is
         converted by it.
+    integers : bool
+        Read rows of int8 and uint8, of a path or an array, as the numbers that they are.
+    unpack_bits : bool or str
+        Read such rows as packed bits, eight columns a byte: True as 0 and 1, ``"signs"`` as -1 and
+        +1; as in `rankme.open_source`.
     select : int, str or callable, optional
         Which part of each item of an iterable holds the rows: its index or key, or a function that
         takes the item and returns them.
@@ -257,6 +268,8 @@ def spectrum(
         precision=precision,
         column=column,
         dtype=dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
         select=select,
         skip_nonfinite=bool(skip_nonfinite),
         rows=rows,
@@ -275,6 +288,8 @@ def _certain_spectrum(
     precision: str,
     column: str | None,
     dtype: object,
+    integers: bool,
+    unpack_bits: bool | str,
     select: Select,
     rows: SupportsIndex | None,
     seed: SupportsIndex | None,
@@ -292,6 +307,8 @@ def _certain_spectrum(
         seed=seed,
         column=column,
         dtype=dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
         select=select,
         nulls=choices["skip_nonfinite"],
         query=query,

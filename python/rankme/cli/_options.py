@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rankme.sources._reading import Reading
+
 __all__ = [
     "BAD_DATA",
     "CenterOption",
@@ -20,12 +22,16 @@ __all__ = [
     "DtypeOption",
     "EpsOption",
     "GroupsOption",
+    "IntegersOption",
     "Method",
     "MetricsOption",
     "Precision",
     "QueryOption",
     "RowsOption",
     "SeedOption",
+    "UnpackBitsOption",
+    "UnpackSignsOption",
+    "as_policies",
     "as_seed",
     "check_device",
     "check_dtype",
@@ -250,6 +256,46 @@ DtypeOption = Annotated[
         help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 or "
         "uint8.",
     ),
+]
+
+
+def as_policies(
+    column: str | None,
+    dtype: str | None,
+    *,
+    integers: bool,
+    unpack_bits: bool,
+    unpack_signs: bool,
+    query: str | None = None,
+) -> Reading:
+    """Return how paths are read; policies that contradict each other are wrong usage."""
+    from rankme.sources._converted import as_reading  # noqa: PLC0415
+
+    chosen = {"--integers": integers, "--unpack-bits": unpack_bits, "--unpack-signs": unpack_signs}
+    names = [name for name, given in chosen.items() if given]
+    if len(names) > 1:
+        raise typer.BadParameter(
+            f"a byte is read in one way, and {' and '.join(names)} are given; leave one",
+            param_hint=f"'{names[0]}'",
+        )
+    bits = "signs" if unpack_signs else unpack_bits
+    with _wrong_usage():
+        return as_reading(column, dtype, integers, bits, query)
+
+
+IntegersOption = Annotated[
+    bool,
+    typer.Option("--integers", help="Score rows of int8 and uint8 as the numbers that they are."),
+]
+UnpackBitsOption = Annotated[
+    bool,
+    typer.Option(
+        "--unpack-bits",
+        help="Score the bits that are packed in rows of bytes, eight columns a byte, as 0 and 1.",
+    ),
+]
+UnpackSignsOption = Annotated[
+    bool, typer.Option("--unpack-signs", help="Score packed bits as -1 and +1.")
 ]
 EpsOption = Annotated[
     float,

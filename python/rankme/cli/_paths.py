@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rankme.sources import RowSource
+    from rankme.sources._reading import Reading
 
 __all__ = ["PathsError", "check_paths", "describe", "open_paths"]
 
@@ -76,10 +77,8 @@ class PathsError(Exception):
         self.failures = failures
 
 
-def open_paths(
-    paths: Sequence[str], column: str | None, dtype: str | None, query: str | None = None
-) -> RowSource:
-    """Open paths as one source, each with the query if there is one.
+def open_paths(paths: Sequence[str], reading: Reading) -> RowSource:
+    """Open paths as one source.
 
     Raises
     ------
@@ -95,7 +94,7 @@ def open_paths(
     failures: list[tuple[str, str, Exception]] = []
     empty = 0
     for path in paths:
-        opened = _open(path, column, dtype, query)
+        opened = _open(path, reading)
         if not isinstance(opened, Exception):
             sources.append(opened)
             continue
@@ -116,14 +115,12 @@ def open_paths(
     return pool
 
 
-def _open(
-    path: str, column: str | None, dtype: str | None, query: str | None
-) -> RowSource | Exception:
+def _open(path: str, reading: Reading) -> RowSource | Exception:
     """Open a path, or return what is wrong with it."""
-    from rankme.sources import open_source  # noqa: PLC0415
+    from rankme.sources._open import open_as  # noqa: PLC0415
 
     try:
-        return open_source(path, column=column, dtype=dtype, query=query)
+        return open_as(path, reading)
     except (ValueError, ImportError, OSError) as error:
         return error
     except MemoryError as error:  # a damaged file may ask for any number of bytes

@@ -11,6 +11,7 @@ from rankme._scoring.from_source import spectrum_of_source
 from rankme._scoring.grouped_rows import GroupChoices, parts_of_source
 from rankme.metrics._certainty import score_of
 from rankme.metrics._estimate import Parts, estimate_of
+from rankme.sources._converted import stored_as
 
 if TYPE_CHECKING:
     from rankme import Accumulator, Estimate, Spectrum
@@ -102,7 +103,7 @@ def scored(
     result = found.whole if isinstance(found, Parts) else found
     dtype, of_rows = None, result.n_rows
     if source is not None:
-        dtype = ",".join(sorted({shard.dtype.name for shard in source.shards}))
+        dtype = ",".join(sorted({stored_as(shard) for shard in source.shards}))
         of_rows = source.n_rows
         files = frozenset(shard.identity.name for shard in source.shards)
     with warnings.catch_warnings(record=True) as caught:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,12 +16,16 @@ from rankme.cli._options import (
     DtypeOption,
     EpsOption,
     GroupsOption,
+    IntegersOption,
     Method,
     MetricsOption,
     Precision,
     QueryOption,
     RowsOption,
     SeedOption,
+    UnpackBitsOption,
+    UnpackSignsOption,
+    as_policies,
     as_seed,
     check_device,
     check_groups,
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 
     from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
+    from rankme.sources._reading import Reading
 
 __all__ = ["HELP", "score"]
 
@@ -65,6 +70,9 @@ def score(
     column: ColumnOption = None,
     dtype: DtypeOption = None,
     query: QueryOption = None,
+    integers: IntegersOption = False,
+    unpack_bits: UnpackBitsOption = False,
+    unpack_signs: UnpackSignsOption = False,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[
@@ -132,6 +140,14 @@ def score(
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
+    reading = as_policies(
+        column,
+        dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
+        unpack_signs=unpack_signs,
+        query=query,
+    )
     sets = [paths] if pool else [[path] for path in paths]
     if plot is not None and len(sets) > 1:
         raise typer.BadParameter(
@@ -160,7 +176,7 @@ def score(
     scores: list[Score] = []
     for group in sets:
         try:
-            result = _score_group(group, Choice(column, dtype, query), options, checkpoints)
+            result = _score_group(group, reading, options, checkpoints)
         except PathsError as error:
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
@@ -215,23 +231,9 @@ def _names(paths: Sequence[str]) -> str:
     return " + ".join(map(shown_url, paths))
 
 
-class Choice(NamedTuple):
-    """What of the data is read.
-
-    Attributes
-    ----------
-    column, dtype, query : str or None
-        As in `rankme.open_source`.
-    """
-
-    column: str | None
-    dtype: str | None
-    query: str | None
-
-
 def _score_group(
     paths: Sequence[str],
-    choice: Choice,
+    reading: Reading,
     options: ScoreOptions,
     checkpoints: Checkpoints | None,
 ) -> Score:
@@ -243,7 +245,7 @@ def _score_group(
     from rankme.sources._database_url import shown_url  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    whole = open_paths(paths, *choice)
+    whole = open_paths(paths, reading)
     paths = [shown_url(path) for path in paths]
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:

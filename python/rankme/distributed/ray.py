@@ -37,7 +37,7 @@ from rankme.distributed._ranges import (
     tasks_of,
     whole,
 )
-from rankme.sources._vectors import find_column
+from rankme.sources._vector_types import find_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,15 +21,17 @@ from rankme._base.arrays import as_matrix, is_tensor
 from rankme._base.tags import Tags, as_tags
 from rankme.metrics._estimate import EQUAL_RUNS, Dealt, Estimate
 from rankme.metrics._jackknife import MIN_GROUPS
-from rankme.sources import RowSource, open_source
+from rankme.sources import RowSource
 from rankme.sources._block_stream import is_blocks
+from rankme.sources._open import open_as
 from rankme.sources.memory import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rankme.sources._reading import Reading
+
 __all__ = [
-    "Reading",
     "Sample",
     "as_wanted_rows",
     "common_rows",
@@ -38,13 +40,6 @@ __all__ = [
     "open_runs",
     "with_enough_rows",
 ]
-
-
-class Reading(NamedTuple):
-    """How paths are opened, and tables in memory; as in `rankme.open_source`."""
-
-    column: str | None = None
-    dtype: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +183,7 @@ def _found(entry: Any, run: str, reading: Reading) -> tuple[str | None, Any]:
     """Return where a set is read from, and what holds it."""
     if isinstance(entry, str | os.PathLike):
         is_sum = state_file.is_state(entry)
-        held = Accumulator.load(entry) if is_sum else open_source(entry, **reading._asdict())
+        held = Accumulator.load(entry) if is_sum else open_as(entry, reading)
         return os.fspath(entry), held
     if isinstance(entry, RowSource):
         return entry.name, entry

@@ -17,7 +17,6 @@ from rankme.selection._pairing import pairing_of
 from rankme.selection._ranking import Ranking
 from rankme.selection._run import Run
 from rankme.selection._sets import (
-    Reading,
     as_wanted_rows,
     common_rows,
     names_of,
@@ -25,7 +24,7 @@ from rankme.selection._sets import (
     with_enough_rows,
 )
 from rankme.selection.comparison import Comparison
-from rankme.sources._told import as_told
+from rankme.sources._converted import as_reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -216,7 +215,7 @@ def compare_sets(
     rows = as_wanted_rows(choices.rows)
     wanted_pairs = _as_paired(choices.paired)
     _require_baseline(choices.baseline, sets)
-    reading = Reading(choices.column, as_told(choices.dtype))
+    reading = as_reading(choices.column, choices.dtype, integers=False, unpack_bits=False)
     opened = open_runs(sets, reading, tags=choices.tags, ids=choices.ids, failed=failed)
     runs = with_enough_rows(opened, rows, failed)
     _refuse_few(runs)

@@ -11,6 +11,7 @@ from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
 from rankme._base.shapes import shape_advice
 from rankme.sources._errors import BadDataError, NoRowsError
+from rankme.sources._reading import BYTES, PLAIN, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ __all__ = [
     "in_python",
     "is_matrix",
     "pick",
+    "policy_advice",
 ]
 
 ACCEPTED = "float16, float32 or float64"
@@ -37,11 +39,11 @@ def bfloat16(name: str) -> np.dtype[Any]:
     return dtype
 
 
-def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
-    """Raise a BadDataError unless entries of a type can be scored as they are."""
+def check_dtype(name: str, dtype: np.dtype[Any], reading: Reading = PLAIN) -> None:
+    """Raise a BadDataError unless entries of a type can be read as the user told."""
     if dtype.kind == "f" and dtype.itemsize in (2, 4, 8) and dtype.isnative:
         return
-    if dtype.name == "bfloat16":
+    if dtype.name == "bfloat16" or reading.takes(dtype.name):
         return
     came = f"dtype {dtype}"
     if dtype.hasobject:
@@ -54,8 +56,19 @@ def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
             "convert to float32 before saving; in Python, Z being its array: "
             "Z.view(ml_dtypes.bfloat16))"
         )
-    advice = in_python(dtype_advice(came if dtype.kind == "f" else dtype.name, "Z"))
+    advice = policy_advice(dtype.name)
+    advice += in_python(dtype_advice(came if dtype.kind == "f" else dtype.name, "Z"))
     raise BadDataError(name, f"{came}; wanted {ACCEPTED}{advice}")
+
+
+def policy_advice(dtype: str) -> str:
+    """Name the options by which integers of a type are read, or nothing."""
+    if dtype not in BYTES:
+        return ""
+    return (
+        "; read as numbers by --integers, integers=True, and as packed bits by --unpack-bits, "
+        "unpack_bits=True"
+    )
 
 
 def in_python(advice: str, what: str = "its array") -> str:
@@ -89,7 +102,7 @@ def check_table_shape(name: str, n_rows: int, n_cols: int) -> None:
 
 
 def is_matrix(shape: Sequence[int], kind: str) -> bool:
-    """Whether an array of a file may be the embeddings: two dimensions, floating point."""
+    """Whether an array of a file may be the embeddings: two dimensions, of kind ``f``."""
     return len(shape) == MATRIX_NDIM and kind == "f"
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._reading import Reading
     from rankme.sources._source import RowSource
 
 __all__ = ["Folder", "LocalFolder", "RemoteFolder", "find_distinct", "is_data", "refuse_dead"]
@@ -75,7 +76,7 @@ class Folder(ABC):
         """Return a sub-folder."""
 
     @abstractmethod
-    def open_zarr(self, column: str | None) -> RowSource:
+    def open_zarr(self, reading: Reading) -> RowSource:
         """Open the Zarr store that the folder is."""
 
 
@@ -121,11 +122,11 @@ class LocalFolder(Folder):
         """Return a sub-folder."""
         return LocalFolder(str(self._path / name))
 
-    def open_zarr(self, column: str | None) -> RowSource:
+    def open_zarr(self, reading: Reading) -> RowSource:
         """Open the store."""
         whole = self._path.absolute()  # also in another process, with another working directory
         identify = partial(_identify_folder, whole, os.path.realpath(whole))
-        return zarr.open_zarr(self.name, str(whole), column, identify)
+        return zarr.open_zarr(self.name, str(whole), reading, identify)
 
 
 class RemoteFolder(Folder):
@@ -190,10 +191,10 @@ class RemoteFolder(Folder):
         }
         return RemoteFolder(url, self._system, path, inside)
 
-    def open_zarr(self, column: str | None) -> RowSource:
+    def open_zarr(self, reading: Reading) -> RowSource:
         """Open the store."""
         identify = partial(_identify_url, self.name, self._system, self._path)
-        return zarr.open_zarr(self.name, self.name, column, identify)
+        return zarr.open_zarr(self.name, self.name, reading, identify)
 
 
 def local_table_around(place: str) -> tuple[str, str] | None:

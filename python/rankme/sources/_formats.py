@@ -6,14 +6,15 @@ import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rankme.sources import vecs
 from rankme.sources._bytes import npy_header
+from rankme.sources._converted import converted
 from rankme.sources._errors import BadDataError, parsing
+from rankme.sources._reading import PLAIN
 from rankme.sources._text import COMPRESSED, path_of
 from rankme.sources.arrow import ArrowSource
 from rankme.sources.delimited import DelimitedSource
+from rankme.sources.faiss import FOURCCS, open_faiss
 from rankme.sources.hdf5 import open_hdf5
 from rankme.sources.jsonl import JsonlSource
 from rankme.sources.npy import NpySource
@@ -26,13 +27,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._reading import Reading
     from rankme.sources._source import RowSource
 
-__all__ = ["KNOWN_SUFFIXES", "TEXT", "is_text", "open_file", "require_told", "suffix_of"]
+__all__ = [
+    "KNOWN_SUFFIXES",
+    "TEXT",
+    "is_beside",
+    "is_text",
+    "open_file",
+    "require_told",
+    "suffix_of",
+]
 
 KNOWN_SUFFIXES = (
-    ".npy", ".npz", ".fbin", ".f16bin", ".fvecs", ".safetensors", ".pt", ".pth", ".bin",
-    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5",
+    ".npy", ".npz", *vecs.DTYPES, ".safetensors", ".pt", ".pth", ".bin",
+    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5", ".faiss",
     ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst",
     ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
 )  # fmt: skip
@@ -44,11 +54,12 @@ TEXT: dict[str, Callable[[DataFile, str | None, str | None], RowSource]] = {
     ".ndjson": JsonlSource.open,
 }
 
-MAGICS: dict[bytes, Callable[[DataFile, str | None, str | None], RowSource]] = {
+MAGICS: dict[bytes, Callable[[DataFile, Reading], RowSource]] = {
     b"PAR1": ParquetSource.open,
     b"ARROW1": ArrowSource.open,
     b"\xff\xff\xff\xff": ArrowSource.open,
-    b"\x89HDF\r\n\x1a\n": lambda file, column, _: open_hdf5(file, column),
+    b"\x89HDF\r\n\x1a\n": open_hdf5,
+    **dict.fromkeys(FOURCCS, open_faiss),
 }
 # With more than PK: a safetensors file may begin so with the length of its header.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -64,22 +75,26 @@ def suffix_of(name: str) -> str:
     return inner + suffix if suffix in COMPRESSED and inner in TEXT else suffix
 
 
+def is_beside(name: str) -> bool:
+    """Tell whether a file is about others beside it: text with ids, an index of the same rows."""
+    return is_text(name) or suffix_of(name) == ".faiss"
+
+
 def is_text(name: str) -> bool:
     """Tell whether a file is one of text, by its suffix."""
     return suffix_of(name).split(".")[1:2] in ([kind[1:]] for kind in TEXT)
 
 
-def open_file(file: DataFile, column: str | None = None, told: str | None = None) -> RowSource:
+def open_file(file: DataFile, reading: Reading = PLAIN) -> RowSource:
     """Open a file as a source.
 
     Parameters
     ----------
     file
         Of any format.
-    column
-        As in :func:`rankme.open_source`.
-    told
-        The dtype of bytes, by its name; of what has another dtype this is an error.
+    reading
+        What the user told, as in :func:`rankme.open_source`; a dtype of bytes is an error for what
+        has another dtype.
 
     Raises
     ------
@@ -87,9 +102,9 @@ def open_file(file: DataFile, column: str | None = None, told: str | None = None
         No format has such first bytes, or the format has others.
     """
     with parsing(file.name):
-        source = _open_file(file, column, told)
-    require_told(source, told)
-    return source
+        source = _open_file(file, reading)
+    require_told(source, reading.told)
+    return converted(source, reading)
 
 
 def require_told(source: RowSource, told: str | None) -> None:
@@ -103,24 +118,27 @@ def require_told(source: RowSource, told: str | None) -> None:
     )
 
 
-def _open_file(file: DataFile, column: str | None, told: str | None) -> RowSource:
+def _open_file(file: DataFile, reading: Reading) -> RowSource:
     """Open a file by the format that it is in."""
     with file.open() as handle:
         head = handle.read(16)
     suffix = suffix_of(file.name)
     if is_text(file.name):
-        return TEXT[f".{suffix.split('.')[1]}"](file, column, told)
-    if head.startswith(npy_header.MAGIC) or suffix in {".fbin", ".f16bin", ".fvecs"}:
-        if column is not None:
-            raise BadDataError(file.name, f"{SINGLE} {column!r}")
-        return _open_single(file, suffix, head)
+        told = reading.told or (reading.bits and "uint8")
+        return TEXT[f".{suffix.split('.')[1]}"](file, reading.column, told)
+    if head.startswith(npy_header.MAGIC) or suffix in vecs.DTYPES:
+        if reading.column is not None:
+            raise BadDataError(file.name, f"{SINGLE} {reading.column!r}")
+        if head.startswith(npy_header.MAGIC):
+            return NpySource.open(file, reading)
+        return vecs.open_by_suffix(file, suffix, reading)
     for magic, opener in MAGICS.items():
         if head.startswith(magic):
-            return opener(file, column, told)
+            return opener(file, reading)
     if head.startswith(ZIP):
-        return (open_pytorch if _is_pytorch(file) else open_npz)(file, column)
+        return (open_pytorch if _is_pytorch(file) else open_npz)(file, reading)
     if suffix == ".safetensors" or head[8:9] == b"{":
-        return open_safetensors(file, column)
+        return open_safetensors(file, reading)
     raise _unknown(file.name, suffix, head)
 
 
@@ -140,15 +158,6 @@ def _unknown(name: str, suffix: str, head: bytes) -> BadDataError:
         return BadDataError(name, "a saved state; `rankme merge` gives the score of one or more")
     came = "an empty file" if not head else f"the first bytes {head!r}"
     return BadDataError(name, f"no known format: {came}; wanted {', '.join(KNOWN_SUFFIXES)}")
-
-
-def _open_single(file: DataFile, suffix: str, head: bytes) -> RowSource:
-    """Open a file of a format that holds one matrix."""
-    if head.startswith(npy_header.MAGIC):
-        return NpySource.open(file)
-    if suffix == ".fvecs":
-        return vecs.open_fvecs(file)
-    return vecs.open_bin(file, np.dtype("<f4" if suffix == ".fbin" else "<f2"))
 
 
 def _is_pytorch(file: DataFile) -> bool:

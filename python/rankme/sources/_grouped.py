@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankme.sources._file_source import FileSource
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import numpy as np
 from rankme.sources._checks import pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._text import kind_of_text, shortened
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from rankme.sources._errors import BadDataError
 from rankme.sources._json_layout import Layout, nested
 from rankme.sources._text import first_bad, read_json
 from rankme.sources._times import seconds_of
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import glob
 import os
-from collections import Counter
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -16,35 +15,33 @@ from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors
 from rankme.sources._bytes.urls import is_web, urls_below, with_whole_paths
+from rankme.sources._converted import as_reading, converted
 from rankme.sources._database_url import is_database, shown_url
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._folders import (
     LocalFolder,
     RemoteFolder,
     find_distinct,
-    is_data,
     local_table_around,
     refuse_dead,
     remote_table_around,
 )
-from rankme.sources._formats import KNOWN_SUFFIXES, is_text, open_file, require_told, suffix_of
+from rankme.sources._formats import open_file, require_told
+from rankme.sources._listing import data_files, in_order, stores
 from rankme.sources._sets import require_one_set
-from rankme.sources._sharded import ShardedSource, natural_order, same_file
-from rankme.sources._store_folders import stores_in
-from rankme.sources._told import as_told
+from rankme.sources._sharded import ShardedSource, same_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
     from rankme._base.tags import Tags
     from rankme.sources._folders import Folder
+    from rankme.sources._reading import Reading
     from rankme.sources._source import RowSource
 
-__all__ = ["open_source"]
+__all__ = ["open_as", "open_source"]
 
 T = TypeVar("T")
-# Behind the suffix of a format: what is not read, and what was not written to its end.
-_UNREAD = {"gz", "bz2", "xz", "zst", "lz4", "zip"} | {"part", "partial", "crdownload", "incomplete"}
 
 
 def open_source(
@@ -52,6 +49,8 @@ def open_source(
     *,
     column: str | None = None,
     dtype: object = None,
+    integers: bool = False,
+    unpack_bits: object = False,
     tags: Tags | None = None,
     query: str | None = None,
 ) -> RowSource:
@@ -60,7 +59,7 @@ def open_source(
     Parameters
     ----------
     path : str, os.PathLike or sequence of these
-        A file: ``.npy``, ``.npz``, ``.fbin``, ``.f16bin``, ``.fvecs``, safetensors, PyTorch,
+        A file: ``.npy``, ``.npz``, ``.fbin``, ``.fvecs`` and their like, safetensors, PyTorch,
         Arrow IPC, Parquet, HDF5, JSON lines or CSV, told by its first bytes, or by its suffix where
         a format has none. A folder: a Zarr store, a Delta table, a Hugging Face dataset on disk,
         or shards, in its sub-folders too, if nothing in their names tells that they are several
@@ -75,6 +74,13 @@ def open_source(
     dtype : str or numpy.dtype
         What the bytes of a binary column, or of base64, are: float16, bfloat16, float32, float64,
         int8 or uint8, little-endian. Nothing else is converted by it.
+    integers : bool
+        Read rows of int8 and uint8 as the numbers that they are, exactly, in float16. By default
+        they are refused: they may be ids, packed bits, or quantised with a scale a column.
+    unpack_bits : bool or str
+        Read rows of bytes as packed bits, eight columns a byte in the order of
+        ``numpy.unpackbits``: True as 0 and 1, ``"signs"`` as -1 and +1. Bytes of int8 are those of
+        uint8 less 128, as embedding services and Sentence Transformers pack them.
     tags : mapping, optional
         Where the rows come from, such as ``{"model": "vicreg", "step": 1000}``; over those that
         the file has: the attribute ``tags`` of the source.
@@ -90,7 +96,8 @@ def open_source(
     Raises
     ------
     BadDataError
-        The file does not hold a matrix of float16, bfloat16, float32 or float64; several columns
+        The file does not hold a matrix of float16, bfloat16, float32 or float64, or of the integers
+        that were asked for; several columns
         could be meant (they are listed); files of a folder are different sets, or differ in width
         or format; bytes that nobody tells the type of, or such values as no embedding has.
     MissingLibraryError
@@ -98,42 +105,44 @@ def open_source(
     OSError
         A file cannot be opened or read; a ConnectionError where a database cannot be reached.
     """
-    told = as_told(dtype)
-    if tags is not None:
-        return open_source(path, column=column, dtype=told, query=query).tagged(tags)
+    reading = as_reading(column, dtype, integers, unpack_bits, query)
+    source = open_as(path, reading)
+    return source if tags is None else source.tagged(tags)
+
+
+def open_as(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], reading: Reading
+) -> RowSource:
+    """Open what `open_source` does, by arguments that were checked."""
     if isinstance(path, (list, tuple)):
-        return _open_several([os.fspath(one) for one in path], column, told, query)
-    if query is not None or (isinstance(path, str) and is_database(path)):
-        source = databases.open_query(path, query, column, told)
-        require_told(source, told)
-        return source
+        return _open_several([os.fspath(one) for one in path], reading)
+    if reading.query is not None or (isinstance(path, str) and is_database(path)):
+        source = databases.open_query(path, reading.query, reading.column, reading.told)
+        require_told(source, reading.told)
+        return converted(source, reading)
     text = os.fspath(path)  # type: ignore[arg-type]
     if text.startswith("file://"):
         text = unquote(urlsplit(text).path)
     if "://" in text:
-        return _open_url(with_whole_paths(text), column, told)
-    return _open_local(text, column, told)
+        return _open_url(with_whole_paths(text), reading)
+    return _open_local(text, reading)
 
 
-def _open_local(text: str, column: str | None, told: str | None) -> RowSource:
+def _open_local(text: str, reading: Reading) -> RowSource:
     """Open what a path on disk means: a folder, a pattern, or a file."""
     if os.path.isdir(text):  # noqa: PTH112
-        return _open_folder(LocalFolder(text), column, told)
+        return _open_folder(LocalFolder(text), reading)
     if not os.path.lexists(text) and glob.has_magic(text):
-        return _open_pattern(text, column, told)
-    return open_file(LocalFile.find(text), column, told)
+        return _open_pattern(text, reading)
+    return open_file(LocalFile.find(text), reading)
 
 
-def _open_several(
-    paths: Sequence[str], column: str | None, told: str | None, query: str | None
-) -> RowSource:
+def _open_several(paths: Sequence[str], reading: Reading) -> RowSource:
     """Open paths as one set."""
     if len(paths) > 1:
         refuse_dead(paths)
     name = " + ".join(map(shown_url, paths))
-    found = _open_parts(
-        name, paths, lambda path: open_source(path, column=column, dtype=told, query=query)
-    )
+    found = _open_parts(name, paths, lambda path: open_as(path, reading))
     twice = same_file(shard for source in found for shard in source.shards)
     if twice is not None:
         first, second = (shard.name for shard in twice)
@@ -143,9 +152,9 @@ def _open_several(
     return ShardedSource(name, found)
 
 
-def _open_pattern(pattern: str, column: str | None, told: str | None) -> RowSource:
+def _open_pattern(pattern: str, reading: Reading) -> RowSource:
     """Open what a pattern means on disk, as one set."""
-    matches = _in_order(filter(_is_shard, glob.glob(pattern, recursive=True)))  # noqa: PTH207
+    matches = in_order(filter(_is_shard, glob.glob(pattern, recursive=True)))  # noqa: PTH207
     if not matches:
         raise FileNotFoundError(errno.ENOENT, "no file matches", pattern)
     stores = [name for name in matches if os.path.isdir(name)]  # noqa: PTH112
@@ -154,12 +163,12 @@ def _open_pattern(pattern: str, column: str | None, told: str | None) -> RowSour
             raise BadDataError(
                 pattern, f"means Zarr stores and files, such as {stores[0]}; name one kind only"
             )
-        return _open_stores(pattern, map(LocalFolder, stores), column, told)
+        return _open_stores(pattern, map(LocalFolder, stores), reading)
     for place in {os.path.dirname(os.path.realpath(name)) for name in matches}:  # noqa: PTH120
         _refuse_inside(pattern, local_table_around(place))
     files = find_distinct(matches)
     return ShardedSource(
-        pattern, _open_parts(pattern, files, lambda file: open_file(file, column, told))
+        pattern, _open_parts(pattern, files, lambda file: open_file(file, reading))
     )
 
 
@@ -183,12 +192,12 @@ def _refuse_inside(name: str, table: tuple[str, str] | None) -> None:
     )
 
 
-def _open_url(url: str, column: str | None, told: str | None) -> RowSource:
+def _open_url(url: str, reading: Reading) -> RowSource:
     """Open what a URL names: a file, a pattern, or a folder."""
     system, path = connect(url)
 
     def open_one(place: tuple[str, str]) -> RowSource:
-        return open_file(RemoteFile.find(system, *place), column, told)
+        return open_file(RemoteFile.find(system, *place), reading)
 
     # An HTTP server has no folders, and a question mark there begins a query.
     if is_web(url):
@@ -201,125 +210,70 @@ def _open_url(url: str, column: str | None, told: str | None) -> RowSource:
                 raise FileNotFoundError(errno.ENOENT, "no file matches", url)
             for place in {name.rpartition("/")[0] for name in matches}:
                 _refuse_inside(url, remote_table_around(system, place))
-            files = list(urls_below(url, path, _in_order(matches), is_pattern=True))
+            files = list(urls_below(url, path, in_order(matches), is_pattern=True))
             parts = _open_parts(url, files, open_one, openers=RemoteFolder.openers)
             return ShardedSource(url, parts)
         infos = system.find(path, detail=True) if system.isdir(path) else {}
     if not infos:
         return open_one((path, url))
-    return _open_folder(RemoteFolder(url, system, path, infos), column, told)
+    return _open_folder(RemoteFolder(url, system, path, infos), reading)
 
 
-def _open_folder(folder: Folder, column: str | None, told: str | None) -> RowSource:
+def _open_folder(folder: Folder, reading: Reading) -> RowSource:
     """Open a folder: a store, a saved dataset, a table, or shards."""
     if zarr.is_store(folder.top):
-        return _open_store(folder, column, told)
+        return _open_store(folder, reading)
     if huggingface.is_dataset(folder.top):
         is_dict = huggingface.DICT_FILE in folder.top
         return _open_files(
-            folder, huggingface.list_files(folder.name, folder.read, is_dict=is_dict), column, told
+            folder, huggingface.list_files(folder.name, folder.read, is_dict=is_dict), reading
         )
     names = folder.names()
     tables = lakehouse.find_tables(names)
     if "" in tables:
-        return _open_table(folder, tables[""], names, column, told)
+        return _open_table(folder, tables[""], names, reading)
     _refuse_inside(folder.name, folder.table_around())
     for place, kind in tables.items():
         raise AmbiguousDataError(
             folder.name, f"its folder {place} is a table of {kind}; open that by itself"
         )
-    stores = stores_in(folder.name, names)
-    if stores:
-        require_one_set(folder.name, stores)
-        return _open_stores(folder.name, map(folder.child, stores), column, told)
-    found = _data_files(folder.name, names)
-    return _open_files(folder, found, column, told)
+    found = stores(folder.name, names)
+    if found:
+        require_one_set(folder.name, found)
+        return _open_stores(folder.name, map(folder.child, found), reading)
+    found = data_files(folder.name, names)
+    return _open_files(folder, found, reading)
 
 
-def _open_table(
-    folder: Folder, kind: str, names: Sequence[str], column: str | None, told: str | None
-) -> RowSource:
+def _open_table(folder: Folder, kind: str, names: Sequence[str], reading: Reading) -> RowSource:
     """Open the live files of a table, or refuse its format by name."""
     if kind != lakehouse.DELTA:
         raise lakehouse.refuse_table(folder.name, kind, names)
-    return _open_files(folder, _in_order(folder.delta_files()), column, told)
+    return _open_files(folder, in_order(folder.delta_files()), reading)
 
 
-def _open_files(
-    folder: Folder, names: Sequence[str], column: str | None, told: str | None
-) -> ShardedSource:
+def _open_files(folder: Folder, names: Sequence[str], reading: Reading) -> ShardedSource:
     """Open files of a folder as one set."""
     parts = _open_parts(
         folder.name,
         folder.files(names),
-        lambda file: open_file(folder.open_file(file), column, told),
+        lambda file: open_file(folder.open_file(file), reading),
         openers=folder.openers,
     )
     return ShardedSource(folder.name, parts)
 
 
-def _open_store(folder: Folder, column: str | None, told: str | None) -> RowSource:
+def _open_store(folder: Folder, reading: Reading) -> RowSource:
     """Open a Zarr store."""
-    source = folder.open_zarr(column)
-    require_told(source, told)
-    return source
+    source = folder.open_zarr(reading)
+    require_told(source, reading.told)
+    return converted(source, reading)
 
 
-def _open_stores(
-    name: str, folders: Iterable[Folder], column: str | None, told: str | None
-) -> RowSource:
+def _open_stores(name: str, folders: Iterable[Folder], reading: Reading) -> RowSource:
     """Open Zarr stores as one set."""
-    parts = _open_parts(name, list(folders), lambda folder: _open_store(folder, column, told))
+    parts = _open_parts(name, list(folders), lambda folder: _open_store(folder, reading))
     return ShardedSource(name, parts)
-
-
-def _data_files(folder: str, names: Sequence[str]) -> list[str]:
-    """Choose the files of embeddings among those of a folder, in order; one format only."""
-    data = [name for name in names if is_data(name.split("/"))]
-    found = [name for name in data if suffix_of(name) in KNOWN_SUFFIXES]
-    if not found:
-        raise BadDataError(
-            folder, f"a folder without a file of embeddings; wanted {', '.join(KNOWN_SUFFIXES)}"
-        )
-    for name in names:
-        place, _, last = name.rpartition("/")
-        if huggingface.is_dataset([last]):
-            raise BadDataError(
-                folder,
-                f"its folder {place} is a saved dataset, by its {last}; open that "
-                f"by itself, or name files by a pattern",
-            )
-    for name in data:
-        whole, _, end = name.rpartition(".")
-        if end in _UNREAD and suffix_of(whole) in KNOWN_SUFFIXES and name not in found:
-            raise BadDataError(
-                folder,
-                f"holds {name}, which is compressed or not finished, so that its rows would be "
-                f"missing; decompress it, fetch it again, or name the other files by a pattern",
-            )
-    caches = [name for name in found if huggingface.is_cache(name)]
-    if 0 < len(caches) < len(found):
-        raise BadDataError(
-            folder,
-            f"holds {caches[0]}, which the datasets library makes of the other files; name these "
-            f"by a pattern",
-        )
-    # Beside other formats, text is about the rows: their ids and labels.
-    found = [name for name in found if not is_text(name)] or found
-    found = _in_order(found)
-    require_one_set(folder, found)
-    counts = Counter(map(suffix_of, found))
-    if len(counts) > 1:
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
-        raise BadDataError(
-            folder, f"holds files of several formats: {kinds}; name some by a pattern"
-        )
-    return found
-
-
-def _in_order(names: Iterable[str]) -> list[str]:
-    """Sort names, with their numbers as numbers."""
-    return sorted(names, key=natural_order)
 
 
 def _open_parts(

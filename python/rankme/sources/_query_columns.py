@@ -11,7 +11,8 @@ from rankme.sources._errors import BadDataError
 from rankme.sources._table_choice import ARROW, Columns, check_coordinates
 from rankme.sources._text import TextColumn, kind_of_text
 from rankme.sources._told import LOOKED_AT
-from rankme.sources._vectors import VectorColumn, find_column, pyarrow
+from rankme.sources._vector_types import find_column, pyarrow
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

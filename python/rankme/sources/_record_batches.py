@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._base.optional import require
 from rankme.sources._errors import BadDataError
-from rankme.sources._vectors import VectorColumn, find_column
+from rankme.sources._vector_types import find_column
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

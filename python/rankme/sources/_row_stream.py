@@ -13,7 +13,8 @@ from rankme.sources._json_layout import layout_of
 from rankme.sources._json_lines import Chunk, JsonLines, place_of, times_of_lines, without_blanks
 from rankme.sources._text import TextColumn
 from rankme.sources._times import seconds_of
-from rankme.sources._vectors import VectorColumn, find_column, pyarrow
+from rankme.sources._vector_types import find_column, pyarrow
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -87,6 +87,9 @@ class RowSource(ABC):
     tags : mapping
         Where the rows come from, as `rankme.Accumulator.tags`: what the file itself says, and
         `tagged` over it; empty where nothing was told.
+    stored : str or None
+        What the entries are in the file, where they are read as something else: bytes as numbers,
+        codes that were decoded.
     """
 
     name: str
@@ -95,6 +98,7 @@ class RowSource(ABC):
     n_cols: int
     dtype: np.dtype[Any]
     tags: Tags = MappingProxyType({})
+    stored: str | None = None
 
     def tagged(self, tags: Tags) -> Self:
         """Return the source with tags over those that it has.

@@ -14,7 +14,8 @@ import numpy as np
 from rankme.sources._bytes.urls import is_web, links_of
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._told import check_told, stored_dtype
-from rankme.sources._vectors import VectorColumn, pyarrow
+from rankme.sources._vector_types import pyarrow
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from rankme.sources._checks import pick
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._json_lines import JsonLines, times_of_lines, without_blanks
 from rankme.sources._times import seconds_of
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 from rankme.sources.arrow import ArrowSource, opened_ipc
 from rankme.sources.delimited import DelimitedSource, opened_columns
 from rankme.sources.jsonl import JsonlSource, chunks_of

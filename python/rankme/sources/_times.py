@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.sources._errors import BadDataError
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,105 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme._base.optional import require
-from rankme.sources._checks import pick
+from rankme.sources._checks import policy_advice
 from rankme.sources._errors import AmbiguousDataError, BadDataError
+from rankme.sources._reading import BYTES, PLAIN, Reading
 from rankme.sources._told import LOOKED_AT, as_told, check_told, stored_dtype, ways_to_tell
+from rankme.sources._vector_types import is_bytes, is_sized, pyarrow, storage_type, value_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["VectorColumn", "find_column", "pyarrow"]
-
-
-def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
-    """Import PyArrow or one of its modules for a file."""
-    return require(module, extra=extra, what=name)
-
-
-def _candidates(schema: Any, told: str | None) -> dict[str, bool]:
-    """Name the columns of a schema, and whether each could be meant where none is named."""
-    # Binary could, where no column has floating-point numbers or a type of bytes is told: an id or
-    # a hash is of that type too. So could, beside it, what may be vectors of a kind that is not
-    # read.
-    numbers = {field.name: _value_dtype(field.type) is not None for field in schema}
-    binary = {field.name: _is_bytes(field.type) for field in schema}
-    if not any(binary.values()) or (any(numbers.values()) and told is None):
-        return numbers
-    if told is not None:
-        return binary
-    return {field.name: binary[field.name] or _may_be_vectors(field.type) for field in schema}
-
-
-def _is_bytes(kind: Any) -> bool:
-    """Whether a column has bytes in its rows, and no word of what they are."""
-    types = pyarrow("a column of vectors", "arrow").types
-    if types.is_fixed_size_binary(kind):
-        return bool(kind.byte_width > 0)
-    return bool(types.is_binary(kind) or types.is_large_binary(kind))
-
-
-def _may_be_vectors(kind: Any) -> bool:
-    """Whether a type could be one of vectors that is not read."""
-    types = pyarrow("a column of vectors", "arrow").types
-    kind = getattr(kind, "storage_type", kind)
-    value = getattr(kind, "value_type", None) if types.is_nested(kind) else None
-    return value is not None and (types.is_integer(value) or types.is_nested(value))
-
-
-def find_column(
-    name: str, schema: Any, column: str | None, told: str | None = None, *, advice: str = ""
-) -> str:
-    """Choose a column of vectors.
-
-    Parameters
-    ----------
-    name
-        The file or table, for errors.
-    schema
-        A ``pyarrow.Schema``.
-    column
-        What the user asked for.
-    told
-        The dtype that bytes have, if the user told one: then columns of bytes are meant.
-    advice
-        What to do where none could be meant.
-
-    Raises
-    ------
-    BadDataError
-        It is not there, or there twice; none could be meant, or several could.
-    """
-    found = pick(name, column, _candidates(schema, told), "column", advice)
-    count = len(schema.get_all_field_indices(found))
-    if count > 1:
-        raise BadDataError(name, f"has {count} columns of the name {found!r}; wanted one")
-    return found
-
-
-def _storage_type(kind: Any) -> Any:
-    """Return what an extension type is read as; None where that is no vector, as of a UUID."""
-    if not hasattr(kind, "storage_type"):
-        return kind
-    # A tensor is a list, and its type tells the shape.
-    return kind.storage_type if len(getattr(kind, "shape", ())) == 1 else None
-
-
-def _value_dtype(kind: Any) -> np.dtype[Any] | None:
-    """Return the dtype of the entries of a vector type; None for other types."""
-    pa = pyarrow("a column of vectors", "arrow")
-    kind = _storage_type(kind)
-    if kind is None:
-        return None
-    types = pa.types
-    if not (types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)):
-        return None
-    if types.is_floating(kind.value_type):
-        dtype: np.dtype[Any] = np.dtype(kind.value_type.to_pandas_dtype())
-        return dtype
-    return None
+__all__ = ["VectorColumn"]
 
 
 class VectorColumn:
@@ -124,6 +37,8 @@ class VectorColumn:
         The length of a row; None where the type does not tell it.
     told
         The dtype that bytes have, if the user told one.
+    reading
+        What the user told besides; of rows of bytes the integers, and that they are bytes.
     way_out
         How to tell that, for the error, where the column is in no file.
 
@@ -133,7 +48,7 @@ class VectorColumn:
         Of the rows of `matrix`.
     n_cols : int or None
     told : str or None
-        What the bytes of a binary column are; None of any other.
+        What the bytes of a binary column are, or the integers of lists; None of any other.
     is_stored : bool
         Whether the entries lie in the file as entries of `dtype`.
 
@@ -151,21 +66,29 @@ class VectorColumn:
         n_cols: int | None = None,
         *,
         told: str | None = None,
+        reading: Reading = PLAIN,
         way_out: str | None = None,
     ) -> None:
         self._name = name
         self._pa = pyarrow(name, "arrow")
         self._label = field.name
-        self._is_binary = _is_bytes(field.type)
-        self.told = self._told(field, told, way_out) if self._is_binary else None
-        dtype = _value_dtype(field.type) if self.told is None else stored_dtype(name, self.told)
+        self._is_binary = is_bytes(field.type)
+        self.told = None
+        if self._is_binary:
+            self.told = self._told(field, told or (reading.bits and "uint8"), way_out)
+            dtype: np.dtype[Any] | None = stored_dtype(name, self.told)
+        else:
+            dtype = value_dtype(field.type, reading.takes_bytes or told in BYTES)
+            if dtype is not None and dtype.kind in "iu":
+                self.told = dtype.name
         if dtype is None:
+            value = str(getattr(storage_type(field.type), "value_type", ""))
             raise BadDataError(
                 name,
                 f"column {field.name!r} is of type {field.type}; wanted lists or 1-D tensors of "
-                f"float16, float32 or float64, or binary",
+                f"float16, float32 or float64, or binary{policy_advice(value)}",
             )
-        kind = _storage_type(field.type)
+        kind = storage_type(field.type)
         self._stored = dtype
         self.is_stored = dtype.kind not in "iu"
         self.dtype = dtype if self.is_stored else np.dtype(np.float16)
@@ -183,7 +106,7 @@ class VectorColumn:
         """Return what the bytes are, by the user or the metadata of the field."""
         found = told or as_told((field.metadata or {}).get(b"dtype", b"").decode() or None)
         if found is None:
-            width = getattr(field.type, "byte_width", None) if _is_sized(field.type) else None
+            width = getattr(field.type, "byte_width", None) if is_sized(field.type) else None
             raise AmbiguousDataError(
                 self._name,
                 f"column {field.name!r} holds bytes ({field.type}), which may be numbers of "
@@ -229,7 +152,7 @@ class VectorColumn:
         if array is None:
             return
         self.learn_width(array)
-        if self.told is None:
+        if self.told is None or not self._is_binary:
             return
         array = array.slice(0, LOOKED_AT)
         try:
@@ -334,11 +257,6 @@ class VectorColumn:
                 self._name,
                 f"{where(row)} has {came} in column {self._label!r}; wanted {width}",
             )
-
-
-def _is_sized(kind: Any) -> bool:
-    """Whether a type tells how many bytes a row has."""
-    return bool(pyarrow("a column of vectors", "arrow").types.is_fixed_size_binary(kind))
 
 
 def _first_null(array: Any) -> int:

@@ -22,9 +22,11 @@ from rankme.sources._bytes.scattered import fill_rows
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource, chosen_of, ways_in_memory
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
-from rankme.sources._vectors import VectorColumn, find_column, pyarrow
+from rankme.sources._vector_types import find_column, pyarrow
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,17 +60,15 @@ class ArrowSource(GroupedSource):
     nulls_as_nan: bool = False
 
     @classmethod
-    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> ArrowSource:
+    def open(cls, file: DataFile, reading: Reading = PLAIN) -> ArrowSource:
         """Walk the headers of the record batches; of a local file, check the lengths of rows.
 
         Parameters
         ----------
         file
             An Arrow IPC file or stream.
-        column
-            Name of a column, needed where several hold vectors.
-        told
-            What the bytes of a binary column are.
+        reading
+            With the name of a column, needed where several hold vectors.
         """
         with file.open() as handle:
             lengths = batch_lengths(file, handle)
@@ -78,8 +78,17 @@ class ArrowSource(GroupedSource):
             kind = "file" if hasattr(reader, "num_record_batches") else "stream"
             table = f"pyarrow.ipc.open_{kind}(pyarrow.OSFile({file.name!r})).read_all()"
             advice = ways_in_memory(table)
-            name = find_column(file.name, schema, column, told, advice=advice)
-            vectors = VectorColumn(file.name, schema.field(name), told=told)
+            name = find_column(
+                file.name,
+                schema,
+                reading.column,
+                reading.told,
+                integers=reading.takes_bytes,
+                advice=advice,
+            )
+            vectors = VectorColumn(
+                file.name, schema.field(name), told=reading.told, reading=reading
+            )
             source = cls(file, name, 0, vectors.dtype, firsts, None)
             offsets = None
             if base is not None:

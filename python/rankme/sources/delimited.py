@@ -19,7 +19,7 @@ from rankme.sources._sharded import natural_order
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._table_choice import ARROW, Columns, check_coordinates
 from rankme.sources._text import TextColumn, kind_of_text, opened_text, path_of
-from rankme.sources._vectors import pyarrow
+from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

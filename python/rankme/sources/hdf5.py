@@ -12,6 +12,7 @@ from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._file_source import FileSource
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 
@@ -29,15 +30,15 @@ __all__ = ["ChunkedSource", "open_hdf5"]
 MAX_CHUNK_BYTES = 4 * BLOCK_BYTES
 
 
-def open_hdf5(file: DataFile, column: str | None) -> RowSource:
+def open_hdf5(file: DataFile, reading: Reading = PLAIN) -> RowSource:
     """Open one dataset of a file.
 
     Parameters
     ----------
     file
         An HDF5 file.
-    column
-        Path of the dataset inside, needed where several are 2-D and floating.
+    reading
+        With the path of the dataset inside, needed where several are 2-D and floating.
     """
     h5py = _h5py(file)
     with file.open() as handle, _opened(h5py, file, handle) as root:
@@ -45,12 +46,13 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
         root.visititems(
             lambda key, item: datasets.update({key: item}) if hasattr(item, "chunks") else None
         )
-        found = {key: _is_matrix(item) for key, item in datasets.items()}
+        found = {key: _is_matrix(item, reading) for key, item in datasets.items()}
+        column = reading.column
         if column is not None:
             column = _path_of(root, column.strip("/"), datasets)
         key = pick(file.name, column, found, "dataset")
         item, label = datasets[key], f"{file.name}[{key}]"
-        check_dtype(label, item.dtype)
+        check_dtype(label, item.dtype, reading)
         n_rows, n_cols = check_shape(label, item.shape or ())
         _require_written(label, item)
         member = key if len(datasets) > 1 else None
@@ -65,10 +67,10 @@ def open_hdf5(file: DataFile, column: str | None) -> RowSource:
         return ChunkedSource(file, n_rows, n_cols, item.dtype, key, step, member).tagged(tags)
 
 
-def _is_matrix(item: Any) -> bool:
+def _is_matrix(item: Any, reading: Reading) -> bool:
     """Whether a dataset may be the embeddings."""
     try:
-        return is_matrix(item.shape or (), item.dtype.kind)
+        return is_matrix(item.shape or (), reading.kind_of(item.dtype))
     except TypeError:  # a type without an equal in NumPy
         return False
 

@@ -9,6 +9,7 @@ from rankme.sources._bytes.files import DataFile, LocalFile
 from rankme.sources._bytes.npy_header import read_header
 from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape
+from rankme.sources._reading import PLAIN, Reading
 
 if TYPE_CHECKING:
     import os
@@ -24,13 +25,15 @@ class NpySource(RawSource):
     """
 
     @classmethod
-    def open(cls, file: DataFile | str | os.PathLike[str]) -> NpySource:
+    def open(cls, file: DataFile | str | os.PathLike[str], reading: Reading = PLAIN) -> NpySource:
         """Read and check the header of a file; the file is closed again.
 
         Parameters
         ----------
         file
             The file or its path.
+        reading
+            Whether int8 and uint8 are taken too; blocks then have these.
 
         Returns
         -------
@@ -49,7 +52,7 @@ class NpySource(RawSource):
         with file.open() as handle:
             shape, fortran_order, dtype = read_header(file.name, handle)
             offset = handle.tell()
-        check_dtype(file.name, dtype)
+        check_dtype(file.name, dtype, reading)
         if 0 in shape:  # all that it has is a header, or it is damaged
             cls(file, 0, 0, dtype, offset).check_inside(exact=True)
         n_rows, n_cols = check_shape(file.name, shape)

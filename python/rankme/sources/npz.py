@@ -15,6 +15,7 @@ from rankme.sources._bytes.raw import RawSource
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._file_source import FileSource
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import BLOCK_BYTES, check_start
 
 if TYPE_CHECKING:
@@ -34,24 +35,27 @@ ENCRYPTED = 0x1  # of a member's flags
 DAMAGE = (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 
 
-def open_npz(file: DataFile, column: str | None) -> RowSource:
+def open_npz(file: DataFile, reading: Reading = PLAIN) -> RowSource:
     """Open one array of an archive.
 
     Parameters
     ----------
     file
         A zip archive of ``.npy`` files, as ``numpy.savez`` and ``savez_compressed`` write it.
-    column
-        Name of the array, needed where several are 2-D and floating.
+    reading
+        With the name of the array, needed where several are 2-D and floating.
     """
     with file.open() as handle:
         members = _members(file, handle)
         headers = {key: _header(file, handle, info) for key, info in members.items()}
-        found = {key: is_matrix(shape, dtype.kind) for key, (shape, _, dtype, _) in headers.items()}
-        key = pick(file.name, column, found, "array")
+        found = {
+            key: is_matrix(shape, reading.kind_of(dtype))
+            for key, (shape, _, dtype, _) in headers.items()
+        }
+        key = pick(file.name, reading.column, found, "array")
         shape, fortran_order, dtype, header_bytes = headers[key]
         label = f"{file.name}[{key}]"
-        check_dtype(label, dtype)
+        check_dtype(label, dtype, reading)
         n_rows, n_cols = check_shape(label, shape)
         member = key if len(members) > 1 else None
         info = members[key]

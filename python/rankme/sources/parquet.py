@@ -16,10 +16,12 @@ from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._checks import check_table_shape
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._grouped import GroupedSource, chosen_of, ways_in_memory
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 from rankme.sources._told import LOOKED_AT
-from rankme.sources._vectors import VectorColumn, find_column, pyarrow
+from rankme.sources._vector_types import find_column, pyarrow
+from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -55,23 +57,30 @@ class ParquetSource(GroupedSource):
     nulls_as_nan: bool = False
 
     @classmethod
-    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> ParquetSource:
+    def open(cls, file: DataFile, reading: Reading = PLAIN) -> ParquetSource:
         """Read the footer of a file, and where the type does not tell the width, the first row.
 
         Parameters
         ----------
         file
             A Parquet file.
-        column
-            Name of a top-level column, needed where several hold vectors.
-        told
-            What the bytes of a binary column are.
+        reading
+            With the name of a top-level column, needed where several hold vectors.
         """
         with _opened(file) as reader:
             schema, metadata = reader.schema_arrow, reader.metadata
             advice = ways_in_memory(f"pyarrow.parquet.read_table({file.name!r})")
-            name = find_column(file.name, schema, column, told, advice=advice)
-            vectors = VectorColumn(file.name, schema.field(name), told=told)
+            name = find_column(
+                file.name,
+                schema,
+                reading.column,
+                reading.told,
+                integers=reading.takes_bytes,
+                advice=advice,
+            )
+            vectors = VectorColumn(
+                file.name, schema.field(name), told=reading.told, reading=reading
+            )
             if metadata.num_rows and (vectors.n_cols is None or vectors.told is not None):
                 size = 1 if vectors.told is None else LOOKED_AT
                 batches = reader.iter_batches(batch_size=size, columns=[name], use_threads=False)

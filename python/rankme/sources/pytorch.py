@@ -21,8 +21,10 @@ from rankme.sources._checks import (
     in_python,
     is_matrix,
     pick,
+    policy_advice,
 )
 from rankme.sources._errors import BadDataError
+from rankme.sources._reading import PLAIN, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,38 +36,40 @@ __all__ = ["open_pytorch"]
 FLOATS = {"float16": "<f2", "float32": "<f4", "float64": "<f8", "bfloat16": None}
 
 
-def open_pytorch(file: DataFile, column: str | None) -> RawSource:
+def open_pytorch(file: DataFile, reading: Reading = PLAIN) -> RawSource:
     """Open one tensor of a file that ``torch.save`` wrote.
 
     Parameters
     ----------
     file
         A tensor, or dictionaries and lists of tensors, in the zip format of torch 1.6 and later.
-    column
-        Name of the tensor, its keys joined by dots; needed where several are 2-D and floating.
+    reading
+        With the name of the tensor, its keys joined by dots; needed where several are 2-D and
+        floating.
     """
     tensors: dict[str, list[Any]] = {}
     for key, tensor in _tensors(_load(file), ""):
         tensors.setdefault(key, []).append(tensor)
     found = {
-        key: any(is_matrix(tensor.shape, _kind(tensor)) for tensor in same)
+        key: any(is_matrix(tensor.shape, _kind(tensor, reading)) for tensor in same)
         for key, same in tensors.items()
     }
-    key = pick(file.name, column, found, "tensor")
+    key = pick(file.name, reading.column, found, "tensor")
     if len(tensors[key]) > 1:
         raise BadDataError(file.name, f"holds {len(tensors[key])} tensors of the name {key!r}")
     tensor = tensors[key][0]
     label = f"{file.name}[{key}]" if key else file.name
-    name = str(tensor.dtype).removeprefix("torch.")
-    if name not in FLOATS:
+    name = _name_of(tensor)
+    if name not in FLOATS and not reading.takes(name):
         advice = dtype_advice(name, "np.asarray(Z)")
         if name.startswith("float8"):  # which PyTorch gives to nobody else
             advice = FLOAT8_ADVICE
-        wanted = f"wanted {', '.join(FLOATS)}{in_python(advice, 'its tensor')}"
+        advice = policy_advice(name) + in_python(advice, "its tensor")
+        wanted = f"wanted {', '.join(FLOATS)}{advice}"
         raise BadDataError(label, f"dtype {name}; {wanted}")
     n_rows, n_cols = check_shape(label, tensor.shape)
     fortran_order = _is_fortran(label, tensor)
-    code = FLOATS[name]
+    code = FLOATS.get(name, name)
     dtype = bfloat16(label) if code is None else np.dtype(code)
     offset = tensor.untyped_storage()._checkpoint_offset  # noqa: SLF001 - documented for this use
     if offset is None:
@@ -108,9 +112,14 @@ def _tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield from _tensors(item, f"{path}.{key}" if path else str(key))
 
 
-def _kind(tensor: Any) -> str:
-    """Return the NumPy kind of a tensor's type, as far as floats go."""
-    return "f" if tensor.dtype.is_floating_point else "?"
+def _name_of(tensor: Any) -> str:
+    """Return the name of a tensor's type, which NumPy has too."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _kind(tensor: Any, reading: Reading) -> str:
+    """Return the NumPy kind of a tensor's type, as far as it is read."""
+    return "f" if tensor.dtype.is_floating_point or reading.takes(_name_of(tensor)) else "?"
 
 
 def _is_fortran(label: str, tensor: Any) -> bool:

@@ -13,8 +13,17 @@ import numpy as np
 
 from rankme._base.dtypes import dtype_advice
 from rankme.sources._bytes.raw import RawSource
-from rankme.sources._checks import FLOAT8_ADVICE, bfloat16, check_shape, in_python, is_matrix, pick
+from rankme.sources._checks import (
+    FLOAT8_ADVICE,
+    bfloat16,
+    check_shape,
+    in_python,
+    is_matrix,
+    pick,
+    policy_advice,
+)
 from rankme.sources._errors import BadDataError
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._stored_tags import KEY, stored_tags
 
 if TYPE_CHECKING:
@@ -31,34 +40,37 @@ NUMPY_NAMES = {
     },
 }
 FLOATS = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": None}
+INTEGERS = {"I8": "i1", "U8": "u1"}
 MAX_HEADER_BYTES = 100_000_000  # of the format's own reader
 
 
-def open_safetensors(file: DataFile, column: str | None) -> RawSource:
+def open_safetensors(file: DataFile, reading: Reading = PLAIN) -> RawSource:
     """Open one tensor of a file.
 
     Parameters
     ----------
     file
         A safetensors file.
-    column
-        Name of the tensor, needed where several are 2-D and floating.
+    reading
+        With the name of the tensor, needed where several are 2-D and floating.
     """
     with file.open() as handle:
         tensors, metadata, base = _read_header(file, handle)
+    codes = {**FLOATS, **INTEGERS} if reading.takes_bytes else FLOATS
     found = {
-        key: is_matrix(entry["shape"], "f" if entry["dtype"] in FLOATS else "?")
+        key: is_matrix(entry["shape"], "f" if entry["dtype"] in codes else "?")
         for key, entry in tensors.items()
     }
-    key = pick(file.name, column, found, "tensor")
+    key = pick(file.name, reading.column, found, "tensor")
     entry, label = tensors[key], f"{file.name}[{key}]"
-    if entry["dtype"] not in FLOATS:
-        advice = in_python(dtype_advice(NUMPY_NAMES.get(entry["dtype"], ""), "Z"))
+    if entry["dtype"] not in codes:
+        plain = NUMPY_NAMES.get(entry["dtype"], "")
+        advice = policy_advice(plain) + in_python(dtype_advice(plain, "Z"))
         if entry["dtype"].startswith("F8"):
             advice = in_python(FLOAT8_ADVICE, "its tensor")
         raise BadDataError(label, f"dtype {entry['dtype']}; wanted {', '.join(FLOATS)}{advice}")
     n_rows, n_cols = check_shape(label, entry["shape"])
-    code = FLOATS[entry["dtype"]]
+    code = codes[entry["dtype"]]
     dtype = bfloat16(label) if code is None else np.dtype(code)
     begin, end = entry["data_offsets"]
     member = key if len(tensors) > 1 else None

@@ -1,7 +1,8 @@
-"""The files of the nearest-neighbour benchmarks: ``.fbin``, ``.f16bin`` and ``.fvecs``.
+"""The files of the nearest-neighbour benchmarks: ``.fbin`` and its like, ``.fvecs``, ``.bvecs``.
 
-``.fbin`` and ``.f16bin`` (big-ann-benchmarks): two little-endian uint32, N and K, then N x K
-float32 or float16. ``.fvecs`` (TEXMEX): each row is an int32, K, and then K float32.
+``.fbin``, ``.f16bin``, ``.i8bin`` and ``.u8bin`` (big-ann-benchmarks): two little-endian uint32, N
+and K, then N x K float32, float16, int8 or uint8. ``.fvecs`` and ``.bvecs`` (TEXMEX): each row is
+an int32, K, and then K float32 or uint8.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.sources._bytes.raw import RawSource
-from rankme.sources._checks import check_shape
+from rankme.sources._checks import check_dtype, check_shape
 from rankme.sources._errors import BadDataError
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import Identity, RowSource
 
 if TYPE_CHECKING:
@@ -24,11 +26,23 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._grouped import Rows
 
-__all__ = ["FvecsSource", "open_bin", "open_fvecs"]
+__all__ = ["DTYPES", "VecsSource", "open_bin", "open_by_suffix", "open_vecs"]
+
+BINS = {".fbin": "<f4", ".f16bin": "<f2", ".i8bin": "i1", ".u8bin": "u1"}
+VECS = {".fvecs": "<f4", ".bvecs": "u1"}
+# Of the entries, by the suffix, which is all that tells such files.
+DTYPES = {**BINS, **VECS}
+LENGTH_BYTES = 4
 
 
-def open_bin(file: DataFile, dtype: np.dtype[Any]) -> RawSource:
-    """Open a ``.fbin`` (float32) or ``.f16bin`` (float16) file."""
+def open_by_suffix(file: DataFile, suffix: str, reading: Reading = PLAIN) -> RowSource:
+    """Open a file of one of the suffixes of `DTYPES`."""
+    return (open_bin if suffix in BINS else open_vecs)(file, np.dtype(DTYPES[suffix]), reading)
+
+
+def open_bin(file: DataFile, dtype: np.dtype[Any], reading: Reading = PLAIN) -> RawSource:
+    """Open a file of N, K and the entries."""
+    check_dtype(file.name, dtype, reading)
     shape = _integers(file, 2)
     if 0 in shape:  # all that it has is a header, or it is damaged
         RawSource(file, 0, 0, dtype, offset=8).check_inside(exact=True)
@@ -38,10 +52,11 @@ def open_bin(file: DataFile, dtype: np.dtype[Any]) -> RawSource:
     return source
 
 
-def open_fvecs(file: DataFile) -> FvecsSource:
-    """Open a ``.fvecs`` file."""
+def open_vecs(file: DataFile, dtype: np.dtype[Any], reading: Reading = PLAIN) -> VecsSource:
+    """Open a file of rows with their lengths."""
+    check_dtype(file.name, dtype, reading)
     (n_cols,) = _integers(file, 1)
-    record = 4 * (n_cols + 1)
+    record = LENGTH_BYTES + n_cols * dtype.itemsize
     if file.size % record:
         raise BadDataError(
             file.name,
@@ -49,9 +64,8 @@ def open_fvecs(file: DataFile) -> FvecsSource:
             f"row of {n_cols}, the length of the first",
         )
     check_shape(file.name, (file.size // record, n_cols))
-    return FvecsSource(
-        RawSource(file, file.size // record, n_cols + 1, np.dtype(np.float32), offset=0)
-    )
+    entries = record // dtype.itemsize
+    return VecsSource(RawSource(file, file.size // record, entries, dtype, offset=0), n_cols)
 
 
 def _integers(file: DataFile, count: int) -> tuple[int, ...]:
@@ -64,16 +78,19 @@ def _integers(file: DataFile, count: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class FvecsSource(RowSource):
+class VecsSource(RowSource):
     """Rows that each begin with their own length.
 
     Parameters
     ----------
     records
-        The file as a matrix whose first column is the length.
+        The file as a matrix whose first columns are the bytes of the length.
+    n_cols
+        Length of the first row, which all must have.
     """
 
     records: RawSource
+    n_cols: int
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -91,13 +108,8 @@ class FvecsSource(RowSource):
         return self.records.n_rows
 
     @property
-    def n_cols(self) -> int:  # type: ignore[override]
-        """Length of the first row, which all must have."""
-        return self.records.n_cols - 1
-
-    @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        """float32."""
+        """float32, or uint8."""
         return self.records.dtype
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:
@@ -116,15 +128,16 @@ class FvecsSource(RowSource):
     def _without_lengths(
         self, rows: Rows, blocks: Iterator[NDArray[Any]]
     ) -> Iterator[NDArray[Any]]:
-        """Yield blocks without their first column, which is checked."""
+        """Yield blocks without their first columns, which are checked."""
+        head = LENGTH_BYTES // self.dtype.itemsize
         first = 0
         for block in blocks:
-            lengths = block[:, 0].view("<i4")
+            lengths = np.ascontiguousarray(block[:, :head]).view("<i4")[:, 0]
             if (wrong := np.flatnonzero(lengths != self.n_cols)).size:
                 row = int(wrong[0])
                 raise BadDataError(
                     self.name,
                     f"row {rows[first + row]} has length {lengths[row]}; wanted {self.n_cols}",
                 )
-            yield block[:, 1:]
+            yield block[:, head:]
             first += len(block)

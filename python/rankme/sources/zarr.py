@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rankme.sources._reading import Reading
+
 __all__ = ["ZarrSource", "is_store", "open_zarr"]
 
 METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -31,7 +33,7 @@ def is_store(names: Collection[str]) -> bool:
 
 
 def open_zarr(
-    name: str, place: str, column: str | None, identify: Callable[[str | None], Identity]
+    name: str, place: str, reading: Reading, identify: Callable[[str | None], Identity]
 ) -> ZarrSource:
     """Open one array of a store.
 
@@ -41,25 +43,28 @@ def open_zarr(
         Folder or URL of an array, or of a group, as it is shown.
     place
         The same, as it is opened.
-    column
-        Path of the array in the group, needed where several are 2-D and floating.
+    reading
+        With the path of the array in the group, needed where several are 2-D and floating.
     identify
         Looks at the files of the store; called again to see whether they have changed.
     """
     with parsing(name):
-        return _open_array(name, place, column, identify)
+        return _open_array(name, place, reading, identify)
 
 
 def _open_array(
-    name: str, place: str, column: str | None, identify: Callable[[str | None], Identity]
+    name: str, place: str, reading: Reading, identify: Callable[[str | None], Identity]
 ) -> ZarrSource:
     """Open one array of a store that is one or a group."""
     root = _open(name, place)
     arrays = {"": root} if hasattr(root, "chunks") else dict(_arrays(root, ""))
-    found = {key: is_matrix(array.shape, array.dtype.kind) for key, array in arrays.items()}
-    key = pick(name, None if column is None else column.strip("/"), found, "array")
+    found = {
+        key: is_matrix(array.shape, reading.kind_of(array.dtype)) for key, array in arrays.items()
+    }
+    column = None if reading.column is None else reading.column.strip("/")
+    key = pick(name, column, found, "array")
     array, label = arrays[key], f"{name}[{key}]" if key else name
-    check_dtype(label, array.dtype)
+    check_dtype(label, array.dtype, reading)
     n_rows, n_cols = check_shape(label, array.shape)
     _check_chunks(label, array)
     member = key if len(arrays) > 1 else None

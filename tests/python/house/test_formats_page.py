@@ -11,12 +11,12 @@ import pytest
 import rankme
 from pages import codes, tables, text_of
 from rankme import sources
-from rankme.sources import _formats, huggingface, zarr
+from rankme.sources import _formats, faiss, huggingface, zarr
 from rankme.sources._bytes import remote
 from source_files import FORMATS, TEXTS, matrix, write
 
 PAGE = "reference/formats.md"
-TABLE, URLS = tables(PAGE)
+TABLE, BYTES, INDEXES, URLS = tables(PAGE)
 SOURCES = Path(sources.__file__).parent
 # Which of the files that the tests of sources write belong to which row.
 CASES = {
@@ -34,6 +34,7 @@ CASES = {
         "parquet", "parquet-list", "parquet-large-list", "parquet-binary", "parquet-zstd",
     ],
     "HDF5": ["hdf5", "hdf5-chunked", "hdf5-gzip"],
+    "FAISS index": ["faiss"],
     "JSON lines": ["jsonl", "jsonl-gzip", "jsonl-base64"],
     "CSV, TSV": ["csv", "csv-zstd", "tsv"],
     "Zarr 2 and 3": ["zarr-2", "zarr-3", "zarr-3-shards"],
@@ -66,7 +67,7 @@ def test_every_sign_of_a_format_has_a_row_and_no_other():
         for code in codes(row["told by"].partition(",")[0])
     }
     npy = np.lib.format.magic(1, 0)[:6]
-    assert told == {npy, *_formats.MAGICS, *_formats.ZIP}
+    assert told == {npy, *faiss.FLAT, *_formats.ZIP, *_formats.MAGICS.keys() - set(faiss.FOURCCS)}
     (store,) = rows("Zarr 2 and 3")
     (saved,) = rows("Hugging Face dataset")
     assert all(zarr.is_store([name]) for name in codes(store["told by"]))
@@ -149,3 +150,15 @@ def test_every_scheme_with_an_extra_of_its_own_is_named():
 def test_file_urls(tmp_path):
     np.save(tmp_path / "rows.npy", matrix())
     assert rankme.open_source((tmp_path / "rows.npy").as_uri()).n_rows == len(matrix())
+
+
+def test_each_meaning_of_bytes_is_read_as_the_page_says(tmp_path):
+    rows = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    np.save(tmp_path / "rows.npy", rows)
+    found = []
+    for row in BYTES:
+        for code in codes(row["say"])[1:]:
+            name, _, value = code.partition("=")
+            source = rankme.open_source(tmp_path / "rows.npy", **{name: ast.literal_eval(value)})
+            found.append(source.n_cols // rows.shape[1])
+    assert found == [1, 8, 8]

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from rankme.sources import arrow, delimited, hdf5, jsonl, npz, parquet, zarr
+from rankme.sources import arrow, delimited, faiss, hdf5, jsonl, npz, parquet, zarr
 from rankme.sources._bytes import raw
 
 
@@ -16,7 +16,7 @@ def matrix(n_rows=37, n_cols=5, dtype=np.float32, seed=1):
 
 def small_blocks(monkeypatch, size=200):
     """Make several blocks of a few hundred bytes out of a small file."""
-    for module in (raw, arrow, delimited, hdf5, jsonl, npz, parquet, zarr):
+    for module in (raw, arrow, delimited, faiss, hdf5, jsonl, npz, parquet, zarr):
         monkeypatch.setattr(module, "BLOCK_BYTES", size)
     monkeypatch.setattr(delimited, "CHUNK_BYTES", 2 * size)
     monkeypatch.setattr(jsonl, "CHUNK_BYTES", size)
@@ -151,6 +151,16 @@ def save_dataset(path, rows):
     dataset.save_to_disk(path, num_shards=3)
 
 
+def save_faiss(path, rows):
+    import faiss
+
+    index = faiss.IndexFlatL2(rows.shape[1])
+    index.add(rows)
+    file = faiss.VectorIOWriter()  # FAISS takes only UTF-8 for a name
+    faiss.write_index(index, file)
+    path.write_bytes(faiss.vector_to_array(file.data).tobytes())
+
+
 def text_of(path, content):
     """Write text, compressed as the suffix says."""
     import gzip
@@ -218,6 +228,7 @@ FORMATS = {
     "hdf5": (".h5", hdf5_writer(), True),
     "hdf5-chunked": (".h5", hdf5_writer(chunks=(6, 2)), True),
     "hdf5-gzip": (".h5", hdf5_writer(chunks=(6, 5), compression="gzip", shuffle=True), True),
+    "faiss": (".faiss", save_faiss, False),
     "zarr-2": (".zarr", zarr_writer(2), True),
     "zarr-3": (".zarr", zarr_writer(3), True),
     "zarr-3-shards": (".zarr", zarr_writer(3, chunks=(4, 5), shards=(12, 5)), True),

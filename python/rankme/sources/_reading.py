@@ -1,0 +1,58 @@
+"""How the user wants the rows of a path to be read: which column, and what its entries mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "Reading"]
+
+# The types of integers that embeddings are quantised to; wider ones are ids.
+BYTES = ("int8", "uint8")
+# What the bits of packed rows are read as.
+BITS, SIGNS = "bits", "signs"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the user told of the rows of a path.
+
+    Attributes
+    ----------
+    column : str or None
+        Which of several things in a file holds them.
+    told : str or None
+        What the bytes of a binary column, or of base64, are.
+    integers : bool
+        Whether int8 and uint8 are read as the numbers that they are.
+    bits : str or None
+        ``"bits"`` or ``"signs"``, where bytes are read as eight columns each.
+    query : str or None
+        What selects the rows, of a database.
+    """
+
+    column: str | None = None
+    told: str | None = None
+    integers: bool = False
+    bits: str | None = None
+    query: str | None = None
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether rows of int8 and uint8 may be meant."""
+        return self.integers or self.bits is not None
+
+    def takes(self, dtype: str) -> bool:
+        """Whether entries of a type of integers may be meant, by its name."""
+        return self.takes_bytes and dtype in BYTES
+
+    def kind_of(self, dtype: np.dtype[Any]) -> str:
+        """Return the kind of a type in NumPy's letters, ``f`` of integers that are read too."""
+        return "f" if self.takes(dtype.name) else dtype.kind
+
+
+# Nothing was told: floating-point numbers, of whatever can be meant.
+PLAIN = Reading()
