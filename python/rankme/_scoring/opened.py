@@ -82,7 +82,7 @@ def open_rows(
     reading = as_reading(column, dtype, integers, unpack_bits, query)
     told = reading.told
     if query is not None:
-        Z, column, told = _queried(Z, query, reading), None, None  # noqa: N806
+        Z, column, told = _queried(Z, reading), None, None  # noqa: N806
     elif reading.takes_bytes:
         Z, column, told = _of_bytes(Z, reading, select), None, None  # noqa: N806
     elif told is not None and not is_one_shot_table(Z):
