@@ -6,6 +6,7 @@ Whatever fails is one line that begins with the database, without its secrets.
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from rankme.sources._record_batches import record_batches
 from rankme.sources._source import BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from rankme.sources._database_url import DatabaseUrl
 
@@ -87,7 +88,10 @@ def _run_duckdb(url: DatabaseUrl, query: str, rows: int) -> Iterator[Iterator[An
             relation = connection.sql(query)
         if relation is None:
             raise BadDataError(url.name, "the query gives no rows; wanted one SELECT")
-        yield _read(url, library.Error, lambda: record_batches(relation, url.name, rows))
+        # A reader that is left to the garbage collector keeps the file open until then.
+        begin = partial(record_batches, relation, url.name, rows)
+        with closing(_read(url, library.Error, begin)) as batches:
+            yield batches
 
 
 @contextmanager
@@ -108,13 +112,18 @@ def _run_adbc(
                 cursor.execute("SET TRANSACTION READ ONLY")
             cursor.adbc_statement.set_options(**options)
             cursor.execute(query)
-        reader = cursor.fetch_record_batch
-        yield _read(url, driver.Error, lambda: record_batches(reader(), url.name))
+        with closing(_read(url, driver.Error, lambda: _fetched(cursor, url))) as batches:
+            yield batches
+
+
+def _fetched(cursor: Any, url: DatabaseUrl) -> Iterator[Any]:
+    """Fetch the batches of a query that was run."""
+    return record_batches(cursor.fetch_record_batch(), url.name)
 
 
 def _read(
     url: DatabaseUrl, kind: type[Exception], begin: Callable[[], Iterator[Any]]
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Yield batches; what fails on the way is an error of the query."""
     # Behind Arrow's stream interface an error of the database is an OSError.
     pa = require("pyarrow", extra=url.scheme, what=url.name)

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import rankme
+from database_errors import database_errors
 from helpers import run_python
 from pages import codes, is_like, tables
 from rankme import sources
@@ -274,6 +275,7 @@ def tries(folder, monkeypatch):
     yield from folders(folder)
     yield from columns(folder / "rows.parquet")
     yield from told(folder / "bytes.parquet")
+    yield from database_errors(folder)
     yield from others(folder, monkeypatch)
 
 

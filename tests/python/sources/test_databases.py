@@ -272,6 +272,20 @@ def test_a_database_that_is_open_already(place, tmp_path):
         rankme.score(f"duckdb:{path}", query="SELECT e FROM t")
 
 
+def test_nothing_stays_open_after_an_error(place, tmp_path):
+    path = tmp_path / "c.duckdb"
+    path.write_bytes((place.parent / f"{place.name}.duckdb").read_bytes())
+    source = rankme.open_source(f"duckdb:{path}", query="SELECT e FROM u")
+    with pytest.raises(BadDataError) as raised:
+        rankme.score(source)
+    blocks = rankme.open_source(f"duckdb:{path}", query="SELECT e FROM t").blocks()
+    next(blocks)
+    blocks.close()
+    assert raised.tb  # which holds the frames, and all that is in them
+    with duckdb.connect(path) as connection:
+        connection.execute("DELETE FROM u")
+
+
 def run(*arguments):
     command = [sys.executable, "-m", "rankme", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -3,6 +3,8 @@
 import io
 import json
 import pickle
+import re
+import shlex
 import sys
 import tempfile
 import threading
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 import rankme
+from helpers import ROOT
 from oracles import moderate
 from rankme.cli import main
 from rankme.sources import BadDataError, choose_rows
@@ -248,6 +251,18 @@ def test_the_command_keeps_secrets(server, tmp_path, run, monkeypatch):
     done = run("score", "postgresql://me@127.0.0.1:1/x", *query)
     assert (done.returncode, SECRET in done.stdout + done.stderr) == (1, False)
     assert done.stderr.startswith("rankme: error: postgresql://127.0.0.1:1/x: cannot be reached: ")
+
+
+def test_the_commands_of_the_guide(server, run):
+    text = (ROOT / "docs" / "guides" / "databases.md").read_text()
+    (block,) = re.findall(r"^```{code-block} sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    execute(server, "CREATE TABLE items AS SELECT id, v AS embedding FROM t")
+    lines = [line for line in block.splitlines() if line.startswith("rankme ")]
+    for line, n_rows in zip(lines, (3000, 100), strict=True):
+        _, *arguments = shlex.split(line.replace("postgresql://me@db.example.org/shop", server))
+        done = run(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"rows N      {n_rows}" in done.stdout
 
 
 BROKEN = [
