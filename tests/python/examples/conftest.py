@@ -11,7 +11,7 @@ from helpers import ROOT
 
 sys.path.insert(0, str(ROOT))
 try:
-    for package in ("hallucination", "model_selection", "ssl_selection"):
+    for package in ("hallucination", "model_selection", "service", "ssl_selection"):
         importlib.import_module(f"examples.{package}")
 finally:
     sys.path.remove(str(ROOT))

@@ -1,0 +1,1 @@
+"""A service that embeds sentences, with a monitor in it and a page for Prometheus."""
