@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from rankme.sources import databases, huggingface, lakehouse, zarr
+from rankme.sources import databases, huggingface, lakehouse, lance, zarr
 from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors
@@ -62,10 +62,11 @@ def open_source(
         A file: ``.npy``, ``.npz``, ``.fbin``, ``.fvecs`` and their like, safetensors, PyTorch,
         Arrow IPC, Parquet, HDF5, JSON lines or CSV, told by its first bytes, or by its suffix where
         a format has none. A folder: a Zarr store, a Delta table, a Hugging Face dataset on disk,
-        or shards, in its sub-folders too, if nothing in their names tells that they are several
-        sets. A pattern of files such as ``"part-*.npy"``. A URL of any of these, ``s3://``,
-        ``gs://``, ``https://`` and what else fsspec knows. The files of a folder or pattern are one
-        set, in natural order: part-2 before part-10. Of a sequence all are one set, in its order.
+        a Lance dataset or table of LanceDB, or shards, in its sub-folders too, if nothing in their
+        names tells that they are several sets. A pattern of files such as
+        ``"part-*.npy"``. A URL of any of these, ``s3://``, ``gs://``, ``https://`` and what else
+        fsspec knows. The files of a folder or pattern are one set, in natural order: part-2 before
+        part-10. Of a sequence all are one set, in its order.
         A database: ``postgresql://user@host/name``, ``sqlite:FILE`` or ``duckdb:FILE``.
     column : str
         Which column of a table, tensor or dataset of a container, or which key of JSON lines.
@@ -247,6 +248,8 @@ def _open_folder(folder: Folder, reading: Reading) -> RowSource:
 
 def _open_table(folder: Folder, kind: str, names: Sequence[str], reading: Reading) -> RowSource:
     """Open the live files of a table, or refuse its format by name."""
+    if kind == lakehouse.LANCE and isinstance(folder, LocalFolder):
+        return lance.open_lance(folder.name, reading)
     if kind != lakehouse.DELTA:
         raise lakehouse.refuse_table(folder.name, kind, names)
     return _open_files(folder, in_order(folder.delta_files()), reading)

@@ -127,7 +127,7 @@ def refuse_table(name: str, kind: str, names: Iterable[str]) -> AmbiguousDataErr
         )
     elif kind == LANCE:
         way = (
-            f"read it with lance: rankme.score(lance.dataset('{name.rstrip('/')}')"
+            f"behind a URL read it with lance: rankme.score(lance.dataset('{name.rstrip('/')}')"
             f".to_table(columns=['COLUMN']))"
         )
     return AmbiguousDataError(

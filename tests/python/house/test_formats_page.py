@@ -37,6 +37,7 @@ CASES = {
     "FAISS index": ["faiss"],
     "JSON lines": ["jsonl", "jsonl-gzip", "jsonl-base64"],
     "CSV, TSV": ["csv", "csv-zstd", "tsv"],
+    "Lance, LanceDB": ["lance"],
     "Zarr 2 and 3": ["zarr-2", "zarr-3", "zarr-3-shards"],
     "Hugging Face dataset": ["huggingface"],
 }  # fmt: skip

@@ -12,7 +12,7 @@ from rankme.sources import BadDataError, open_source, row_blocks
 from rankme.sources._bytes import raw
 from source_files import FORMATS, arrow_writer, matrix, small_blocks, write
 
-FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface"))]
+FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface", "lance"))]
 
 
 @pytest.mark.parametrize("name", FILES)

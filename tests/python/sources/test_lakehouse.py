@@ -173,7 +173,7 @@ def test_dead_files_that_are_named_for_a_set_are_refused(tmp_path):
     assert json.loads(result.stdout)["n_rows"] == len(NEW) + 8
 
 
-def test_a_table_of_lance_is_refused_with_a_way_out(tmp_path):
+def test_a_table_of_lance_that_cannot_be_read(tmp_path):
     for folder in ("_versions", "data"):
         (tmp_path / "db" / "t.lance" / folder).mkdir(parents=True)
     (tmp_path / "db" / "t.lance" / "_versions" / "1.manifest").touch()
@@ -181,8 +181,12 @@ def test_a_table_of_lance_is_refused_with_a_way_out(tmp_path):
     np.save(tmp_path / "db" / "beside.npy", NEW)
     with pytest.raises(BadDataError, match=r"its folder t\.lance is a table of Lance; open that"):
         open_source(tmp_path / "db")
-    with pytest.raises(BadDataError, match=r"a table of Lance.*lance\.dataset\('.*t\.lance'\)"):
+    with pytest.raises(BadDataError, match=r"t\.lance: cannot be read"):
         open_source(tmp_path / "db" / "t.lance")
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/db/t.lance/_versions/1.manifest", b"")
+    with pytest.raises(BadDataError, match=r"a table of Lance.*lance\.dataset\('.*t\.lance'\)"):
+        open_source("memory://db/t.lance")
     with pytest.raises(BadDataError, match=r"a table of Lance"):
         open_source(tmp_path / "db" / "t.lance" / "data")
 

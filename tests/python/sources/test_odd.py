@@ -207,7 +207,7 @@ def test_a_saved_state_is_told_where_it_belongs(tmp_path):
 def test_damage_is_an_error_that_names_the_file(tmp_path, name):
     path = write(tmp_path, name, ROWS)
     if path.is_dir():
-        path = next(path.glob("*.arrow"))
+        path = next(path.glob("data/*.lance" if name == "lance" else "*.arrow"))
     whole = path.read_bytes()
     chance = random.Random(name)  # noqa: S311
     for _ in range(300):

@@ -17,7 +17,7 @@ from rankme.sources._bytes import remote, urls
 from source_files import FORMATS, matrix, small_blocks, write
 from web import serve
 
-FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface"))]
+FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface", "lance"))]
 FOLDERS = ["zarr-2", "zarr-3", "zarr-3-shards", "huggingface"]
 
 

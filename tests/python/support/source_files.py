@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from rankme.sources import arrow, delimited, faiss, hdf5, jsonl, npz, parquet, zarr
+from rankme.sources import arrow, delimited, faiss, hdf5, jsonl, lance, npz, parquet, zarr
 from rankme.sources._bytes import raw
 
 
@@ -20,6 +20,7 @@ def small_blocks(monkeypatch, size=200):
         monkeypatch.setattr(module, "BLOCK_BYTES", size)
     monkeypatch.setattr(delimited, "CHUNK_BYTES", 2 * size)
     monkeypatch.setattr(jsonl, "CHUNK_BYTES", size)
+    monkeypatch.setattr(lance, "BATCH_BYTES", size)
     monkeypatch.setattr(parquet, "BATCH_BYTES", 2 * size // 5)
     monkeypatch.setattr(raw, "MIN_READ_BYTES", 16)
     monkeypatch.setattr(raw, "MAX_FORTRAN_BLOCK_BYTES", 2 * size)
@@ -161,6 +162,12 @@ def save_faiss(path, rows):
     path.write_bytes(faiss.vector_to_array(file.data).tobytes())
 
 
+def save_lance(path, rows):
+    import lance
+
+    lance.write_dataset(arrow_table(rows), path, mode="overwrite", max_rows_per_file=15)
+
+
 def text_of(path, content):
     """Write text, compressed as the suffix says."""
     import gzip
@@ -229,6 +236,7 @@ FORMATS = {
     "hdf5-chunked": (".h5", hdf5_writer(chunks=(6, 2)), True),
     "hdf5-gzip": (".h5", hdf5_writer(chunks=(6, 5), compression="gzip", shuffle=True), True),
     "faiss": (".faiss", save_faiss, False),
+    "lance": (".lance", save_lance, True),
     "zarr-2": (".zarr", zarr_writer(2), True),
     "zarr-3": (".zarr", zarr_writer(3), True),
     "zarr-3-shards": (".zarr", zarr_writer(3, chunks=(4, 5), shards=(12, 5)), True),
