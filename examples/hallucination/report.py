@@ -9,6 +9,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 __all__ = ["page", "write"]
 
@@ -122,16 +123,17 @@ def _detection(detection: Mapping[str, Any]) -> str:
 def plot(results: Mapping[str, Any], path: Path) -> None:
     """Draw AUROC and RankMe over the layers."""
     figure, (above, below) = plt.subplots(2, 1, figsize=(7, 6), sharex=True, layout="constrained")
-    for name, probe in results["layers"]["probes"].items():
+    for number, (name, probe) in enumerate(results["layers"]["probes"].items()):
         curve = probe["curve"]
         layers = [one["layer"] for one in curve]
         areas = [one["auroc"] for one in curve]
         errors = [one["auroc_std_error"] for one in curve]
-        above.errorbar(layers, areas, yerr=errors, marker="o", ms=3, capsize=2, label=name)
+        beside = [layer + 0.12 * (number - 1.5) for layer in layers]  # or bars hide bars
+        above.errorbar(beside, areas, yerr=errors, marker="o", ms=3, capsize=2, label=name)
     kind = results["layers"]["kind_alone"]["auroc"]
     above.axhline(kind, color="grey", ls="--", lw=1, label="kind of the question alone")
     above.set(ylabel="AUROC of the probe")
-    above.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     below.errorbar(
         layers,
         [one["rankme"] for one in curve],
@@ -141,6 +143,7 @@ def plot(results: Mapping[str, Any], path: Path) -> None:
         capsize=2,
         color="black",
     )
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set(xlabel="layer (0: the embeddings)", ylabel="RankMe of the rows")
     figure.suptitle(f"{results['model']}, {results['layers']['n_answers']} answers")
     figure.savefig(path, dpi=130)
