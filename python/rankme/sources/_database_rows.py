@@ -28,7 +28,12 @@ FIRST_ROWS, FIRST_BYTES = 256, 2**20
 MOST_ROWS = 2**14
 # DuckDB keeps what it read of a file, up to 80% of the memory, and sorts in memory, in a buffer of
 # its own a thread. With one thread 256 MB are enough to sort by way of the disk.
-DUCKDB_SETTINGS = {"memory_limit": "256MB", "threads": "1"}
+# And it would take variables of Python for tables.
+DUCKDB_SETTINGS = {
+    "memory_limit": "256MB",
+    "threads": "1",
+    "python_enable_replacements": "false",
+}
 OUT_OF_MEMORY = "Out of Memory Error"
 CONFLICT = "different configuration"
 

@@ -21,7 +21,7 @@ __all__ = ["ToldRows", "record_batches"]
 BATCH_ROWS = 4096
 
 
-def record_batches(stream: Any, name: str, rows: int = BATCH_ROWS) -> Iterator[Any]:
+def record_batches(stream: Any, name: str, rows: int | None = None) -> Iterator[Any]:
     """Yield the record batches of an Arrow stream.
 
     Parameters
@@ -31,7 +31,7 @@ def record_batches(stream: Any, name: str, rows: int = BATCH_ROWS) -> Iterator[A
     name
         What the error messages call it.
     rows
-        How many a batch is to have, where that can be asked for.
+        How many a batch is to have, where that can be asked for; by default `BATCH_ROWS`.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def record_batches(stream: Any, name: str, rows: int = BATCH_ROWS) -> Iterator[A
     reader = stream
     for method in ("to_arrow_reader", "fetch_arrow_reader", "fetch_record_batch"):
         if hasattr(stream, method):
-            reader = getattr(stream, method)(rows)
+            reader = getattr(stream, method)(rows or BATCH_ROWS)
             break
     if not isinstance(reader, pa.RecordBatchReader):
         try:

@@ -136,6 +136,7 @@ BAD = {
         "duckdb:{}.duckdb", "SELECT CASE id WHEN 2900 THEN error('no') ELSE e END AS e FROM t", {},
         "cannot be run: .*no",
     ),
+    "a variable of Python": ("duckdb:{}.duckdb", "SELECT * FROM names", {}, "names does not exist"),
     "no rows": ("sqlite:{}.db", "SELECT * FROM t WHERE id < 0", {}, "empty, shape"),
     "no such column": ("sqlite:{}.db", "SELECT * FROM t", {"column": "x"}, "has no column 'x'"),
     "no vectors": ("sqlite:{}.db", "SELECT id FROM t", {}, "type int64; wanted lists .* cast it"),
@@ -170,8 +171,10 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_read_is_one_line(place, name):
     url, query, options, message = BAD[name]
+    names = pa.table({"v": [[0.5]]})
     with pytest.raises(BadDataError, match=message) as raised:
         rankme.score(url.format(place), query=query, **options)
+    assert len(names) == 1
     assert str(raised.value).startswith(url.format(place))
     assert "\n" not in str(raised.value)
 

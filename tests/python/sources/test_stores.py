@@ -1,0 +1,35 @@
+"""One set in every store that rankme reads has one score: the benchmark's stores, small."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+import rankme
+from helpers import ROOT
+
+spec = importlib.util.spec_from_file_location("bench_stores", ROOT / "bench" / "stores.py")
+stores = importlib.util.module_from_spec(spec)
+sys.modules["bench_stores"] = stores  # where a dataclass looks for its types
+spec.loader.exec_module(stores)
+
+Z = stores.rows_of(2000, 48)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with stores.postgres_server() as url:
+        yield url
+
+
+@pytest.mark.parametrize("name", stores.STORES)
+def test_every_store_gives_one_score(name, tmp_path, server):
+    store, place = stores.STORES[name], stores.place_of(name, str(tmp_path), server)
+    store.write(place, Z)
+    rounded = store.rounded(Z)
+    n_rows, score = stores.found(store, place)
+    assert n_rows == len(Z)
+    assert score == pytest.approx(rankme.spectrum(rounded).rankme(), rel=1e-12)
+    assert np.abs(rounded.astype("f8") - Z).max() < 2e-3
+    assert len(store.read(place)) in (len(Z), Z.size)  # what reads it beside rankme reads the same
