@@ -156,7 +156,9 @@ def nested(pa: Any, keys: Sequence[str], leaf: Any) -> Any:
     return pa.struct([(keys[0], nested(pa, keys[1:], leaf))]) if keys else leaf
 
 
-def layout_of(name: str, lines: Sequence[bytes], number: int, column: str | None) -> Layout:
+def layout_of(
+    name: str, lines: Sequence[bytes], numbers: NDArray[np.int64], column: str | None
+) -> Layout:
     """Find the vectors in the first lines of a file.
 
     Parameters
@@ -165,8 +167,8 @@ def layout_of(name: str, lines: Sequence[bytes], number: int, column: str | None
         The file, for errors.
     lines
         Those that are not blank.
-    number
-        Of the first of them.
+    numbers
+        Of these lines; more of them may follow.
     column
         The key that the user asked for, with dots for keys within.
 
@@ -176,9 +178,13 @@ def layout_of(name: str, lines: Sequence[bytes], number: int, column: str | None
         A line is no JSON object; no key has vectors, or several do; the first lines of a batch
         all failed.
     """
-    rows = [_object(name, line, number + i) for i, line in enumerate(lines) if line.strip()]
+    rows = [
+        _object(name, line, int(number))
+        for line, number in zip(lines, numbers, strict=False)
+        if line.strip()
+    ]
     if column is None:
-        answer = _answer_in(name, rows, number)
+        answer = _answer_in(name, rows, int(numbers[0]))
         if answer is not None:
             return answer
     kinds: dict[str, str] = {}

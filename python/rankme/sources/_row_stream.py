@@ -174,7 +174,7 @@ def _of_json(
             continue
         if lines is None:
             first = data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-            lines = JsonLines(name, layout_of(name, first, int(numbers[0]), column))
+            lines = JsonLines(name, layout_of(name, first, numbers, column))
         array, places = lines.parsed(chunk)
         place = partial(place_of, places)
         if vectors is None:

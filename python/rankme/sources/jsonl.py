@@ -90,7 +90,7 @@ class JsonlSource(GroupedSource):
                 continue
             if found is None or vectors is None:
                 first_lines = data.split(b"\n", LOOKED_AT)[:LOOKED_AT]
-                layout = layout_of(file.name, first_lines, int(numbers[0]), column)
+                layout = layout_of(file.name, first_lines, numbers, column)
                 vectors = TextColumn(file.name, layout.label, layout.kind, told=told)
                 found = cls(file, layout.label, layout, 0, vectors.dtype, (0,), told=vectors.told)
             counts[-1] = len(found._parsed(chunk)[0]) if found.layout.is_answers else len(numbers)

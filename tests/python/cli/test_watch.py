@@ -256,5 +256,5 @@ def test_a_page_is_served(folder):
     assert samples["rankme_score"] == second["rankme"]
     assert samples["rankme_rows_total"] == 2 * WINDOW + 7
     busy = run("watch", folder, *FOLDER, "--listen", address)
-    assert (busy.returncode, "in use" in error_line(busy)) == (1, True)
+    assert (busy.returncode, error_line(busy)) == (1, f"{address}: Address already in use")
     assert ended(process) == (0, "", "")

@@ -56,7 +56,13 @@ def test_it_is_short():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "examples/README.md", "examples/model_selection/README.md"]
+    "page",
+    [
+        "README.md",
+        "examples/README.md",
+        "examples/model_selection/README.md",
+        "examples/service/README.md",
+    ],
 )
 def test_relative_links_lead_to_files(page):
     folder = (ROOT / page).parent

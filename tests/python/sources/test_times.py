@@ -185,7 +185,7 @@ def test_rows_that_are_null():
     ("data", "text"),
     [
         (b"a,b\n1,2\n", "wanted are lines of JSON"),
-        (lines_of(ROWS[:1]).encode() + b"\n" * 9 + b'{"embedding": [1.0\n', "is no JSON"),
+        (lines_of(ROWS[:1]).encode() + b"\n" * 9 + b'{"embedding": [1.0\n', "line 12 is no JSON"),
         (lines_of(ROWS[:2]).encode() + b'{"embedding": [1.0]}\n', "line 5"),
         (b'{"embedding": [1.0, 2.0]}\n', "line 1 has no time under 'at'"),
     ],

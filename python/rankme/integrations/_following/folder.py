@@ -178,6 +178,10 @@ class FolderFollower(Follower):
         self._latest = max(self._latest, min(stamp.mtime_ns / 1e9, time.time()))
         return Piece(path, blocks, bad_entry, self._latest, taken)
 
+    def has_changed(self) -> bool:
+        """Whether the file that was to be read is another one now, or away."""
+        return bool(self._ready) and not self._is_still(*self._ready[0])
+
     def pass_over(self, piece: Piece) -> None:
         """Leave out a file that cannot be read, unless it is written anew."""
         piece.taken(0)

@@ -28,7 +28,10 @@ def served(host: str, port: int) -> Iterator[Callable[[Monitor], None]]:
     from rankme.integrations.prometheus import MonitorCollector  # noqa: PLC0415
 
     registry = client.CollectorRegistry()
-    server, thread = client.start_http_server(port, host, registry)
+    try:
+        server, thread = client.start_http_server(port, host, registry)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
     try:
         yield lambda monitor: registry.register(MonitorCollector(monitor))
     finally:

@@ -96,6 +96,8 @@ def _step(run: Run, pace: Pace, stops: Stops, warn: Callable[[str], None]) -> li
     try:
         return run.take(piece, stops)
     except (BadDataError, OSError) as error:
+        if run.follower.has_changed():
+            return []  # it is read when it is whole
         if not pace.skip_bad:
             raise
         _pass_over(run, piece, error)

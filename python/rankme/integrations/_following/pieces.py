@@ -82,6 +82,10 @@ class Follower(ABC):
         Errors as of `rankme.open_source`. A piece comes again until it was taken.
         """
 
+    def has_changed(self) -> bool:
+        """Whether the piece that `look` gave last is written to again: it will come anew."""
+        return False
+
     def pass_over(self, piece: Piece) -> None:
         """Leave out a piece that cannot be read; a ValueError where it is all there is."""
         raise ValueError(f"{piece.name} is all there is: nothing is left without it")

@@ -40,7 +40,8 @@ class TableFollower(Follower):
         self._settling = Settling(settle if reading.time_column is not None else 0.0)
         self._rows = 0
         self._digest = hashlib.sha256().hexdigest()
-        self._stamp: Stamp | None = None
+        self._stamp: Stamp | None = None  # of the version that was taken
+        self._seen: Stamp | None = None
 
     def look(self, wait: float) -> Piece | None:
         """Return the rows that are new."""
@@ -48,6 +49,7 @@ class TableFollower(Follower):
         if stamp == self._stamp or not self._settling.is_settled(self.name, stamp):
             time.sleep(wait)
             return None
+        self._seen = stamp
         return self._piece(stamp)
 
     def _piece(self, stamp: Stamp) -> Piece:
@@ -96,6 +98,10 @@ class TableFollower(Follower):
                 f"does not begin any more with the {self._rows} rows that were taken in; rows may "
                 f"be added at its end only",
             )
+
+    def has_changed(self) -> bool:
+        """Whether the file is another one than `look` saw."""
+        return self._seen is not None and self._seen != stamp_of(self.name)
 
     @property
     def is_finite(self) -> bool:

@@ -121,7 +121,7 @@ class AskedMonitor(Monoid):
         Parameters
         ----------
         axes : sequence of matplotlib.axes.Axes, optional
-            Six of them, and one for each of `metrics`. By default pyplot makes a figure.
+            Six of them, and one for each metric that was chosen. By default pyplot makes a figure.
 
         Returns
         -------
