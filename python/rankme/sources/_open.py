@@ -67,8 +67,8 @@ def open_source(
         part-10. Of a sequence all are one set, in its order.
     column : str
         Which column of a table, tensor or dataset of a container, or which key of JSON lines.
-        Needed only where several could be meant. Of CSV also a pattern of the columns of
-        dimensions, such as ``"x_*"``.
+        Needed only where several could be meant. Of a table also the path of a field within, such
+        as ``"vectors.image"``, or, of CSV too, a pattern of the columns of dimensions, ``"x_*"``.
     dtype : str or numpy.dtype
         What the bytes of a binary column, or of base64, are: float16, bfloat16, float32, float64,
         int8 or uint8, little-endian. Nothing else is converted by it.
