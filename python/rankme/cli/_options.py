@@ -13,22 +13,16 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rankme.sources._reading import Reading
-
 __all__ = [
     "BAD_DATA",
     "CenterOption",
     "EpsOption",
     "GroupsOption",
-    "IntegersOption",
     "Method",
     "MetricsOption",
     "Precision",
     "RowsOption",
     "SeedOption",
-    "UnpackBitsOption",
-    "UnpackSignsOption",
-    "as_policies",
     "as_seed",
     "check_device",
     "check_dtype",
@@ -39,13 +33,14 @@ __all__ = [
     "check_rtol",
     "require_threads",
     "seed_of",
+    "wrong_usage",
 ]
 
 BAD_DATA = 1
 
 
 @contextmanager
-def _wrong_usage() -> Iterator[None]:
+def wrong_usage() -> Iterator[None]:
     """Take a ValueError for wrong usage."""
     try:
         yield
@@ -57,7 +52,7 @@ def check_eps(eps: float) -> float:
     """Take an eps outside 0 to 1 for wrong usage."""
     from rankme._base.arguments import as_eps  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return as_eps(eps)
 
 
@@ -65,7 +60,7 @@ def check_rtol(rtol: float) -> float:
     """Take an rtol that is negative or not finite for wrong usage."""
     from rankme._base.arguments import as_rtol  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return as_rtol(rtol)
 
 
@@ -73,7 +68,7 @@ def check_dtype(dtype: str | None) -> str | None:
     """Take a dtype that bytes cannot have for wrong usage."""
     from rankme.sources._told import as_told  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return as_told(dtype)
 
 
@@ -82,7 +77,7 @@ def check_device(device: str) -> str:
     from rankme import cuda  # noqa: PLC0415
     from rankme._base.devices import as_device  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         place = as_device(device)
     if place != "cpu":
         known = cuda.describe()
@@ -106,7 +101,7 @@ def check_groups(groups: int | None, method: str, device: str, precision: str) -
 
     if groups is None:
         return
-    with _wrong_usage():
+    with wrong_usage():
         as_groups(groups)
     for name, value, wanted in (
         ("--method", method, "gram"),
@@ -124,7 +119,7 @@ def check_precision(precision: str, method: str) -> None:
     """Take a precision that the method does not have for wrong usage."""
     from rankme._base.devices import as_precision  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         as_precision(precision, method)
 
 
@@ -162,7 +157,7 @@ def require_threads() -> None:
     """Take a bad ``RANKME_NUM_THREADS`` for wrong usage: no file is to blame for it."""
     from rankme._base.threads import require_budget  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         require_budget()
 
 
@@ -170,7 +165,7 @@ def _check_rows(rows: int | None) -> int | None:
     """Take a number of rows below 1 for wrong usage."""
     from rankme.sources._choice import as_row_count  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return None if rows is None else as_row_count(rows)
 
 
@@ -204,42 +199,6 @@ def seed_of(seed: str) -> int | None:
         raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
-def as_policies(
-    column: str | None,
-    dtype: str | None,
-    *,
-    integers: bool,
-    unpack_bits: bool,
-    unpack_signs: bool,
-) -> Reading:
-    """Return how paths are read; policies that contradict each other are wrong usage."""
-    from rankme.sources._converted import as_reading  # noqa: PLC0415
-
-    chosen = {"--integers": integers, "--unpack-bits": unpack_bits, "--unpack-signs": unpack_signs}
-    names = [name for name, given in chosen.items() if given]
-    if len(names) > 1:
-        raise typer.BadParameter(
-            f"a byte is read in one way, and {' and '.join(names)} are given; leave one",
-            param_hint=f"'{names[0]}'",
-        )
-    with _wrong_usage():
-        return as_reading(column, dtype, integers, "signs" if unpack_signs else unpack_bits)
-
-
-IntegersOption = Annotated[
-    bool,
-    typer.Option("--integers", help="Score rows of int8 and uint8 as the numbers that they are."),
-]
-UnpackBitsOption = Annotated[
-    bool,
-    typer.Option(
-        "--unpack-bits",
-        help="Score the bits that are packed in rows of bytes, eight columns a byte, as 0 and 1.",
-    ),
-]
-UnpackSignsOption = Annotated[
-    bool, typer.Option("--unpack-signs", help="Score packed bits as -1 and +1.")
-]
 EpsOption = Annotated[
     float,
     typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),

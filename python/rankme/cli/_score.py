@@ -14,18 +14,13 @@ from rankme.cli._options import (
     CenterOption,
     EpsOption,
     GroupsOption,
-    IntegersOption,
     Method,
     MetricsOption,
     Precision,
     RowsOption,
     SeedOption,
-    UnpackBitsOption,
-    UnpackSignsOption,
-    as_policies,
     as_seed,
     check_device,
-    check_dtype,
     check_groups,
     check_plot,
     check_precision,
@@ -33,6 +28,17 @@ from rankme.cli._options import (
     require_threads,
 )
 from rankme.cli._paths import PathsError, check_paths, describe, open_paths
+from rankme.cli._reading import (
+    ColumnOption,
+    DtypeOption,
+    IntegersOption,
+    StorageOption,
+    ThreadsOption,
+    UnpackBitsOption,
+    UnpackSignsOption,
+    as_policies,
+    use_threads,
+)
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints, old_rule
 from rankme.cli._text import print_error, print_warning
 
@@ -63,28 +69,13 @@ def score(
             help="Files, folders, quoted patterns such as 'part-*.npy', or URLs.",
         ),
     ],
-    column: Annotated[
-        str | None,
-        typer.Option(
-            "--column",
-            "--key",
-            metavar="NAME",
-            help="Which column of a table, tensor or dataset of a container, where several could "
-            "be meant.",
-        ),
-    ] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TYPE",
-            callback=check_dtype,
-            help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 "
-            "or uint8.",
-        ),
-    ] = None,
+    column: ColumnOption = None,
+    dtype: DtypeOption = None,
     integers: IntegersOption = False,
     unpack_bits: UnpackBitsOption = False,
     unpack_signs: UnpackSignsOption = False,
+    storage_option: StorageOption = None,
+    threads: ThreadsOption = None,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[
@@ -152,8 +143,14 @@ def score(
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
+    use_threads(threads)
     reading = as_policies(
-        column, dtype, integers=integers, unpack_bits=unpack_bits, unpack_signs=unpack_signs
+        column,
+        dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
+        unpack_signs=unpack_signs,
+        storage=storage_option,
     )
     sets = [paths] if pool else [[path] for path in paths]
     if plot is not None and len(sets) > 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
 __all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "Reading"]
@@ -30,12 +32,16 @@ class Reading:
         Whether int8 and uint8 are read as the numbers that they are.
     bits : str or None
         ``"bits"`` or ``"signs"``, where bytes are read as eight columns each.
+    storage : mapping
+        Options of fsspec for the store that a URL names.
     """
 
     column: str | None = None
     told: str | None = None
     integers: bool = False
     bits: str | None = None
+    # They may hold secrets: nothing shows or saves them.
+    storage: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def takes_bytes(self) -> bool:
