@@ -8,9 +8,9 @@ from typing import Any
 from rankme import _core
 from rankme._base.cgroups import Quota, cpu_quota
 
-__all__ = ["apply_environment", "describe_budget", "require_budget"]
+__all__ = ["MAX_THREADS", "apply_environment", "describe_budget", "require_budget"]
 
-_MAX_THREADS = 1024
+MAX_THREADS = 1024
 _problem: str | None = None
 _quota: Quota | None = None
 _at_import = (0, "")  # the budget and the reason for it
@@ -30,7 +30,7 @@ def apply_environment() -> None:
     _quota = cpu_quota()
     text = os.environ.get("RANKME_NUM_THREADS", "").strip()
     if text.isascii() and text.isdigit() and int(text) > 0:
-        _core.set_num_threads(min(int(text), _MAX_THREADS))
+        _core.set_num_threads(min(int(text), MAX_THREADS))
         reason = _at_most(f"RANKME_NUM_THREADS={text}", int(text))
     else:
         if text:

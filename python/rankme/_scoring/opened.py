@@ -79,7 +79,7 @@ def open_rows(
     """
     start = as_row_seed(seed)
     wanted = None if rows is None else as_row_count(rows)
-    reading = as_reading(column, dtype, integers, unpack_bits, query)
+    reading = as_reading(column, dtype, integers, unpack_bits, query=query)
     told = reading.told
     if query is not None:
         Z, column, told = _queried(Z, reading), None, None  # noqa: N806

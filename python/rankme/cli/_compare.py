@@ -17,8 +17,6 @@ from rankme.cli._names import differing_parts
 from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
-    ColumnOption,
-    DtypeOption,
     EpsOption,
     check_folder,
     check_plot,
@@ -26,6 +24,7 @@ from rankme.cli._options import (
     seed_of,
 )
 from rankme.cli._paths import describe
+from rankme.cli._reading import ColumnOption, DtypeOption  # noqa: TC001 - typer reads them
 from rankme.cli._text import one_line, print_error, print_warning, text_of
 from rankme.cli._truth import read_truth, require_truths, truth_of_others
 

@@ -13,25 +13,17 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rankme.sources._reading import Reading
-
 __all__ = [
     "BAD_DATA",
     "CenterOption",
-    "ColumnOption",
-    "DtypeOption",
     "EpsOption",
     "GroupsOption",
-    "IntegersOption",
     "Method",
     "MetricsOption",
     "Precision",
     "QueryOption",
     "RowsOption",
     "SeedOption",
-    "UnpackBitsOption",
-    "UnpackSignsOption",
-    "as_policies",
     "as_seed",
     "check_device",
     "check_dtype",
@@ -43,13 +35,14 @@ __all__ = [
     "check_rtol",
     "require_threads",
     "seed_of",
+    "wrong_usage",
 ]
 
 BAD_DATA = 1
 
 
 @contextmanager
-def _wrong_usage() -> Iterator[None]:
+def wrong_usage() -> Iterator[None]:
     """Take a ValueError for wrong usage."""
     try:
         yield
@@ -61,7 +54,7 @@ def check_eps(eps: float) -> float:
     """Take an eps outside 0 to 1 for wrong usage."""
     from rankme._base.arguments import as_eps  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return as_eps(eps)
 
 
@@ -69,7 +62,7 @@ def check_rtol(rtol: float) -> float:
     """Take an rtol that is negative or not finite for wrong usage."""
     from rankme._base.arguments import as_rtol  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return as_rtol(rtol)
 
 
@@ -77,7 +70,7 @@ def check_dtype(dtype: str | None) -> str | None:
     """Take a dtype that bytes cannot have for wrong usage."""
     from rankme.sources._told import as_told  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return as_told(dtype)
 
 
@@ -86,7 +79,7 @@ def check_device(device: str) -> str:
     from rankme import cuda  # noqa: PLC0415
     from rankme._base.devices import as_device  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         place = as_device(device)
     if place != "cpu":
         known = cuda.describe()
@@ -110,7 +103,7 @@ def check_groups(groups: int | None, method: str, device: str, precision: str) -
 
     if groups is None:
         return
-    with _wrong_usage():
+    with wrong_usage():
         as_groups(groups)
     for name, value, wanted in (
         ("--method", method, "gram"),
@@ -131,7 +124,7 @@ def check_query(query: str | None, paths: Sequence[str], state: Path | None) -> 
 
     files = [path for path in paths if not is_database(path)]
     if query is not None:
-        with _wrong_usage():
+        with wrong_usage():
             as_query(query)
         if files:
             raise typer.BadParameter(
@@ -157,7 +150,7 @@ def check_precision(precision: str, method: str) -> None:
     """Take a precision that the method does not have for wrong usage."""
     from rankme._base.devices import as_precision  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         as_precision(precision, method)
 
 
@@ -195,7 +188,7 @@ def require_threads() -> None:
     """Take a bad ``RANKME_NUM_THREADS`` for wrong usage: no file is to blame for it."""
     from rankme._base.threads import require_budget  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         require_budget()
 
 
@@ -203,7 +196,7 @@ def _check_rows(rows: int | None) -> int | None:
     """Take a number of rows below 1 for wrong usage."""
     from rankme.sources._choice import as_row_count  # noqa: PLC0415
 
-    with _wrong_usage():
+    with wrong_usage():
         return None if rows is None else as_row_count(rows)
 
 
@@ -237,66 +230,6 @@ def seed_of(seed: str) -> int | None:
         raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
-ColumnOption = Annotated[
-    str | None,
-    typer.Option(
-        "--column",
-        "--key",
-        metavar="NAME",
-        help="Which column of a table, tensor or dataset of a container, where several could be "
-        "meant.",
-    ),
-]
-DtypeOption = Annotated[
-    str | None,
-    typer.Option(
-        "--dtype",
-        metavar="TYPE",
-        callback=check_dtype,
-        help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 or "
-        "uint8.",
-    ),
-]
-
-
-def as_policies(
-    column: str | None,
-    dtype: str | None,
-    *,
-    integers: bool,
-    unpack_bits: bool,
-    unpack_signs: bool,
-    query: str | None = None,
-) -> Reading:
-    """Return how paths are read; policies that contradict each other are wrong usage."""
-    from rankme.sources._converted import as_reading  # noqa: PLC0415
-
-    chosen = {"--integers": integers, "--unpack-bits": unpack_bits, "--unpack-signs": unpack_signs}
-    names = [name for name, given in chosen.items() if given]
-    if len(names) > 1:
-        raise typer.BadParameter(
-            f"a byte is read in one way, and {' and '.join(names)} are given; leave one",
-            param_hint=f"'{names[0]}'",
-        )
-    bits = "signs" if unpack_signs else unpack_bits
-    with _wrong_usage():
-        return as_reading(column, dtype, integers, bits, query)
-
-
-IntegersOption = Annotated[
-    bool,
-    typer.Option("--integers", help="Score rows of int8 and uint8 as the numbers that they are."),
-]
-UnpackBitsOption = Annotated[
-    bool,
-    typer.Option(
-        "--unpack-bits",
-        help="Score the bits that are packed in rows of bytes, eight columns a byte, as 0 and 1.",
-    ),
-]
-UnpackSignsOption = Annotated[
-    bool, typer.Option("--unpack-signs", help="Score packed bits as -1 and +1.")
-]
 EpsOption = Annotated[
     float,
     typer.Option(callback=check_eps, help="Added to each p_k; 0 gives the effective rank."),

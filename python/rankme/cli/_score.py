@@ -12,20 +12,14 @@ import typer
 from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
-    ColumnOption,
-    DtypeOption,
     EpsOption,
     GroupsOption,
-    IntegersOption,
     Method,
     MetricsOption,
     Precision,
     QueryOption,
     RowsOption,
     SeedOption,
-    UnpackBitsOption,
-    UnpackSignsOption,
-    as_policies,
     as_seed,
     check_device,
     check_groups,
@@ -36,6 +30,17 @@ from rankme.cli._options import (
     require_threads,
 )
 from rankme.cli._paths import PathsError, check_paths, describe, open_paths
+from rankme.cli._reading import (
+    ColumnOption,
+    DtypeOption,
+    IntegersOption,
+    StorageOption,
+    ThreadsOption,
+    UnpackBitsOption,
+    UnpackSignsOption,
+    as_policies,
+    use_threads,
+)
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints, old_rule
 from rankme.cli._text import print_error, print_warning
 
@@ -73,6 +78,8 @@ def score(
     integers: IntegersOption = False,
     unpack_bits: UnpackBitsOption = False,
     unpack_signs: UnpackSignsOption = False,
+    storage_option: StorageOption = None,
+    threads: ThreadsOption = None,
     eps: EpsOption = 1e-7,
     center: CenterOption = False,
     normalize: Annotated[
@@ -140,6 +147,7 @@ def score(
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
+    use_threads(threads)
     reading = as_policies(
         column,
         dtype,
@@ -147,6 +155,7 @@ def score(
         unpack_bits=unpack_bits,
         unpack_signs=unpack_signs,
         query=query,
+        storage=storage_option,
     )
     sets = [paths] if pool else [[path] for path in paths]
     if plot is not None and len(sets) > 1:

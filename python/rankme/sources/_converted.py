@@ -5,6 +5,7 @@ Both become float16, which holds them exactly: it has all integers up to 2048.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,17 @@ def as_reading(
     dtype: object,
     integers: object,
     unpack_bits: object,
+    *,
     query: str | None = None,
+    storage_options: object = None,
 ) -> Reading:
     """Return what the arguments of a call ask for.
 
     Raises
     ------
     TypeError, ValueError
-        `dtype` or `unpack_bits` is something else, or two of them contradict each other.
+        `dtype`, `unpack_bits` or `storage_options` is something else, or two of them contradict
+        each other.
     """
     told, bits = as_told(dtype), as_bits(unpack_bits)
     if bits is not None and integers:
@@ -65,7 +69,11 @@ def as_reading(
         raise ValueError(
             f"unpack_bits reads the bits of bytes, whose dtype is uint8 or int8, not {told}"
         )
-    return Reading(column, told, bool(integers), bits, query)
+    storage: object = {} if storage_options is None else storage_options
+    if not isinstance(storage, Mapping) or not all(isinstance(key, str) for key in storage):
+        # Without what came: it may hold secrets.
+        raise TypeError("storage_options must be a dict with texts as keys, such as {'anon': True}")
+    return Reading(column, told, bool(integers), bits, query, dict(storage))
 
 
 def converted(source: RowSource, reading: Reading) -> RowSource:

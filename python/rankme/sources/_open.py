@@ -7,7 +7,7 @@ import glob
 import os
 from contextlib import closing, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from rankme.sources import databases, huggingface, lakehouse, lance, zarr
@@ -32,7 +32,7 @@ from rankme.sources._sets import require_one_set
 from rankme.sources._sharded import ShardedSource, same_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from rankme._base.tags import Tags
     from rankme.sources._folders import Folder
@@ -51,6 +51,7 @@ def open_source(
     dtype: object = None,
     integers: bool = False,
     unpack_bits: object = False,
+    storage_options: Mapping[str, Any] | None = None,
     tags: Tags | None = None,
     query: str | None = None,
 ) -> RowSource:
@@ -70,8 +71,8 @@ def open_source(
         A database: ``postgresql://user@host/name``, ``sqlite:FILE`` or ``duckdb:FILE``.
     column : str
         Which column of a table, tensor or dataset of a container, or which key of JSON lines.
-        Needed only where several could be meant. Of CSV also a pattern of the columns of
-        dimensions, such as ``"x_*"``.
+        Needed only where several could be meant. Of a table also the path of a field within, such
+        as ``"vectors.image"``, or, of CSV too, a pattern of the columns of dimensions, ``"x_*"``.
     dtype : str or numpy.dtype
         What the bytes of a binary column, or of base64, are: float16, bfloat16, float32, float64,
         int8 or uint8, little-endian. Nothing else is converted by it.
@@ -82,6 +83,9 @@ def open_source(
         Read rows of bytes as packed bits, eight columns a byte in the order of
         ``numpy.unpackbits``: True as 0 and 1, ``"signs"`` as -1 and +1. Bytes of int8 are those of
         uint8 less 128, as embedding services and Sentence Transformers pack them.
+    storage_options : mapping, optional
+        Of fsspec, for the store of a URL: ``{"anon": True}``, ``{"key": ..., "secret": ...}``. They
+        are never shown nor saved in a state. A source that is sent to another process has them.
     tags : mapping, optional
         Where the rows come from, such as ``{"model": "vicreg", "step": 1000}``; over those that
         the file has: the attribute ``tags`` of the source.
@@ -106,7 +110,9 @@ def open_source(
     OSError
         A file cannot be opened or read; a ConnectionError where a database cannot be reached.
     """
-    reading = as_reading(column, dtype, integers, unpack_bits, query)
+    reading = as_reading(
+        column, dtype, integers, unpack_bits, query=query, storage_options=storage_options
+    )
     source = open_as(path, reading)
     return source if tags is None else source.tagged(tags)
 
@@ -126,6 +132,10 @@ def open_as(
         text = unquote(urlsplit(text).path)
     if "://" in text:
         return _open_url(with_whole_paths(text), reading)
+    if reading.storage:
+        raise ValueError(
+            f"storage options are for the store of a URL, and {text} is a path on disk"
+        )
     return _open_local(text, reading)
 
 
@@ -195,7 +205,7 @@ def _refuse_inside(name: str, table: tuple[str, str] | None) -> None:
 
 def _open_url(url: str, reading: Reading) -> RowSource:
     """Open what a URL names: a file, a pattern, or a folder."""
-    system, path = connect(url)
+    system, path = connect(url, reading.storage)
 
     def open_one(place: tuple[str, str]) -> RowSource:
         return open_file(RemoteFile.find(system, *place), reading)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
 __all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "Reading"]
@@ -32,6 +34,8 @@ class Reading:
         ``"bits"`` or ``"signs"``, where bytes are read as eight columns each.
     query : str or None
         What selects the rows, of a database.
+    storage : mapping
+        Options of fsspec for the store that a URL names.
     """
 
     column: str | None = None
@@ -39,6 +43,8 @@ class Reading:
     integers: bool = False
     bits: str | None = None
     query: str | None = None
+    # They may hold secrets: nothing shows or saves them.
+    storage: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def takes_bytes(self) -> bool:

@@ -11,7 +11,15 @@ from rankme.sources._checks import pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._reading import BYTES
 
-__all__ = ["find_column", "is_bytes", "is_sized", "pyarrow", "storage_type", "value_dtype"]
+__all__ = [
+    "candidates",
+    "find_column",
+    "is_bytes",
+    "is_sized",
+    "pyarrow",
+    "storage_type",
+    "value_dtype",
+]
 
 
 def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
@@ -19,7 +27,7 @@ def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
     return require(module, extra=extra, what=name)
 
 
-def _candidates(schema: Any, told: str | None, *, integers: bool) -> dict[str, bool]:
+def candidates(schema: Any, told: str | None, *, integers: bool) -> dict[str, bool]:
     """Name the columns of a schema, and whether each could be meant where none is named."""
     # Binary could, where no column has floating-point numbers or a type of bytes is told: an id or
     # a hash is of that type too. So could, beside it, what may be vectors of a kind that is not
@@ -80,7 +88,7 @@ def find_column(
     BadDataError
         It is not there, or there twice; none could be meant, or several could.
     """
-    found = pick(name, column, _candidates(schema, told, integers=integers), "column", advice)
+    found = pick(name, column, candidates(schema, told, integers=integers), "column", advice)
     count = len(schema.get_all_field_indices(found))
     if count > 1:
         raise BadDataError(name, f"has {count} columns of the name {found!r}; wanted one")

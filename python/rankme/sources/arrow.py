@@ -25,7 +25,8 @@ from rankme.sources._grouped import GroupedSource, chosen_of, ways_in_memory
 from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
-from rankme.sources._vector_types import find_column, pyarrow
+from rankme.sources._vector_paths import VectorPath, find_path
+from rankme.sources._vector_types import pyarrow
 from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class ArrowSource(GroupedSource):
             kind = "file" if hasattr(reader, "num_record_batches") else "stream"
             table = f"pyarrow.ipc.open_{kind}(pyarrow.OSFile({file.name!r})).read_all()"
             advice = ways_in_memory(table)
-            name = find_column(
+            path = find_path(
                 file.name,
                 schema,
                 reading.column,
@@ -86,9 +87,8 @@ class ArrowSource(GroupedSource):
                 integers=reading.takes_bytes,
                 advice=advice,
             )
-            vectors = VectorColumn(
-                file.name, schema.field(name), told=reading.told, reading=reading
-            )
+            name = path.column
+            vectors = VectorColumn(file.name, path.field, told=reading.told, reading=reading)
             source = cls(file, name, 0, vectors.dtype, firsts, None)
             offsets = None
             if base is not None:
@@ -107,19 +107,21 @@ class ArrowSource(GroupedSource):
         """Look at the first rows, where the type of the column does not tell enough."""
         if self.n_rows and (vectors.n_cols is None or vectors.told is not None):
             batches = _batches(reader, self.group_of(0))
-            vectors.look(batch.column(self.column) for batch in batches)
+            path = VectorPath(self.file.name, reader.schema, self.column)
+            vectors.look(map(path.array, batches))
 
     def _find_entries(
         self, reader: Any, vectors: VectorColumn, base: int
     ) -> tuple[int, ...] | None:
         """Return where the entries of each batch begin; None if PyArrow has to read them."""
         offsets: list[int] = []
+        path = VectorPath(self.file.name, reader.schema, self.column)
         for group, batch in enumerate(_batches(reader, 0)):
             self._check_length(group, batch.num_rows)
             if batch.num_rows == 0:
                 offsets.append(0)
                 continue
-            array = batch.column(self.column)
+            array = path.array(batch, self.firsts[group])
             if vectors.has_nulls(array):
                 return None  # an error when they are read, or left out then
             if vectors.told is not None and not any(offsets):
@@ -186,14 +188,13 @@ class ArrowSource(GroupedSource):
         """Yield rows that PyArrow reads, a record batch at a time."""
         wanted = {group: some for group, some in enumerate(self.by_group(rows)) if len(some)}
         with opened_ipc(self.file, mapped=False, column=self.column) as (reader, _):
-            vectors = VectorColumn(
-                self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
-            )
+            path = VectorPath(self.file.name, reader.schema, self.column)
+            vectors = VectorColumn(self.file.name, path.field, self.n_cols, told=self.told)
             read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
             for group, batch in _chosen_batches(reader, wanted):
                 self._check_length(group, batch.num_rows)
                 some = wanted[group]
-                array = chosen_of(batch.column(self.column), some, self.firsts[group])
+                array = chosen_of(path.array(batch, self.firsts[group]), some, self.firsts[group])
                 yield read(array, partial(self.where_of, group, some))
             self.file.check_unchanged()
 
@@ -228,13 +229,12 @@ class ArrowSource(GroupedSource):
             return
         group = self.group_of(start)
         with opened_ipc(self.file, mapped=False, column=self.column) as (reader, _):
-            vectors = VectorColumn(
-                self.file.name, reader.schema.field(self.column), self.n_cols, told=self.told
-            )
+            path = VectorPath(self.file.name, reader.schema, self.column)
+            vectors = VectorColumn(self.file.name, path.field, self.n_cols, told=self.told)
             read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
             for batch in _batches(reader, group):
                 self._check_length(group, batch.num_rows)
-                rows = read(batch.column(self.column), partial(self._place, group))
+                rows = read(path.array(batch, self.firsts[group]), partial(self._place, group))
                 for begin in range(max(start - self.firsts[group], 0), len(rows), step):
                     yield rows[begin : begin + step]
                 group += 1
@@ -292,8 +292,9 @@ def opened_ipc(
             options = None
             if column is not None:
                 with open_reader(raw) as reader:
-                    index = reader.schema.get_field_index(column)
-                options = ipc.IpcReadOptions(included_fields=[index], use_threads=False)
+                    tops = VectorPath(file.name, reader.schema, column).tops
+                    some = [reader.schema.get_field_index(one) for one in tops]
+                options = ipc.IpcReadOptions(included_fields=some, use_threads=False)
                 raw.seek(0)
             with open_reader(raw, options=options) as reader:
                 yield reader, base

@@ -20,7 +20,7 @@ from rankme.sources._grouped import TOLD, ways_in_memory
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 from rankme.sources._told import LOOKED_AT
-from rankme.sources._vector_types import find_column
+from rankme.sources._vector_paths import VectorPath, find_path
 from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def open_lance(name: str, reading: Reading) -> RowSource:
     place = os.path.realpath(name)
     data = _opened(name, place)
     schema = data.schema
-    column = find_column(
+    path = find_path(
         name,
         schema,
         reading.column,
@@ -67,12 +67,13 @@ def open_lance(name: str, reading: Reading) -> RowSource:
         integers=reading.takes_bytes,
         advice=ways_in_memory(f"lance.dataset({name!r}).to_table()"),
     )
-    vectors = VectorColumn(name, schema.field(column), told=reading.told, reading=reading)
+    column = path.column
+    vectors = VectorColumn(name, path.field, told=reading.told, reading=reading)
     with parsing(name):
         n_rows = int(data.count_rows())
         if n_rows and (vectors.n_cols is None or vectors.told is not None):
-            first = data.scanner(columns=[column], limit=LOOKED_AT)
-            vectors.look(batch.column(column) for batch in first.to_batches())
+            first = data.scanner(columns=path.columns, limit=LOOKED_AT)
+            vectors.look(map(path.array, first.to_batches()))
         files = tuple(_files_of(data))
     n_cols = vectors.n_cols or 0
     check_table_shape(f"{name}[{column}]", n_rows, n_cols)
@@ -179,10 +180,11 @@ class LanceSource(RowSource):
             return
         self.check_unchanged()
         data = _opened(self.name, self.place, self.version)
-        read = self._reader(data)
+        path = VectorPath(self.name, data.schema, self.column)
+        read = self._reader(path)
         with parsing(self.name, f"rows {start} and on cannot"):
             batches = data.scanner(
-                columns=[self.column],
+                columns=path.columns,
                 offset=start or None,
                 batch_size=self._step(),
                 batch_readahead=AHEAD,
@@ -192,7 +194,7 @@ class LanceSource(RowSource):
             ).to_batches()
             for batch in batches:
                 if batch.num_rows:
-                    yield read(batch.column(0), start)
+                    yield read(path.array(batch, start), start)
                     start += batch.num_rows
         if start != self.n_rows:
             raise BadDataError(self.name, f"gave {start} rows; it had announced {self.n_rows}")
@@ -201,13 +203,14 @@ class LanceSource(RowSource):
     def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002
         """Yield chosen rows, which Lance looks up."""
         data = _opened(self.name, self.place, self.version)
+        path = VectorPath(self.name, data.schema, self.column)
         step = self._step()
         for first in range(0, len(rows), step):
             some = rows[first : first + step]
             with parsing(self.name, f"rows {some[0]} to {some[-1]} cannot"):
-                table = data.take(some.tolist(), columns=[self.column]).combine_chunks()
-            array = table.column(0).chunk(0)
-            yield self._reader(data, some)(array, 0)
+                table = data.take(some.tolist(), columns=path.columns).combine_chunks()
+            (batch,) = table.to_batches()
+            yield self._reader(path, some)(path.array(batch), 0)
         self.check_unchanged()
 
     def _step(self) -> int:
@@ -215,11 +218,10 @@ class LanceSource(RowSource):
         return max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
 
     def _reader(
-        self, data: Any, rows: NDArray[np.int64] | None = None
+        self, path: VectorPath, rows: NDArray[np.int64] | None = None
     ) -> Callable[[Any, int], NDArray[Any]]:
         """Return what makes a matrix of a chunk, whose first row is told, of all or some rows."""
-        field = data.schema.field(self.column)
-        vectors = VectorColumn(self.name, field, self.n_cols, told=self.told)
+        vectors = VectorColumn(self.name, path.field, self.n_cols, told=self.told)
         read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
 
         def matrix(array: Any, first: int) -> NDArray[Any]:

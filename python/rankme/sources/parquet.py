@@ -20,7 +20,8 @@ from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import BLOCK_BYTES, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 from rankme.sources._told import LOOKED_AT
-from rankme.sources._vector_types import find_column, pyarrow
+from rankme.sources._vector_paths import VectorPath, find_path
+from rankme.sources._vector_types import pyarrow
 from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ class ParquetSource(GroupedSource):
         file
             A Parquet file.
         reading
-            With the name of a top-level column, needed where several hold vectors.
+            With the name of a column, a path or a pattern, needed where several hold vectors.
         """
         with _opened(file) as reader:
             schema, metadata = reader.schema_arrow, reader.metadata
             advice = ways_in_memory(f"pyarrow.parquet.read_table({file.name!r})")
-            name = find_column(
+            path = find_path(
                 file.name,
                 schema,
                 reading.column,
@@ -78,13 +79,14 @@ class ParquetSource(GroupedSource):
                 integers=reading.takes_bytes,
                 advice=advice,
             )
-            vectors = VectorColumn(
-                file.name, schema.field(name), told=reading.told, reading=reading
-            )
+            name = path.column
+            vectors = VectorColumn(file.name, path.field, told=reading.told, reading=reading)
             if metadata.num_rows and (vectors.n_cols is None or vectors.told is not None):
                 size = 1 if vectors.told is None else LOOKED_AT
-                batches = reader.iter_batches(batch_size=size, columns=[name], use_threads=False)
-                vectors.look(batch.column(name) for batch in batches)
+                batches = reader.iter_batches(
+                    batch_size=size, columns=path.columns, use_threads=False
+                )
+                vectors.look(map(path.array, batches))
         groups = range(metadata.num_row_groups)
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0
@@ -148,11 +150,11 @@ class ParquetSource(GroupedSource):
         size = max(1, BATCH_BYTES // (self.n_cols * self.dtype.itemsize))
         done = 0
         with _opened(self.file, footer) as reader:
-            field_ = reader.schema_arrow.field(self.column)
-            vectors = VectorColumn(self.file.name, field_, self.n_cols, told=self.told)
+            path = VectorPath(self.file.name, reader.schema_arrow, self.column)
+            vectors = VectorColumn(self.file.name, path.field, self.n_cols, told=self.told)
             read = vectors.matrix_with_nan if self.nulls_as_nan else vectors.matrix
             batches = reader.iter_batches(
-                batch_size=size, row_groups=[group], columns=[self.column], use_threads=False
+                batch_size=size, row_groups=[group], columns=path.columns, use_threads=False
             )
             for batch in batches:
                 # A row group cannot be entered in the middle: rows that are not wanted are dropped,
@@ -160,7 +162,7 @@ class ParquetSource(GroupedSource):
                 begin, done = done, bisect_left(wanted, first + batch.num_rows)
                 inside = wanted[begin:done]
                 if len(inside):
-                    array = chosen_of(batch.column(self.column), inside, first)
+                    array = chosen_of(path.array(batch, first), inside, first)
                     yield read(array, partial(self.where_of, group, inside))
                 first += batch.num_rows
                 if done == len(wanted) and wanted[-1] < last - 1:

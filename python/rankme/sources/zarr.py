@@ -16,7 +16,7 @@ from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -56,7 +56,7 @@ def _open_array(
     name: str, place: str, reading: Reading, identify: Callable[[str | None], Identity]
 ) -> ZarrSource:
     """Open one array of a store that is one or a group."""
-    root = _open(name, place)
+    root = _open(name, place, reading.storage)
     arrays = {"": root} if hasattr(root, "chunks") else dict(_arrays(root, ""))
     found = {
         key: is_matrix(array.shape, reading.kind_of(array.dtype)) for key, array in arrays.items()
@@ -73,15 +73,17 @@ def _open_array(
     # Whole chunks, lest they are decompressed several times.
     step = max(rows, step // rows * rows)
     identity = identify(member)
-    source = ZarrSource(name, place, identity, n_rows, n_cols, array.dtype, key, step, identify)
+    source = ZarrSource(
+        name, place, identity, n_rows, n_cols, array.dtype, key, step, identify, reading.storage
+    )
     return source.tagged(stored_tags(name, array.attrs.get(KEY, root.attrs.get(KEY))))
 
 
-def _open(name: str, place: str) -> Any:
+def _open(name: str, place: str, storage: Mapping[str, Any]) -> Any:
     """Open a store by the zarr package."""
     zarr = require("zarr", extra="zarr", what=f"{name}: Zarr")
     with parsing(name):
-        return zarr.open(place, mode="r")
+        return zarr.open(place, mode="r", storage_options=dict(storage) or None)
 
 
 def _check_chunks(label: str, array: Any) -> None:
@@ -121,6 +123,7 @@ class ZarrSource(RowSource):
     key: str
     step: int
     identify: Callable[[str | None], Identity] = field(repr=False, compare=False)
+    storage: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
         """Yield the rows from ``start`` on, whole chunks at a time."""
@@ -130,7 +133,7 @@ class ZarrSource(RowSource):
     def _blocks(self, first: int) -> Iterator[NDArray[Any]]:
         """Yield the rows from one on."""
         self.check_unchanged()
-        root = _open(self.name, self.place)
+        root = _open(self.name, self.place, self.storage)
         array = root[self.key] if self.key else root
         while first < self.n_rows:
             # The first block may end a chunk that begins before it.

@@ -86,7 +86,7 @@ def test_every_extra_of_a_reader_is_named_and_no_other():
             elif node.func.id == "pyarrow":
                 found.add(node.args[1])
     extras = {node.value for node in found if isinstance(node, ast.Constant)}
-    extras |= {"remote", "s3", "gcs", "postgresql", "sqlite"}  # by the scheme of a URL
+    extras |= {"remote", "s3", "gcs", "hf", "postgresql", "sqlite"}  # by the scheme of a URL
     assert extras == set(re.findall(r"rankme\[(\w+)\]", text_of(PAGE)))
     assert extras <= set(importlib.metadata.metadata("rankme").get_all("Provides-Extra"))
 

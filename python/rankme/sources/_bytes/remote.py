@@ -15,7 +15,7 @@ from rankme.sources._errors import BadDataError
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from typing_extensions import Self
 
@@ -26,7 +26,7 @@ __all__ = [
     "version_of",
 ]
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
 WHOLE_FILES = "the server gives whole files only, no ranges of bytes; download it"
 # What stores call the mark that changes with the content, best first.
 MARKS = (
@@ -36,6 +36,7 @@ MARKS = (
     "md5Hash",
     "Content-MD5",
     "content_md5",
+    "blob_id",  # of the Hugging Face Hub
     "CRC",  # of a file in a zip archive
     "mtime",
     "modified",
@@ -47,7 +48,7 @@ MARKS = (
 )
 
 
-def connect(url: str) -> tuple[Any, str]:
+def connect(url: str, options: Mapping[str, Any] | None = None) -> tuple[Any, str]:
     """Return the file system of a URL and the path in it.
 
     A MissingLibraryError where fsspec, or what it needs for this protocol, is not installed; a
@@ -57,13 +58,27 @@ def connect(url: str) -> tuple[Any, str]:
     extra = EXTRAS.get(protocol, "remote")
     core = require("fsspec.core", extra=extra, what=f"{url}: a URL")
     try:
-        with remote_errors(url):
-            system, path = core.url_to_fs(url)
+        with remote_errors(url), _options_of(url, options):
+            system, path = core.url_to_fs(url, **(options or {}))
     except ImportError as error:
         raise MissingLibraryError(
             f'{url}: {protocol}:// needs a library ({error}): pip install "rankme[{extra}]"'
         ) from error
     return system, path
+
+
+@contextmanager
+def _options_of(url: str, options: Mapping[str, Any] | None) -> Iterator[None]:
+    """Say that options are wrong without their values, which may be secrets."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if not options:
+            raise
+        names = ", ".join(options)
+        raise BadDataError(
+            url, f"its store does not take the storage options {names}: {type(error).__name__}"
+        ) from None
 
 
 @contextmanager
