@@ -18,6 +18,7 @@ from rankme.metrics._jackknife import (
     can_extrapolate,
     jackknife,
     largest_usual_share,
+    neighbours_are_alike,
 )
 
 if TYPE_CHECKING:
@@ -328,5 +329,13 @@ def _warn_of_groups(result: Estimate, stacklevel: int) -> None:
             f"sorted by class, or some rows outweigh the others. The standard error "
             f"{result.std_error:.2g} is that of such groups, and nothing can be extrapolated; if "
             f"the rows are independent, shuffle them: np.random.default_rng(0).permutation(Z)",
+            stacklevel + 1,
+        )
+    elif result.dealt.run_length is None and neighbours_are_alike(result.left_out):
+        warn_uncertain(
+            f"neighbouring groups of the {result.n_rows} rows are alike, as where rows are sorted "
+            f"by a few classes, or drift: the standard error {result.std_error:.2g} of RankMe "
+            f"{result.score:.6g} is that of a few such stretches, mostly far too large; if the "
+            f"rows are independent, shuffle them: np.random.default_rng(0).permutation(Z)",
             stacklevel + 1,
         )

@@ -9,7 +9,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MIN_GROUPS", "Jackknife", "can_extrapolate", "jackknife", "largest_usual_share"]
+__all__ = [
+    "MIN_GROUPS",
+    "Jackknife",
+    "can_extrapolate",
+    "jackknife",
+    "largest_usual_share",
+    "neighbours_are_alike",
+]
 
 # The error of a standard error from B groups is about 1 / sqrt(2 B) of it.
 MIN_GROUPS = 8
@@ -17,6 +24,7 @@ MIN_GROUPS = 8
 # of the score, whatever the spectrum is. Twice that is what half as many rows have.
 ROWS_TO_EXTRAPOLATE = 4
 LARGEST_BIAS = 0.08
+_ONE_IN_500 = 2.88  # standard deviations, on one side
 
 
 class Jackknife(NamedTuple):
@@ -41,6 +49,29 @@ def largest_usual_share(groups: int) -> float:
     """
     tail = float((0.008 / groups) ** (2 / (groups - 2)))
     return (groups - 1) / groups * (1 - tail)
+
+
+def neighbours_are_alike(left_out: NDArray[np.float64]) -> bool:
+    """Tell whether neighbouring groups are more alike than in 1 of 500 samples of like groups.
+
+    By von Neumann's ratio, the squared differences of neighbours over the squared deviations [1]_:
+    2 in the mean for like groups, with the variance 4 (B - 2) / (B^2 - 1) of normal ones. Rows that
+    are sorted by a few classes, or that drift, have a small one. Of rows in short runs of views the
+    groups are like groups.
+
+    References
+    ----------
+    .. [1] J. von Neumann, "Distribution of the ratio of the mean square successive difference to
+       the variance", Annals of Mathematical Statistics 12 (1941), 367-395.
+    """
+    count = left_out.size
+    deviations = left_out - left_out.mean()
+    total = float((deviations**2).sum())
+    if total == 0:
+        return False
+    ratio = float((np.diff(left_out) ** 2).sum()) / total
+    spread = float(np.sqrt(4 * (count - 2) / (count**2 - 1)))
+    return ratio < 2 - _ONE_IN_500 * spread
 
 
 def can_extrapolate(score: float, corrected: float, n_rows: int, n_cols: int) -> bool:

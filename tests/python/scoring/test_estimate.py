@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rankme
-from rankme.metrics._jackknife import jackknife
+from rankme.metrics._jackknife import jackknife, neighbours_are_alike
 
 EPS = 1e-7
 
@@ -238,6 +238,33 @@ def test_rows_that_are_like_each_other_are_not_called_sorted(power, k):
             * np.arange(1.0, k + 1) ** -power
         )
         assert str(rankme.estimate(z, groups=8)).endswith("extrapolated")
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4, 5])
+def test_a_file_that_is_sorted_by_few_classes_is_told(classes):
+    rng = np.random.default_rng(classes)
+    power = np.linspace(0.2, 1.2, classes)[np.sort(np.arange(1600) % classes)]
+    z = rng.standard_normal((1600, 32)) * np.arange(1, 33) ** -power[:, None]
+    with pytest.warns(rankme.PrecisionWarning, match="sorted by a few classes, or drift"):
+        whole = rankme.estimate(z)
+    # What the text says to do.
+    assert whole.std_error > 2 * rankme.estimate(rng.permutation(z)).std_error
+    rankme.estimate(iter([z]))  # dealt in short runs, which say nothing
+
+
+def test_like_groups_are_called_sorted_in_one_of_500_samples_at_most():
+    rng = np.random.default_rng(0)
+    alone = sum(neighbours_are_alike(rng.standard_normal(16)) for _ in range(20_000))
+    assert 0 < alone < 20_000 / 500 * 1.5
+    told = 0
+    for _ in range(300):
+        views = np.repeat(rng.standard_normal((160, 16)), 10, axis=0)
+        z = (views + 0.3 * rng.standard_normal(views.shape)) / np.arange(1, 17) ** 0.5
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            rankme.estimate(z)
+        told += any("sorted by a few" in str(one.message) for one in caught)
+    assert told <= 4
 
 
 def test_the_estimate_as_an_object():
