@@ -1,5 +1,7 @@
 """The candidates, the heads and the verdict of the study of model selection."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,12 @@ from examples.model_selection.networks import KINDS, LOOK_BACK, REACH, build
 from examples.model_selection.pool import FRACAST, Fracast, pretrain, width_of
 from examples.model_selection.published import published
 from examples.model_selection.study import Piece, Settings
+from examples.model_selection.tables import page
 from examples.model_selection.verdict import agreements, by_width, compared, errors_of
 from examples.model_selection.windows import Windows
 from scipy import optimize
+
+from helpers import ROOT
 
 
 def windows(n, seed):
@@ -184,3 +189,31 @@ def test_the_published_table_is_as_published():
     assert shown == {"96": "-0.198", "192": "-0.167", "336": "-0.088", "720": "-0.139"}
     assert f"{found['wrong_direction']:.3f}" == "-0.235"
     assert found["narrowest"]["regret"] < found["width"]["regret_by_lot"] < found["width"]["regret"]
+
+
+def told(one):
+    """Return how a page tells what a criterion was worth: tau, interval and regret."""
+    low, high = one["low"], one["high"]
+    return f"{one['weighted_tau']:.3f}", f"{low:.2f} to {high:.2f}", f"{one['regret']:.4f}"
+
+
+def test_pages_tell_the_committed_results():
+    """All nine candidates, and the numbers of both pages."""
+    study = ROOT / "examples" / "model_selection"
+    results = json.loads((study / "results" / "results.json").read_text(encoding="utf-8"))
+    assert page(results) == (study / "results" / "results.md").read_text(encoding="utf-8")
+    assert {row["name"] for row in results["scores"]} == {*Settings().pool, FRACAST}
+    own = (study / "README.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs/guides/choose-a-model.md").read_text(encoding="utf-8")
+    for name, one in results["criteria"].items():
+        row = next(line for line in own.splitlines() if line.startswith(f"| {name} |"))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        tau, interval, regret = told(one)
+        assert cells[1:4] == [one["needs"], tau, interval]
+        assert cells[4:6] == [f"{one['std_error_over_targets']:.2f}", regret]
+    for name in ("RankMe", "width K", "log RankMe / log K", "RankMe / K"):
+        assert f"| {name} | {' | '.join(told(results['criteria'][name]))} |" in guide
+    few = results["criteria"]["head on few windows"]
+    assert f"| a head on a tenth of the windows | {' | '.join(told(few))} |" in guide
+    for text in (own, guide):
+        assert f"{few['regret_by_lot']:.4f}" in text
