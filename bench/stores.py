@@ -263,7 +263,8 @@ def measure(what: str, name: str, place: str) -> dict[str, Any]:
     result = found(store, place) if what == "score" else store.read(place)
     seconds, processor = time.perf_counter() - began, time.process_time() - processor
     # Of this process alone: ru_maxrss has that of the parent too, from before the exec.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").open())
+    lines = Path("/proc/self/status").read_text().splitlines()
+    status = dict(line.split(":", 1) for line in lines)
     return {
         "seconds": seconds,
         "processor": processor,
