@@ -84,7 +84,7 @@ def test_files_that_come_later_and_a_stop(folder):
 
 def test_a_file_that_is_being_written_is_not_read(folder):
     data = lines_of(draw(WINDOW)).encode()
-    process = started(folder, "--json", "--window", WINDOW // 2, "--settle", 0.6, "--every", 0.05)
+    process = started(folder, "--json", "--window", WINDOW // 2, "--settle", 1.5, "--every", 0.05)
     with (folder / "a.jsonl").open("wb") as file:
         for begin in range(0, len(data), len(data) // 8):
             file.write(data[begin : begin + len(data) // 8])
