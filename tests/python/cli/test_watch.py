@@ -84,7 +84,7 @@ def test_files_that_come_later_and_a_stop(folder):
 
 def test_a_file_that_is_being_written_is_not_read(folder):
     data = lines_of(draw(WINDOW)).encode()
-    process = started(folder, "--json", "--window", WINDOW // 2, "--settle", 0.6, "--every", 0.05)
+    process = started(folder, "--json", "--window", WINDOW // 2, "--settle", 1.5, "--every", 0.05)
     with (folder / "a.jsonl").open("wb") as file:
         for begin in range(0, len(data), len(data) // 8):
             file.write(data[begin : begin + len(data) // 8])
@@ -231,6 +231,29 @@ def test_a_table_with_times_that_grows(tmp_path):
     write(200)
     result = run("watch", *options, *state, "--once")
     assert "does not begin any more with the 600 rows" in error_line(result)
+
+
+def test_windows_end_by_the_clock_where_nothing_comes(folder):
+    process = started(folder, "--json", "--window", "1s", "--settle", 0, "--every", 0.05)
+    put(folder, "a.npy", draw(70))
+    first = next_window(process)  # nothing more comes
+    assert (first["n_rows"], first["end"] - first["start"]) == (70, 1)
+    put(folder, "b.npy", draw(80))
+    second = next_window(process)
+    assert (second["n_rows"], second["index"]) == (80, 1)
+    assert second["start"] >= first["end"]
+    assert ended(process) == (0, "", "")
+
+
+def test_standard_input_with_times():
+    rows, times = draw(300), np.arange(300.0) * 60
+    process = started("-", "--json", "--window", "1h", "--time-column", "at", stdin=-1)
+    out, said = process.communicate(lines_of(rows, at=times.tolist()), timeout=60)
+    assert process.returncode == 0, said
+    same(windows(out), rankme.Monitor(K, window=timedelta(hours=1)).update(rows, time=times))
+    process = started("-", "--json", "--window", "1h", "--time-column", "at", stdin=-1)
+    said = process.communicate(lines_of(rows, at=times[::-1].tolist()), timeout=60)[1]
+    assert "error: standard input: time must be ascending; sort the rows by it" in said
 
 
 def test_a_page_is_served(folder):
