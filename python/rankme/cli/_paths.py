@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from rankme.cli._stdin import STDIN, open_stdin
 from rankme.cli._text import text_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def check_paths(paths: Any) -> list[str]:
     One of several does not stop the others, and what is behind a URL is found out later.
     """
     checked: list[str] = paths
-    if len(checked) == 1 and "://" not in checked[0]:
+    if len(checked) == 1 and "://" not in checked[0] and checked[0] != STDIN:
         _check_local(checked[0])
     return checked
 
@@ -103,7 +104,7 @@ def open_paths(paths: Sequence[str], reading: Reading) -> RowSource:
     if len(paths) == 1:
         return sources[0]
     try:
-        refuse_dead(paths)
+        refuse_dead([path for path in paths if path != STDIN])
         pool = ShardedSource(" + ".join(paths), tuple(sources))
     except BadDataError as error:
         raise PathsError([(error.name, str(error), error)]) from error
@@ -116,7 +117,7 @@ def _open(path: str, reading: Reading) -> RowSource | Exception:
     from rankme.sources._open import open_as  # noqa: PLC0415
 
     try:
-        return open_as(path, reading)
+        return open_stdin(reading) if path == STDIN else open_as(path, reading)
     except (ValueError, ImportError, OSError) as error:
         return error
     except MemoryError as error:  # a damaged file may ask for any number of bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,6 +36,7 @@ def as_policies(
     unpack_bits: bool,
     unpack_signs: bool,
     storage: Sequence[str] | None = None,
+    kind: str | None = None,
 ) -> Reading:
     """Return how paths are read; policies that contradict each other are wrong usage."""
     from rankme.sources._converted import as_reading  # noqa: PLC0415
@@ -47,9 +49,8 @@ def as_policies(
             param_hint=f"'{names[0]}'",
         )
     with wrong_usage():
-        return as_reading(
-            column, dtype, integers, "signs" if unpack_signs else unpack_bits, _as_storage(storage)
-        )
+        bits = "signs" if unpack_signs else unpack_bits
+        return replace(as_reading(column, dtype, integers, bits, _as_storage(storage)), format=kind)
 
 
 def _as_storage(pairs: Sequence[str] | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,7 @@ from rankme.cli._reading import (
     use_threads,
 )
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints, old_rule
+from rankme.cli._stdin import FormatOption, check_stdin
 from rankme.cli._text import print_error, print_warning
 
 if TYPE_CHECKING:
@@ -66,11 +68,13 @@ def score(
         typer.Argument(
             metavar="PATH",
             callback=check_paths,
-            help="Files, folders, quoted patterns such as 'part-*.npy', or URLs.",
+            help="Files, folders, quoted patterns such as 'part-*.npy', URLs, or - for standard "
+            "input.",
         ),
     ],
     column: ColumnOption = None,
     dtype: DtypeOption = None,
+    kind: FormatOption = None,
     integers: IntegersOption = False,
     unpack_bits: UnpackBitsOption = False,
     unpack_signs: UnpackSignsOption = False,
@@ -139,11 +143,12 @@ def score(
     ] = False,
 ) -> int:
     """Score files and print the results; return the exit status."""
-    from rankme.cli import _report  # noqa: PLC0415
+    from rankme.cli._report import unequal_rows  # noqa: PLC0415
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
     use_threads(threads)
+    check_stdin(paths, kind, saved=state is not None)
     reading = as_policies(
         column,
         dtype,
@@ -151,6 +156,7 @@ def score(
         unpack_bits=unpack_bits,
         unpack_signs=unpack_signs,
         storage=storage_option,
+        kind=kind,
     )
     sets = [paths] if pool else [[path] for path in paths]
     if plot is not None and len(sets) > 1:
@@ -175,6 +181,7 @@ def score(
         seed=as_seed(seed, rows),
         groups=groups,
     )
+    shown = partial(_show, as_json=as_json, pool=pool, metrics=metrics, plot=plot)
     status = 0
     scores: list[Score] = []
     for group in sets:
@@ -184,21 +191,30 @@ def score(
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
             continue
-        if as_json:
-            _report.print_json(result, pool=pool, metrics=metrics)
-        else:
-            if scores:
-                sys.stdout.write("\n")
-            _report.print_text(result, metrics=metrics)
-        for warning in result.warnings:
-            print_warning(f"{_names(group)}: {warning}")
-        if plot is not None and not _draw(result, plot):
+        if not shown(result, is_first=not scores):
             status = BAD_DATA
         scores.append(result)
-    unequal = _report.unequal_rows(scores)
+    unequal = unequal_rows(scores)
     if unequal is not None:
         print_warning(unequal)
     return status
+
+
+def _show(
+    result: Score, *, is_first: bool, as_json: bool, pool: bool, metrics: bool, plot: Path | None
+) -> bool:
+    """Print a score, what it warns of and its picture; return whether all could be done."""
+    from rankme.cli import _report  # noqa: PLC0415
+
+    if as_json:
+        _report.print_json(result, pool=pool, metrics=metrics)
+    else:
+        if not is_first:
+            sys.stdout.write("\n")
+        _report.print_text(result, metrics=metrics)
+    for warning in result.warnings:
+        print_warning(f"{_names(result.paths)}: {warning}")
+    return plot is None or _draw(result, plot)
 
 
 def _print_failures(error: PathsError, checkpoints: Checkpoints | None, *, as_json: bool) -> None:

@@ -32,6 +32,8 @@ class Reading:
         Whether int8 and uint8 are read as the numbers that they are.
     bits : str or None
         ``"bits"`` or ``"signs"``, where bytes are read as eight columns each.
+    format : str or None
+        The suffix of standard input, which has no name.
     storage : mapping
         Options of fsspec for the store that a URL names.
     """
@@ -40,6 +42,7 @@ class Reading:
     told: str | None = None
     integers: bool = False
     bits: str | None = None
+    format: str | None = None
     # They may hold secrets: nothing shows or saves them.
     storage: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
