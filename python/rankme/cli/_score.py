@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankme.cli._each import EachOption, check_each, sets_of
 from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
@@ -23,6 +24,7 @@ from rankme.cli._options import (
     as_seed,
     check_device,
     check_groups,
+    check_one_picture,
     check_plot,
     check_precision,
     check_rtol,
@@ -47,9 +49,9 @@ from rankme.cli._text import print_error, print_warning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rankme.cli._each import OneSet
     from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
-    from rankme.sources._reading import Reading
 
 __all__ = ["HELP", "score"]
 
@@ -124,6 +126,7 @@ def score(
         ),
     ] = Precision.float64,
     groups: GroupsOption = None,
+    each: EachOption = False,
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
@@ -158,16 +161,14 @@ def score(
         storage=storage_option,
         kind=kind,
     )
-    sets = [paths] if pool else [[path] for path in paths]
-    if plot is not None and len(sets) > 1:
-        raise typer.BadParameter(
-            f"one picture shows one set, and there are {len(sets)} files; --pool makes one set "
-            f"of them",
-            param_hint="'--plot'",
-        )
+    if each:
+        one = {"--pool": pool, "--plot": plot is not None, "--state": state is not None}
+        check_each(paths, {**one, "--column": column is not None})
+    count = 1 if pool else len(paths)
+    check_one_picture(plot, count)
     check_groups(groups, method.value, device, precision.value)
     check_precision(precision.value, method.value)
-    checkpoints = as_checkpoints(state, checkpoint_every, len(sets), method.value)
+    checkpoints = as_checkpoints(state, checkpoint_every, count, method.value)
     options = ScoreOptions(
         eps=eps,
         center=center,
@@ -184,9 +185,9 @@ def score(
     shown = partial(_show, as_json=as_json, pool=pool, metrics=metrics, plot=plot)
     status = 0
     scores: list[Score] = []
-    for group in sets:
+    for one_set in sets_of(paths, reading, pool=pool, each=each):
         try:
-            result = _score_group(group, reading, options, checkpoints)
+            result = _score_set(one_set, options, checkpoints, each=each)
         except PathsError as error:
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
@@ -248,11 +249,8 @@ def _names(paths: Sequence[str]) -> str:
     return " + ".join(paths)
 
 
-def _score_group(
-    paths: Sequence[str],
-    reading: Reading,
-    options: ScoreOptions,
-    checkpoints: Checkpoints | None,
+def _score_set(
+    one_set: OneSet, options: ScoreOptions, checkpoints: Checkpoints | None, *, each: bool
 ) -> Score:
     """Score paths as one set; a PathsError tells what is wrong with them."""
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
@@ -261,7 +259,10 @@ def _score_group(
     from rankme.sources import subset  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    whole = open_paths(paths, reading)
+    if one_set.error is not None:
+        raise one_set.error
+    paths = one_set.paths
+    whole = open_paths(paths, one_set.reading)
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         some = whole
@@ -272,7 +273,8 @@ def _score_group(
                 found = measured(some, options, meter)
             else:
                 found = resumed(some, options, meter, checkpoints)
-        return scored(found, tuple(paths), options, whole)
+        column = one_set.reading.column if each else None
+        return scored(found, tuple(paths), options, whole, column=column)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         failed = paths[0] if len(paths) == 1 else getattr(error, "name", None) or _names(paths)
         raise PathsError([(failed, describe(error, paths), error)]) from error
