@@ -29,6 +29,7 @@ __all__ = [
     "check_dtype",
     "check_folder",
     "check_groups",
+    "check_one_picture",
     "check_plot",
     "check_precision",
     "check_query",
@@ -152,6 +153,15 @@ def check_precision(precision: str, method: str) -> None:
 
     with wrong_usage():
         as_precision(precision, method)
+
+
+def check_one_picture(path: Path | None, sets: int) -> None:
+    """Take a picture of several sets for wrong usage."""
+    if path is not None and sets > 1:
+        raise typer.BadParameter(
+            f"one picture shows one set, and there are {sets} files; --pool makes one set of them",
+            param_hint="'--plot'",
+        )
 
 
 def check_plot(path: Path | None) -> Path | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from rankme.cli._stdin import STDIN, open_stdin
 from rankme.cli._text import text_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def check_paths(paths: Any) -> list[str]:
     from rankme.sources._database_url import is_database  # noqa: PLC0415
 
     checked: list[str] = paths
-    if len(checked) == 1 and "://" not in checked[0] and not is_database(checked[0]):
+    only = checked[0] if len(checked) == 1 else STDIN
+    if "://" not in only and only != STDIN and not is_database(only):
         _check_local(checked[0])
     return checked
 
@@ -107,7 +109,7 @@ def open_paths(paths: Sequence[str], reading: Reading) -> RowSource:
     if len(paths) == 1:
         return sources[0]
     try:
-        refuse_dead(paths)
+        refuse_dead([path for path in paths if path != STDIN])
         pool = ShardedSource(" + ".join(map(shown_url, paths)), tuple(sources))
     except BadDataError as error:
         raise PathsError([(error.name, str(error), error)]) from error
@@ -120,7 +122,7 @@ def _open(path: str, reading: Reading) -> RowSource | Exception:
     from rankme.sources._open import open_as  # noqa: PLC0415
 
     try:
-        return open_as(path, reading)
+        return open_stdin(reading) if path == STDIN else open_as(path, reading)
     except (ValueError, ImportError, OSError) as error:
         return error
     except MemoryError as error:  # a damaged file may ask for any number of bytes

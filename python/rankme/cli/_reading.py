@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,7 @@ def as_policies(
     unpack_signs: bool,
     query: str | None = None,
     storage: Sequence[str] | None = None,
+    kind: str | None = None,
 ) -> Reading:
     """Return how paths are read; policies that contradict each other are wrong usage."""
     from rankme.sources._converted import as_reading  # noqa: PLC0415
@@ -50,9 +52,10 @@ def as_policies(
     bits = "signs" if unpack_signs else unpack_bits
     with wrong_usage():
         storage_options = _as_storage(storage)
-        return as_reading(
+        reading = as_reading(
             column, dtype, integers, bits, query=query, storage_options=storage_options
         )
+    return replace(reading, format=kind)
 
 
 def _as_storage(pairs: Sequence[str] | None) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         "schema": SCHEMA,
         "path": paths[0] if len(paths) == 1 else None,
         **({"paths": list(paths)} if pool else {}),
+        **({} if score.column is None else {"column": score.column}),
         "rankme": score.rankme,
         "low": score.low,
         "high": score.high,
@@ -98,7 +99,9 @@ def print_text(score: Score, *, metrics: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     # Written here and not by rich, which would turn a closed pipe into exit status 1.
     with console.capture() as captured:
-        console.print(Text(" + ".join(one_line(path) for path in score.paths), style="bold"))
+        title = " + ".join(one_line(path) for path in score.paths)
+        title += "" if score.column is None else f"[{one_line(score.column)}]"
+        console.print(Text(title, style="bold"))
         for name, value in _lines(score).items():
             console.print(
                 Text.assemble(

@@ -42,12 +42,14 @@ class ScoreOptions:
 class Score:
     """RankMe of one set of rows, the ends of its interval, and what was assumed for it.
 
-    ``paths`` are as the user gave them. ``files`` are those that made up the set, by their full
-    names, or None where nobody knows them any more. ``of_rows`` is how many rows these have, of
-    which the options may choose some. ``warnings`` holds the text of every PrecisionWarning.
+    ``paths`` are as the user gave them, and ``column`` is which matrix of a file, where each is
+    scored. ``files`` are those that made up the set, by their full names, or None where nobody
+    knows them any more. ``of_rows`` is how many rows these have, of which the options may choose
+    some. ``warnings`` holds the text of every PrecisionWarning.
     """
 
     paths: tuple[str, ...]
+    column: str | None
     files: frozenset[str] | None
     of_rows: int
     dtype: str | None
@@ -98,6 +100,8 @@ def scored(
     options: ScoreOptions,
     source: RowSource | None = None,
     files: frozenset[str] | None = None,
+    *,
+    column: str | None = None,
 ) -> Score:
     """Score the rows of a source, or of files that nobody opens any more."""
     result = found.whole if isinstance(found, Parts) else found
@@ -117,6 +121,7 @@ def scored(
     low, high = result.rankme_bounds(eps=options.eps)
     return Score(
         paths=paths,
+        column=column,
         files=files,
         of_rows=of_rows,
         dtype=dtype,

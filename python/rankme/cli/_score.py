@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankme.cli._each import EachOption, check_each, sets_of
 from rankme.cli._options import (
     BAD_DATA,
     CenterOption,
@@ -23,6 +25,7 @@ from rankme.cli._options import (
     as_seed,
     check_device,
     check_groups,
+    check_one_picture,
     check_plot,
     check_precision,
     check_query,
@@ -42,14 +45,15 @@ from rankme.cli._reading import (
     use_threads,
 )
 from rankme.cli._resume import CheckpointOption, StateOption, as_checkpoints, old_rule
+from rankme.cli._stdin import FormatOption, check_stdin
 from rankme.cli._text import print_error, print_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rankme.cli._each import OneSet
     from rankme.cli._result import Score, ScoreOptions
     from rankme.cli._resume import Checkpoints
-    from rankme.sources._reading import Reading
 
 __all__ = ["HELP", "score"]
 
@@ -68,13 +72,14 @@ def score(
         typer.Argument(
             metavar="PATH",
             callback=check_paths,
-            help="Files, folders, quoted patterns such as 'part-*.npy', URLs, or databases: "
-            "postgresql://HOST/NAME, sqlite:FILE, duckdb:FILE.",
+            help="Files, folders, quoted patterns such as 'part-*.npy', URLs, - for standard "
+            "input, or databases: postgresql://HOST/NAME, sqlite:FILE, duckdb:FILE.",
         ),
     ],
     column: ColumnOption = None,
     dtype: DtypeOption = None,
     query: QueryOption = None,
+    kind: FormatOption = None,
     integers: IntegersOption = False,
     unpack_bits: UnpackBitsOption = False,
     unpack_signs: UnpackSignsOption = False,
@@ -124,6 +129,7 @@ def score(
         ),
     ] = Precision.float64,
     groups: GroupsOption = None,
+    each: EachOption = False,
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
@@ -143,11 +149,12 @@ def score(
     ] = False,
 ) -> int:
     """Score files and print the results; return the exit status."""
-    from rankme.cli import _report  # noqa: PLC0415
+    from rankme.cli._report import unequal_rows  # noqa: PLC0415
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
     use_threads(threads)
+    check_stdin(paths, kind, saved=state is not None)
     reading = as_policies(
         column,
         dtype,
@@ -156,18 +163,17 @@ def score(
         unpack_signs=unpack_signs,
         query=query,
         storage=storage_option,
+        kind=kind,
     )
-    sets = [paths] if pool else [[path] for path in paths]
-    if plot is not None and len(sets) > 1:
-        raise typer.BadParameter(
-            f"one picture shows one set, and there are {len(sets)} files; --pool makes one set "
-            f"of them",
-            param_hint="'--plot'",
-        )
+    if each:
+        one = {"--pool": pool, "--plot": plot is not None, "--state": state is not None}
+        check_each(paths, {**one, "--column": column is not None})
+    count = 1 if pool else len(paths)
+    check_one_picture(plot, count)
     check_groups(groups, method.value, device, precision.value)
     check_precision(precision.value, method.value)
     check_query(query, paths, state)
-    checkpoints = as_checkpoints(state, checkpoint_every, len(sets), method.value)
+    checkpoints = as_checkpoints(state, checkpoint_every, count, method.value)
     options = ScoreOptions(
         eps=eps,
         center=center,
@@ -181,30 +187,40 @@ def score(
         seed=as_seed(seed, rows),
         groups=groups,
     )
+    shown = partial(_show, as_json=as_json, pool=pool, metrics=metrics, plot=plot)
     status = 0
     scores: list[Score] = []
-    for group in sets:
+    for one_set in sets_of(paths, reading, pool=pool, each=each):
         try:
-            result = _score_group(group, reading, options, checkpoints)
+            result = _score_set(one_set, options, checkpoints, each=each)
         except PathsError as error:
             _print_failures(error, checkpoints, as_json=as_json)
             status = BAD_DATA
             continue
-        if as_json:
-            _report.print_json(result, pool=pool, metrics=metrics)
-        else:
-            if scores:
-                sys.stdout.write("\n")
-            _report.print_text(result, metrics=metrics)
-        for warning in result.warnings:
-            print_warning(f"{_names(group)}: {warning}")
-        if plot is not None and not _draw(result, plot):
+        if not shown(result, is_first=not scores):
             status = BAD_DATA
         scores.append(result)
-    unequal = _report.unequal_rows(scores)
+    unequal = unequal_rows(scores)
     if unequal is not None:
         print_warning(unequal)
     return status
+
+
+def _show(
+    result: Score, *, is_first: bool, as_json: bool, pool: bool, metrics: bool, plot: Path | None
+) -> bool:
+    """Print a score, what it warns of and its picture; return whether all could be done."""
+    from rankme.cli import _report  # noqa: PLC0415
+
+    if as_json:
+        _report.print_json(result, pool=pool, metrics=metrics)
+    else:
+        if not is_first:
+            sys.stdout.write("\n")
+        _report.print_text(result, metrics=metrics)
+    for warning in result.warnings:
+        print_warning(f"{_names(result.paths)}: {warning}")
+    return plot is None or _draw(result, plot)
 
 
 def _print_failures(error: PathsError, checkpoints: Checkpoints | None, *, as_json: bool) -> None:
@@ -240,11 +256,8 @@ def _names(paths: Sequence[str]) -> str:
     return " + ".join(map(shown_url, paths))
 
 
-def _score_group(
-    paths: Sequence[str],
-    reading: Reading,
-    options: ScoreOptions,
-    checkpoints: Checkpoints | None,
+def _score_set(
+    one_set: OneSet, options: ScoreOptions, checkpoints: Checkpoints | None, *, each: bool
 ) -> Score:
     """Score paths as one set; a PathsError tells what is wrong with them."""
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
@@ -254,8 +267,10 @@ def _score_group(
     from rankme.sources._database_url import shown_url  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    whole = open_paths(paths, reading)
-    paths = [shown_url(path) for path in paths]
+    if one_set.error is not None:
+        raise one_set.error
+    whole = open_paths(one_set.paths, one_set.reading)
+    paths = [shown_url(path) for path in one_set.paths]
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         some = whole
@@ -266,7 +281,8 @@ def _score_group(
                 found = measured(some, options, meter)
             else:
                 found = resumed(some, options, meter, checkpoints)
-        return scored(found, tuple(paths), options, whole)
+        column = one_set.reading.column if each else None
+        return scored(found, tuple(paths), options, whole, column=column)
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, OSError, ImportError) as error:
         failed = paths[0] if len(paths) == 1 else getattr(error, "name", None) or _names(paths)
         raise PathsError([(failed, describe(error, paths), error)]) from error

@@ -8,6 +8,7 @@ from rankme._base.optional import MissingLibraryError
 from rankme._base.public import name_after_face as _name_after_face
 from rankme.sources._bytes.read_ahead import Block, row_blocks
 from rankme.sources._choice import choose_rows
+from rankme.sources._each import open_each
 from rankme.sources._errors import BadDataError
 from rankme.sources._open import open_source
 from rankme.sources._sharded import ShardedSource
@@ -24,6 +25,7 @@ __all__ = [
     "RowSource",
     "ShardedSource",
     "choose_rows",
+    "open_each",
     "open_source",
     "row_blocks",
     "subset",

@@ -10,7 +10,7 @@ import numpy as np
 from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
 from rankme._base.shapes import shape_advice
-from rankme.sources._errors import BadDataError, NoRowsError
+from rankme.sources._errors import BadDataError, NoRowsError, SeveralDataError
 from rankme.sources._reading import BYTES, PLAIN, Reading
 
 if TYPE_CHECKING:
@@ -144,10 +144,12 @@ def pick(
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise BadDataError(
+        raise SeveralDataError(
             name,
             f"holds {len(candidates)} that may be meant: {_listed(candidates)}; name one: "
-            f"open_source(..., column=...), --column",
+            f"open_source(..., column=...), --column; or take each: --each",
+            tuple(candidates),
+            tuple(key for key, fits in found.items() if not fits),
         )
     if len(found) == 1 and noun != "column":
         return next(iter(found))  # what is wrong with it is said by who opens it

@@ -73,7 +73,7 @@ def as_reading(
     if not isinstance(storage, Mapping) or not all(isinstance(key, str) for key in storage):
         # Without what came: it may hold secrets.
         raise TypeError("storage_options must be a dict with texts as keys, such as {'anon': True}")
-    return Reading(column, told, bool(integers), bits, query, dict(storage))
+    return Reading(column, told, bool(integers), bits, query, storage=dict(storage))
 
 
 def converted(source: RowSource, reading: Reading) -> RowSource:

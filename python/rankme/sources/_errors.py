@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AmbiguousDataError", "BadDataError", "NoRowsError", "parsing"]
+__all__ = ["AmbiguousDataError", "BadDataError", "NoRowsError", "SeveralDataError", "parsing"]
 
 
 class BadDataError(ValueError):
@@ -42,6 +42,28 @@ class AmbiguousDataError(BadDataError):
 
     Files of different sets, a folder with rows that were deleted, bytes of an unknown type.
     """
+
+
+class SeveralDataError(BadDataError):
+    """A file holds several matrices, and nobody said which is meant.
+
+    Attributes
+    ----------
+    candidates : tuple of str
+        Those that may be meant.
+    others : tuple of str
+        What else is there.
+    """
+
+    def __init__(
+        self, name: str, problem: str, candidates: tuple[str, ...], others: tuple[str, ...]
+    ) -> None:
+        super().__init__(name, problem)
+        self.candidates = candidates
+        self.others = others
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SeveralDataError, (self.name, self.problem, self.candidates, self.others)
 
 
 class NoRowsError(BadDataError):

@@ -34,6 +34,8 @@ class Reading:
         ``"bits"`` or ``"signs"``, where bytes are read as eight columns each.
     query : str or None
         What selects the rows, of a database.
+    format : str or None
+        The suffix of standard input, which has no name.
     storage : mapping
         Options of fsspec for the store that a URL names.
     """
@@ -43,6 +45,7 @@ class Reading:
     integers: bool = False
     bits: str | None = None
     query: str | None = None
+    format: str | None = None
     # They may hold secrets: nothing shows or saves them.
     storage: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
