@@ -46,6 +46,50 @@ def test_the_index_has_them_all():
         assert "file_format: mystnb" in (GALLERY / name).read_text(encoding="utf-8")
 
 
+def test_a_score():
+    text = shown("read-a-score.md")
+    assert "glosses     305.09 ± 0.48 (sampling), 313.93 extrapolated" in text
+    scores = {
+        line[:21].strip(): [float(one) for one in re.findall(r"[\d.]+", line[21:])]
+        for line in text.splitlines()[2:]
+    }
+    plain, mean, line, noise = scores.values()
+    assert mean[0] < 0.7 * plain[0]
+    assert mean[1] == pytest.approx(plain[1], abs=0.1)  # centring brings it back
+    assert line[0] < 1.01
+    assert noise[0] > 5 * line[0]
+
+
+def test_how_sure():
+    text = shown("how-sure.md")
+    spread, error = (float(one) for one in re.findall(r"(?:scores|error) +(0\.\d{4})", text))
+    assert error == pytest.approx(spread, rel=0.15)
+    assert 90 <= int(re.search(r"hold the mean +(\d+)%", text)[1]) <= 98
+    few, extrapolated, many = (
+        float(re.search(rf"{line} +([\d.]+)", text)[1])
+        for line in ("1,000 rows", "extrapolated score", "200,000 rows")
+    )
+    assert abs(extrapolated - many) < 0.2 * abs(few - many)
+    assert re.findall(r"decided: (\w+)", text) == ["False", "True"]
+    in_order, shuffled = (float(one) for one in re.findall(r"(?:order|led).* ± ([\d.]+) ", text))
+    assert in_order > 2 * shuffled
+
+
+def test_a_run_that_collapses():
+    text = shown("watch-a-collapse.md")
+    healthy, broken, at_break = (float(one) for one in re.findall(r"\d+\.\d", text))
+    assert broken < at_break / 2 < healthy / 1.5
+    assert int(re.search(r"after epoch (\d+)", text)[1]) <= 14
+
+
+def test_drift():
+    text = shown("drift.md")
+    windows = re.findall(r"window \d+: RankMe [\d.]+, (.*)", text)
+    assert windows[:5] == ["as usual"] * 5
+    assert all("frechet" in window for window in windows[5:])
+    assert "alarm: True\nraised after window 5" in text
+
+
 def test_a_model():
     text = shown("choose-a-model.md")
     assert "regret 0.1381, by lot 0.1231" in text
