@@ -35,6 +35,7 @@ myst_heading_anchors = 3
 # The notebooks of the gallery run at every build, and a cell that fails is an error.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_output_stderr = "remove"  # libraries that miss a widget; the tests hold warnings to be errors
 nb_execution_timeout = 600  # seconds a cell; at rest all of them take less than one minute
 
 autosummary_generate = True

@@ -19,7 +19,7 @@ def shown(name):
     cells = CELL.findall((GALLERY / name).read_text(encoding="utf-8"))
     assert len(cells) >= 4
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(cells)],
+        [sys.executable, "-W", "error", "-c", "\n".join(cells)],
         cwd=GALLERY,
         env={**os.environ, "MPLBACKEND": "agg", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
