@@ -18,14 +18,16 @@ set(cuda_roots "")
 set(cuda_missing "")
 
 # The folder nvidia/cu13 that all CUDA 13 packages of PyPI share. Two environments may each hold a
-# part (a venv on top of the system's packages): the one with cuBLAS comes first.
+# part (a venv on top of the system's packages): the one with cuBLAS comes first. pip's isolation
+# hides the environment that the package is installed into from imports, but not its paths.
 if(Python_EXECUTABLE)
   execute_process(
     COMMAND "${Python_EXECUTABLE}" -c [[
-import importlib.util, pathlib
+import importlib.util, pathlib, sysconfig
 spec = importlib.util.find_spec("nvidia")
-roots = [pathlib.Path(p) / "cu13" for p in (spec.submodule_search_locations if spec else ())]
-roots = [r for r in roots if r.is_dir()]
+places = [pathlib.Path(p) for p in (spec.submodule_search_locations if spec else ())]
+places += [pathlib.Path(sysconfig.get_path(kind)) / "nvidia" for kind in ("purelib", "platlib")]
+roots = [r for r in (p / "cu13" for p in dict.fromkeys(places)) if r.is_dir()]
 print(*sorted(roots, key=lambda r: not (r / "lib/libcublas.so.13").exists()), sep=";", end="")]]
     OUTPUT_VARIABLE cuda_roots)
 endif()
