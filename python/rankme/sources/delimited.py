@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DelimitedSource", "opened_columns"]
 
 # Text that is parsed at a time.
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 4 * 2**20
 LOOKED_AT = 64
 NUMBER = re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][-+]?\d+)")
 
