@@ -144,16 +144,7 @@ def _open_loaded(file: DataFile) -> FaissSource:
 
 
 class _Index:
-    """An index in memory, which gives rows back by their places.
-
-    Attributes
-    ----------
-    n_rows, n_cols : int
-    kind : str
-        The class of what keeps the vectors.
-    is_exact : bool
-        Whether these come back as they went in.
-    """
+    """An index in memory, which gives rows back by their places."""
 
     def __init__(self, file: DataFile) -> None:
         self._name = file.name
