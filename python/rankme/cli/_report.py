@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from rankme import Estimate
     from rankme.cli._result import Score
 
-__all__ = ["draw", "print_json", "print_json_error", "print_text", "unequal_rows"]
+__all__ = ["draw", "print_json", "print_json_error", "print_text", "record_of", "unequal_rows"]
 
 SCHEMA = "rankme.score/1"
 
 
 def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
-    """Print a score as one JSON object on one line.
+    """Print a score as one JSON object on one line."""
+    record = record_of(score, pool=pool, metrics=metrics)
+    sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def record_of(score: Score, *, pool: bool, metrics: bool) -> dict[str, object]:
+    """Return what JSON has of a score.
 
     A pooled set of several files has no single path: its ``path`` is null and ``paths`` names the
     files. A metric that is infinite or not defined is null.
@@ -55,8 +62,7 @@ def print_json(score: Score, *, pool: bool, metrics: bool) -> None:
         record |= {"rows": score.options.rows, "seed": score.options.seed}
     if metrics:
         record["metrics"] = _metrics(score)
-    sys.stdout.write(json.dumps(record, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    return record
 
 
 def _sampling(estimate: Estimate) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankme.cli._by import ByOption, check_by, print_groups, scored_groups, unequal_groups
 from rankme.cli._each import EachOption, check_each, sets_of
 from rankme.cli._options import (
     BAD_DATA,
@@ -49,7 +50,7 @@ from rankme.cli._stdin import FormatOption, check_stdin
 from rankme.cli._text import print_error, print_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rankme.cli._each import OneSet
     from rankme.cli._result import Score, ScoreOptions
@@ -130,6 +131,7 @@ def score(
     ] = Precision.float64,
     groups: GroupsOption = None,
     each: EachOption = False,
+    by: ByOption = None,
     pool: Annotated[
         bool, typer.Option("--pool", help="Score all rows of all files as one set.")
     ] = False,
@@ -149,7 +151,6 @@ def score(
     ] = False,
 ) -> int:
     """Score files and print the results; return the exit status."""
-    from rankme.cli._report import unequal_rows  # noqa: PLC0415
     from rankme.cli._result import ScoreOptions  # noqa: PLC0415
 
     require_threads()
@@ -168,6 +169,13 @@ def score(
     if each:
         one = {"--pool": pool, "--plot": plot is not None, "--state": state is not None}
         check_each(paths, {**one, "--column": column is not None})
+    if by is not None:
+        check_by({
+            "--each": each, "--plot": plot is not None, "--state": state is not None,
+            "--groups": groups is not None, "--rows": rows is not None,
+            "--skip-nonfinite": skip_nonfinite, "--method": method is not Method.gram,
+            "--precision": precision is not Precision.float64, "--device": device != "cpu",
+        })  # fmt: skip
     count = 1 if pool else len(paths)
     check_one_picture(plot, count)
     check_groups(groups, method.value, device, precision.value)
@@ -187,10 +195,29 @@ def score(
         seed=as_seed(seed, rows),
         groups=groups,
     )
+    if by is not None:
+        sets = sets_of(paths, reading, pool=pool, each=False)
+        return _score_by(sets, by, options, as_json=as_json, pool=pool, metrics=metrics)
     shown = partial(_show, as_json=as_json, pool=pool, metrics=metrics, plot=plot)
+    sets = sets_of(paths, reading, pool=pool, each=each)
+    return _score_sets(sets, options, checkpoints, shown, each=each, as_json=as_json)
+
+
+def _score_sets(
+    sets: Iterable[OneSet],
+    options: ScoreOptions,
+    checkpoints: Checkpoints | None,
+    shown: Callable[..., bool],
+    *,
+    each: bool,
+    as_json: bool,
+) -> int:
+    """Score sets one after the other and show them; return the exit status."""
+    from rankme.cli._report import unequal_rows  # noqa: PLC0415
+
     status = 0
     scores: list[Score] = []
-    for one_set in sets_of(paths, reading, pool=pool, each=each):
+    for one_set in sets:
         try:
             result = _score_set(one_set, options, checkpoints, each=each)
         except PathsError as error:
@@ -203,6 +230,31 @@ def score(
     unequal = unequal_rows(scores)
     if unequal is not None:
         print_warning(unequal)
+    return status
+
+
+def _score_by(
+    sets: Iterable[OneSet],
+    by: str,
+    options: ScoreOptions,
+    *,
+    as_json: bool,
+    pool: bool,
+    metrics: bool,
+) -> int:
+    """Score the groups of each set and print them; return the exit status."""
+    status = 0
+    for one_set in sets:
+        try:
+            found = scored_groups(one_set, by, options)
+        except PathsError as error:
+            _print_failures(error, None, as_json=as_json)
+            status = BAD_DATA
+            continue
+        print_groups(found, by, as_json=as_json, pool=pool, metrics=metrics)
+        unequal = unequal_groups(found, by)
+        if unequal is not None:
+            print_warning(unequal)
     return status
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from rankme.sources._bytes.files import DataFile
 
-__all__ = ["ArrowSource", "opened_ipc"]
+__all__ = ["ArrowSource", "arrow_batches", "opened_ipc"]
 
 
 @dataclass(frozen=True)
@@ -298,3 +298,12 @@ def opened_ipc(
                 raw.seek(0)
             with open_reader(raw, options=options) as reader:
                 yield reader, base
+
+
+def arrow_batches(source: ArrowSource, column: str) -> Iterator[Any]:
+    """Yield the record batches of another column of the file; without it, of the whole table."""
+    with opened_ipc(source.file, mapped=False) as (reader, _):
+        known = reader.schema.get_field_index(column) >= 0
+    with opened_ipc(source.file, mapped=False, column=column if known else None) as (reader, _):
+        yield from _batches(reader, 0)
+    source.check_unchanged()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rankme.sources._bytes.files import DataFile
 
-__all__ = ["DelimitedSource", "opened_columns"]
+__all__ = ["DelimitedSource", "delimited_batches", "opened_columns"]
 
 # Text that is parsed at a time.
 CHUNK_BYTES = 4 * 2**20
@@ -249,3 +249,12 @@ def _kind_in(values: Any) -> str | None:
         return None
     there = values.drop_null()
     return kind_of_text(there[0].as_py()) if len(there) else None
+
+
+def delimited_batches(source: DelimitedSource, column: str) -> Iterator[Any]:
+    """Yield the record batches of another column of the file, as text."""
+    with opened_columns(source.file, None) as reader:
+        known = column in reader.schema.names
+    with opened_columns(source.file, [column] if known else None) as reader:
+        yield from reader
+    source.check_unchanged()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rankme.sources._reading import Reading
 
-__all__ = ["LanceSource", "open_lance"]
+__all__ = ["LanceSource", "lance_batches", "open_lance"]
 
 # Lance reads ahead by batches; a few of these are nothing beside the rest.
 BATCH_BYTES = BLOCK_BYTES // 4
@@ -231,3 +231,14 @@ class LanceSource(RowSource):
             )
 
         return matrix
+
+
+def lance_batches(source: LanceSource, column: str) -> Iterator[Any]:
+    """Yield the record batches of another column of the same version."""
+    data = _opened(source.name, source.place, source.version)
+    known = data.schema.get_field_index(column) >= 0
+    with parsing(source.name):
+        yield from data.scanner(
+            columns=[column] if known else None, io_buffer_size=BUFFER_BYTES, scan_in_order=True
+        ).to_batches()
+    source.check_unchanged()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._grouped import Rows
 
-__all__ = ["ParquetSource"]
+__all__ = ["ParquetSource", "parquet_batches"]
 
 # Row groups that are decoded at the same time, on many cores; each holds some blocks.
 MAX_WORKERS = 4
@@ -197,3 +197,11 @@ def _opened(file: DataFile, footer: Any = None) -> Iterator[Any]:
             ) as reader,
         ):
             yield reader
+
+
+def parquet_batches(source: ParquetSource, column: str) -> Iterator[Any]:
+    """Yield the record batches of another column of the file; without it, of the whole table."""
+    with _opened(source.file) as reader:
+        known = column in reader.schema_arrow.names
+        yield from reader.iter_batches(columns=[column] if known else None, use_threads=False)
+    source.check_unchanged()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rankme
+from formats_table import rows as tried
 from pages import codes, tables, text_of
 from rankme import sources
 from rankme.sources import _formats, faiss, huggingface, zarr
@@ -16,7 +17,7 @@ from rankme.sources._bytes import remote
 from source_files import FORMATS, TEXTS, matrix, write
 
 PAGE = "reference/formats.md"
-TABLE, BYTES, INDEXES, URLS, DATABASES = tables(PAGE)
+TABLE, READ, BYTES, INDEXES, URLS, DATABASES = tables(PAGE)
 SOURCES = Path(sources.__file__).parent
 # Which of the files that the tests of sources write belong to which row.
 CASES = {
@@ -163,3 +164,9 @@ def test_each_meaning_of_bytes_is_read_as_the_page_says(tmp_path):
             source = rankme.open_source(tmp_path / "rows.npy", **{name: ast.literal_eval(value)})
             found.append(source.n_cols // rows.shape[1])
     assert found == [1, 8, 8]
+
+
+def test_how_each_format_is_read_was_tried():
+    assert tried() == READ
+    names = {row["format"].partition(", compressed")[0] for row in READ}
+    assert names == {row["format"] for row in TABLE} - {SET}
