@@ -13,7 +13,7 @@ from urllib.parse import quote
 from rankme._base.optional import require
 from rankme.sources._database_url import DUCKDB, IN_MEMORY, POSTGRESQL, SQLITE
 from rankme.sources._errors import BadDataError
-from rankme.sources._record_batches import record_batches
+from rankme.sources._record_batches import BATCH_ROWS, record_batches
 from rankme.sources._source import BLOCK_BYTES
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def query_batches(
     if row_bytes is not None:
         rows, n_bytes = max(1, min(MOST_ROWS, BLOCK_BYTES // row_bytes)), BLOCK_BYTES
     if url.scheme == DUCKDB:
-        running = _run_duckdb(url, query, rows)
+        # What it holds of them is beside its limit, and more at a time are no faster.
+        running = _run_duckdb(url, query, min(rows, BATCH_ROWS))
     elif url.scheme == SQLITE:
         place = f"file:{quote(url.place)}?mode=ro"
         running = _run_adbc(url, place, query, {"adbc.sqlite.query.batch_rows": str(rows)})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ToldRows", "record_batches"]
+__all__ = ["BATCH_ROWS", "ToldRows", "record_batches"]
 
 # Rows that a database is asked for at a time. DuckDB makes batches of a million by itself, which
 # are gigabytes of vectors.
