@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ __all__ = [
     "ColumnOption",
     "DtypeOption",
     "IntegersOption",
+    "RowsAreOption",
     "StorageOption",
     "ThreadsOption",
     "UnpackBitsOption",
@@ -26,6 +28,13 @@ __all__ = [
     "as_policies",
     "use_threads",
 ]
+
+
+class RowsAre(str, Enum):
+    """What holds one vector each."""
+
+    files = "files"
+    keys = "keys"
 
 
 def as_policies(
@@ -38,6 +47,7 @@ def as_policies(
     query: str | None = None,
     storage: Sequence[str] | None = None,
     kind: str | None = None,
+    rows_are: RowsAre | None = None,
 ) -> Reading:
     """Return how paths are read; policies that contradict each other are wrong usage."""
     from rankme.sources._converted import as_reading  # noqa: PLC0415
@@ -53,7 +63,13 @@ def as_policies(
     with wrong_usage():
         storage_options = _as_storage(storage)
         reading = as_reading(
-            column, dtype, integers, bits, query=query, storage_options=storage_options
+            column,
+            dtype,
+            integers,
+            bits,
+            query=query,
+            rows_are=None if rows_are is None else rows_are.value,
+            storage_options=storage_options,
         )
     return replace(reading, format=kind)
 
@@ -103,6 +119,13 @@ DtypeOption = Annotated[
         callback=check_dtype,
         help="What the bytes of a binary column are: float16, bfloat16, float32, float64, int8 "
         "or uint8.",
+    ),
+]
+RowsAreOption = Annotated[
+    RowsAre | None,
+    typer.Option(
+        help="Each file of a folder, or each key of a container, is one row; by default files hold "
+        "matrices.",
     ),
 ]
 StorageOption = Annotated[

@@ -38,6 +38,7 @@ from rankme.cli._reading import (
     ColumnOption,
     DtypeOption,
     IntegersOption,
+    RowsAreOption,
     StorageOption,
     ThreadsOption,
     UnpackBitsOption,
@@ -81,6 +82,7 @@ def score(
     dtype: DtypeOption = None,
     query: QueryOption = None,
     kind: FormatOption = None,
+    rows_are: RowsAreOption = None,
     integers: IntegersOption = False,
     unpack_bits: UnpackBitsOption = False,
     unpack_signs: UnpackSignsOption = False,
@@ -165,6 +167,7 @@ def score(
         query=query,
         storage=storage_option,
         kind=kind,
+        rows_are=rows_are,
     )
     if each:
         one = {"--pool": pool, "--plot": plot is not None, "--state": state is not None}

@@ -50,6 +50,7 @@ def as_reading(
     unpack_bits: object,
     *,
     query: str | None = None,
+    rows_are: str | None = None,
     storage_options: object = None,
 ) -> Reading:
     """Return what the arguments of a call ask for.
@@ -73,7 +74,18 @@ def as_reading(
     if not isinstance(storage, Mapping) or not all(isinstance(key, str) for key in storage):
         # Without what came: it may hold secrets.
         raise TypeError("storage_options must be a dict with texts as keys, such as {'anon': True}")
-    return Reading(column, told, bool(integers), bits, query, storage=dict(storage))
+    return Reading(
+        column, told, bool(integers), bits, _as_rows(rows_are), query, storage=dict(storage)
+    )
+
+
+def _as_rows(rows_are: object) -> str | None:
+    """Return what rows are, where they lie apart."""
+    if rows_are is not None and rows_are not in ("files", "keys"):
+        raise ValueError(
+            f"rows_are must be 'files', 'keys' or None, for the rows of a matrix, not {rows_are!r}"
+        )
+    return rows_are
 
 
 def converted(source: RowSource, reading: Reading) -> RowSource:

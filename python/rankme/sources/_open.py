@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from rankme.sources import databases, huggingface, lakehouse, lance, zarr
+from rankme.sources import databases, huggingface, lakehouse, lance, vectors_apart, zarr
 from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors
@@ -54,6 +54,7 @@ def open_source(
     storage_options: Mapping[str, Any] | None = None,
     tags: Tags | None = None,
     query: str | None = None,
+    rows_are: str | None = None,
 ) -> RowSource:
     """Open embeddings where they lie, as a source of rows.
 
@@ -92,6 +93,10 @@ def open_source(
     query : str, optional
         Of a database: the SELECT that gives the rows. It is run for each pass over them, and once
         more to count them.
+    rows_are : {"files", "keys"}, optional
+        Where each row lies by itself: in a file of the folder or pattern (``.npy``, PyTorch), or
+        under a key of the container (``.npz``, HDF5, PyTorch). Files are in natural order. Axes of
+        length 1 mean nothing.
 
     Returns
     -------
@@ -111,7 +116,13 @@ def open_source(
         A file cannot be opened or read; a ConnectionError where a database cannot be reached.
     """
     reading = as_reading(
-        column, dtype, integers, unpack_bits, query=query, storage_options=storage_options
+        column,
+        dtype,
+        integers,
+        unpack_bits,
+        query=query,
+        rows_are=rows_are,
+        storage_options=storage_options,
     )
     source = open_as(path, reading)
     return source if tags is None else source.tagged(tags)
@@ -130,6 +141,8 @@ def open_as(
     text = os.fspath(path)  # type: ignore[arg-type]
     if text.startswith("file://"):
         text = unquote(urlsplit(text).path)
+    if reading.rows_are is not None:
+        return vectors_apart.open_vectors(text, reading)
     if "://" in text:
         return _open_url(with_whole_paths(text), reading)
     if reading.storage:

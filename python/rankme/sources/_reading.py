@@ -32,6 +32,8 @@ class Reading:
         Whether int8 and uint8 are read as the numbers that they are.
     bits : str or None
         ``"bits"`` or ``"signs"``, where bytes are read as eight columns each.
+    rows_are : str or None
+        ``"files"`` or ``"keys"``, where each holds one vector.
     query : str or None
         What selects the rows, of a database.
     format : str or None
@@ -44,6 +46,7 @@ class Reading:
     told: str | None = None
     integers: bool = False
     bits: str | None = None
+    rows_are: str | None = None
     query: str | None = None
     format: str | None = None
     # They may hold secrets: nothing shows or saves them.
