@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 MIB = 2**20
@@ -68,6 +70,73 @@ def read_fvecs(place: str) -> Any:
     """Read a file of TEXMEX."""
     flat = np.fromfile(place, "<f4")
     return np.ascontiguousarray(flat.reshape(-1, 1 + int(flat[:1].view("<i4")[0]))[:, 1:])
+
+
+def as_bytes(z: NDArray[Any]) -> NDArray[Any]:
+    """Quantise to uint8."""
+    return (np.clip(np.rint(z * 40), -128, 127) + 128).astype(np.uint8)
+
+
+def write_u8bin(place: str, z: NDArray[Any]) -> None:
+    """Write a big-ann-benchmarks file of bytes."""
+    with Path(place).open("wb") as file:
+        np.array(z.shape, "<u4").tofile(file)
+        as_bytes(z).tofile(file)
+
+
+def read_u8bin(place: str) -> Any:
+    """Read such a file."""
+    return np.fromfile(place, np.uint8, offset=8)
+
+
+def write_bvecs(place: str, z: NDArray[Any]) -> None:
+    """Write a TEXMEX file of bytes."""
+    lengths = np.full((len(z), 1), z.shape[1], "<i4").view(np.uint8)
+    np.hstack([lengths, as_bytes(z)]).tofile(place)
+
+
+def read_bvecs(place: str) -> Any:
+    """Read such a file."""
+    flat = np.fromfile(place, np.uint8)
+    return np.ascontiguousarray(flat.reshape(-1, 4 + int(flat[:4].view("<i4")[0]))[:, 4:])
+
+
+def faiss_writer(factory: str) -> Callable[[str, NDArray[Any]], None]:
+    """Return what writes an index of FAISS, by the name of its kind."""
+
+    def write(place: str, z: NDArray[Any]) -> None:
+        import faiss
+
+        index = faiss.index_factory(z.shape[1], factory)
+        index.train(z[:2000])
+        index.add(z)
+        faiss.write_index(index, place)
+
+    return write
+
+
+def read_faiss(place: str) -> Any:
+    """Read the vectors that an index gives back."""
+    import faiss
+
+    index = faiss.read_index(place)
+    if hasattr(index, "make_direct_map"):
+        index.make_direct_map()
+    return index.reconstruct_n(0, index.ntotal)
+
+
+def write_lance(place: str, z: NDArray[Any]) -> None:
+    """Write a dataset of Lance."""
+    import lance
+
+    lance.write_dataset(table_of(z), place)
+
+
+def read_lance(place: str) -> Any:
+    """Read a dataset of Lance."""
+    import lance
+
+    return lance.dataset(place).to_table()
 
 
 def write_safetensors(place: str, z: NDArray[Any]) -> None:

@@ -190,6 +190,15 @@ STORES: dict[str, Store] = {
     "rows.f16bin": Store(
         files.write_f16bin, lambda place: np.fromfile(place, "<f2", offset=8), rounded=files.as_half
     ),
+    "rows.u8bin": Store(
+        files.write_u8bin, files.read_u8bin, rounded=files.as_bytes, options={"integers": True}
+    ),
+    "rows.bvecs": Store(
+        files.write_bvecs, files.read_bvecs, rounded=files.as_bytes, options={"integers": True}
+    ),
+    "FAISS, flat": Store(files.faiss_writer("Flat"), files.read_faiss),
+    "FAISS, IVF": Store(files.faiss_writer("IVF16,Flat"), files.read_faiss),
+    "Lance": Store(files.write_lance, files.read_lance),
     "rows.fvecs": Store(files.write_fvecs, files.read_fvecs),
     "rows.safetensors": Store(files.write_safetensors, files.read_safetensors),
     "rows.pt": Store(files.write_pt, files.read_pt),
@@ -241,7 +250,8 @@ def expected(store: Store, z: NDArray[Any]) -> float:
     """Return the score of the array."""
     import rankme
 
-    return rankme.spectrum(store.rounded(z)).rankme()
+    integers = store.options.get("integers", False)
+    return rankme.spectrum(store.rounded(z), integers=integers).rankme()
 
 
 def found(store: Store, place: str) -> tuple[int, float]:
