@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ByteRows", "as_bits", "as_reading", "converted", "stored_as", "unpacked"]
+__all__ = [
+    "ByteRows",
+    "as_bits",
+    "as_reading",
+    "bits_of_numbers",
+    "converted",
+    "stored_as",
+    "unpacked",
+]
 
 # Of the bytes that quantisers call int8, which are those of uint8 less 128.
 SIGN_BIT = 0x80
@@ -103,6 +111,8 @@ def converted(source: RowSource, reading: Reading) -> RowSource:
     BadDataError
         Bits were asked for, and the entries are no bytes.
     """
+    if isinstance(source, ByteRows):
+        return source
     # A column of bytes comes as float16 already.
     kind = getattr(source, "told", None) or source.dtype.name
     if kind not in BYTES:
@@ -114,6 +124,20 @@ def converted(source: RowSource, reading: Reading) -> RowSource:
             f"unpack_bits, --unpack-bits or --unpack-signs",
         )
     return ByteRows(source, kind, reading.bits).tagged(source.tags)
+
+
+def bits_of_numbers(source: RowSource, reading: Reading) -> RowSource:
+    """Return whole numbers that stand for bytes, as JSON has them, as the bits of these.
+
+    Raises
+    ------
+    BadDataError
+        Nothing tells of which type the bytes are; later, a number that is none of the type.
+    """
+    if reading.bits is None:
+        return source
+    reading.require_bytes(source.name)
+    return ByteRows(source, str(reading.told), reading.bits).tagged(source.tags)
 
 
 def stored_as(source: RowSource) -> str:
@@ -175,6 +199,11 @@ class ByteRows(RowSource):
     bits: str | None
 
     @property
+    def told(self) -> str:
+        """What the bytes are."""
+        return self.kind
+
+    @property
     def stored(self) -> str:  # type: ignore[override]
         """What the entries are in the file, and what they are read as."""
         return f"{self.kind} {WORDS[self.bits]}"
@@ -214,11 +243,35 @@ class ByteRows(RowSource):
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
         """Yield the rows from ``start`` on, converted block by block."""
-        return map(self._numbers, self.source.blocks(start))
+        return self._converted(self.source.blocks(start), np.arange(start, self.n_rows))
+
+    def _converted(
+        self, blocks: Iterator[NDArray[Any]], rows: NDArray[np.int64]
+    ) -> Iterator[NDArray[Any]]:
+        """Yield blocks of these rows as numbers."""
+        done = 0
+        for block in blocks:
+            self._check(block, rows[done : done + len(block)])
+            yield self._numbers(block)
+            done += len(block)
+
+    def _check(self, block: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        """Refuse numbers that are no bytes, where a file has numbers of any kind."""
+        if self.source.dtype.kind != "f" or getattr(self.source, "told", None) is not None:
+            return
+        least, most = np.iinfo(self.kind).min, np.iinfo(self.kind).max
+        wrong = (block < least) | (block > most) | ((block != np.rint(block)) & ~np.isnan(block))
+        if wrong.any():
+            row, column = (int(places[0]) for places in np.nonzero(wrong))
+            raise BadDataError(
+                self.name,
+                f"{self.source.where(int(rows[row]))}, column {column} is {block[row, column]:g}; "
+                f"wanted whole numbers from {least} to {most}, as {self.kind} has them",
+            )
 
     def take(self, rows: NDArray[np.int64], *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002
         """Yield chosen rows."""
-        return map(self._numbers, self.source.take(rows))
+        return self._converted(self.source.take(rows), rows)
 
     def _numbers(self, block: NDArray[Any]) -> NDArray[np.float16]:
         """Return a block as float16, in an array of its own."""

@@ -47,7 +47,7 @@ KNOWN_SUFFIXES = (
     ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
 )  # fmt: skip
 # Of text, which no first bytes tell.
-TEXT: dict[str, Callable[[DataFile, str | None, str | None], RowSource]] = {
+TEXT: dict[str, Callable[[DataFile, Reading], RowSource]] = {
     ".csv": DelimitedSource.open,
     ".tsv": DelimitedSource.open,
     ".jsonl": JsonlSource.open,
@@ -124,8 +124,8 @@ def _open_file(file: DataFile, reading: Reading) -> RowSource:
         head = handle.read(16)
     suffix = suffix_of(file.name)
     if is_text(file.name):
-        told = reading.told or (reading.bits and "uint8")
-        return TEXT[f".{suffix.split('.')[1]}"](file, reading.column, told)
+        reading.require_bytes(file.name)
+        return TEXT[f".{suffix.split('.')[1]}"](file, reading)
     if head.startswith(npy_header.MAGIC) or suffix in vecs.DTYPES:
         if reading.column is not None:
             raise BadDataError(file.name, f"{SINGLE} {reading.column!r}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from rankme.sources._checks import pick
 from rankme.sources._errors import BadDataError
+from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._text import kind_of_text, shortened
 from rankme.sources._vector_types import pyarrow
 
@@ -24,8 +25,10 @@ __all__ = ["Layout", "layout_of", "nested"]
 ANSWERS = (("response", "body", "data"), ("body", "data"), ("data",))
 VECTOR = "embedding"
 FAILED = 400  # and above: a status of HTTP
-# Which kinds of vectors are taken, where no key is named: the first that is there.
-KINDS = ({"list", "json"}, {"integers"}, {"base64"})
+# Which kinds of vectors are taken, where no key is named: the first that is there. Whole numbers
+# may be ids of tokens, and base64 a hash, where something else is there.
+KINDS = ({"list", "json"}, {"integers", "base64"})
+KINDS_OF_BYTES = ({"integers", "base64"}, {"list", "json"})
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ class Layout:
         Whether a line holds the items of an answer, each with an index and a vector.
     has_error : bool
         Whether a line tells of an error beside the answer.
+    is_whole : bool
+        Whether all numbers of the first lines are whole.
     """
 
     path: tuple[str, ...]
     kind: str
     is_answers: bool = False
     has_error: bool = False
+    is_whole: bool = False
 
     @property
     def label(self) -> str:
@@ -157,7 +163,7 @@ def nested(pa: Any, keys: Sequence[str], leaf: Any) -> Any:
 
 
 def layout_of(
-    name: str, lines: Sequence[bytes], numbers: NDArray[np.int64], column: str | None
+    name: str, lines: Sequence[bytes], numbers: NDArray[np.int64], reading: Reading = PLAIN
 ) -> Layout:
     """Find the vectors in the first lines of a file.
 
@@ -169,15 +175,17 @@ def layout_of(
         Those that are not blank.
     numbers
         Of these lines; more of them may follow.
-    column
-        The key that the user asked for, with dots for keys within.
+    reading
+        With the key that the user asked for, with dots for keys within, and whether lists of whole
+        numbers are meant.
 
     Raises
     ------
     BadDataError
-        A line is no JSON object; no key has vectors, or several do; the first lines of a batch
-        all failed.
+        A line is no JSON object; no key has vectors, or several do, or whole numbers that nobody
+        says to be embeddings; the first lines of a batch all failed.
     """
+    column = reading.column
     rows = [
         _object(name, line, int(number))
         for line, number in zip(lines, numbers, strict=False)
@@ -186,28 +194,50 @@ def layout_of(
     if column is None:
         answer = _answer_in(name, rows, int(numbers[0]))
         if answer is not None:
-            return answer
+            return _meant(name, answer, reading)
     kinds: dict[str, str] = {}
     paths: dict[str, tuple[str, ...]] = {}
     for row in rows:
         for path, value in _leaves(row):
             if value is not None:
-                paths.setdefault(".".join(path), path)
-                kinds.setdefault(".".join(path), _kind_of(value) or "")
-    # Integers are ids of tokens, and base64 may be a hash, where something else is there.
-    by_kind = [{key for key in kinds if kinds[key] in some} for some in KINDS]
+                key = ".".join(path)
+                paths.setdefault(key, path)
+                kind = _kind_of(value, is_named=key == column) or ""
+                # A vector may be of zeros.
+                if kinds.setdefault(key, kind) == "integers" and kind == "list":
+                    kinds[key] = kind
+    ranks = KINDS_OF_BYTES if reading.takes_bytes else KINDS
+    by_kind = [{key for key in kinds if kinds[key] in some} for some in ranks]
     fitting: set[str] = next(filter(None, by_kind), set())
     found = pick(name, column, {key: key in fitting for key in kinds}, "key")
     if not kinds[found]:
         raise BadDataError(
             name, f"the key {found!r} holds neither lists of numbers nor their text or base64"
         )
-    return Layout(paths[found], _read_as(kinds[found]))
+    return _meant(name, _layout(paths[found], kinds[found]), reading)
 
 
-def _read_as(kind: str) -> str:
-    """Return how PyArrow reads a kind of vectors."""
-    return "list" if kind == "integers" else kind
+def _layout(path: tuple[str, ...], kind: str, **answers: bool) -> Layout:
+    """Return the layout of a kind of vectors: whole numbers are read as lists of numbers are."""
+    is_whole = kind == "integers"
+    return Layout(path, "list" if is_whole else kind, is_whole=is_whole, **answers)
+
+
+def _meant(name: str, layout: Layout, reading: Reading) -> Layout:
+    """Refuse whole numbers that nobody says to be embeddings, and bytes of no known type."""
+    if layout.is_whole and not reading.takes_bytes:
+        raise BadDataError(
+            name,
+            f"the key {layout.label!r} holds whole numbers in the first lines, which may be ids, "
+            f"bytes or packed bits; if they are embeddings: integers=True, --integers; packed "
+            f"bits: unpack_bits=True, --unpack-bits, with their dtype; or name another key: "
+            f"column, --column",
+        )
+    if layout.kind == "base64" and reading.takes_bytes and reading.told is None:
+        raise BadDataError(
+            name, "which bytes base64 holds is not told: dtype='int8' or 'uint8', --dtype"
+        )
+    return layout
 
 
 def _object(name: str, line: bytes, number: int) -> Mapping[str, Any]:
@@ -232,11 +262,11 @@ def _answer_in(name: str, rows: Sequence[Mapping[str, Any]], number: int) -> Lay
             for key in path:
                 items = items.get(key) if isinstance(items, dict) else None
             if isinstance(items, list) and items and isinstance(items[0], dict):
-                kind = _kind_of(items[0].get(VECTOR))
+                found = [_kind_of(item.get(VECTOR)) for item in items if isinstance(item, dict)]
+                kind = "list" if "list" in found else found[0]
                 if kind is not None:
-                    return Layout(
-                        path, _read_as(kind), is_answers=True, has_error=path[0] == "response"
-                    )
+                    has_error = path[0] == "response"
+                    return _layout(path, kind, is_answers=True, has_error=has_error)
     if is_batch:
         raise BadDataError(
             name,
@@ -257,10 +287,10 @@ def _leaves(
             yield (*before, key), value
 
 
-def _kind_of(value: Any) -> str | None:
-    """Tell how a vector is written; None of what is none."""
+def _kind_of(value: Any, *, is_named: bool = False) -> str | None:
+    """Tell how a vector is written; None of what is none. Base64 may be short if it is named."""
     if isinstance(value, str):
-        return kind_of_text(value)
+        return kind_of_text(value, is_named=is_named)
     if not isinstance(value, list) or not value:
         return None
     if any(isinstance(one, bool) or not isinstance(one, int | float | None) for one in value):

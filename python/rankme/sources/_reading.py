@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rankme.sources._errors import BadDataError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,6 +58,15 @@ class Reading:
     def takes_bytes(self) -> bool:
         """Whether rows of int8 and uint8 may be meant."""
         return self.integers or self.bits is not None
+
+    def require_bytes(self, name: str) -> None:
+        """Refuse bits of bytes of which nobody tells the type: int8 packs them less 128."""
+        if self.bits is not None and self.told is None:
+            raise BadDataError(
+                name,
+                "its bytes may be uint8, or int8, which is uint8 less 128, and their bits are "
+                "others then: say which: dtype='uint8', --dtype uint8",
+            )
 
     def takes(self, dtype: str) -> bool:
         """Whether entries of a type of integers may be meant, by its name."""

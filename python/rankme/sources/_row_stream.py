@@ -11,6 +11,7 @@ import numpy as np
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._json_layout import layout_of
 from rankme.sources._json_lines import Chunk, JsonLines, place_of, times_of_lines, without_blanks
+from rankme.sources._reading import Reading
 from rankme.sources._text import TextColumn
 from rankme.sources._times import seconds_of
 from rankme.sources._vector_types import find_column, pyarrow
@@ -174,7 +175,7 @@ def _of_json(
             continue
         if lines is None:
             first = data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-            lines = JsonLines(name, layout_of(name, first, numbers, column))
+            lines = JsonLines(name, layout_of(name, first, numbers, Reading(column)))
         array, places = lines.parsed(chunk)
         place = partial(place_of, places)
         if vectors is None:

@@ -45,6 +45,7 @@ DEFAULT_TOLD = "float32"
 # Numbers in brackets, two at least: a note such as "[1]" is text.
 NUMBERS = re.compile(r"\s*\[[-+.\deE\sNaInfity]+(,[-+.\deE\sNaInfity]+)+\]\s*")
 BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
+SHORT_BASE64 = re.compile(r"[A-Za-z0-9+/]{2,}={0,2}")
 _CODES = np.full(256, 255, np.uint8)
 _CODES[np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "u1")] = (
     np.arange(64)
@@ -85,11 +86,14 @@ def path_of(name: str) -> PurePosixPath:
     return PurePosixPath(path.partition("?")[0] if is_web(path) else path)
 
 
-def kind_of_text(text: str) -> str | None:
-    """Tell what a string holds: ``"json"``, ``"base64"`` of bytes, or neither."""
+def kind_of_text(text: str, *, is_named: bool = False) -> str | None:
+    """Tell what a string holds: ``"json"``, ``"base64"`` of bytes, or neither.
+
+    Short words could be base64 too: only where the user has named them are they taken for it.
+    """
     if NUMBERS.fullmatch(text):
         return "json"
-    if len(text) % 4 == 0 and BASE64.fullmatch(text):
+    if len(text) % 4 == 0 and (SHORT_BASE64 if is_named else BASE64).fullmatch(text):
         return "base64"
     return None
 

@@ -75,7 +75,7 @@ class VectorColumn:
         self._is_binary = is_bytes(field.type)
         self.told = None
         if self._is_binary:
-            self.told = self._told(field, told or (reading.bits and "uint8"), way_out)
+            self.told = self._told(field, told, way_out, reading)
             dtype: np.dtype[Any] | None = stored_dtype(name, self.told)
         else:
             dtype = value_dtype(field.type, reading.takes_bytes or told in BYTES)
@@ -102,10 +102,11 @@ class VectorColumn:
             raise BadDataError(name, f"column {field.name!r} has width {width}; wanted {n_cols}")
         self.n_cols = width
 
-    def _told(self, field: Any, told: str | None, way_out: str | None) -> str:
+    def _told(self, field: Any, told: str | None, way_out: str | None, reading: Reading) -> str:
         """Return what the bytes are, by the user or the metadata of the field."""
         found = told or as_told((field.metadata or {}).get(b"dtype", b"").decode() or None)
         if found is None:
+            reading.require_bytes(f"{self._name}: column {field.name!r}")
             width = getattr(field.type, "byte_width", None) if is_sized(field.type) else None
             raise AmbiguousDataError(
                 self._name,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._reading import Reading
 
 __all__ = ["DelimitedSource", "delimited_batches", "opened_columns"]
 
@@ -63,18 +64,18 @@ class DelimitedSource(FileSource):
     nulls_as_nan: bool = False
 
     @classmethod
-    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> DelimitedSource:
+    def open(cls, file: DataFile, reading: Reading) -> DelimitedSource:
         """Find the columns by the first rows, and count these: a pass over the file.
 
         Parameters
         ----------
         file
             Perhaps compressed; tabs separate where its suffix is ``.tsv``.
-        column
-            That of the vectors, or a pattern of the dimensions, such as ``"x_*"``.
-        told
-            What base64 is.
+        reading
+            With the column of the vectors, or a pattern of the dimensions, such as ``"x_*"``, and
+            with what base64 is.
         """
+        column, told = reading.column, reading.told
         with opened_columns(file, None) as reader:
             names = list(reader.schema.names)
             batch = next(iter(reader), None)

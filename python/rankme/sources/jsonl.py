@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme.sources._checks import check_table_shape
+from rankme.sources._converted import bits_of_numbers
 from rankme.sources._errors import BadDataError
 from rankme.sources._grouped import GroupedSource
 from rankme.sources._json_layout import Layout, layout_of
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._reading import Reading
+    from rankme.sources._source import RowSource
 
 __all__ = ["JsonlSource", "chunks_of"]
 
@@ -63,19 +66,19 @@ class JsonlSource(GroupedSource):
     noun: str = "chunk"
     told: str | None = None
     nulls_as_nan: bool = False
+    stored: str | None = None
 
     @classmethod
-    def open(cls, file: DataFile, column: str | None, told: str | None = None) -> JsonlSource:
+    def open(cls, file: DataFile, reading: Reading) -> RowSource:
         """Find the vectors by the first lines, and count the rows: a pass over the file.
 
         Parameters
         ----------
         file
             Lines of JSON, perhaps compressed.
-        column
-            The key, with dots for keys within.
-        told
-            What base64 is.
+        reading
+            With the key, with dots for keys within; with what base64 is, and whether whole numbers
+            are meant.
         """
         counts: list[int] = []
         starts, lines = [0], [1]
@@ -90,8 +93,8 @@ class JsonlSource(GroupedSource):
                 continue
             if found is None or vectors is None:
                 first_lines = data.split(b"\n", LOOKED_AT)[:LOOKED_AT]
-                layout = layout_of(file.name, first_lines, numbers, column)
-                vectors = TextColumn(file.name, layout.label, layout.kind, told=told)
+                layout = layout_of(file.name, first_lines, numbers, reading)
+                vectors = TextColumn(file.name, layout.label, layout.kind, told=reading.told)
                 found = cls(file, layout.label, layout, 0, vectors.dtype, (0,), told=vectors.told)
             counts[-1] = len(found._parsed(chunk)[0]) if found.layout.is_answers else len(numbers)
             if vectors.n_cols is None:
@@ -101,13 +104,15 @@ class JsonlSource(GroupedSource):
             check_table_shape(file.name, 0, 0)
             raise AssertionError
         check_table_shape(f"{file.name}[{found.column}]", firsts[-1], vectors.n_cols or 0)
-        return replace(
+        source = replace(
             found,
             n_cols=vectors.n_cols or 0,
             firsts=firsts,
             starts=tuple(starts),
             lines=tuple(lines),
+            stored="whole numbers" if found.layout.is_whole else None,
         )
+        return bits_of_numbers(source, reading) if found.layout.is_whole else source
 
     def _look(self, vectors: TextColumn, chunk: Chunk) -> None:
         """Learn the length of the rows from the first that is there."""

@@ -51,7 +51,7 @@ def test_it_is_a_path_as_any_other(tmp_path):
 
 
 def test_what_is_wrong_in_it_is_told_as_of_a_file():
-    bad = b'{"v": [1, 2]}\n{"v": [1, 2, 3]}\n'
+    bad = b'{"v": [1.5, 2]}\n{"v": [1, 2, 3]}\n'
     done = fed(bad, "-", "--format", "jsonl")
     assert done.returncode == 1
     assert b"stdin.jsonl: line 2 has length 3" in done.stderr

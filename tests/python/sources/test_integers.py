@@ -1,5 +1,6 @@
 """Rows of int8 and uint8: refused unless the user tells what they are, and then read exactly."""
 
+import base64
 import json
 
 import h5py
@@ -130,12 +131,15 @@ def test_packed_bits_are_eight_columns_a_byte(tmp_path, suffix, write, rows, way
     np.testing.assert_array_equal(joined(source, 30), wanted[30:])
 
 
-def test_bits_of_binary_columns_need_no_other_word(tmp_path):
+def test_bits_of_binary_columns_are_those_of_a_type_that_is_told(tmp_path):
     path = tmp_path / "rows.parquet"
     kind = pa.binary(UINT8.shape[1])
     pq.write_table(pa.table({"rows": pa.array([row.tobytes() for row in UINT8], kind)}), path)
     bits = np.unpackbits(UINT8, axis=1)
-    np.testing.assert_array_equal(open_source(path, unpack_bits=True).matrix(), bits)
+    unsigned = open_source(path, unpack_bits=True, dtype="uint8").matrix()
+    np.testing.assert_array_equal(unsigned, bits)
+    with pytest.raises(BadDataError, match="'rows': its bytes may be uint8, or int8"):
+        open_source(path, unpack_bits=True)
     signed = open_source(path, unpack_bits=True, dtype="int8").matrix()
     np.testing.assert_array_equal(signed, np.unpackbits(UINT8 ^ 0x80, axis=1))
 
@@ -192,9 +196,67 @@ def test_bits_of_floats_are_an_error(tmp_path):
     np.save(tmp_path / "rows.npy", INT8.astype(np.float32))
     with pytest.raises(BadDataError, match="its entries are float32; bits are packed in bytes"):
         open_source(tmp_path / "rows.npy", unpack_bits=True)
-    (tmp_path / "rows.jsonl").write_text('{"rows": [1, 2]}\n')
-    with pytest.raises(BadDataError, match="its entries are float64; bits are packed in bytes"):
+    (tmp_path / "rows.jsonl").write_text('{"rows": [1.5, 2]}\n')
+    with pytest.raises(BadDataError, match="its bytes may be uint8, or int8"):
         open_source(tmp_path / "rows.jsonl", unpack_bits=True)
+    with pytest.raises(BadDataError, match="its entries are float64 by the file itself"):
+        open_source(tmp_path / "rows.jsonl", unpack_bits=True, dtype="uint8")
+
+
+def in_json(path, rows, key="e", **more):
+    lines = [json.dumps({key: row.tolist()} | more) for row in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_whole_numbers_of_json_are_embeddings_where_the_user_says_so(tmp_path):
+    path = in_json(tmp_path / "rows.jsonl", UINT8)
+    for column in (None, "e"):
+        with pytest.raises(BadDataError, match=r"'e' holds whole numbers .* --integers"):
+            open_source(path, column=column)
+    np.testing.assert_array_equal(open_source(path, integers=True).matrix(), UINT8)
+    told = run("score", path, "--integers", "--json")
+    assert json.loads(told.stdout)["dtype"] == "whole numbers"
+
+
+@pytest.mark.parametrize(("rows", "dtype"), [(UINT8, "uint8"), (INT8, "int8")])
+def test_packed_bits_of_json(tmp_path, rows, dtype):
+    path = in_json(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(BadDataError, match="its bytes may be uint8, or int8"):
+        open_source(path, unpack_bits=True)
+    np.save(tmp_path / "rows.npy", rows)
+    wanted = open_source(tmp_path / "rows.npy", unpack_bits="signs").matrix()
+    source = open_source(path, unpack_bits="signs", dtype=dtype)
+    np.testing.assert_array_equal(source.matrix(), wanted)
+    np.testing.assert_array_equal(
+        np.concatenate([*subset(source, 9).blocks()]), wanted[choose_rows(len(rows), 9)]
+    )
+
+
+def test_a_number_that_is_no_byte_is_named(tmp_path):
+    rows = UINT8.astype(int)
+    rows[5, 2] = 256
+    path = in_json(tmp_path / "rows.jsonl", rows)
+    with pytest.raises(BadDataError, match=r"line 6, column 2 is 256; wanted whole .* 0 to 255"):
+        rankme.score(open_source(path, unpack_bits=True, dtype="uint8"))
+
+
+def test_ids_of_tokens_are_not_taken_for_the_vectors_beside_them(tmp_path):
+    text = base64.b64encode(np.arange(5, dtype="<f4").tobytes()).decode()
+    path = in_json(tmp_path / "rows.jsonl", UINT8, key="input_ids", embedding=text)
+    with pytest.raises(BadDataError, match="holds 2 that may be meant: 'input_ids', 'embedding'"):
+        open_source(path)
+    assert open_source(path, column="embedding").n_cols == 5
+
+
+def test_base64_of_bytes(tmp_path):
+    text = base64.b64encode(np.arange(4, dtype=np.int8).tobytes()).decode()
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"e": text}) + "\n")
+    source = open_source(path, column="e", dtype="int8", integers=True)
+    np.testing.assert_array_equal(source.matrix(), [np.arange(4)])
+    with pytest.raises(BadDataError, match="which bytes base64 holds is not told"):
+        open_source(path, column="e", integers=True)
 
 
 def test_a_bvecs_row_of_another_length_is_named(tmp_path):

@@ -72,7 +72,7 @@ def test_every_row_comes_once_from_any_start(tmp_path, monkeypatch, name, size):
 READ = {
     "lists": ("a.jsonl", lines({"embedding": TWO[0]}) + "\n" + lines({"embedding": TWO[1]})),
     "no newline at the end": ("a.jsonl", '{"e": [3.0, 0]}\r\n{"e": [0, 4]}'),
-    "integers": ("a.ndjson", '{"e": [3, 0]}\n{"e": [0, 4]}'),
+    "whole numbers first": ("a.ndjson", '{"e": [3, 0]}\n{"e": [0.0, 4]}\n'),
     "integers beside": ("a.jsonl", '{"ids": [3, 0], "e": [3.0, 0]}\n{"ids": [7], "e": [0, 4]}'),
     "text": ("a.jsonl", lines({"t": "[1] x", "e": "[3.0, 0.0]"}, {"t": "", "e": "[\n0.0,4.0 ]"})),
     "base64": ("a.jsonl", lines({"e": code(3, 0)}, {"e": code(0, 4)})),
@@ -148,7 +148,7 @@ BAD = {
     "text in it": ("a.jsonl", '{"e":[1.5,2]}\n\n{"e":[1,"x"]}\n{"e":[2]}\n', "line 3 cannot be r"),
     "half a line": ("a.jsonl", '{"e":[1.5,2]}\n{"e":[1.5', "line 2 cannot be read"),
     "two in a line": (
-        "a.jsonl", 80 * '{"e":[1,2]}\n' + '{"e":[1,2]} {"e":[3,4]}\n', "line 81 .*several values",
+        "a.jsonl", 80 * '{"e":[1.5,2]}\n' + '{"e":[1,2]} {"e":[3,4]}\n', "line 81 .*several values",
     ),
     "nan": ("a.jsonl", '{"e":[1.5,2]}\n\n{"e":[1,NaN]}\n', "line 3, column 1 .* is nan"),
     "several": ("a.jsonl", '{"e":[1.5,2],"f":[1.5,2]}\n', "holds 2 .* 'e', 'f'; name one"),
