@@ -127,7 +127,10 @@ def page_at(host: str, port: int) -> AbstractContextManager[Callable[[Monitor], 
 
 
 def warn_of_rest(run: Run) -> None:
-    """Say of rows that are in no window, where the source has ended."""
+    """Say of rows that are in no window, and of what was left, where the source has ended."""
+    left = run.follower.rest()
+    if left is not None:
+        print_warning(f"{one_line(run.follower.name)}: {left}")
     monitor = run.monitor
     pending = 0 if monitor is None else monitor.report()["pending_rows"]
     if pending:
