@@ -23,8 +23,10 @@ from rankme.cli._text import print_error, print_warning, text_of
 from rankme.cli._watch_parts import (
     check_options,
     follower_of,
+    hidden,
     monitor_of,
     page_at,
+    place_of,
     telling_of,
     warn_of_rest,
     width_of,
@@ -64,9 +66,9 @@ def watch(
         ),
     ] = None,
     reference: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE|URL",
             help="What is normal: rows, from which bands are learnt, or a saved accumulator.",
         ),
     ] = None,
@@ -173,7 +175,7 @@ def watch(
         "--column": column,
         "--dtype": dtype,
         "--time-column": time_column,
-        "--reference": None if reference is None else os.path.realpath(reference),
+        "--reference": None if reference is None else place_of(reference),
         "--reference-column": reference_column,
         **{f"--{name.replace('_', '-')}": plain(value) for name, value in options.items()},
     }
@@ -197,9 +199,9 @@ def watch(
             raise
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
-        print_error(f"{where}{error.strerror or error}")
+        print_error(hidden(f"{where}{error.strerror or error}", reference))
         return BAD_DATA
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, ImportError) as error:
-        print_error(text_of(error))
+        print_error(hidden(text_of(error), reference))
         return BAD_DATA
     return 0
