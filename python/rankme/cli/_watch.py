@@ -148,6 +148,7 @@ def watch(
     ] = False,
 ) -> int:
     """Watch a source and print its windows; return the exit status."""
+    from rankme.integrations._following.lock import locked  # noqa: PLC0415
     from rankme.integrations._following.loop import Pace, follow  # noqa: PLC0415
     from rankme.integrations._following.pieces import Reading  # noqa: PLC0415
     from rankme.integrations._following.run import Run  # noqa: PLC0415
@@ -188,6 +189,8 @@ def watch(
     try:
         with ExitStack() as stack:
             page = None if place is None else stack.enter_context(page_at(*place))
+            if state is not None:
+                stack.enter_context(locked(str(state), print_warning))
             follower = follower_of(source, reading, settle)
             run = Run(follower, make, told, None if state is None else str(state), page)
             if reference is not None:

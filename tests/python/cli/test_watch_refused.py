@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 
 import numpy as np
@@ -12,12 +13,12 @@ from watched import (
     FOLDER,
     WINDOW,
     draw,
+    ended,
     expected,
     next_window,
     put,
     same,
     started,
-    wait_for,
     windows,
 )
 
@@ -90,16 +91,22 @@ def test_a_state_of_another_run_is_refused(folder):
 
 def test_two_runs_do_not_share_a_state(folder):
     state = ("--state", folder.parent / "s", "--every", 0.05)
+    lock = folder.parent / "s.lock"
     put(folder, "a.npy", draw(WINDOW))
     process = started(folder, *FOLDER[1:], *state)
     next_window(process)
-    wait_for((folder.parent / "s").exists)
-    assert run("watch", folder, *FOLDER, *state).returncode == 0
+    second = run("watch", folder, *FOLDER, *state)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "s: another run uses it now" in error_line(second)
     put(folder, "b.npy", draw(WINDOW))
-    next_window(process)
-    out, said = process.communicate(timeout=30)
-    assert (process.returncode, out) == (1, "")
-    assert "was written by another run meanwhile" in said
+    next_window(process)  # the first one is not disturbed
+    assert ended(process, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert lock.exists()
+    put(folder, "c.npy", draw(WINDOW))
+    again = run("watch", folder, *FOLDER, *state)
+    assert again.returncode == 0, again.stderr
+    assert windows(again.stdout)[-1]["index"] == 2
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize(
