@@ -89,7 +89,8 @@ def watch(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Which column or key tells when rows came. Of a file: read on when it grows.",
+            help="Which column or key tells when rows came; with a --window by time. Of a file: "
+            "read on when it grows.",
         ),
     ] = None,
     metric: Annotated[
