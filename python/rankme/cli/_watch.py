@@ -23,8 +23,10 @@ from rankme.cli._text import print_error, print_warning, text_of
 from rankme.cli._watch_parts import (
     check_options,
     follower_of,
+    hidden,
     monitor_of,
     page_at,
+    place_of,
     telling_of,
     warn_of_rest,
     width_of,
@@ -64,9 +66,9 @@ def watch(
         ),
     ] = None,
     reference: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE|URL",
             help="What is normal: rows, from which bands are learnt, or a saved accumulator.",
         ),
     ] = None,
@@ -87,7 +89,8 @@ def watch(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Which column or key tells when rows came. Of a file: read on when it grows.",
+            help="Which column or key tells when rows came; with a --window by time. Of a file: "
+            "read on when it grows.",
         ),
     ] = None,
     metric: Annotated[
@@ -146,6 +149,7 @@ def watch(
     ] = False,
 ) -> int:
     """Watch a source and print its windows; return the exit status."""
+    from rankme.integrations._following.lock import locked  # noqa: PLC0415
     from rankme.integrations._following.loop import Pace, follow  # noqa: PLC0415
     from rankme.integrations._following.pieces import Reading  # noqa: PLC0415
     from rankme.integrations._following.run import Run  # noqa: PLC0415
@@ -173,7 +177,7 @@ def watch(
         "--column": column,
         "--dtype": dtype,
         "--time-column": time_column,
-        "--reference": None if reference is None else os.path.realpath(reference),
+        "--reference": None if reference is None else place_of(reference),
         "--reference-column": reference_column,
         **{f"--{name.replace('_', '-')}": plain(value) for name, value in options.items()},
     }
@@ -186,6 +190,8 @@ def watch(
     try:
         with ExitStack() as stack:
             page = None if place is None else stack.enter_context(page_at(*place))
+            if state is not None:
+                stack.enter_context(locked(str(state), print_warning))
             follower = follower_of(source, reading, settle)
             run = Run(follower, make, told, None if state is None else str(state), page)
             if reference is not None:
@@ -197,9 +203,9 @@ def watch(
             raise
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
-        print_error(f"{where}{error.strerror or error}")
+        print_error(hidden(f"{where}{error.strerror or error}", reference))
         return BAD_DATA
     except (ValueError, ArithmeticError, RuntimeError, MemoryError, ImportError) as error:
-        print_error(text_of(error))
+        print_error(hidden(text_of(error), reference))
         return BAD_DATA
     return 0

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "check_options",
     "follower_of",
+    "hidden",
+    "is_url",
     "monitor_of",
     "page_at",
+    "place_of",
     "telling_of",
     "warn_of_rest",
     "width_of",
@@ -56,9 +59,10 @@ def follower_of(source: str, reading: Reading, settle: float) -> Follower:
     if source == "-":
         return StreamFollower(_stdin(), "standard input", reading)
     hint = "'SOURCE'"
-    if "://" in source:
+    if is_url(source):
         raise typer.BadParameter(
-            f"{source} is a URL: wanted is a folder or a file on disk, or - for standard input",
+            f"{_shown(source)} is a URL: wanted is a folder or a file on disk, or - for standard "
+            f"input",
             param_hint=hint,
         )
     if os.path.isdir(source):  # noqa: PTH112
@@ -66,6 +70,41 @@ def follower_of(source: str, reading: Reading, settle: float) -> Follower:
     if not os.path.lexists(source):
         raise typer.BadParameter(f"{source} does not exist", param_hint=hint)
     return TableFollower(source, reading, settle)
+
+
+def place_of(reference: str) -> str:
+    """Return by which name a run knows its reference; a database is wrong usage."""
+    from rankme.sources._database_url import is_database  # noqa: PLC0415
+
+    if is_database(reference):
+        raise typer.BadParameter(
+            f"{_shown(reference)} is a database, of which a query selects the rows; in Python: "
+            f"rankme.Monitor(..., reference=rankme.open_source(url, query=...))",
+            param_hint="'--reference'",
+        )
+    return _shown(reference) if is_url(reference) else os.path.realpath(reference)
+
+
+def is_url(text: str) -> bool:
+    """Tell whether an argument is a URL, and no path on disk."""
+    from rankme.sources._database_url import is_database  # noqa: PLC0415
+
+    return "://" in text or is_database(text)
+
+
+def _shown(url: str) -> str:
+    """Return a URL as it may be shown: without user and password."""
+    from rankme.sources._bytes.urls import one_name  # noqa: PLC0415
+    from rankme.sources._database_url import shown_url  # noqa: PLC0415
+
+    return one_name(shown_url(url))
+
+
+def hidden(text: str, reference: str | None) -> str:
+    """Return the text of an error in which the URL of the reference is as it may be shown."""
+    if reference is None or not is_url(reference):
+        return text
+    return text.replace(reference, _shown(reference))
 
 
 def _stdin() -> Any:
@@ -90,7 +129,7 @@ def telling_of(
 
 
 def monitor_of(
-    options: dict[str, Any], reference: Path | None, column: str | None, dim: int
+    options: dict[str, Any], reference: str | None, column: str | None, dim: int
 ) -> Monitor:
     """Make the monitor of rows of a width, and learn its bands."""
     import rankme  # noqa: PLC0415
@@ -102,17 +141,17 @@ def monitor_of(
     return monitor
 
 
-def _reference(path: Path, column: str | None) -> Any:
+def _reference(path: str, column: str | None) -> Any:
     """Open a reference: a saved sum, or rows."""
     import rankme  # noqa: PLC0415
     from rankme._accumulators.state_file import is_state  # noqa: PLC0415
 
-    if not path.is_dir() and is_state(path):
+    if is_state(path):
         return rankme.Accumulator.load(path)
     return rankme.open_source(path, column=column)
 
 
-def width_of(path: Path, column: str | None) -> int:
+def width_of(path: str, column: str | None) -> int:
     """Return the width of the rows of a reference."""
     known = _reference(path, column)
     width: int = known.dim if hasattr(known, "dim") else known.n_cols
@@ -127,7 +166,10 @@ def page_at(host: str, port: int) -> AbstractContextManager[Callable[[Monitor], 
 
 
 def warn_of_rest(run: Run) -> None:
-    """Say of rows that are in no window, where the source has ended."""
+    """Say of rows that are in no window, and of what was left, where the source has ended."""
+    left = run.follower.rest()
+    if left is not None:
+        print_warning(f"{one_line(run.follower.name)}: {left}")
     monitor = run.monitor
     pending = 0 if monitor is None else monitor.report()["pending_rows"]
     if pending:

@@ -80,10 +80,7 @@ def print_window(record: Mapping[str, Any]) -> None:
     """Print a window as one line for people."""
     words = [f"window {record['index']}"]
     if "start" in record:
-        begin, end = (
-            dt.datetime.fromtimestamp(record[key], dt.timezone.utc) for key in ("start", "end")
-        )
-        words.append(f"{begin:%Y-%m-%dT%H:%M:%SZ} to {end:%Y-%m-%dT%H:%M:%SZ}")
+        words.append(f"{_moment(record['start'])} to {_moment(record['end'])}")
     words += [f"{record['n_rows']} rows", f"RankMe {_with_error(record)}"]
     values = {**record["metrics"], **record["drift"]}
     del values["norm_quantiles"]
@@ -94,6 +91,14 @@ def print_window(record: Mapping[str, Any]) -> None:
         words.append("ALARM")
     sys.stdout.write("  ".join(words) + "\n")
     sys.stdout.flush()
+
+
+def _moment(seconds: float) -> str:
+    """Write a time; the windows at both ends of the calendar begin and end outside it."""
+    try:
+        return f"{dt.datetime.fromtimestamp(seconds, dt.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:.0f} s"
 
 
 def _with_error(record: Mapping[str, Any]) -> str:

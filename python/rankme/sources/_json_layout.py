@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Layout", "layout_of", "nested"]
+__all__ = ["CUT", "Layout", "is_cut", "layout_of", "nested"]
 
 # Where an answer has its items: in a line of a batch file, and alone.
 ANSWERS = (("response", "body", "data"), ("body", "data"), ("data",))
@@ -29,6 +30,15 @@ FAILED = 400  # and above: a status of HTTP
 # may be ids of tokens, and base64 a hash, where something else is there.
 KINDS = ({"list", "json"}, {"integers", "base64"})
 KINDS_OF_BYTES = ({"integers", "base64"}, {"list", "json"})
+CUT = "it is cut, for brackets or quotes in it are not closed"
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def is_cut(line: bytes) -> bool:
+    """Tell whether a line of JSON ends before what it opens is closed."""
+    bare = _STRING.sub(b"", line)
+    opened, closed = (sum(map(bare.count, some)) for some in ((b"[", b"{"), (b"]", b"}")))
+    return b'"' in bare or opened > closed
 
 
 @dataclass(frozen=True)
@@ -245,7 +255,8 @@ def _object(name: str, line: bytes, number: int) -> Mapping[str, Any]:
     try:
         found = json.loads(line)
     except ValueError as error:
-        raise BadDataError(name, f"line {number} is no JSON: {error}") from error
+        reason = CUT if is_cut(line) else str(error)
+        raise BadDataError(name, f"line {number} is no JSON: {reason}") from error
     if not isinstance(found, dict):
         raise BadDataError(
             name, f"line {number} is JSON of another kind than an object: {shortened(str(found))}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rankme.sources._errors import BadDataError
-from rankme.sources._json_layout import Layout, nested
+from rankme.sources._json_layout import CUT, Layout, is_cut, nested
 from rankme.sources._text import first_bad, read_json
 from rankme.sources._times import seconds_of
 from rankme.sources._vector_types import pyarrow
@@ -82,6 +82,8 @@ class JsonLines:
             parse((row, 1))
         except pa.ArrowInvalid as found:
             error = found
+        if is_cut(rows[row]):
+            return BadDataError(self.name, f"line {numbers[row]} cannot be read: {CUT}")
         reason = re.sub(r"^JSON parse error: | in row \d+$", "", str(error))
         return BadDataError(self.name, f"line {numbers[row]} cannot be read: {reason}")
 
@@ -106,8 +108,11 @@ def times_of_lines(name: str, column: str, chunk: Chunk) -> NDArray[np.float64]:
     pa = pyarrow(name, "jsonl")
     data, numbers = without_blanks(chunk)
     path = tuple(column.split("."))
+    first = data.split(b"\n", 1)[0]
+    if is_cut(first):
+        raise BadDataError(name, f"line {numbers[0]} cannot be read: {CUT}")
     try:
-        found = json.loads(data.split(b"\n", 1)[0])
+        found = json.loads(first)
         for key in path:
             found = found[key]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -117,6 +122,9 @@ def times_of_lines(name: str, column: str, chunk: Chunk) -> NDArray[np.float64]:
     try:
         table = read_json(name, data, schema)
     except pa.ArrowInvalid as error:
+        for line, number in zip(data.split(b"\n"), numbers, strict=False):
+            if is_cut(line):
+                raise BadDataError(name, f"line {number} cannot be read: {CUT}") from error
         raise BadDataError(
             name, f"the times of lines {numbers[0]} to {numbers[-1]}: {error}"
         ) from error

@@ -14,7 +14,33 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["seconds_of"]
+__all__ = ["out_of_years", "seconds_of"]
+
+# The first seconds of the years 1 and 10000: what is outside is in no calendar.
+_BEGIN, _END = -62135596800.0, 253402300800.0
+_UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+
+
+def out_of_years(seconds: NDArray[np.float64]) -> tuple[int, str] | None:
+    """Find the first time that is outside the years 1 to 9999.
+
+    Parameters
+    ----------
+    seconds
+        Shape (n,), finite, since 1970.
+
+    Returns
+    -------
+    tuple or None
+        Where it stands, and what is wrong with it: to which unit it may belong.
+    """
+    outside = (seconds < _BEGIN) | (seconds >= _END)
+    if not outside.any():
+        return None
+    at = int(outside.argmax())
+    unit = next((one for one, rate in _UNITS.items() if abs(seconds[at]) < _END * rate), None)
+    advice = "" if unit is None else f"; they look like {unit}: divide them by {_UNITS[unit]:.0f}"
+    return at, f"as seconds since 1970 is outside the years 1 to 9999{advice}"
 
 
 def seconds_of(
@@ -40,7 +66,7 @@ def seconds_of(
     Raises
     ------
     BadDataError
-        It holds something else, or a row has no time.
+        It holds something else, a row has no time, or one outside the years 1 to 9999.
     """
     pa = pyarrow(name, "arrow")
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
@@ -69,7 +95,15 @@ def seconds_of(
     if not finite.all():
         row = int(finite.argmin())
         raise BadDataError(name, f"{where(row)} has {seconds[row]} in column {column!r}, its time")
-    return np.asarray(seconds, dtype=np.float64)
+    seconds = np.asarray(seconds, dtype=np.float64)
+    wrong = out_of_years(seconds)
+    if wrong is not None:
+        row, reason = wrong
+        raise BadDataError(
+            name,
+            f"{where(row)} has {seconds[row]:.15g} in column {column!r}, its time, which {reason}",
+        )
+    return seconds
 
 
 def _of_stamps(pa: Any, array: Any) -> NDArray[np.float64]:

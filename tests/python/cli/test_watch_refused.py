@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import socket
 
 import numpy as np
 import pytest
@@ -11,12 +13,12 @@ from watched import (
     FOLDER,
     WINDOW,
     draw,
+    ended,
     expected,
     next_window,
     put,
     same,
     started,
-    wait_for,
     windows,
 )
 
@@ -89,16 +91,22 @@ def test_a_state_of_another_run_is_refused(folder):
 
 def test_two_runs_do_not_share_a_state(folder):
     state = ("--state", folder.parent / "s", "--every", 0.05)
+    lock = folder.parent / "s.lock"
     put(folder, "a.npy", draw(WINDOW))
     process = started(folder, *FOLDER[1:], *state)
     next_window(process)
-    wait_for((folder.parent / "s").exists)
-    assert run("watch", folder, *FOLDER, *state).returncode == 0
+    second = run("watch", folder, *FOLDER, *state)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert "s: another run uses it now" in error_line(second)
     put(folder, "b.npy", draw(WINDOW))
-    next_window(process)
-    out, said = process.communicate(timeout=30)
-    assert (process.returncode, out) == (1, "")
-    assert "was written by another run meanwhile" in said
+    next_window(process)  # the first one is not disturbed
+    assert ended(process, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert lock.exists()
+    put(folder, "c.npy", draw(WINDOW))
+    again = run("watch", folder, *FOLDER, *state)
+    assert again.returncode == 0, again.stderr
+    assert windows(again.stdout)[-1]["index"] == 2
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize(
@@ -107,6 +115,12 @@ def test_two_runs_do_not_share_a_state(folder):
         ((".",), "Missing option '--window'"),
         (("missing", "--window", "100"), "missing does not exist"),
         (("s3://b/x", "--window", "100"), "is a URL"),
+        (("sqlite:a.db", "--window", "100"), "sqlite:a.db is a URL"),
+        (("https://me:hunter2@h/a.npy", "--window", "100"), "https://h/a.npy is a URL"),
+        (
+            (".", "--window", "100", "--reference", "postgresql://me:hunter2@h/d"),
+            "postgresql://h/d is a database, of which a query selects the rows; in Python",
+        ),
         ((".", "--window", "1 hour"), "'1 hour' is neither a number of rows"),
         ((".", "--window", "0s"), "window must be longer than nothing"),
         ((".", "--window", "100", "--step", "30"), "step must divide window"),
@@ -122,6 +136,30 @@ def test_wrong_usage(tmp_path, args, text):
     result = run("watch", *args, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert text in error_line(result)
+    assert "hunter2" not in result.stderr
+
+
+def test_a_reference_behind_a_url(folder):
+    rows = draw(1000, 1)
+    np.save(folder.parent / "ref.npy", rows)
+    put(folder, "a.npy", draw(WINDOW))
+    wanted = expected(draw(WINDOW), reference=rows, resamples=99)
+    for url in (f"file://{folder.parent}/ref.npy", f"local://{folder.parent}/ref.npy"):
+        result = run("watch", folder, *FOLDER, "--reference", url, "--resamples", 99)
+        assert result.returncode == 0, result.stderr
+        assert windows(result.stdout)[0]["drift"]["frechet"] == pytest.approx(
+            wanted[0]["drift"]["frechet"], rel=1e-6
+        )
+
+
+def test_the_password_of_a_reference_is_not_shown(folder):
+    with socket.socket() as one:  # nothing answers there
+        one.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{one.getsockname()[1]}/a.npy"
+    result = run("watch", folder, *FOLDER, "--reference", f"http://me:hunter2@{place}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"http://{place}" in error_line(result)
+    assert "hunter2" not in result.stderr
 
 
 def test_a_table_of_delta_is_no_folder_that_grows(folder):

@@ -1,5 +1,7 @@
 """What `rankme watch` stands on, in this process: pieces, runs, files of runs, commands."""
 
+import errno
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ import rankme
 from rankme._scoring.signals import Stops
 from rankme.integrations._following.alarm_command import AlarmCommand
 from rankme.integrations._following.folder import FolderFollower
+from rankme.integrations._following.lock import locked
 from rankme.integrations._following.loop import Pace, follow
 from rankme.integrations._following.pieces import Reading
 from rankme.integrations._following.run import Run
@@ -168,6 +171,53 @@ def test_the_page_of_a_full_disk_is_said_once(tmp_path):
         telling.write(monitor, None, now=True)
     assert len(said) == 1
     assert "a.prom was not written: No such file" in said[0]
+
+
+def test_a_file_that_another_run_wrote_is_left(tmp_path):
+    put(tmp_path, "a.npy", draw(WINDOW))
+    path = str(tmp_path / "run")
+    one, other = run_of(follower_of(tmp_path), path), run_of(follower_of(tmp_path), path)
+    followed(one)
+    with pytest.raises(BadDataError, match="was written by another run meanwhile"):
+        followed(other)
+
+
+def test_a_lock_is_of_one_run(tmp_path, monkeypatch):
+    path = str(tmp_path / "run")
+    for _ in range(2):
+        with (
+            locked(path, pytest.fail),
+            pytest.raises(BadDataError, match="another run uses it now"),
+        ):
+            locked(path, pytest.fail).__enter__()
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*no/run'"):
+        locked(str(tmp_path / "no" / "run"), pytest.fail).__enter__()
+
+    def without(*_):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    said = []
+    monkeypatch.setattr(fcntl, "flock", without)
+    with locked(path, said.append):
+        assert "the file system has no locks" in said[0]
+
+
+def test_what_changed_of_a_file_is_said(tmp_path):
+    put(tmp_path, "a.npy", draw(WINDOW))
+    path = tmp_path / "a.npy"
+    follower = follower_of(tmp_path)
+    followed(run_of(follower))
+    size = path.stat().st_size
+    os.utime(path, (2e9, 2e9))
+    with pytest.raises(BadDataError, match=f"the time of its last .* {size} bytes as before"):
+        follower.look(0)
+    put(tmp_path, "a.npy", draw(WINDOW, 1))
+    with pytest.raises(BadDataError, match=f"another file of {size} bytes has its name now"):
+        follower.look(0)
+    put(tmp_path, "a.npy", draw(2 * WINDOW))
+    with pytest.raises(BadDataError, match=f"it had {size} bytes, and has"):
+        follower.look(0)
 
 
 def test_a_table_is_one_piece(tmp_path):

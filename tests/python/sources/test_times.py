@@ -9,10 +9,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+import rankme
+from rankme.cli._watch_words import print_window
 from rankme.sources import BadDataError, open_source
+from rankme.sources._json_layout import is_cut
+from rankme.sources._json_lines import Chunk, times_of_lines
 from rankme.sources._row_stream import stream_blocks
 from rankme.sources._time_column import times_of
-from rankme.sources._times import seconds_of
+from rankme.sources._times import out_of_years, seconds_of
 
 N, K = 7, 3
 ROWS = np.random.default_rng(0).standard_normal((N, K))
@@ -188,9 +192,83 @@ def test_rows_that_are_null():
         (lines_of(ROWS[:1]).encode() + b"\n" * 9 + b'{"embedding": [1.0\n', "line 12 is no JSON"),
         (lines_of(ROWS[:2]).encode() + b'{"embedding": [1.0]}\n', "line 5"),
         (b'{"embedding": [1.0, 2.0]}\n', "line 1 has no time under 'at'"),
+        (b'{"embedding": [1.0', "line 1 is no JSON: it is cut"),
+        (lines_of(ROWS[:3]).encode() + b'{"embedding": [1.0', "line 7 cannot be read: it is cut"),
+        (lines_of(ROWS[:3]).encode() + b'{"embedding": [1.0], "e', "line 7 cannot be read: it is"),
     ],
 )
 def test_what_is_no_row(data, text):
     with pytest.raises(BadDataError, match=r"^pipe: ") as error:
         streamed(data, time_column="at" if b"no time" in text.encode() else None)
     assert text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "cut"),
+    [
+        ('{"a": [1, 2], "b": "]"}', False),
+        ('{"a": [1, 2], "b": "\\""}', False),
+        ('{"a": [1, 2], "b": "}]', True),
+        ('{"a": [1, 2]', True),
+        ('{"a": [1, 2], "b": "\\"', True),
+        ("[1, 2]}", False),
+    ],
+)
+def test_whether_a_line_is_cut(line, cut):
+    assert is_cut(line.encode()) is cut
+
+
+def test_a_cut_line_has_its_number_among_times():
+    data = b'{"at": 1.0}\n\n{"at": 2.0, "b": [3'
+    with pytest.raises(BadDataError, match="line 13 cannot be read: it is cut"):
+        times_of_lines("a.jsonl", "at", Chunk(11, data))
+    with pytest.raises(BadDataError, match="line 3 cannot be read: it is cut"):
+        times_of_lines("a.jsonl", "at", Chunk(3, b'{"at'))
+
+
+@pytest.mark.parametrize(
+    ("unit", "rate"), [("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9)]
+)
+def test_other_units_than_seconds_are_refused(unit, rate):
+    now = 1.7e9
+    data = f'{{"at": {now}}}\n{{"at": {now * rate}}}\n'.encode()
+    with pytest.raises(BadDataError, match=f"line 2 has .* they look like {unit}: divide them by"):
+        times_of_lines("a.jsonl", "at", Chunk(1, data))
+    monitor = rankme.Monitor(K, window=timedelta(minutes=1))
+    monitor.update(ROWS[:2], time=now)
+    before = monitor.report()
+    for time in (now * rate, -now * rate, [now, now * rate]):
+        with pytest.raises(ValueError, match=f"they look like {unit}"):
+            monitor.update(ROWS[:2], time=time)
+    assert monitor.report() == before
+
+
+def test_the_ends_of_the_calendar(capsys):
+    first = datetime(1, 1, 1, tzinfo=timezone.utc).timestamp()
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp()
+    assert out_of_years(np.array([first, last])) is None
+    assert out_of_years(np.array([first - 1, last]))[0] == 0
+    assert out_of_years(np.array([first, last + 1]))[0] == 1
+    assert "look like" not in out_of_years(np.array([1e30]))[1]
+    monitor = rankme.Monitor(K, window=timedelta(days=400))
+    monitor.update(ROWS, time=first)
+    for window in monitor.update(ROWS[:0], time=last):
+        print_window(window)
+    told = capsys.readouterr().out
+    assert told.startswith("window 0  -621")
+    assert " s to 1-12-29T" in told.replace("0001", "1")
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2030", b"2030", np.str_("2030"), ["2030", "2031"], np.array(["2030", "2031"], object),
+        np.datetime64("2030"), np.datetime64("2030-01-01T00:00:00", "ns"),
+        np.array(["2030", "2031"], "M8[s]"),
+    ],
+)  # fmt: skip
+def test_a_time_that_is_no_number_of_seconds(time):
+    monitor = rankme.Monitor(K, window=timedelta(minutes=1))
+    with pytest.raises(TypeError, match="time must be"):
+        monitor.update(ROWS[:2], time=time)
+    assert monitor.n_rows == 0

@@ -133,8 +133,8 @@ class FolderFollower(Follower):
         if stamp != then:
             raise BadDataError(
                 os.path.join(self.name, name),  # noqa: PTH118
-                f"changed after its {rows} rows were taken in: it had {then.size} bytes, and has "
-                f"{stamp.size}; put new rows into new files, or pipe a log into rankme watch -",
+                f"changed after its {rows} rows were taken in: {_what_changed(then, stamp)}; put "
+                f"new rows into new files, or pipe a log into rankme watch -",
             )
 
     def _rename(self, twin: str, name: str, *, moved: bool) -> None:
@@ -206,6 +206,15 @@ class FolderFollower(Follower):
         }
         self._by_stamp = {stamp: name for name, (stamp, _) in self._taken.items()}
         self._latest = float(position["latest"])
+
+
+def _what_changed(then: Stamp, now: Stamp) -> str:
+    """Say by what a file is known to be another one."""
+    if now.size != then.size:
+        return f"it had {then.size} bytes, and has {now.size}"
+    if now[:2] != then[:2]:
+        return f"another file of {now.size} bytes has its name now"
+    return f"the time of its last change is another one, with {now.size} bytes as before"
 
 
 def _raise(error: OSError) -> None:

@@ -90,6 +90,10 @@ class Follower(ABC):
         """Leave out a piece that cannot be read; a ValueError where it is all there is."""
         raise ValueError(f"{piece.name} is all there is: nothing is left without it")
 
+    def rest(self) -> str | None:
+        """Say what of it was read and not taken in, at the end of a watch."""
+        return None
+
     @property
     def is_finite(self) -> bool:
         """Whether it ends by itself."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rankme.integrations._following.pieces import Block, Reading
 from rankme.sources import open_source
+from rankme.sources._converted import as_reading
 from rankme.sources._errors import BadDataError
+from rankme.sources._formats import open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources import RowSource
+    from rankme.sources._bytes.files import DataFile
 
 __all__ = ["Settling", "Stamp", "blocks_of", "opened", "stamp_of"]
 
@@ -60,9 +63,12 @@ class Settling:
         self._seen.pop(path, None)
 
 
-def opened(path: str, reading: Reading) -> RowSource:
-    """Open a file; one without rows is a NoRowsError."""
-    source = open_source(path, column=reading.column, dtype=reading.told)
+def opened(path: str, reading: Reading, file: DataFile | None = None) -> RowSource:
+    """Open a file, or what a follower takes of it; one without rows is a NoRowsError."""
+    if file is None:
+        source = open_source(path, column=reading.column, dtype=reading.told)
+    else:
+        source = open_file(file, as_reading(reading.column, reading.told, False, False))
     return source.with_nulls_as_nan() if reading.nulls else source
 
 

@@ -20,7 +20,7 @@ from rankme.integrations._monitor.panes import Pane, Ring, cuts_by_rows, cuts_by
 from rankme.integrations._monitor.progress import Counts
 from rankme.integrations._monitor.reference import Learning, reference_of
 from rankme.integrations._monitor.resampled import sound_rows
-from rankme.integrations._monitor.settings import as_seconds, settings_of
+from rankme.integrations._monitor.settings import as_moments, as_seconds, settings_of
 from rankme.integrations._monitor.windows import Alarm
 from rankme.metrics._values import float64_blocks
 from rankme.sources.memory import as_rows
@@ -214,10 +214,11 @@ class Monitor(AskedMonitor):
         Raises
         ------
         TypeError, BufferError, ImportError, NonFiniteError
-            As `rankme.Accumulator.update`.
+            As `rankme.Accumulator.update`; a TypeError also if time is a text or a datetime64.
         ValueError
-            The same; if time goes back to a step that was finished, or is given for windows of
-            rows. Whatever is raised, the monitor is what it was before.
+            The same; if time goes back to a step that was finished, is outside the years 1 to 9999,
+            as milliseconds are, or is given for windows of rows. Whatever is raised, the monitor is
+            what it was before.
         IntegrityError, RuntimeError
             As `rankme.Accumulator.spectrum`.
         """
@@ -299,14 +300,7 @@ class Monitor(AskedMonitor):
             first = as_seconds(clock.time() if time is None else time)
             times: float | NDArray[np.float64] = first
         else:
-            times = np.asarray(time, dtype=np.float64)
-            if times.shape != (n_rows,) or not np.isfinite(times).all():
-                raise ValueError(
-                    f"time must be finite, one of all rows or one for each of the {n_rows}; its "
-                    f"shape is {times.shape}"
-                )
-            if (np.diff(times) < 0).any():
-                raise ValueError("time must be ascending; sort the rows by it")
+            times = as_moments(time, n_rows)
             if not n_rows:
                 return None
             first = float(times[0])

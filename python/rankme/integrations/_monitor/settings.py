@@ -6,13 +6,18 @@ import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
+import numpy as np
+
 from rankme._accumulators.dealt import RUN_LENGTH, as_groups, as_run_length
 from rankme._base.arguments import MAX_DIM, as_eps, as_index, as_share, type_name
+from rankme.sources._times import out_of_years
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["METRICS", "Settings", "as_seconds", "settings_of"]
+    from numpy.typing import NDArray
+
+__all__ = ["METRICS", "Settings", "as_moments", "as_seconds", "settings_of"]
 
 # What `Spectrum` has without arguments.
 METRICS = (
@@ -194,11 +199,42 @@ def as_seconds(time: Any, name: str = "time") -> float:
             raise ValueError(f"{name} must have a time zone: datetime.now(datetime.UTC) has one")
         return time.timestamp()
     try:
-        seconds = float(time)
+        # float() would read a text, and count the days or nanoseconds of a datetime64.
+        seconds = None if isinstance(time, (str, bytes, np.datetime64)) else float(time)
     except (TypeError, ValueError):
-        raise TypeError(
-            f"{name} must be a datetime or seconds since 1970, not {type_name(time)}"
-        ) from None
+        seconds = None
+    if seconds is None:
+        raise TypeError(f"{name} must be a datetime or seconds since 1970, not {type_name(time)}")
     if not math.isfinite(seconds):
         raise ValueError(f"{name} must be finite, not {seconds}")
+    _require_years(np.array([seconds]), name)
     return seconds
+
+
+def as_moments(time: Any, n_rows: int) -> NDArray[np.float64]:
+    """Return the moments of rows in seconds since 1970, ascending."""
+    given = np.asarray(time)
+    if given.dtype.kind not in "iufO" or any(
+        isinstance(one, (str, bytes, np.datetime64)) for one in given.flat if given.dtype == object
+    ):
+        raise TypeError(
+            f"time must be of seconds since 1970, numbers, not of {given.dtype}; of a datetime64: "
+            f"time.astype('datetime64[us]').astype('int64') / 1e6"
+        )
+    times = np.asarray(given, dtype=np.float64)
+    if times.shape != (n_rows,) or not np.isfinite(times).all():
+        raise ValueError(
+            f"time must be finite, one of all rows or one for each of the {n_rows}; its shape is "
+            f"{times.shape}"
+        )
+    if (np.diff(times) < 0).any():
+        raise ValueError("time must be ascending; sort the rows by it")
+    _require_years(times, "time")
+    return times
+
+
+def _require_years(times: NDArray[np.float64], name: str) -> None:
+    """Refuse times that no calendar has, such as milliseconds."""
+    wrong = out_of_years(times)
+    if wrong is not None:
+        raise ValueError(f"{name} has {times[wrong[0]]:.15g}, which {wrong[1]}")
