@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 __all__ = [
     "DUCKDB",
     "POSTGRESQL",
+    "SERVER_HINT",
     "SQLITE",
     "DatabaseUrl",
     "is_database",
-    "shown_url",
-    "without_secrets",
+    "shown_database",
 ]
 
+# How such a URL is written: the one in a message that stands for none.
+SERVER_HINT = "postgresql://user:password@host:port/database"
 POSTGRESQL, SQLITE, DUCKDB = "postgresql", "sqlite", "duckdb"
 _ALIASES = {"postgres": POSTGRESQL}
 _OPENED = (POSTGRESQL, *_ALIASES, SQLITE, DUCKDB)
@@ -33,7 +35,6 @@ _OTHERS = (
     "trino", "vertica",
 )  # fmt: skip
 _SCHEME = re.compile(r"([a-z0-9]+)(\+[a-z0-9_]+)?:", re.IGNORECASE)
-_URL_IN_TEXT = re.compile(r"[A-Za-z0-9]+(?:\+[A-Za-z0-9_]+)?://[^\s'\"]+")
 # libpq shows parts of a URL that it cannot parse, such as a password with a slash in it. So nothing
 # reaches it but what is parsed here: a user, hosts, a path and parameters, with one @ at most.
 _PARTS = re.compile(
@@ -60,11 +61,10 @@ def is_database(url: str) -> bool:
     return scheme in _OPENED or (scheme in _OTHERS and url.startswith("//", found.end()))
 
 
-def shown_url(url: str) -> str:
-    """Return a path as it may be shown: of a URL of a database without user and secrets."""
+def shown_database(url: str) -> str:
+    """Return the URL of a database as it may be shown: without user and secrets."""
     found = _SCHEME.match(url)
-    if found is None or not is_database(url):
-        return url
+    assert found is not None  # noqa: S101 - `is_database` was asked
     scheme = _ALIASES.get(found[1].lower(), found[1].lower())
     if scheme in (SQLITE, DUCKDB):
         return f"{scheme}:{url[found.end() :].partition('?')[0]}"
@@ -74,11 +74,6 @@ def shown_url(url: str) -> str:
     asked = [(key, value) for key, value in parse_qsl(parts["asked"]) if key in _SHOWN]
     query = f"?{urlencode(asked, safe='/')}" if asked else ""
     return f"{scheme}://{parts['hosts']}{parts['path']}{query}"
-
-
-def without_secrets(text: str) -> str:
-    """Return a text in which the URLs of databases are as they may be shown."""
-    return _URL_IN_TEXT.sub(lambda found: shown_url(found[0]), text)
 
 
 @dataclass(frozen=True)
@@ -127,11 +122,11 @@ class DatabaseUrl:
         scheme = _ALIASES.get(found[1].lower(), found[1].lower())
         rest = url[found.end() :]
         if scheme == POSTGRESQL:
-            return cls._of_server(scheme, rest, shown_url(url))
+            return cls._of_server(scheme, rest, shown_database(url))
         if scheme in (SQLITE, DUCKDB):
-            return cls._of_file(scheme, rest, shown_url(url))
+            return cls._of_file(scheme, rest, shown_database(url))
         raise BadDataError(
-            shown_url(url),
+            shown_database(url),
             f"{scheme} is not opened by its URL; opened are postgresql://, sqlite: and duckdb:. "
             f"Run the query with an ADBC driver or another library that gives Arrow, and pass its "
             f"cursor or reader: rankme.score(cursor)",
@@ -144,7 +139,7 @@ class DatabaseUrl:
         if parts is None:
             raise BadDataError(
                 name,
-                "no URL of PostgreSQL; wanted postgresql://user:password@host:port/database, in "
+                f"no URL of PostgreSQL; wanted {SERVER_HINT}, in "
                 "which letters, digits and any of '-._~' stand for themselves and all else in user "
                 "and password is percent-encoded, as urllib.parse.quote(password, safe='') does",
             )

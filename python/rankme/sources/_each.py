@@ -12,6 +12,7 @@ from rankme.sources._folders import LocalFolder, is_data
 from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of
 from rankme.sources._listing import in_order
 from rankme.sources._open import open_as
+from rankme.sources._shown import shown_url
 from rankme.sources.huggingface import is_dataset
 from rankme.sources.lakehouse import find_tables
 from rankme.sources.zarr import is_store
@@ -107,7 +108,7 @@ def members_of(path: str, reading: Reading) -> Members:
     except SeveralDataError as error:
         names = in_order(error.candidates)
         return Members({name: Member(path, name) for name in names}, error.others)
-    name = source.identity.column or os.path.basename(path)  # noqa: PTH119
+    name = source.identity.column or os.path.basename(shown_url(path))  # noqa: PTH119
     return Members({name: Member(path, source.identity.column)}, ())
 
 

@@ -115,7 +115,7 @@ class ZarrSource(RowSource):
     """
 
     name: str
-    place: str
+    place: str = field(repr=False)
     identity: Identity
     n_rows: int
     n_cols: int
