@@ -72,9 +72,9 @@ def _each_of(path: str, reading: Reading) -> Iterator[OneSet]:
         yield OneSet([path], reading, PathsError([(shown, describe(error, [shown]), error)]))
         return
     if found.left_out:
-        shown = ", ".join(found.left_out[:MOST_LISTED])
+        listed = ", ".join(found.left_out[:MOST_LISTED])
         rest = len(found.left_out) - MOST_LISTED
         more = f" and {rest} more" if rest > 0 else ""
-        print_warning(f"{path}: left out, as no set of embeddings: {shown}{more}")
+        print_warning(f"{shown}: left out, as {found.why}: {listed}{more}")
     for one in found.sets.values():
         yield OneSet([one.path], replace(reading, column=one.column))

@@ -274,7 +274,7 @@ def _show(
             sys.stdout.write("\n")
         _report.print_text(result, metrics=metrics)
     for warning in result.warnings:
-        print_warning(f"{_names(result.paths)}: {warning}")
+        print_warning(f"{_report.title_of(result)}: {warning}")
     return plot is None or _draw(result, plot)
 
 

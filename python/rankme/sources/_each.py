@@ -50,11 +50,14 @@ class Members(NamedTuple):
     sets : dict
         By their names: of matrices those in the file, of folders theirs.
     left_out : tuple of str
-        Names of what is there and is none.
+        Names of what is there and is none of these.
+    why : str
+        Why not.
     """
 
     sets: dict[str, Member]
     left_out: tuple[str, ...]
+    why: str = "no set of embeddings"
 
 
 def open_each(
@@ -129,4 +132,4 @@ def _folders_of(path: str, names: Sequence[str]) -> Members:
             path, "has no sub-folders with files, of which each would be a set: leave out --each"
         )
     sets = {name: Member(os.path.join(path, name), None) for name in in_order(inside)}  # noqa: PTH118
-    return Members(sets, tuple(in_order(beside)))
+    return Members(sets, tuple(in_order(beside)), "files beside sub-folders, which are scored")
