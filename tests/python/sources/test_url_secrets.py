@@ -8,7 +8,7 @@ import pytest
 
 import rankme
 from command import error_line, run
-from rankme.sources import BadDataError, open_each, open_source
+from rankme.sources import BadDataError, open_each, open_source, zarr
 from rankme.sources._bytes.remote import remote_errors
 from rankme.sources._folders import RemoteFolder
 from rankme.sources._shown import one_name, redacted, secrets_of, shown_url, without_secrets
@@ -139,6 +139,20 @@ def test_values_of_options_are_taken_out_of_what_a_store_says():
         for secret in ("hunter2", "inner.example", "123456"):
             assert secret not in text
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, OSError, PermissionError])
+@pytest.mark.parametrize(
+    ("place", "options"), [("ftp://me:hunter2@h/z.zarr", {}), ("s3://b/z.zarr", {"key": "hunter2"})]
+)
+def test_values_are_taken_out_of_what_zarr_says(kind, place, options):
+    with (
+        pytest.raises((OSError, BadDataError), match=r"z\.zarr") as caught,
+        zarr._parsing(shown_url(place), place, options),
+    ):
+        raise kind(13, "no entry with hunter2")
+    assert "hunter" not in "".join(traceback.format_exception(caught.value)).partition("Error:")[2]
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize(
