@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["hidden_values", "one_name", "redacted", "secrets_of", "shown_url", "without_secrets"]
 
 HIDDEN = "..."
+_IS_HIDDEN = re.compile(r"\.\.\.(\[.*\])?[,:;.)]*")  # with what a message writes behind it
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:\+[A-Za-z0-9_]+)?://[^\s'\"<>]+")
 _SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[^:/?#]*)(?::[0-9]*)?[.,;:!)\]]*(?=[/?#]|$)")
 # A query and a fragment have pairs; a signature may be in either.
@@ -112,7 +113,7 @@ def _masked(url: str, *, in_name: bool) -> str:
         return url  # a question mark begins no query
 
     def hide(found: re.Match[str]) -> str:
-        if not _hides(found, url):
+        if not _hides(found, url) or _IS_HIDDEN.fullmatch(found["value"]):
             return found[0]
         value = HIDDEN
         if in_name and _KEY.fullmatch(found["key"]):

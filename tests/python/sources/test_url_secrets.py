@@ -166,6 +166,12 @@ def test_an_option_that_the_store_does_not_take_is_named(server, options, named)
     assert "hunter" not in str(caught.value)
 
 
+def test_what_a_message_writes_behind_a_url_stays():
+    for text in ("50 in http://h/m.npz?sig=...[b], and", "http://h/m.npz?sig=...: row 0"):
+        assert without_secrets(text) == text
+    assert without_secrets("http://h/m.npz?sig=...hunter2") == "http://h/m.npz?sig=..."
+
+
 def test_the_hint_how_a_url_is_written_is_whole():
     done = run("score", "postgresql://u:a/hunter2@h/db", "--query", "select 1")
     assert "wanted postgresql://user:password@host:port/database, in which" in error_line(done)
