@@ -149,7 +149,7 @@ def _run(args: list[str]) -> int:
 
 def _message(error: Exception, args: list[str]) -> str:
     """Write a usage error as one line that ends in a next step."""
-    from rankme.sources._database_url import shown_url  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
 
     text: str = error.format_message()  # type: ignore[attr-defined]
     for arg in args:

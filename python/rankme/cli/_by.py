@@ -44,10 +44,11 @@ def scored_groups(one_set: OneSet, column: str, options: ScoreOptions) -> list[t
     from rankme._scoring.by_column import spectra_by  # noqa: PLC0415
     from rankme.cli._progress import progress_bar  # noqa: PLC0415
     from rankme.cli._result import scored  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
-    paths = one_set.paths
-    source = open_paths(paths, one_set.reading)
+    source = open_paths(one_set.paths, one_set.reading)
+    paths = [shown_url(path) for path in one_set.paths]
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
         with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:

@@ -169,7 +169,8 @@ def compare(
 
 def _named(paths: list[str]) -> dict[str, str]:
     """Name the paths; too few of them, or one twice, are wrong usage, and so are databases."""
-    from rankme.sources._database_url import is_database, shown_url  # noqa: PLC0415
+    from rankme.sources._database_url import is_database  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
 
     for path in filter(is_database, paths):
         raise typer.BadParameter(
@@ -180,13 +181,18 @@ def _named(paths: list[str]) -> dict[str, str]:
     plain = [path if "://" in path else os.path.normpath(path) for path in paths]
     twice = next((path for i, path in enumerate(plain) if path in plain[:i]), None)
     if twice is not None:
-        raise typer.BadParameter(f"{twice} is given twice", param_hint="'PATH'")
+        raise typer.BadParameter(f"{shown_url(twice)} is given twice", param_hint="'PATH'")
     if len(plain) == 1:
         raise typer.BadParameter(
-            f"{plain[0]} is one run, and to compare takes two; rankme score gives its score",
+            f"{shown_url(plain[0])} is one run, and to compare takes two; rankme score gives its "
+            f"score",
             param_hint="'PATH'",
         )
-    return dict(zip(differing_parts(plain), plain, strict=True))
+    names = differing_parts(list(map(shown_url, plain)))
+    for number, name in enumerate(names):
+        if name in names[:number]:  # they differ in what is not shown
+            names[number] = f"{name} ({number + 1})"
+    return dict(zip(names, plain, strict=True))
 
 
 def _as_allowed(names: list[str]) -> list[str]:

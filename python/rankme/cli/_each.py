@@ -63,16 +63,18 @@ def sets_of(paths: list[str], reading: Reading, *, pool: bool, each: bool) -> It
 def _each_of(path: str, reading: Reading) -> Iterator[OneSet]:
     """Yield the sets that a path holds."""
     from rankme.sources._each import members_of  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
 
+    shown = shown_url(path)
     try:
         found = members_of(path, reading)
     except (ValueError, ImportError, OSError, MemoryError) as error:
-        yield OneSet([path], reading, PathsError([(path, describe(error, [path]), error)]))
+        yield OneSet([path], reading, PathsError([(shown, describe(error, [shown]), error)]))
         return
     if found.left_out:
-        shown = ", ".join(found.left_out[:MOST_LISTED])
+        listed = ", ".join(found.left_out[:MOST_LISTED])
         rest = len(found.left_out) - MOST_LISTED
         more = f" and {rest} more" if rest > 0 else ""
-        print_warning(f"{path}: left out, as no set of embeddings: {shown}{more}")
+        print_warning(f"{shown}: left out, as {found.why}: {listed}{more}")
     for one in found.sets.values():
         yield OneSet([one.path], replace(reading, column=one.column))

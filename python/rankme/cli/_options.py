@@ -120,7 +120,8 @@ def check_groups(groups: int | None, method: str, device: str, precision: str) -
 
 def check_query(query: str | None, paths: Sequence[str], state: Path | None) -> None:
     """Take a query without a database, and a run of one that cannot go on, for wrong usage."""
-    from rankme.sources._database_url import is_database, shown_url  # noqa: PLC0415
+    from rankme.sources._database_url import is_database, no_database  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
     from rankme.sources._sql import as_query  # noqa: PLC0415
 
     files = [path for path in paths if not is_database(path)]
@@ -129,9 +130,7 @@ def check_query(query: str | None, paths: Sequence[str], state: Path | None) -> 
             as_query(query)
         if files:
             raise typer.BadParameter(
-                f"{files[0]} is no database; wanted postgresql://HOST/NAME, sqlite:FILE or "
-                f"duckdb:FILE",
-                param_hint="'--query'",
+                f"{shown_url(files[0])}: {no_database(files[0])}", param_hint="'--query'"
             )
     elif len(files) < len(paths):
         database = next(path for path in paths if is_database(path))

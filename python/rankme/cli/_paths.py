@@ -88,9 +88,9 @@ def open_paths(paths: Sequence[str], reading: Reading) -> RowSource:
         Of each path that cannot be opened, or of a pool that is no set.
     """
     from rankme.sources import BadDataError, ShardedSource  # noqa: PLC0415
-    from rankme.sources._database_url import shown_url  # noqa: PLC0415
     from rankme.sources._errors import NoRowsError  # noqa: PLC0415
     from rankme.sources._folders import refuse_dead  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
 
     sources: list[RowSource] = []
     failures: list[tuple[str, str, Exception]] = []

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from rankme import Estimate
     from rankme.cli._result import Score
 
-__all__ = ["draw", "print_json", "print_json_error", "print_text", "record_of", "unequal_rows"]
+__all__ = [
+    "draw",
+    "print_json",
+    "print_json_error",
+    "print_text",
+    "record_of",
+    "title_of",
+    "unequal_rows",
+]
 
 SCHEMA = "rankme.score/1"
 
@@ -92,9 +100,14 @@ def unequal_rows(scores: Sequence[Score]) -> str | None:
         advice = "rows were left out: drop them from the files, and then score as many of each"
     return (
         f"these scores must not be compared: N differs, {few} rows in "
-        f"{' + '.join(by_rows[few].paths)} and {many} in {' + '.join(by_rows[many].paths)}, and "
+        f"{title_of(by_rows[few])} and {many} in {title_of(by_rows[many])}, and "
         f"RankMe depends on N; {advice}"
     )
+
+
+def title_of(score: Score) -> str:
+    """Name a set: its paths, and which matrix of a container it is."""
+    return " + ".join(score.paths) + ("" if score.column is None else f"[{score.column}]")
 
 
 def print_text(score: Score, *, metrics: bool) -> None:
@@ -105,9 +118,7 @@ def print_text(score: Score, *, metrics: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     # Written here and not by rich, which would turn a closed pipe into exit status 1.
     with console.capture() as captured:
-        title = " + ".join(one_line(path) for path in score.paths)
-        title += "" if score.column is None else f"[{one_line(score.column)}]"
-        console.print(Text(title, style="bold"))
+        console.print(Text(one_line(title_of(score)), style="bold"))
         for name, value in _lines(score).items():
             console.print(
                 Text.assemble(

@@ -91,8 +91,9 @@ def as_checkpoints(
 def old_rule(path: str, error: Exception) -> str:
     """Add to an error what it means for a run that an earlier version began with such data."""
     from rankme._accumulators import state_file  # noqa: PLC0415
-    from rankme.sources._bytes.urls import WILDCARD, one_name  # noqa: PLC0415
+    from rankme.sources._bytes.urls import WILDCARD  # noqa: PLC0415
     from rankme.sources._errors import AmbiguousDataError  # noqa: PLC0415
+    from rankme.sources._shown import one_name  # noqa: PLC0415
 
     if not isinstance(error, AmbiguousDataError):
         return ""

@@ -274,7 +274,7 @@ def _show(
             sys.stdout.write("\n")
         _report.print_text(result, metrics=metrics)
     for warning in result.warnings:
-        print_warning(f"{_names(result.paths)}: {warning}")
+        print_warning(f"{_report.title_of(result)}: {warning}")
     return plot is None or _draw(result, plot)
 
 
@@ -306,7 +306,7 @@ def _draw(result: Score, path: Path) -> bool:
 
 def _names(paths: Sequence[str]) -> str:
     """Join paths to the name of their set, without the secrets of databases."""
-    from rankme.sources._database_url import shown_url  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
 
     return " + ".join(map(shown_url, paths))
 
@@ -319,7 +319,7 @@ def _score_set(
     from rankme.cli._result import measured, scored  # noqa: PLC0415
     from rankme.cli._resume import resumed  # noqa: PLC0415
     from rankme.sources import subset  # noqa: PLC0415
-    from rankme.sources._database_url import shown_url  # noqa: PLC0415
+    from rankme.sources._shown import shown_url  # noqa: PLC0415
     from rankme.sources._source import source_bytes  # noqa: PLC0415
 
     if one_set.error is not None:

@@ -48,8 +48,8 @@ def print_warning(text: object) -> None:
 
 
 def _print(kind: str, text: object) -> None:
-    """Print one line on standard error, after standard output; never a password of a database."""
-    from rankme.sources._database_url import without_secrets  # noqa: PLC0415 - only then
+    """Print one line on standard error, after standard output; never a password."""
+    from rankme.sources._shown import without_secrets  # noqa: PLC0415 - only then
 
     sys.stdout.flush()
     sys.stderr.write(f"rankme: {kind}: {without_secrets(one_line(text))}\n")

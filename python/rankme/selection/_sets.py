@@ -24,6 +24,7 @@ from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import RowSource
 from rankme.sources._block_stream import is_blocks
 from rankme.sources._open import open_as
+from rankme.sources._shown import shown_url
 from rankme.sources.memory import resolve
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _found(entry: Any, run: str, reading: Reading) -> tuple[str | None, Any]:
     if isinstance(entry, str | os.PathLike):
         is_sum = state_file.is_state(entry)
         held = Accumulator.load(entry) if is_sum else open_as(entry, reading)
-        return os.fspath(entry), held
+        return shown_url(os.fspath(entry)), held
     if isinstance(entry, RowSource):
         return entry.name, entry
     if is_blocks(entry):

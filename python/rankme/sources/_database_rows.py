@@ -167,7 +167,10 @@ def _line_of(url: DatabaseUrl, error: Exception) -> str:
     marked = text.find("ERROR: ")
     if marked >= 0:
         text = text[marked + len("ERROR: ") :]
-    line = " ".join(text.partition("\n")[0].split())
+    line, *more = (" ".join(one.split()) for one in text.splitlines()) if text else [""]
+    if line.endswith(":") and more and not more[0].startswith("LINE "):
+        # What was wanted, and why it failed. DuckDB leaves the quote open there.
+        line = f"{line[:-1]}{chr(39) * (line.count(chr(39)) % 2)}: {more[0]}"
     for before in ("IO: ", "INVALID_ARGUMENT: ", "[libpq] ", "[SQLite] ", "Failed to connect: "):
         line = line.removeprefix(before)
     for secret in url.secrets:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -16,13 +18,17 @@ if TYPE_CHECKING:
 __all__ = [
     "DUCKDB",
     "POSTGRESQL",
+    "SERVER_HINT",
     "SQLITE",
     "DatabaseUrl",
+    "database_advice",
     "is_database",
-    "shown_url",
-    "without_secrets",
+    "no_database",
+    "shown_database",
 ]
 
+# How such a URL is written: the one in a message that stands for none.
+SERVER_HINT = "postgresql://user:password@host:port/database"
 POSTGRESQL, SQLITE, DUCKDB = "postgresql", "sqlite", "duckdb"
 _ALIASES = {"postgres": POSTGRESQL}
 _OPENED = (POSTGRESQL, *_ALIASES, SQLITE, DUCKDB)
@@ -33,7 +39,6 @@ _OTHERS = (
     "trino", "vertica",
 )  # fmt: skip
 _SCHEME = re.compile(r"([a-z0-9]+)(\+[a-z0-9_]+)?:", re.IGNORECASE)
-_URL_IN_TEXT = re.compile(r"[A-Za-z0-9]+(?:\+[A-Za-z0-9_]+)?://[^\s'\"]+")
 # libpq shows parts of a URL that it cannot parse, such as a password with a slash in it. So nothing
 # reaches it but what is parsed here: a user, hosts, a path and parameters, with one @ at most.
 _PARTS = re.compile(
@@ -60,25 +65,45 @@ def is_database(url: str) -> bool:
     return scheme in _OPENED or (scheme in _OTHERS and url.startswith("//", found.end()))
 
 
-def shown_url(url: str) -> str:
-    """Return a path as it may be shown: of a URL of a database without user and secrets."""
+def database_advice(name: str, head: bytes) -> str | None:
+    """Tell how a file is opened that is a database, by its first 12 bytes or more."""
+    kind = next((kind for kind, fits in _kinds_of(head).items() if fits), None)
+    if kind is None:
+        return None
+    url = shlex.quote(f"{kind}:{name}")
+    return f'a database of {kind}, of which a query selects the rows: {url} --query "SELECT ..."'
+
+
+def no_database(path: str) -> str:
+    """Say that a path is no URL of a database, and of the file of one how it is opened."""
+    if os.path.isfile(path):  # noqa: PTH113
+        with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123
+            advice = database_advice(path, file.read(16))
+            if advice is not None:
+                return advice
+    return (
+        "no database; query= and --query are for postgresql://HOST/NAME, sqlite:FILE, duckdb:FILE"
+    )
+
+
+def _kinds_of(head: bytes) -> dict[str, bool]:
+    """Tell whether a file with such first bytes is a database of each kind."""
+    return {SQLITE: head.startswith(b"SQLite format 3\0"), DUCKDB: head[8:12] == b"DUCK"}
+
+
+def shown_database(url: str) -> str:
+    """Return the URL of a database as it may be shown: without user and secrets."""
     found = _SCHEME.match(url)
-    if found is None or not is_database(url):
-        return url
+    assert found is not None  # noqa: S101 - `is_database` was asked
     scheme = _ALIASES.get(found[1].lower(), found[1].lower())
     if scheme in (SQLITE, DUCKDB):
-        return f"{scheme}:{url[found.end() :].partition('?')[0]}"
+        return f"{scheme}:{_split_settings(url[found.end() :])[0]}"
     parts = _parts_of(url[found.end() :])
     if scheme != POSTGRESQL or parts is None:
         return f"{scheme}://..."
     asked = [(key, value) for key, value in parse_qsl(parts["asked"]) if key in _SHOWN]
     query = f"?{urlencode(asked, safe='/')}" if asked else ""
     return f"{scheme}://{parts['hosts']}{parts['path']}{query}"
-
-
-def without_secrets(text: str) -> str:
-    """Return a text in which the URLs of databases are as they may be shown."""
-    return _URL_IN_TEXT.sub(lambda found: shown_url(found[0]), text)
 
 
 @dataclass(frozen=True)
@@ -127,11 +152,11 @@ class DatabaseUrl:
         scheme = _ALIASES.get(found[1].lower(), found[1].lower())
         rest = url[found.end() :]
         if scheme == POSTGRESQL:
-            return cls._of_server(scheme, rest, shown_url(url))
+            return cls._of_server(scheme, rest, shown_database(url))
         if scheme in (SQLITE, DUCKDB):
-            return cls._of_file(scheme, rest, shown_url(url))
+            return cls._of_file(scheme, rest, shown_database(url))
         raise BadDataError(
-            shown_url(url),
+            shown_database(url),
             f"{scheme} is not opened by its URL; opened are postgresql://, sqlite: and duckdb:. "
             f"Run the query with an ADBC driver or another library that gives Arrow, and pass its "
             f"cursor or reader: rankme.score(cursor)",
@@ -144,7 +169,7 @@ class DatabaseUrl:
         if parts is None:
             raise BadDataError(
                 name,
-                "no URL of PostgreSQL; wanted postgresql://user:password@host:port/database, in "
+                f"no URL of PostgreSQL; wanted {SERVER_HINT}, in "
                 "which letters, digits and any of '-._~' stand for themselves and all else in user "
                 "and password is percent-encoded, as urllib.parse.quote(password, safe='') does",
             )
@@ -157,7 +182,7 @@ class DatabaseUrl:
     @classmethod
     def _of_file(cls, scheme: str, rest: str, name: str) -> DatabaseUrl:
         """Read the URL of a file."""
-        path, _, asked = rest.partition("?")
+        path, asked = _split_settings(rest)
         if path.startswith("//"):
             if not path.startswith("///"):
                 raise BadDataError(
@@ -196,6 +221,13 @@ def _parts_of(rest: str) -> dict[str, str] | None:
     return parts
 
 
+def _split_settings(rest: str) -> tuple[str, str]:
+    """Take the URL of a file apart, behind its scheme: the path, and settings if there are some."""
+    path, mark, asked = rest.partition("?")
+    # The name of a file may have a question mark; a setting has a value.
+    return (rest, "") if mark and asked and "=" not in asked else (path, asked)
+
+
 def _settings_of(name: str, scheme: str, asked: str) -> dict[str, str]:
     """Read the settings behind the question mark of the URL of a file."""
     settings = dict(parse_qsl(asked, keep_blank_values=True))
@@ -203,10 +235,9 @@ def _settings_of(name: str, scheme: str, asked: str) -> dict[str, str]:
     for key, value in settings.items():
         # Nothing of them is shown: a token may be among them.
         if key not in known or not known[key].fullmatch(value):
-            wanted = "memory_limit=1GB and threads=4" if known else "none"
-            raise BadDataError(name, f"has a setting that is not known; wanted such as {wanted}")
-    if asked and not settings:
-        raise BadDataError(name, "ends in a '?' and no setting")
+            wanted = "wanted such as memory_limit=1GB and threads=4" if known else "SQLite has none"
+            hint = f"a '?' within the name of a file is %3F in {scheme}:///FILE"
+            raise BadDataError(name, f"has a setting that is not known; {wanted}; {hint}")
     return settings
 
 
@@ -217,7 +248,7 @@ def _check_kind(name: str, scheme: str, path: str) -> None:
         raise BadDataError(name, f"a folder; wanted the file of a database of {scheme}")
     with open(path, "rb") as file:  # noqa: PTH123
         head = file.read(16)
-    kinds = {SQLITE: head.startswith(b"SQLite format 3\0"), DUCKDB: head[8:12] == b"DUCK"}
+    kinds = _kinds_of(head)
     # An empty file is a database of SQLite without tables.
     if kinds[scheme] or (scheme == SQLITE and not head):
         return

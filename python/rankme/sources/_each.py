@@ -12,6 +12,7 @@ from rankme.sources._folders import LocalFolder, is_data
 from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of
 from rankme.sources._listing import in_order
 from rankme.sources._open import open_as
+from rankme.sources._shown import shown_url
 from rankme.sources.huggingface import is_dataset
 from rankme.sources.lakehouse import find_tables
 from rankme.sources.zarr import is_store
@@ -49,11 +50,14 @@ class Members(NamedTuple):
     sets : dict
         By their names: of matrices those in the file, of folders theirs.
     left_out : tuple of str
-        Names of what is there and is none.
+        Names of what is there and is none of these.
+    why : str
+        Why not.
     """
 
     sets: dict[str, Member]
     left_out: tuple[str, ...]
+    why: str = "no set of embeddings"
 
 
 def open_each(
@@ -107,7 +111,7 @@ def members_of(path: str, reading: Reading) -> Members:
     except SeveralDataError as error:
         names = in_order(error.candidates)
         return Members({name: Member(path, name) for name in names}, error.others)
-    name = source.identity.column or os.path.basename(path)  # noqa: PTH119
+    name = source.identity.column or os.path.basename(shown_url(path))  # noqa: PTH119
     return Members({name: Member(path, source.identity.column)}, ())
 
 
@@ -128,4 +132,4 @@ def _folders_of(path: str, names: Sequence[str]) -> Members:
             path, "has no sub-folders with files, of which each would be a set: leave out --each"
         )
     sets = {name: Member(os.path.join(path, name), None) for name in in_order(inside)}  # noqa: PTH118
-    return Members(sets, tuple(in_order(beside)))
+    return Members(sets, tuple(in_order(beside)), "files beside sub-folders, which are scored")

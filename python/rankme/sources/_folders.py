@@ -14,8 +14,9 @@ from rankme._base.optional import MissingLibraryError
 from rankme.sources import lakehouse, zarr
 from rankme.sources._bytes.files import LocalFile
 from rankme.sources._bytes.remote import RemoteFile, remote_errors, version_of
-from rankme.sources._bytes.urls import one_name, urls_below
+from rankme.sources._bytes.urls import urls_below
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
+from rankme.sources._shown import one_name, shown_url
 from rankme.sources._source import Identity
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class RemoteFolder(Folder):
     Parameters
     ----------
     url, system, path
-        As it is shown; where it is; what it is there.
+        With its secrets; where it is; what it is there.
     infos
         What `find` says of all files in it, by their paths.
     """
@@ -143,7 +144,7 @@ class RemoteFolder(Folder):
     openers = 16  # each takes some round trips
 
     def __init__(self, url: str, system: Any, path: str, infos: Mapping[str, Any]) -> None:
-        self.name = url
+        self.name, self._url = shown_url(url), url
         self._system, self._path = system, path
         self._base = path.rstrip("/") + "/"
         self._places = {place.removeprefix(self._base): place for place in infos}
@@ -160,13 +161,13 @@ class RemoteFolder(Folder):
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file."""
-        with remote_errors(self.name):
+        with remote_errors(self.name, self._system, self._path):
             data: bytes = self._system.cat_file(self._places.get(name, self._base + name))
         return data
 
     def table_around(self) -> tuple[str, str] | None:
         """Ask for the folders above."""
-        with remote_errors(self.name):
+        with remote_errors(self.name, self._system, self._path):
             return remote_table_around(self._system, self._path)
 
     def delta_files(self) -> list[str]:
@@ -176,7 +177,7 @@ class RemoteFolder(Folder):
     def files(self, names: Sequence[str]) -> list[tuple[str, str]]:
         """Pair paths with URLs."""
         paths = [self._places.get(name, self._base + name) for name in names]
-        return list(urls_below(self.name, self._path, paths, is_pattern=False))
+        return list(urls_below(self._url, self._path, paths, is_pattern=False))
 
     def open_file(self, file: tuple[str, str]) -> DataFile:
         """Ask the store for it."""
@@ -185,7 +186,7 @@ class RemoteFolder(Folder):
     def child(self, name: str) -> RemoteFolder:
         """Return a sub-folder."""
         path = self._base + name
-        ((_, url),) = urls_below(self.name, self._path, [path], is_pattern=False)
+        ((_, url),) = urls_below(self._url, self._path, [path], is_pattern=False)
         inside = {
             place: self._infos[place] for place in self._infos if place.startswith(path + "/")
         }
@@ -193,8 +194,8 @@ class RemoteFolder(Folder):
 
     def open_zarr(self, reading: Reading) -> RowSource:
         """Open the store."""
-        identify = partial(_identify_url, self.name, self._system, self._path)
-        return zarr.open_zarr(self.name, self.name, reading, identify)
+        identify = partial(_identify_url, self._url, self._system, self._path)
+        return zarr.open_zarr(self.name, self._url, reading, identify)
 
 
 def local_table_around(place: str) -> tuple[str, str] | None:
@@ -320,7 +321,7 @@ def _identify_folder(folder: Path, real: str, column: str | None) -> Identity:
 def _identify_url(url: str, system: Any, path: str, column: str | None) -> Identity:
     """Return the identity of a store behind a URL."""
     system.invalidate_cache(path)
-    with remote_errors(url):
+    with remote_errors(shown_url(url), system, path):
         infos = system.find(path, detail=True)
     parts = [(name, info["size"], version_of(info)) for name, info in infos.items()]
     return _identify_parts(one_name(url), parts, column)

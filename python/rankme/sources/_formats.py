@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rankme.sources import vecs
 from rankme.sources._bytes import npy_header
 from rankme.sources._converted import converted
+from rankme.sources._database_url import database_advice
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._reading import PLAIN
 from rankme.sources._text import COMPRESSED, path_of
@@ -156,6 +157,9 @@ def _unknown(name: str, suffix: str, head: bytes) -> BadDataError:
         )
     if head.startswith(STATE):
         return BadDataError(name, "a saved state; `rankme merge` gives the score of one or more")
+    database = database_advice(name, head)
+    if database is not None:
+        return BadDataError(name, database)
     came = "an empty file" if not head else f"the first bytes {head!r}"
     return BadDataError(name, f"no known format: {came}; wanted {', '.join(KNOWN_SUFFIXES)}")
 

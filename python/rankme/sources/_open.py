@@ -16,7 +16,7 @@ from rankme.sources._bytes.read_ahead import read_in_parallel
 from rankme.sources._bytes.remote import RemoteFile, connect, remote_errors
 from rankme.sources._bytes.urls import is_web, urls_below, with_whole_paths
 from rankme.sources._converted import as_reading, converted
-from rankme.sources._database_url import is_database, shown_url
+from rankme.sources._database_url import is_database
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._folders import (
     LocalFolder,
@@ -30,6 +30,7 @@ from rankme.sources._formats import open_file, require_told
 from rankme.sources._listing import data_files, in_order, stores
 from rankme.sources._sets import require_one_set
 from rankme.sources._sharded import ShardedSource, same_file
+from rankme.sources._shown import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -226,17 +227,18 @@ def _open_url(url: str, reading: Reading) -> RowSource:
     # An HTTP server has no folders, and a question mark there begins a query.
     if is_web(url):
         return open_one((path, url))
-    with remote_errors(url):
+    name = shown_url(url)
+    with remote_errors(name, system, path):
         # As on disk, what is there under this very name is meant.
         if glob.has_magic(path) and not system.exists(path):
             matches = [name for name in system.glob(path) if system.isfile(name)]
             if not matches:
-                raise FileNotFoundError(errno.ENOENT, "no file matches", url)
+                raise FileNotFoundError(errno.ENOENT, "no file matches", name)
             for place in {name.rpartition("/")[0] for name in matches}:
-                _refuse_inside(url, remote_table_around(system, place))
+                _refuse_inside(name, remote_table_around(system, place))
             files = list(urls_below(url, path, in_order(matches), is_pattern=True))
-            parts = _open_parts(url, files, open_one, openers=RemoteFolder.openers)
-            return ShardedSource(url, parts)
+            parts = _open_parts(name, files, open_one, openers=RemoteFolder.openers)
+            return ShardedSource(name, parts)
         infos = system.find(path, detail=True) if system.isdir(path) else {}
     if not infos:
         return open_one((path, url))

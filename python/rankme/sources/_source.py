@@ -48,7 +48,7 @@ class Identity:
     Attributes
     ----------
     name : str
-        Absolute path without links, or URL without user and password.
+        Absolute path without links, or URL without user, password and signature.
     size : int
         In bytes, as stored.
     version : str

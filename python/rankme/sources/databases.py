@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rankme.sources._checks import check_table_shape
 from rankme.sources._database_rows import query_batches
-from rankme.sources._database_url import POSTGRESQL, DatabaseUrl, is_database
-from rankme.sources._errors import BadDataError
+from rankme.sources._database_url import POSTGRESQL, DatabaseUrl, is_database, no_database
+from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._query_columns import chosen_columns
+from rankme.sources._shown import shown_url
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 from rankme.sources._sql import as_query, counting, is_ordered
 
@@ -38,10 +39,7 @@ def open_query(path: object, query: str | None, column: str | None, told: str | 
     """
     if not isinstance(path, str) or not is_database(path):
         text = os.fspath(path) if isinstance(path, str | os.PathLike) else repr(path)
-        raise BadDataError(
-            str(text),
-            "no database; query= and --query are for postgresql://, sqlite: and duckdb:",
-        )
+        raise BadDataError(shown_url(str(text)), no_database(str(text)))
     url = DatabaseUrl.parse(path)
     if query is None:
         raise BadDataError(
@@ -102,7 +100,8 @@ class DatabaseSource(RowSource):
         """
         with query_batches(url, counting(query)) as batches:
             n_rows = sum(int(batch.column(0)[0].as_py()) for batch in batches)
-        check_table_shape(url.name, n_rows, 1)
+        if not n_rows:
+            raise NoRowsError(url.name, "the query gave no rows; wanted at least one")
         with query_batches(url, query) as batches:
             batch = next((one for one in batches if one.num_rows), None)
         if batch is None:

@@ -202,10 +202,17 @@ def opened_columns(
 
 def _check_names(name: str, names: Sequence[str]) -> None:
     """Refuse a first line that holds numbers, or a name twice."""
-    if any(NUMBER.fullmatch(one.strip()) for one in names):
+    if names and names[0].lstrip().startswith("{"):
         raise BadDataError(
             name,
-            f"its first line has numbers such as {next(filter(NUMBER.match, names))} in the place "
+            "its first line is an object of JSON, and no line of names; lines of JSON are read by "
+            "the suffix .jsonl, and from standard input by --format jsonl",
+        )
+    numbers = [one.strip() for one in names if NUMBER.fullmatch(one.strip())]
+    if numbers:
+        raise BadDataError(
+            name,
+            f"its first line has numbers such as {numbers[0]} in the place "
             f"of names; add a line of names, or in Python: "
             f"rankme.score(numpy.loadtxt({name!r}, delimiter=','))",
         )

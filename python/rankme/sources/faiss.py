@@ -140,7 +140,9 @@ def _open_loaded(file: DataFile) -> FaissSource:
     """Open an index by FAISS, and see whether it gives its vectors back."""
     index = _Index(file)
     check_table_shape(file.name, index.n_rows, index.n_cols)
-    return FaissSource(file, index.n_rows, index.n_cols, index.kind, index.is_exact)
+    return FaissSource(
+        file, index.n_rows, index.n_cols, index.kind, index.is_exact, index.transforms
+    )
 
 
 class _Index:
@@ -152,7 +154,8 @@ class _Index:
         # What is downcast or lies within refers to this one, and does not keep it alive.
         self._owner = _loaded(self._faiss, file)
         self.n_rows, self.n_cols = int(self._owner.ntotal), int(self._owner.d)
-        self.is_exact = True
+        self.transforms: tuple[str, ...] = ()
+        self._decoders: list[str] = []
         self._inner = self._without_ids(self._faiss.downcast_index(self._owner))
         self._ids: NDArray[np.int64] | None = None
         leaf = self._inner
@@ -166,7 +169,9 @@ class _Index:
                 f"an index of the kind {self.kind}, which does not give its vectors back; score "
                 f"the vectors that it was made of",
             )
-        self.is_exact = self.is_exact and self.kind in EXACT
+        self.is_exact = self.kind in EXACT and not self._decoders
+        if self.kind in EXACT and self._decoders:
+            self.kind = self._decoders[0]
         if isinstance(leaf, self._faiss.IndexIVF):
             self._map(leaf, nested=leaf is not self._inner)
 
@@ -188,7 +193,10 @@ class _Index:
                     f"an index of vectors that were changed by {name}, which cannot be undone; "
                     f"score the vectors that it was made of",
                 )
-            self.is_exact = self.is_exact and name == "CenteringTransform"
+            if name == "NormalizationTransform":
+                self.transforms += (name,)
+            elif name != "CenteringTransform":
+                self._decoders.append(f"{name} of IndexPreTransform")
 
     def _map(self, lists: Any, *, nested: bool) -> None:
         """Find the rows in inverted lists, which may have any numbers."""
@@ -253,6 +261,8 @@ class FaissSource(FileSource):
         The class of what keeps the vectors.
     is_exact : bool
         Whether these come back as they went in.
+    transforms : tuple of str
+        What changed them before and is not undone, as a norm.
     """
 
     file: DataFile
@@ -260,6 +270,7 @@ class FaissSource(FileSource):
     n_cols: int
     kind: str
     is_exact: bool
+    transforms: tuple[str, ...] = ()
     column: str | None = None
 
     @property
@@ -270,7 +281,10 @@ class FaissSource(FileSource):
     @property
     def stored(self) -> str | None:  # type: ignore[override]
         """What the vectors were decoded of, if they are not those that went in."""
-        return None if self.is_exact else f"float32 decoded by {self.kind}"
+        ways = [] if self.is_exact else [f"decoded by {self.kind}"]
+        if self.transforms:
+            ways.append(f"as transformed by {', '.join(self.transforms)} of IndexPreTransform")
+        return f"float32 {', '.join(ways)}" if ways else None
 
     def blocks(self, start: int = 0, *, hold: int = 0) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - blocks are fresh
         """Yield the rows from ``start`` on in blocks of up to 16 MiB."""

@@ -18,6 +18,7 @@ import numpy as np
 from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._folders import LocalFolder, is_data
 from rankme.sources._listing import in_order
+from rankme.sources._shown import shown_url
 from rankme.sources._single_vectors import FILES, KEYS, as_vector, keyed_by, vector_in
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 
@@ -127,7 +128,8 @@ def open_vectors(path: str, reading: Reading) -> VectorsApart:
         As `rankme.open_source`.
     """
     if "://" in path:
-        raise BadDataError(path, "vectors that lie apart are read from disk: fetch them first")
+        name = shown_url(path)
+        raise BadDataError(name, "vectors that lie apart are read from disk: fetch them first")
     if reading.rows_are == "files":
         places = _files(path)
         first = vector_in(places[0], reading.column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 from rankme._base.optional import require
 from rankme.sources._checks import check_dtype, check_shape, is_matrix, pick
 from rankme.sources._errors import BadDataError, parsing
+from rankme.sources._shown import hidden_values, redacted, secrets_of
 from rankme.sources._source import BLOCK_BYTES, Identity, RowSource, check_start
 from rankme.sources._stored_tags import KEY, stored_tags
 
@@ -48,7 +50,7 @@ def open_zarr(
     identify
         Looks at the files of the store; called again to see whether they have changed.
     """
-    with parsing(name):
+    with _parsing(name, place, reading.storage):
         return _open_array(name, place, reading, identify)
 
 
@@ -82,8 +84,28 @@ def _open_array(
 def _open(name: str, place: str, storage: Mapping[str, Any]) -> Any:
     """Open a store by the zarr package."""
     zarr = require("zarr", extra="zarr", what=f"{name}: Zarr")
-    with parsing(name):
+    with _parsing(name, place, storage):
         return zarr.open(place, mode="r", storage_options=dict(storage) or None)
+
+
+@contextmanager
+def _parsing(
+    name: str, place: str, storage: Mapping[str, Any], cannot: str = "cannot"
+) -> Iterator[None]:
+    """Turn errors into those of a store, as `parsing` does, without its secrets."""
+    secrets = (*secrets_of(place), *hidden_values(storage, name)) if "://" in place else ()
+    try:
+        with parsing(name, cannot):
+            yield
+    except BadDataError as error:
+        # Other kinds have a text of ours alone.
+        if not any(secrets) or type(error) is not BadDataError:
+            raise
+        raise BadDataError(error.name, redacted(error.problem, secrets)) from None
+    except OSError as error:
+        if not any(secrets):
+            raise
+        raise OSError(error.errno, redacted(error.strerror or str(error), secrets), name) from None
 
 
 def _check_chunks(label: str, array: Any) -> None:
@@ -115,7 +137,7 @@ class ZarrSource(RowSource):
     """
 
     name: str
-    place: str
+    place: str = field(repr=False)
     identity: Identity
     n_rows: int
     n_cols: int
@@ -145,7 +167,8 @@ class ZarrSource(RowSource):
 
     def _read(self, array: Any, first: int, last: int) -> NDArray[Any]:
         """Read some rows of an array."""
-        with parsing(self.name, f"rows {first} to {last - 1} cannot"):
+        cannot = f"rows {first} to {last - 1} cannot"
+        with _parsing(self.name, self.place, self.storage, cannot):
             return np.asarray(array[first:last])
 
     def check_unchanged(self) -> None:

@@ -62,6 +62,7 @@ def test_a_line_for_each_and_a_word_of_what_is_left_out(tmp_path):
         assert one["path"] == str(path)
         assert one["rankme"] == pytest.approx(rankme.score(NAMED[one["column"]]), rel=1e-12)
     assert "left out, as no set of embeddings: c\n" in done.stderr
+    assert f"rows in {path}[" in done.stderr.partition("N differs")[2]
     assert f"{path}[b9]\n" in run("score", "--each", path).stdout
     assert "or take each: --each" in run("score", path).stderr
 
@@ -89,7 +90,7 @@ def test_every_sub_folder_by_itself(tmp_path):
     assert [source.n_rows for source in found.values()] == [40, 30]
     done = run("score", "--each", "--json", tmp_path / "run")
     assert [json.loads(line)["n_rows"] for line in done.stdout.splitlines()] == [40, 30]
-    assert "left out, as no set of embeddings: beside.npy" in done.stderr
+    assert "left out, as files beside sub-folders, which are scored: beside.npy" in done.stderr
 
 
 def test_a_table_of_several_folders_is_one_set(tmp_path):

@@ -137,7 +137,7 @@ BAD = {
         "cannot be run: .*no",
     ),
     "a variable of Python": ("duckdb:{}.duckdb", "SELECT * FROM names", {}, "names does not exist"),
-    "no rows": ("sqlite:{}.db", "SELECT * FROM t WHERE id < 0", {}, "empty, shape"),
+    "no rows": ("sqlite:{}.db", "SELECT * FROM t WHERE id < 0", {}, "the query gave no rows"),
     "no such column": ("sqlite:{}.db", "SELECT * FROM t", {"column": "x"}, "has no column 'x'"),
     "no vectors": ("sqlite:{}.db", "SELECT id FROM t", {}, "type int64; wanted lists .* cast it"),
     "no vectors of two": ("sqlite:{}.db", "SELECT id, h FROM t", {}, "no column of floating-point"),
@@ -254,7 +254,10 @@ def test_files_that_are_no_such_database(place, tmp_path):
         (f"duckdb:{tmp_path}/x.db", "no database of duckdb; the first bytes are"),
         (f"sqlite:{tmp_path}", "a folder; wanted the file"),
         ("sqlite://host/x.db", "names a host; wanted sqlite:FILE"),
-        (f"sqlite:{place}.db?mode=rw", "a setting that is not known; wanted such as none"),
+        (
+            f"sqlite:{place}.db?mode=rw",
+            "a setting that is not known; SQLite has none; a '.' within",
+        ),
         (f"duckdb:{place}.duckdb?memory_limit=lots", "wanted such as memory_limit=1GB"),
         ("duckdb:md:x?motherduck_token=abc", "MotherDuck is not opened by a URL"),
     ):
@@ -308,7 +311,7 @@ def test_the_command(place):
 
 USAGE = {
     "no query": (["sqlite:a.db"], "sqlite:a.db is a database, of which --query selects the rows"),
-    "a file": (["{}.db", "--query", "SELECT 1"], ".db is no database; wanted postgresql://HOST"),
+    "a file": ([__file__, "--query", "SELECT 1"], ": no database; query= and --query are for"),
     "nothing": (["sqlite:a.db", "--query", " "], "query is empty"),
     "a state": (["sqlite:a.db", "--query", "SELECT 1", "--state", "a.rankme"], "may be others"),
 }

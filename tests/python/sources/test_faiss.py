@@ -17,7 +17,7 @@ from source_files import matrix, small_blocks
 ROWS = matrix(300, 16)
 EXACT = ["Flat", "HNSW8", "NSG8", "IVF4,Flat", "IDMap,Flat", "IDMap2,Flat", "PQ4x4,RFlat"]
 DECODED = ["SQ8", "SQfp16", "PQ4x4", "HNSW8,SQ8", "IVF4,SQ8", "IVF4,PQ4x4", "PCA8,Flat", "PQ4x4fs"]
-DECODED += ["RQ2x4", "OPQ4,PQ4x4", "L2norm,Flat", "PCA8,IVF4,Flat"]
+DECODED += ["RQ2x4", "OPQ4,PQ4x4", "PCA8,SQ8", "PCA8,IVF4,Flat"]
 REFUSED = ["LSH", "RaBitQ", "ITQ8,LSH"]
 
 
@@ -66,7 +66,23 @@ def test_what_was_decoded_is_said(tmp_path, spec):
         np.testing.assert_array_equal(found, wanted)
     assert not np.array_equal(found, ROWS)
     assert np.abs(found - ROWS).mean() < np.abs(ROWS).mean()
-    assert source.stored.startswith("float32 decoded by Index")
+    assert source.stored.startswith("float32 decoded by ")
+
+
+@pytest.mark.parametrize(
+    ("spec", "stored"),
+    [
+        ("L2norm,Flat", "float32 as transformed by NormalizationTransform of IndexPreTransform"),
+        ("L2norm,SQ8", "float32 decoded by IndexScalarQuantizer, as transformed by Normalization"),
+        ("PCA8,Flat", "float32 decoded by PCAMatrix of IndexPreTransform"),
+        ("PCA8,SQ8", "float32 decoded by IndexScalarQuantizer"),
+    ],
+)
+def test_what_changed_the_vectors_before_is_said(tmp_path, spec, stored):
+    source = open_source(write(tmp_path / "rows.faiss", index_of(spec)))
+    assert source.stored.startswith(stored)
+    norms = np.linalg.norm(joined(source), axis=1)
+    assert np.allclose(norms, 1, atol=0.02) == spec.startswith("L2norm")
 
 
 @pytest.mark.parametrize("spec", REFUSED)

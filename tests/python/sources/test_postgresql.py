@@ -127,7 +127,7 @@ BAD = {
     "SELECT n FROM t": r"type list<.*numeric.*cast it in the query, such as n::real\[\]",
     "SELECT s FROM t": "is of type sparsevec; wanted",
     "SELECT id FROM t": "is of type int32; wanted",
-    "SELECT v FROM t WHERE false": "empty, shape",
+    "SELECT v FROM t WHERE false": "the query gave no rows",
     "SELECT v, 1 / (id - 2990) AS x FROM t": "cannot be run: division by zero",
     "DELETE FROM t RETURNING v": "cannot be run: syntax error",
     "SELECT CASE WHEN nextval('q') > 0 THEN r END FROM t": "in a read-only transaction",

@@ -13,7 +13,8 @@ import pytest
 import rankme
 from command import error_line, run
 from rankme.sources import BadDataError, choose_rows, open_source
-from rankme.sources._bytes import remote, urls
+from rankme.sources._bytes import remote
+from rankme.sources._shown import one_name
 from source_files import FORMATS, matrix, small_blocks, write
 from web import serve
 
@@ -108,7 +109,7 @@ def test_a_file_url_is_a_path(tmp_path):
     ],
 )
 def test_a_url_has_one_name(url, name):
-    assert urls.one_name(url) == name
+    assert one_name(url) == name
 
 
 def test_user_and_password_are_not_in_the_name_of_a_shard(server, tmp_path):

@@ -167,6 +167,8 @@ BAD = {
     "a bad text": ("a.csv", 'x,e\n3.0,"[1,2]"\n0.5,"[1,x]"\n', "row 1 .record 2.* is no JSON list"),
     "another length": ("a.csv", 'x,e\n3.0,"[1,2]"\n0.5,"[1]"\n', "row 1 .record 2.* has length 1"),
     "no names": ("a.csv", "3.0,0.5\n0.5,4.0\n", "its first line has numbers such as 3.0"),
+    "spaces before them": ("a.csv", " 3.0, 0.5\n 0.5, 4.0\n", "has numbers such as 3.0"),
+    "lines of JSON": ("a.csv", '{"e": [3.0, 0.5]}\n', "is an object of JSON, .*--format jsonl"),
     "a name twice": ("a.csv", "e,e\n3.0,0.5\n", "several columns of the name 'e'"),
     "an infinite number": ("a.csv", "x,y\n3.0,0.5\n0.5,inf\n", "record 2.*column 1 .* is inf"),
 }  # fmt: skip

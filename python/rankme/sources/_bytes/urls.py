@@ -1,4 +1,4 @@
-"""How URLs are spelled: the one name that a shard goes by, chains, the files below a folder."""
+"""How URLs are spelled: their one spelling, chains, the files below a folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["WILDCARD", "is_web", "links_of", "one_name", "urls_below", "with_whole_paths"]
+__all__ = [
+    "WILDCARD",
+    "is_web",
+    "links_of",
+    "one_link",
+    "split_user",
+    "urls_below",
+    "with_whole_paths",
+]
 
 # Different names of one protocol.
 ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
@@ -20,6 +28,9 @@ WITH_USER = {"http", "https", "ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs"}
 # two colons as well.
 CHAINED = re.compile(r"::(?=[A-Za-z0-9]+://|/)")
 WILDCARD = re.compile(r"[*?[]")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+SERVER_END = re.compile(r"[/?#]")
+PASSWORD = re.compile(r"^[^\[:]*:[0-9]*[^0-9:]")  # where the number of a port would be
 
 
 def is_web(url: str) -> bool:
@@ -32,18 +43,26 @@ def links_of(url: str) -> list[str]:
     return CHAINED.split(url)
 
 
-def one_name(url: str) -> str:
-    """Return the spelling of a URL that shards go by: without user and password."""
-    return "::".join(map(_one_link, links_of(url)))
-
-
-def _one_link(url: str) -> str:
-    """Return the one spelling of a link of a chain."""
-    protocol, mark, rest = url.partition("://")
-    if mark and protocol in WITH_USER:
-        server, slash, path = rest.partition("/")
-        rest = server.rpartition("@")[2] + slash + path
+def one_link(url: str) -> str:
+    """Return the one spelling of a link of a chain: without user and password."""
+    protocol, mark, rest = split_user(url)[1].partition("://")
     return ALIASES.get(protocol, protocol) + mark + rest
+
+
+def split_user(url: str) -> tuple[str, str]:
+    """Return what stands before the server of a link, ``user:password@``, and the rest."""
+    protocol, mark, rest = url.partition("://")
+    if mark and SCHEME.fullmatch(protocol):
+        end = SERVER_END.search(rest)
+        server = rest[: end.start()] if end else rest
+        user, at, host = server.rpartition("@")
+        # A password with a slash or a question mark in it goes on to the last @.
+        if protocol in WITH_USER and not at and PASSWORD.search(server):
+            user, at, host = rest.rpartition("@")
+            server = rest
+        if at and (protocol in WITH_USER or ":" in user):
+            return f"{user}@", f"{protocol}://{host}{rest[len(server) :]}"
+    return "", url
 
 
 def with_whole_paths(url: str) -> str:
