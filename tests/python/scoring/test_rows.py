@@ -186,13 +186,13 @@ def test_a_bad_row_that_was_not_drawn_does_not_matter():
 def test_an_array_is_never_copied_as_a_whole():
     import tracemalloc
 
-    z = np.zeros((2**18, 64), np.float32)  # 64 MiB
-    z[:, :8] = np.random.default_rng(0).standard_normal((2**18, 8))
+    z = np.zeros((2**19, 64), np.float32)  # 128 MiB
+    z[:, :8] = np.random.default_rng(0).standard_normal((2**19, 8))
     tracemalloc.start()
-    rankme.score(z, rows=2**17 + 1)
+    rankme.score(z, rows=2**18 + 1)  # 64 MiB
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 30 * 2**20
+    assert peak < 50 * 2**20  # two blocks, and what is picked of a third
 
 
 def test_estimate_takes_them_too():
