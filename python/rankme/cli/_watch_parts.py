@@ -61,7 +61,7 @@ def follower_of(source: str, reading: Reading, settle: float) -> Follower:
     hint = "'SOURCE'"
     if is_url(source):
         raise typer.BadParameter(
-            f"{shown_url(source)} is a URL: wanted is a folder or a file on disk, or - for standard "
+            f"{_shown(source)} is a URL: wanted is a folder or a file on disk, or - for standard "
             f"input",
             param_hint=hint,
         )
@@ -78,13 +78,18 @@ def place_of(reference: str) -> str:
 
     if is_database(reference):
         raise typer.BadParameter(
-            f"{shown_url(reference)} is a database, of which a query selects the rows; in Python: "
+            f"{_shown(reference)} is a database, of which a query selects the rows; in Python: "
             f"rankme.Monitor(..., reference=rankme.open_source(url, query=...))",
             param_hint="'--reference'",
         )
+    return _shown(reference) if is_url(reference) else os.path.realpath(reference)
+
+
+def _shown(url: str) -> str:
+    """Return a URL as it may be shown."""
     from rankme.sources._shown import shown_url  # noqa: PLC0415
 
-    return shown_url(reference) if is_url(reference) else os.path.realpath(reference)
+    return shown_url(url)
 
 
 def is_url(text: str) -> bool:
@@ -98,7 +103,7 @@ def hidden(text: str, reference: str | None) -> str:
     """Return the text of an error in which the URL of the reference is as it may be shown."""
     if reference is None or not is_url(reference):
         return text
-    return text.replace(reference, shown_url(reference))
+    return text.replace(reference, _shown(reference))
 
 
 def _stdin() -> Any:
