@@ -22,7 +22,8 @@ from helpers import ROOT
 from oracles import moderate
 from rankme.cli import main
 from rankme.sources import BadDataError, choose_rows
-from rankme.sources._database_url import is_database, shown_url, without_secrets
+from rankme.sources._database_url import is_database
+from rankme.sources._shown import shown_url, without_secrets
 
 Z = moderate(5, 3000, 8, "f4")
 SECRET = "s3/cr@t%"  # noqa: S105

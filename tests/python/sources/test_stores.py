@@ -8,10 +8,18 @@ import pytest
 
 from helpers import ROOT
 
-spec = importlib.util.spec_from_file_location("bench_stores", ROOT / "bench" / "stores.py")
-stores = importlib.util.module_from_spec(spec)
-sys.modules["bench_stores"] = stores  # where a dataclass looks for its types
-spec.loader.exec_module(stores)
+
+def loaded(name):
+    """Import a program of the benchmarks, whose folder has names that are here already."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "bench" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+loaded("store_files")  # which the next one imports
+stores = loaded("stores")
 
 Z = stores.rows_of(2000, 48)
 
