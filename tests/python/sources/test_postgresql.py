@@ -313,7 +313,7 @@ def test_shown_urls():
         "duckdb:md:x?motherduck_token=b": "duckdb:md:x",
         "sqlite:/a/b c.db": "sqlite:/a/b c.db",
         "a/b:c.npy": "a/b:c.npy",
-        "s3://a:b@c/d": "s3://a:b@c/d",
+        "s3://a:b@c/d": "s3://c/d",
     }.items():
         assert shown_url(url) == shown
         assert is_database(url) == url.startswith(("postgres", "duckdb", "sqlite"))
