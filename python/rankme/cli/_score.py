@@ -157,7 +157,7 @@ def score(
 
     require_threads()
     use_threads(threads)
-    check_stdin(paths, kind, saved=state is not None)
+    check_stdin(paths, kind, saved=state is not None, apart=rows_are is not None)
     reading = as_policies(
         column,
         dtype,

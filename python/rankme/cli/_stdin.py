@@ -37,7 +37,7 @@ FormatOption = Annotated[
 ]
 
 
-def check_stdin(paths: Sequence[str], kind: str | None, *, saved: bool) -> None:
+def check_stdin(paths: Sequence[str], kind: str | None, *, saved: bool, apart: bool) -> None:
     """Take standard input that is there twice, cannot be read or is not meant for wrong usage."""
     from rankme.sources._formats import KNOWN_SUFFIXES  # noqa: PLC0415
 
@@ -50,6 +50,11 @@ def check_stdin(paths: Sequence[str], kind: str | None, *, saved: bool) -> None:
         )
     if kind is not None and kind.removeprefix(".") not in known:
         raise typer.BadParameter(f"{kind} is none of {', '.join(known)}", param_hint="'--format'")
+    if apart and count:
+        raise typer.BadParameter(
+            "standard input is one file, and rows of their own are read from disk",
+            param_hint="'--rows-are'",
+        )
     if count > 1:
         raise typer.BadParameter("standard input can be read once", param_hint=hint)
     if count and saved:

@@ -18,6 +18,7 @@ from rankme.cli._options import (
     check_folder,
     require_threads,
 )
+from rankme.cli._reading import IntegersOption  # noqa: TC001 - typer reads it
 from rankme.cli._resume import EVERY, CheckpointOption, StateOption
 from rankme.cli._text import print_error, print_warning, text_of
 from rankme.cli._watch_parts import (
@@ -85,6 +86,7 @@ def watch(
         str | None,
         typer.Option(metavar="TYPE", callback=check_dtype, help="What bytes or base64 are."),
     ] = None,
+    integers: IntegersOption = False,
     time_column: Annotated[
         str | None,
         typer.Option(
@@ -184,7 +186,7 @@ def watch(
     place = None if listen is None else address_of(listen)
     seconds = EVERY if checkpoint_every is None else checkpoint_every
     pace = Pace(every, seconds, once, skip_bad_files)
-    reading = Reading(column, dtype, time_column, skip_nonfinite)
+    reading = Reading(column, dtype, time_column, skip_nonfinite, integers)
     telling = telling_of(source, prometheus, alarm_command, as_json=as_json)
     make = partial(monitor_of, options, reference, reference_column)
     try:

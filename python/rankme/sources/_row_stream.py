@@ -77,6 +77,7 @@ def stream_blocks(
     told: str | None,
     time_column: str | None,
     nulls: bool,
+    integers: bool = False,
 ) -> Iterator[StreamBlock]:
     """Yield the rows of a stream as they come.
 
@@ -92,6 +93,8 @@ def stream_blocks(
         Which column or key tells when the rows came.
     nulls
         Whether rows that are null are to come as NaN.
+    integers
+        Whether whole numbers of JSON are meant.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def stream_blocks(
     if head == _ARROW:
         yield from _of_arrow(stream, name, column, told, time_column, nulls=nulls)
     elif head.lstrip()[:1] in (b"{", b""):
-        yield from _of_json(stream, name, column, told, time_column, nulls=nulls)
+        yield from _of_json(stream, name, column, told, time_column, nulls=nulls, integers=integers)
     else:
         raise BadDataError(
             name,
@@ -165,6 +168,7 @@ def _of_json(
     time_column: str | None,
     *,
     nulls: bool,
+    integers: bool,
 ) -> Iterator[StreamBlock]:
     """Yield the rows of lines."""
     lines: JsonLines | None = None
@@ -175,7 +179,8 @@ def _of_json(
             continue
         if lines is None:
             first = data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-            lines = JsonLines(name, layout_of(name, first, numbers, Reading(column)))
+            reading = Reading(column, told, integers)
+            lines = JsonLines(name, layout_of(name, first, numbers, reading))
         array, places = lines.parsed(chunk)
         place = partial(place_of, places)
         if vectors is None:

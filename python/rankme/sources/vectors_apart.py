@@ -130,6 +130,12 @@ def open_vectors(path: str, reading: Reading) -> VectorsApart:
     if "://" in path:
         name = shown_url(path)
         raise BadDataError(name, "vectors that lie apart are read from disk: fetch them first")
+    if reading.told is not None or reading.takes_bytes or reading.storage:
+        raise BadDataError(
+            path,
+            "vectors that lie apart have a type of their own: leave out dtype, integers, "
+            "unpack_bits and storage options",
+        )
     if reading.rows_are == "files":
         places = _files(path)
         first = vector_in(places[0], reading.column)

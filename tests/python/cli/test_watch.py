@@ -1,5 +1,6 @@
 """``rankme watch``: windows of a source that grows, on every way out, and no row twice."""
 
+import json
 import os
 import signal
 import socket
@@ -254,6 +255,20 @@ def test_standard_input_with_times():
     process = started("-", "--json", "--window", "1h", "--time-column", "at", stdin=-1)
     said = process.communicate(lines_of(rows, at=times[::-1].tolist()), timeout=60)[1]
     assert "error: standard input: time must be ascending; sort the rows by it" in said
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_whole_numbers_are_watched_where_the_user_says_so(tmp_path, is_file):
+    rows = np.rint(9 * draw(60))
+    lines = [json.dumps({"at": i, "v": row}) for i, row in enumerate(rows.astype(int).tolist())]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    args = ["--json", "--window", "30s", "--time-column", "at", "--once"]
+    for more, status in ([], 1), (["--integers"], 0):
+        process = started(path if is_file else "-", *args, *more, stdin=-1)
+        out, said = process.communicate("" if is_file else path.read_text(), timeout=60)
+        assert process.returncode == status, said
+    assert [one["n_rows"] for one in windows(out)][:1] == [30]
 
 
 def test_a_page_is_served(folder):

@@ -149,6 +149,18 @@ def test_what_cannot_be_opened(tmp_path, prepare, rows_are, text):
         open_source(prepare(tmp_path), rows_are=rows_are)
 
 
+@pytest.mark.parametrize("other", [{"dtype": "int8"}, {"integers": True}, {"unpack_bits": True}])
+def test_what_says_nothing_of_them_is_refused(tmp_path, other):
+    with pytest.raises(BadDataError, match="a type of their own: leave out dtype, integers"):
+        open_source(npy_files(tmp_path), rows_are="files", **other)
+
+
+def test_standard_input_has_no_files(tmp_path):
+    result = run("score", "-", "--rows-are", "files", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "standard input is one file" in error_line(result)
+
+
 def test_files_of_several_formats(tmp_path):
     npy_files(tmp_path)
     torch.save(torch.ones(5), tmp_path / "x.pt")

@@ -25,12 +25,15 @@ class Reading(NamedTuple):
         Which column tells when rows came.
     nulls : bool
         Whether rows that are null are to come as NaN, to be left out.
+    integers : bool
+        As of `rankme.open_source`.
     """
 
     column: str | None = None
     told: str | None = None
     time_column: str | None = None
     nulls: bool = False
+    integers: bool = False
 
 
 class Block(NamedTuple):

@@ -66,9 +66,11 @@ class Settling:
 def opened(path: str, reading: Reading, file: DataFile | None = None) -> RowSource:
     """Open a file, or what a follower takes of it; one without rows is a NoRowsError."""
     if file is None:
-        source = open_source(path, column=reading.column, dtype=reading.told)
+        source = open_source(
+            path, column=reading.column, dtype=reading.told, integers=reading.integers
+        )
     else:
-        source = open_file(file, as_reading(reading.column, reading.told, False, False))
+        source = open_file(file, as_reading(reading.column, reading.told, reading.integers, False))
     return source.with_nulls_as_nan() if reading.nulls else source
 
 

@@ -57,6 +57,7 @@ class StreamFollower(Follower):
                 told=reading.told,
                 time_column=reading.time_column,
                 nulls=reading.nulls,
+                integers=reading.integers,
             ):
                 self._queue.put(block)
         except BaseException as error:  # noqa: BLE001 - it is raised where the rows are wanted
