@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "command_reference",
+    "formats_table",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_static", "_templates"]

@@ -38,7 +38,8 @@ def differing_parts(paths: Sequence[str]) -> list[str]:
 
 def _without_format(name: str) -> str:
     """Leave out the suffix of a format, or of a saved state, if something is before it."""
-    from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of  # noqa: PLC0415
+    from rankme.sources._format_table import KNOWN_SUFFIXES  # noqa: PLC0415
+    from rankme.sources._formats import suffix_of  # noqa: PLC0415
 
     suffix = suffix_of(name)
     known = suffix in KNOWN_SUFFIXES or suffix == ".rankme"

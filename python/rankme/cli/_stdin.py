@@ -39,7 +39,7 @@ FormatOption = Annotated[
 
 def check_stdin(paths: Sequence[str], kind: str | None, *, saved: bool, apart: bool) -> None:
     """Take standard input that is there twice, cannot be read or is not meant for wrong usage."""
-    from rankme.sources._formats import KNOWN_SUFFIXES  # noqa: PLC0415
+    from rankme.sources._format_table import KNOWN_SUFFIXES  # noqa: PLC0415
 
     known = [suffix.removeprefix(".") for suffix in KNOWN_SUFFIXES]
     hint = "'PATH'"

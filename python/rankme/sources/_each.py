@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rankme.sources._converted import as_reading
 from rankme.sources._errors import NoRowsError, SeveralDataError
 from rankme.sources._folders import LocalFolder, is_data
-from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of
+from rankme.sources._format_table import KNOWN_SUFFIXES
+from rankme.sources._formats import suffix_of
 from rankme.sources._listing import in_order
 from rankme.sources._open import open_as
 from rankme.sources._shown import shown_url

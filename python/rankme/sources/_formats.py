@@ -11,59 +11,20 @@ from rankme.sources._bytes import npy_header
 from rankme.sources._converted import converted
 from rankme.sources._database_url import database_advice
 from rankme.sources._errors import BadDataError, parsing
+from rankme.sources._format_table import KNOWN_SUFFIXES, MAGICS, TEXT, ZIP
 from rankme.sources._reading import PLAIN
 from rankme.sources._text import COMPRESSED, path_of
-from rankme.sources.arrow import ArrowSource
-from rankme.sources.delimited import DelimitedSource
-from rankme.sources.faiss import FOURCCS, open_faiss
-from rankme.sources.hdf5 import open_hdf5
-from rankme.sources.jsonl import JsonlSource
-from rankme.sources.npy import NpySource
 from rankme.sources.npz import open_npz
-from rankme.sources.parquet import ParquetSource
 from rankme.sources.pytorch import open_pytorch
 from rankme.sources.safetensors import open_safetensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._reading import Reading
     from rankme.sources._source import RowSource
 
-__all__ = [
-    "KNOWN_SUFFIXES",
-    "TEXT",
-    "is_beside",
-    "is_text",
-    "open_file",
-    "require_told",
-    "suffix_of",
-]
+__all__ = ["is_beside", "is_text", "open_file", "require_told", "suffix_of"]
 
-KNOWN_SUFFIXES = (
-    ".npy", ".npz", *vecs.DTYPES, ".safetensors", ".pt", ".pth", ".bin",
-    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5", ".faiss",
-    ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst",
-    ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
-)  # fmt: skip
-# Of text, which no first bytes tell.
-TEXT: dict[str, Callable[[DataFile, Reading], RowSource]] = {
-    ".csv": DelimitedSource.open,
-    ".tsv": DelimitedSource.open,
-    ".jsonl": JsonlSource.open,
-    ".ndjson": JsonlSource.open,
-}
-
-MAGICS: dict[bytes, Callable[[DataFile, Reading], RowSource]] = {
-    b"PAR1": ParquetSource.open,
-    b"ARROW1": ArrowSource.open,
-    b"\xff\xff\xff\xff": ArrowSource.open,
-    b"\x89HDF\r\n\x1a\n": open_hdf5,
-    **dict.fromkeys(FOURCCS, open_faiss),
-}
-# With more than PK: a safetensors file may begin so with the length of its header.
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 STATE = b"\x93RNKM"
 SINGLE = "holds one matrix without a name, so column cannot be"
 
@@ -130,9 +91,8 @@ def _open_file(file: DataFile, reading: Reading) -> RowSource:
     if head.startswith(npy_header.MAGIC) or suffix in vecs.DTYPES:
         if reading.column is not None:
             raise BadDataError(file.name, f"{SINGLE} {reading.column!r}")
-        if head.startswith(npy_header.MAGIC):
-            return NpySource.open(file, reading)
-        return vecs.open_by_suffix(file, suffix, reading)
+        if not head.startswith(npy_header.MAGIC):
+            return vecs.open_by_suffix(file, reading)
     for magic, opener in MAGICS.items():
         if head.startswith(magic):
             return opener(file, reading)

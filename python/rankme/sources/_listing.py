@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rankme.sources import huggingface, zarr
 from rankme.sources._errors import BadDataError
 from rankme.sources._folders import is_data
-from rankme.sources._formats import KNOWN_SUFFIXES, is_beside, suffix_of
+from rankme.sources._format_table import KNOWN_SUFFIXES
+from rankme.sources._formats import is_beside, suffix_of
 from rankme.sources._sets import require_one_set
 from rankme.sources._sharded import natural_order
 

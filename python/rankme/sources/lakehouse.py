@@ -33,13 +33,14 @@ DELTA = "Delta"
 LOG = "_delta_log"
 ICEBERG = "Iceberg"
 LANCE = "Lance"
+VERSIONS = "_versions"
 # What a table has in its folder, by the format; of Hudi also what each partition has.
 LOGS = {
     LOG: DELTA,
     ".hoodie": "Hudi",
     ".hoodie_partition_metadata": "Hudi",
     "_spark_metadata": "Spark streaming",
-    "_versions": LANCE,
+    VERSIONS: LANCE,
 }
 EVERYTHING = "SELECT * FROM t"
 SNAPSHOTS = (".metadata.json", ".metadata.json.gz")

@@ -17,6 +17,7 @@ from rankme.sources._checks import check_dtype, check_shape
 from rankme.sources._errors import BadDataError
 from rankme.sources._reading import PLAIN, Reading
 from rankme.sources._source import Identity, RowSource
+from rankme.sources._text import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,9 @@ DTYPES = {**BINS, **VECS}
 LENGTH_BYTES = 4
 
 
-def open_by_suffix(file: DataFile, suffix: str, reading: Reading = PLAIN) -> RowSource:
-    """Open a file of one of the suffixes of `DTYPES`."""
+def open_by_suffix(file: DataFile, reading: Reading = PLAIN) -> RowSource:
+    """Open a file with one of the suffixes of `DTYPES`."""
+    suffix = path_of(file.name).suffix.lower()
     return (open_bin if suffix in BINS else open_vecs)(file, np.dtype(DTYPES[suffix]), reading)
 
 

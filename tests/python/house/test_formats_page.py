@@ -12,12 +12,14 @@ import rankme
 from formats_table import rows as tried
 from pages import codes, tables, text_of
 from rankme import sources
-from rankme.sources import _formats, faiss, huggingface, zarr
 from rankme.sources._bytes import remote
-from source_files import FORMATS, TEXTS, matrix, write
+from rankme.sources._format_table import FORMATS, KNOWN_SUFFIXES
+from source_files import FORMATS as WRITTEN
+from source_files import TABLES, TEXTS, matrix, write
 
 PAGE = "reference/formats.md"
-TABLE, READ, BYTES, INDEXES, URLS, DATABASES = tables(PAGE)
+READ, BYTES, INDEXES, URLS, DATABASES = tables(PAGE)
+TABLE = {one.name: one for one in FORMATS}
 SOURCES = Path(sources.__file__).parent
 # Which of the files that the tests of sources write belong to which row.
 CASES = {
@@ -39,41 +41,19 @@ CASES = {
     "JSON lines": ["jsonl", "jsonl-gzip", "jsonl-base64"],
     "CSV, TSV": ["csv", "csv-zstd", "tsv"],
     "Lance, LanceDB": ["lance"],
+    "Delta table": ["delta"],
     "Zarr 2 and 3": ["zarr-2", "zarr-3", "zarr-3-shards"],
     "Hugging Face dataset": ["huggingface"],
 }  # fmt: skip
 NAMED = {"npz": "rows", "pt-dict": "model.rows", "hdf5": "model/rows", "zarr": "model/rows"}
-SET = "a set of files"
 
 
-def bytes_of(code):
-    """First bytes as the page writes them: hexadecimal, or ASCII."""
-    hexadecimal = re.fullmatch(r"[0-9a-f]{2}( [0-9a-f]{2})+", code)
-    return bytes.fromhex(code) if hexadecimal else code.encode("ascii")
+def test_no_suffix_is_of_two_formats():
+    assert len(set(KNOWN_SUFFIXES)) == len(KNOWN_SUFFIXES)
 
 
-def rows(of=None):
-    return [row for row in TABLE if of is None or row["format"] == of]
-
-
-def test_every_suffix_has_a_row_and_no_other():
-    found = [suffix for row in TABLE for suffix in codes(row["suffixes"])]
-    assert sorted(found) == sorted(_formats.KNOWN_SUFFIXES)
-
-
-def test_every_sign_of_a_format_has_a_row_and_no_other():
-    told = {
-        bytes_of(code)
-        for row in TABLE
-        if row["told by"].startswith("first bytes")
-        for code in codes(row["told by"].partition(",")[0])
-    }
-    npy = np.lib.format.magic(1, 0)[:6]
-    assert told == {npy, *faiss.FLAT, *_formats.ZIP, *_formats.MAGICS.keys() - set(faiss.FOURCCS)}
-    (store,) = rows("Zarr 2 and 3")
-    (saved,) = rows("Hugging Face dataset")
-    assert all(zarr.is_store([name]) for name in codes(store["told by"]))
-    assert set(codes(saved["told by"])) == {huggingface.STATE_FILE, huggingface.DICT_FILE}
+def test_the_page_has_the_table():
+    assert "```{formats-table}\n```" in text_of(PAGE)
 
 
 def test_every_extra_of_a_reader_is_named_and_no_other():
@@ -88,28 +68,32 @@ def test_every_extra_of_a_reader_is_named_and_no_other():
                 found.add(node.args[1])
     extras = {node.value for node in found if isinstance(node, ast.Constant)}
     extras |= {"remote", "s3", "gcs", "hf", "postgresql", "sqlite"}  # by the scheme of a URL
-    assert extras == set(re.findall(r"rankme\[(\w+)\]", text_of(PAGE)))
+    named = set(re.findall(r"rankme\[(\w+)\]", text_of(PAGE)))
+    assert extras == named | {one.extra for one in FORMATS} - {None}
     assert extras <= set(importlib.metadata.metadata("rankme").get_all("Provides-Extra"))
 
 
 def test_every_file_that_the_tests_write_belongs_to_a_row():
     assert sorted(case for cases in CASES.values() for case in cases) == sorted(
-        {**FORMATS, **TEXTS}
+        {**WRITTEN, **TEXTS, **TABLES}
     )
-    assert [*CASES, SET] == [row["format"] for row in TABLE]
+    assert CASES.keys() == TABLE.keys()
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_file_of_each_format_is_read(name, tmp_path):
-    (row,) = rows(name)
+    one = TABLE[name]
     for case in CASES[name]:
         (tmp_path / case).mkdir()
         path = write(tmp_path / case, case, matrix())
         source = rankme.open_source(path)
         np.testing.assert_array_equal(np.vstack([*map(np.copy, source.blocks())]), matrix())
-        if path.is_file() and "suffix" not in row["told by"]:
-            head = path.read_bytes()[:16]
-            assert any(head.startswith(bytes_of(code)) for code in codes(row["told by"]))
+        if path.is_dir():
+            assert any((path / inside).exists() for inside in one.inside)
+        else:
+            assert path.name.endswith(one.suffixes)
+        if one.magics:
+            assert path.read_bytes().startswith(one.magics)
             # The suffix does not matter then.
             renamed = path.rename(path.with_suffix(".data"))
             assert rankme.open_source(renamed).n_rows == len(matrix())
@@ -117,11 +101,10 @@ def test_a_file_of_each_format_is_read(name, tmp_path):
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_column_chooses(name, tmp_path):
-    (row,) = rows(name)
     case = CASES[name][-1]
     path = write(tmp_path, case, matrix())
     chosen = next((NAMED[key] for key in NAMED if case.startswith(key)), "rows")
-    if row["`column`"] == "none":
+    if TABLE[name].column is None:
         with pytest.raises(sources.BadDataError, match="holds one matrix without a name"):
             rankme.open_source(path, column=chosen)
     else:
@@ -169,4 +152,4 @@ def test_each_meaning_of_bytes_is_read_as_the_page_says(tmp_path):
 def test_how_each_format_is_read_was_tried():
     assert tried() == READ
     names = {row["format"].partition(", compressed")[0] for row in READ}
-    assert names == {row["format"] for row in TABLE} - {SET}
+    assert names == TABLE.keys()

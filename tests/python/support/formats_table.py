@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 
 from rankme.sources import BadDataError, jsonl, open_source
-from source_files import FORMATS, TEXTS, matrix, write
+from source_files import FORMATS, TABLES, TEXTS, matrix, write
 
 # One of the files that tests write for each row of the table of formats.
 TRIED = {
@@ -27,6 +27,7 @@ TRIED = {
     "JSON lines, compressed": "jsonl-gzip",
     "CSV, TSV": "csv",
     "Lance, LanceDB": "lance",
+    "Delta table": "delta",
     "Zarr 2 and 3": "zarr-3",
     "Hugging Face dataset": "huggingface",
 }
@@ -98,5 +99,5 @@ def text_of(table):
 
 
 if __name__ == "__main__":
-    assert set(TRIED.values()) <= {*FORMATS, *TEXTS}
+    assert set(TRIED.values()) <= {*FORMATS, *TEXTS, *TABLES}
     print(text_of(rows()))  # noqa: T201

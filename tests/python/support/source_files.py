@@ -168,6 +168,14 @@ def save_lance(path, rows):
     lance.write_dataset(arrow_table(rows), path, mode="overwrite", max_rows_per_file=15)
 
 
+def save_delta(path, rows):
+    from deltalake import WriterProperties, write_deltalake
+
+    write_deltalake(
+        path, arrow_table(rows), writer_properties=WriterProperties(max_row_group_size=15)
+    )
+
+
 def text_of(path, content):
     """Write text, compressed as the suffix says."""
     import gzip
@@ -226,7 +234,7 @@ FORMATS = {
     "arrow-binary": (".arrow", arrow_writer("binary"), False),
     "arrow-tensor": (".arrow", arrow_writer("tensor"), True),
     "arrow-lz4": (".arrow", arrow_writer(compression="lz4"), True),
-    "arrow-stream-zstd": (".arrow", arrow_writer(stream=True, compression="zstd"), True),
+    "arrow-stream-zstd": (".arrows", arrow_writer(stream=True, compression="zstd"), True),
     "parquet": (".parquet", parquet_writer(), True),
     "parquet-list": (".parquet", parquet_writer("list"), True),
     "parquet-large-list": (".parquet", parquet_writer("large"), True),
@@ -251,11 +259,13 @@ TEXTS = {
     "csv-zstd": (".csv.zst", save_csv, False),
     "tsv": (".tsv", save_tsv, False),
 }
+# Of which the files are those of a format above: their own tests are in test_lakehouse.py.
+TABLES = {"delta": ("", save_delta, False)}
 
 
 def write(folder, name, rows):
     """Write rows in a format; return the path."""
-    suffix, save, _ = {**FORMATS, **TEXTS}[name]
+    suffix, save, _ = {**FORMATS, **TEXTS, **TABLES}[name]
     path = folder / f"rows{suffix}"
     save(path, rows)
     return path

@@ -13,7 +13,8 @@ from rankme.integrations._following.settled import Settling, Stamp, blocks_of, o
 from rankme.sources import huggingface, lakehouse, zarr
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._folders import is_data
-from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of
+from rankme.sources._format_table import KNOWN_SUFFIXES
+from rankme.sources._formats import suffix_of
 from rankme.sources._sharded import natural_order
 from rankme.sources._time_column import times_of
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, NamedTuple, cast
 
 from rankme.sources._bytes.files import DataFile, LocalFile
 from rankme.sources._errors import BadDataError
-from rankme.sources._formats import TEXT, suffix_of
+from rankme.sources._format_table import TEXT
+from rankme.sources._formats import suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
