@@ -17,9 +17,9 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "command_reference",
     "formats_table",
+    "mathml",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_static", "_templates"]
@@ -32,6 +32,8 @@ default_role = "autolink"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+# Quotes and dashes may be those of a command: whoever copies it needs them as they are.
+smartquotes = False
 
 # The notebooks of the gallery run at every build, and a cell that fails is an error.
 nb_execution_mode = "force"
@@ -57,6 +59,7 @@ autodoc_mock_imports = [
 # A page of a class lists its members by the template; numpydoc would list them once more.
 numpydoc_show_class_members = False
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = f"rankme {version}"
 html_static_path = ["_static"]

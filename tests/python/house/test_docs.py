@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -26,6 +27,9 @@ DOCS = ROOT / "docs"
 GPU_PAGE = "guides/gpus.md"
 # The engines are started in ways of their own, by the tests of the room `distributed`.
 ENGINES_PAGE = "guides/clusters.md"
+# A bucket is among them.
+TASKS_PAGE = "start/tasks.md"
+APART = {ENGINES_PAGE, GPU_PAGE, TASKS_PAGE}
 
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"^ *print\(.*\)  # (.*)$", re.MULTILINE)
@@ -101,9 +105,47 @@ def test_the_pages_are_found():
     assert len(list(pages())) >= 12
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if page not in {ENGINES_PAGE, GPU_PAGE}])
+@pytest.mark.parametrize("page", [page for page in pages() if page not in APART])
 def test_the_programs_of_a_page_run(page, folder):
     run_page(page, folder)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """Put shards into a bucket of an S3 server, of which the environment tells."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "mine")
+    system = fsspec.filesystem("s3", skip_instance_cache=True)
+    system.mkdir("embeddings")
+    for number, part in enumerate(np.array_split(np.load(EMBEDDINGS), 3)):
+        with system.open(f"embeddings/run-7/part-{number}.npy", "wb") as file:
+            np.save(file, part)
+    yield
+    server.stop()
+
+
+@pytest.mark.usefixtures("bucket")
+def test_each_task_is_done_alone_in_less_than_ten_lines(folder):
+    text = (DOCS / TASKS_PAGE).read_text(encoding="utf-8")
+    programs = [source for language, source in BLOCK.findall(text) if language == "python"]
+    assert len(programs) == text.count("\n## ") == 10
+    assert all(len(source.splitlines()) < 10 for source in programs)
+    alone = f"for source in {programs!r}:\n    exec(source, {{}})"
+    check_printed("\n".join(programs), run(folder, sys.executable, "-c", alone))
+    run(folder, "bash", "-euc", program(TASKS_PAGE, "sh"))
+
+
+def test_the_front_page_leads_to_each_task():
+    text = (DOCS / TASKS_PAGE).read_text(encoding="utf-8")
+    front = (DOCS / "index.md").read_text(encoding="utf-8")
+    for title in re.findall(r"^## (.*)$", text, re.MULTILINE):
+        assert f"({TASKS_PAGE}#{title.lower().replace(' ', '-')})" in front
 
 
 @pytest.mark.gpu
