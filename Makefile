@@ -62,22 +62,21 @@ test-library: test-cpp
 	build/library/example/score
 
 # One process of pytest a core of the smallest machine that CI may have. A file stays in one process:
-# its fixtures, engines among them, start once. PYTEST_PROCESSES=0 runs all in one.
+# its fixtures, engines among them, start once, and the slow ones come first. PYTEST_PROCESSES=0 runs all in one.
 PYTEST_PROCESSES ?= 2
 test-python: $(STAMPS)/package $(STAMPS)/test
-	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+# The C++ tests are built with the module, so that the sources are compiled once.
 # Other GPUs than these: make test-cuda CUDA_ARCHITECTURES=native. One makes a short build.
 CUDA_ARCHITECTURES ?= 90-real
 test-cuda: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/cuda-build
-	cmake --preset cuda -DPython_EXECUTABLE=$(BIN)/python \
-	    "-DRANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)"
-	cmake --build --preset cuda
-	ctest --preset cuda
-	RANKME_CUDA=ON SKBUILD_CMAKE_DEFINE="RANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)" \
-	    $(BIN)/python -m pip install --quiet --no-build-isolation \
+	RANKME_CUDA=ON $(BIN)/python -m pip install --quiet --no-build-isolation \
+	    --config-settings=build-dir=build/cuda --config-settings=cmake.define.RANKME_TESTS=ON \
+	    "--config-settings=cmake.define.RANKME_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)" \
 	    $(if $(wildcard $(STAMPS)/editable),--editable) .
 	touch $(STAMPS)/package
+	ctest --test-dir build/cuda --parallel 2 --output-on-failure --no-tests=error
 	RANKME_GPU_TESTS=built $(BIN)/python -m pytest tests/python/cuda $(PYTEST_ARGS)
 
 sanitize: asan tsan
@@ -164,7 +163,7 @@ test-wheel: $(STAMPS)/build $(STAMPS)/test
 	ctest --test-dir build/manylinux/tests --output-on-failure --no-tests=error
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*-$(WHEEL_TAG)-$(WHEEL_TAG)-*.whl
 	rm -f $(STAMPS)/package
-	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 develop: $(STAMPS)/build $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench
 	touch $(STAMPS)/editable

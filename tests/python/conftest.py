@@ -1,4 +1,4 @@
-"""What all Python tests share: the rule about skips, how hypothesis runs, and that Ctrl-C works.
+"""What all Python tests share: skips, what is slow, how hypothesis runs, and that Ctrl-C works.
 
 With ``CI=true`` every skip is printed with its reason, and a skip that
 ``tests/allowed_skips.txt`` does not list fails the session. Elsewhere a skip is only reported,
@@ -11,6 +11,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+# The rooms whose tests start engines and studies, which takes seconds each.
+SLOW = {"bench", "distributed", "examples"}
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 ALLOWED_SKIPS = Path(__file__).parents[1] / "allowed_skips.txt"
@@ -70,6 +73,14 @@ class SkipPolicy:
             terminalreporter.write_line(f"{verdict}: {node}: {reason}")
         refused = sum(not ok for _, _, ok in self.skips)
         terminalreporter.write_line(f"{len(self.skips)} skipped, {refused} of them not allowed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SLOW.intersection(item.path.relative_to(Path(__file__).parent).parts):
+            item.add_marker(pytest.mark.slow)
+    # They come first, so that no process waits at the end for another one's study.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
