@@ -11,6 +11,7 @@ from rankme._base.dtypes import dtype_advice
 from rankme._base.optional import require
 from rankme.sources._in_memory import ChunkRows
 from rankme.sources._table_choice import ARROW, Columns, Ways, check_coordinates, choose
+from rankme.sources._vector_types import numpy_dtype
 from rankme.sources._vectors import VectorColumn
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def column_rows(column: Any, name: str, *, nulls: bool = False, code: str | None
         return _refused(column, kind, name, code or name)
     if not filled:
         width = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
-        return np.empty((0, width), kind.value_type.to_pandas_dtype() if _is_list(kind) else "f8")
+        return np.empty((0, width), numpy_dtype(kind.value_type) if _is_list(kind) else "f8")
     if nulls and not _is_view(kind):
         made = VectorColumn(name, pa.field(name, kind), _width_of(filled, kind))
         if made.n_cols is None:

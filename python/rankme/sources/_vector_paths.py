@@ -11,7 +11,7 @@ import numpy as np
 from rankme.sources._checks import pick
 from rankme.sources._errors import BadDataError
 from rankme.sources._sharded import natural_order
-from rankme.sources._vector_types import candidates, pyarrow, value_dtype
+from rankme.sources._vector_types import candidates, numpy_dtype, pyarrow, value_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,7 +252,7 @@ class VectorPath:
         """Return the columns of the dimensions as lists."""
         width = len(self._dimensions)
         kind = self.field.type.value_type
-        rows = np.empty((batch.num_rows, width), kind.to_pandas_dtype())
+        rows = np.empty((batch.num_rows, width), numpy_dtype(kind))
         missing = np.zeros(rows.shape, bool) if batch.num_rows else None
         for number, one in enumerate(self._dimensions):
             values = batch.column(one)

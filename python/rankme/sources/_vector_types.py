@@ -16,10 +16,13 @@ __all__ = [
     "find_column",
     "is_bytes",
     "is_sized",
+    "numpy_dtype",
     "pyarrow",
     "storage_type",
     "value_dtype",
 ]
+
+_NUMPY = {"halffloat": "f2", "float": "f4", "double": "f8"}  # by Arrow's names
 
 
 def pyarrow(name: str, extra: str, module: str = "pyarrow") -> Any:
@@ -113,9 +116,14 @@ def value_dtype(kind: Any, integers: bool) -> np.dtype[Any] | None:
     if not (types.is_fixed_size_list(kind) or types.is_list(kind) or types.is_large_list(kind)):
         return None
     if types.is_floating(kind.value_type) or (integers and str(kind.value_type) in BYTES):
-        dtype: np.dtype[Any] = np.dtype(kind.value_type.to_pandas_dtype())
-        return dtype
+        return numpy_dtype(kind.value_type)
     return None
+
+
+def numpy_dtype(kind: Any) -> np.dtype[Any]:
+    """Return NumPy's name of a type of numbers; to_pandas_dtype of old PyArrow asks for pandas."""
+    name = str(kind)
+    return np.dtype(_NUMPY.get(name, name))
 
 
 def is_sized(kind: Any) -> bool:

@@ -38,7 +38,7 @@ def memory():
 
 
 def upload(folder, url):
-    system, base = fsspec.url_to_fs(url)
+    system, base = fsspec.core.url_to_fs(url)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             system.pipe_file(f"{base}/{path.relative_to(folder).as_posix()}", path.read_bytes())

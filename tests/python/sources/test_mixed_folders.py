@@ -113,7 +113,7 @@ def write(folder, names):
 
 
 def upload(folder, url):
-    system, base = fsspec.url_to_fs(url)
+    system, base = fsspec.core.url_to_fs(url)
     for path in folder.rglob("*.npy"):
         system.pipe_file(f"{base}/{path.relative_to(folder).as_posix()}", path.read_bytes())
 

@@ -29,7 +29,7 @@ def memory():
 
 
 def upload(path, url):
-    system, place = fsspec.url_to_fs(url)
+    system, place = fsspec.core.url_to_fs(url)
     system.pipe_file(place, path.read_bytes())
 
 

@@ -38,7 +38,7 @@ def memory():
 
 def upload(folder, url):
     """Put the files of a folder under a URL."""
-    system, base = fsspec.url_to_fs(url)
+    system, base = fsspec.core.url_to_fs(url)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             place = f"{base}/{path.relative_to(folder).as_posix()}"
