@@ -311,7 +311,7 @@ class RowSource(ABC):
         """Show in notebooks what it is; nothing is read for it."""
         from rankme.sources._source_html import html_of  # noqa: PLC0415 - it knows what there is
 
-        return html_of(self)
+        return html_of(self, source_bytes(self))
 
 
 def check_start(start: int, n_rows: int) -> None:

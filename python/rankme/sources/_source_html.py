@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rankme._base.notebook import card
-from rankme.sources._converted import stored_as
+from rankme.sources._reading import stored_as
 from rankme.sources._shown import shown_url, without_secrets
-from rankme.sources._source import RowSource, source_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rankme.sources._source import RowSource
 
 __all__ = ["KINDS", "html_of"]
 
@@ -37,7 +38,7 @@ KINDS = {
 _MOST_LISTED = 3
 
 
-def html_of(source: RowSource) -> str:
+def html_of(source: RowSource, n_bytes: int) -> str:
     """Return a small table: what it is, where, how many rows and columns, and what they are."""
     shards = source.shards
     columns = _listed(_column_of(shard) for shard in shards)
@@ -48,7 +49,7 @@ def html_of(source: RowSource) -> str:
         "rows": _rows(source),
         "columns": f"{source.n_cols:,}",
         "dtype": ", ".join(sorted({stored_as(shard) for shard in shards})),
-        "size": _size(source_bytes(source)),
+        "size": _size(n_bytes),
         **({"column": columns} if columns else {}),
         **{f"tag {key}": value for key, value in source.tags.items()},
     }
@@ -68,7 +69,7 @@ def _kind(source: RowSource) -> str:
 def _inner(source: RowSource) -> RowSource | None:
     """Return the source whose rows were chosen, or whose bytes are read as numbers."""
     found = getattr(source, "source", None)
-    return found if isinstance(found, RowSource) else None
+    return found if hasattr(found, "shards") else None
 
 
 def _place(source: RowSource) -> str:
