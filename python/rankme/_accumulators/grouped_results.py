@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rankme._base.notebook import card
+
 __all__ = ["GroupSpread", "WorstGroup"]
 
 
@@ -33,6 +35,19 @@ class WorstGroup(NamedTuple):
     min_rows: int
     left_out: tuple[int, ...]
 
+    def _repr_html_(self) -> str:
+        """Show it in notebooks."""
+        return card(
+            "Group of the lowest RankMe",
+            {
+                "group": self.group,
+                "RankMe": f"{self.score:.6g}",
+                "normalised": f"{self.normalized:.4g}",
+                "rows": self.n_rows,
+                "left out": f"{len(self.left_out)} groups of fewer than {self.min_rows} rows",
+            },
+        )
+
 
 class GroupSpread(NamedTuple):
     """The squares of all rows about their mean, in two parts that add up to them.
@@ -53,3 +68,14 @@ class GroupSpread(NamedTuple):
     between: float
     within: float
     share: float
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks."""
+        return card(
+            "Squares about the mean",
+            {
+                "between groups": f"{self.between:.6g}",
+                "within groups": f"{self.within:.6g}",
+                "share between": f"{self.share:.4g}",
+            },
+        )

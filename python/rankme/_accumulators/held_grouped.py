@@ -13,6 +13,7 @@ from rankme._accumulators.monoid import Monoid
 from rankme._accumulators.shards import decoded, encoded
 from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import KINDS, State
+from rankme._base.notebook import card, spans
 from rankme._base.threads import require_budget
 
 if TYPE_CHECKING:
@@ -70,6 +71,20 @@ class HeldGroups(Monoid):
     def shards(self) -> dict[str, int]:
         """How many rows came from each shard, by its id: a snapshot."""
         return decoded(self._core.shards)
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks; nothing is computed for it."""
+        return card(
+            type(self).__name__,
+            {
+                "groups": self.n_groups,
+                "rows so far": f"{self.n_rows:,}",
+                "rows of a group": spans(self.group_rows.tolist()),
+                "columns": self.dim,
+                "normalised": "yes" if self.normalize else "no",
+                **({"rows left out": f"{self.n_skipped:,}"} if self.n_skipped else {}),
+            },
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the state to a file, whole or not at all.

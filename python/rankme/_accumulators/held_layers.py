@@ -13,6 +13,7 @@ from rankme._accumulators.stack_cores import dims_of, restored_core
 from rankme._accumulators.state_header import State, kind_of
 from rankme._base.arguments import type_name
 from rankme._base.devices import as_device
+from rankme._base.notebook import card, spans
 from rankme._base.threads import require_budget
 
 if TYPE_CHECKING:
@@ -72,6 +73,21 @@ class HeldStack(InGroups, Monoid):
     def n_rows(self) -> int:
         """How many rows each layer took in, over all updates and merges."""
         return self._core.n_rows
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks; nothing is computed for it."""
+        return card(
+            type(self).__name__,
+            {
+                "layers": self.n_layers,
+                "rows so far": f"{self.n_rows:,}",
+                "columns": spans(self.dims),
+                "normalised": "yes" if self.normalize else "no",
+                "device": self.device,
+                "precision": self._precision,
+                **({} if self.groups is None else {"groups": self.groups}),
+            },
+        )
 
     def reset(self) -> None:
         """Forget all rows; what the stack was made with stays."""

@@ -11,7 +11,7 @@ from rankme._base.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["card", "decay"]
+__all__ = ["card", "decay", "spans", "table"]
 
 # The colour is the text's own, so that it is right on light and on dark pages.
 _CELL = 'style="text-align:left;padding:.1em .8em .1em 0"'
@@ -27,6 +27,27 @@ def card(title: str, facts: Mapping[str, object], picture: str = "") -> str:
         for name, value in facts.items()
     )
     return f"<div><strong>{_plain(title)}</strong><table>{rows}</table>{picture}</div>"
+
+
+def table(
+    title: str, head: Iterable[str], rows: Iterable[Iterable[object]], below: str = ""
+) -> str:
+    """Return rows of values under their names as HTML, with HTML of one's own below them."""
+    names = "".join(f"<th {_CELL}>{_plain(name)}</th>" for name in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td {_CELL}>{_plain(value)}</td>" for value in row) + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<div><strong>{_plain(title)}</strong><table><tr>{names}</tr>{body}</table>{below}</div>"
+    )
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Write whole numbers as one, or from the least to the largest."""
+    found = list(numbers)
+    low, high = min(found), max(found)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def decay(values: Iterable[float], label: str) -> str:

@@ -56,7 +56,7 @@ def spectra_by(
     center, normalize
         As in `rankme.spectrum`; the means are those of each group.
     meter
-        Told of the bytes that were taken in.
+        Told of the rows that were taken in.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def spectra_by(
             some = codes[number[id(shard)]][first : first + len(rows)]
             with not_finite_in(shard, first):
                 total.update(rows, groups=some)
-            meter.advance(rows.nbytes)
+            meter.advance(len(rows), rows.nbytes)
             done += len(rows)
     check_count(source, done)
     meter.stage("eigenvalues")

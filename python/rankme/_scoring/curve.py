@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, SupportsIndex
 
 from rankme._base.arguments import type_name
-from rankme._scoring.estimate import estimate
+from rankme._scoring.estimate import estimated
+from rankme._scoring.meter import Part
+from rankme._scoring.progress import as_progress, shown
 from rankme.metrics._curve import Curve
 from rankme.metrics._jackknife import MIN_GROUPS
 from rankme.sources import open_source
@@ -36,6 +38,7 @@ def curve(
     select: Select = None,
     skip_nonfinite: bool = False,
     query: str | None = None,
+    progress: bool | None = None,
 ) -> Curve:
     """RankMe over the number of rows, with its sampling error.
 
@@ -54,6 +57,8 @@ def curve(
     groups, eps, center, normalize, column, dtype, integers, unpack_bits, select, skip_nonfinite,
     query
         As in `rankme.estimate`.
+    progress : bool, optional
+        As in `rankme.spectrum`; the whole is all rows of all numbers.
 
     Returns
     -------
@@ -78,6 +83,7 @@ def curve(
     """
     numbers = _as_numbers(rows)
     start = as_row_seed(seed)
+    wanted = as_progress(progress)
     if is_blocks(Z) and BlockStream(Z).once and len(numbers) > 1:
         raise ValueError(
             "Z gives its rows once, and each of the numbers of rows takes a pass; pass an array of "
@@ -94,26 +100,30 @@ def curve(
         )
         column = dtype = query = None
         integers = unpack_bits = False
-    # The largest first: that there are too few rows is known before any work.
-    estimates = [
-        estimate(
-            Z,
-            groups=groups,
-            eps=eps,
-            center=center,
-            normalize=normalize,
-            column=column,
-            dtype=dtype,
-            integers=integers,
-            unpack_bits=unpack_bits,
-            select=select,
-            skip_nonfinite=skip_nonfinite,
-            query=query,
-            rows=number,
-            seed=start,
-        )
-        for number in reversed(numbers)
-    ]
+    estimates = []
+    with shown(wanted, "curve", sum(numbers)) as meter:
+        # The largest first: that there are too few rows is known before any work.
+        for number in reversed(numbers):
+            part = Part(meter, f"N = {number}", number)
+            one = estimated(
+                Z,
+                part,
+                groups=groups,
+                eps=eps,
+                center=center,
+                normalize=normalize,
+                column=column,
+                dtype=dtype,
+                integers=integers,
+                unpack_bits=unpack_bits,
+                select=select,
+                skip_nonfinite=skip_nonfinite,
+                query=query,
+                rows=number,
+                seed=start,
+            )
+            part.finish()
+            estimates.append(one)
     return Curve(tuple(numbers), tuple(reversed(estimates)), start)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rankme._accumulators.dealt import RUN_LENGTH, as_groups, as_run_length
 from rankme._base.arguments import as_eps
@@ -14,6 +14,7 @@ from rankme._scoring.grouped_rows import (
     parts_of_source,
 )
 from rankme._scoring.opened import in_rows_of, open_rows
+from rankme._scoring.progress import as_progress, meter_of
 from rankme.metrics._estimate import estimate_of
 from rankme.sources import RowSource
 from rankme.sources._block_stream import BlockStream
@@ -21,9 +22,10 @@ from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
     from rankme._scoring.opened import Select
+    from rankme._scoring.progress import Progress
     from rankme.metrics._estimate import Estimate
 
-__all__ = ["estimate"]
+__all__ = ["estimate", "estimated"]
 
 
 def estimate(
@@ -43,6 +45,7 @@ def estimate(
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
     query: str | None = None,
+    progress: bool | None = None,
 ) -> Estimate:
     """RankMe of a sample of rows, with its sampling error by the delete-a-group jackknife.
 
@@ -74,6 +77,8 @@ def estimate(
         Of an iterable: how many rows go to one group before the next one's turn.
     rows, seed, query
         As in `rankme.score`; the groups are runs of the rows that are chosen.
+    progress : bool, optional
+        As in `rankme.spectrum`.
 
     Returns
     -------
@@ -118,6 +123,39 @@ def estimate(
     >>> print(f"{e.score:.2f}, standard error {e.std_error:.3f}")
     63.87, standard error 0.008
     """
+    return estimated(
+        Z,
+        as_progress(progress),
+        groups=groups,
+        eps=eps,
+        center=center,
+        normalize=normalize,
+        skip_nonfinite=skip_nonfinite,
+        run_length=run_length,
+        rows=rows,
+        seed=seed,
+        column=column,
+        dtype=dtype,
+        integers=integers,
+        unpack_bits=unpack_bits,
+        select=select,
+        query=query,
+    )
+
+
+def estimated(
+    Z: object,  # noqa: N803
+    progress: Progress,
+    *,
+    groups: SupportsIndex,
+    eps: float,
+    center: bool,
+    normalize: bool,
+    skip_nonfinite: bool = False,
+    run_length: SupportsIndex = RUN_LENGTH,
+    **of_rows: Any,
+) -> Estimate:
+    """Do what `estimate` does, as a part of another call too; warnings name the caller's caller."""
     require_budget()
     checked_eps = as_eps(eps)  # before the work, not after it
     choices = GroupChoices(
@@ -127,24 +165,14 @@ def estimate(
         normalize=bool(normalize),
         skip_nonfinite=bool(skip_nonfinite),
     )
-    found, numbers = open_rows(
-        Z,
-        rows=rows,
-        seed=seed,
-        column=column,
-        dtype=dtype,
-        integers=integers,
-        unpack_bits=unpack_bits,
-        select=select,
-        nulls=choices.skip_nonfinite,
-        query=query,
-    )
-    if isinstance(found, RowSource):
-        parts = parts_of_source(found, choices)
-    else:
-        with in_rows_of(numbers):
-            if isinstance(found, BlockStream):
-                parts = parts_of_blocks(found, choices)
-            else:
-                parts = parts_of_matrix(as_rows(found, of=Z), choices)
-    return estimate_of(*parts, checked_eps, stacklevel=2)
+    found, numbers = open_rows(Z, nulls=choices.skip_nonfinite, **of_rows)
+    with meter_of(progress, found) as meter:
+        if isinstance(found, RowSource):
+            parts = parts_of_source(found, choices, meter)
+        else:
+            with in_rows_of(numbers):
+                if isinstance(found, BlockStream):
+                    parts = parts_of_blocks(found, choices, meter)
+                else:
+                    parts = parts_of_matrix(as_rows(found, of=Z), choices)
+    return estimate_of(*parts, checked_eps, stacklevel=3)

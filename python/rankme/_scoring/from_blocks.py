@@ -12,6 +12,7 @@ from rankme._base.devices import as_precision, place_of
 from rankme._base.errors import NonFiniteError
 from rankme._scoring.from_source import Plan
 from rankme._scoring.matrix import spectrum_of_matrix
+from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
 
     from rankme._accumulators.accumulator import Accumulator
     from rankme._scoring.from_source import Dealing
+    from rankme._scoring.meter import Meter
     from rankme._scoring.passes import Choices, Pass
     from rankme.metrics._spectrum import Spectrum
     from rankme.sources._block_stream import BlockStream
 
-__all__ = ["StreamedRows", "spectrum_of_blocks"]
+__all__ = ["StreamedRows", "size_of", "spectrum_of_blocks"]
+
+_ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
 def spectrum_of_blocks(
@@ -35,6 +39,7 @@ def spectrum_of_blocks(
     rtol: float,
     device: str | None,
     precision: str,
+    meter: Meter | None = None,
     **choices: Unpack[Choices],
 ) -> Spectrum:
     """Find the spectrum of the rows of an iterable, each taken once.
@@ -47,12 +52,15 @@ def spectrum_of_blocks(
         The eps of the RankMe that has to be certain, where there are several ways to it.
     method, rtol, device, precision, center, normalize, skip_nonfinite
         As in `rankme.spectrum`.
+    meter
+        Told of the rows that were taken in.
 
     Raises
     ------
     TypeError, ValueError, NonFiniteError
         As `rankme.spectrum`, naming the block; a second pass is needed and cannot be had.
     """
+    meter = NoMeter() if meter is None else meter
     passes = passes_of(method, precision)
     if stream.once and len(passes) > 1:
         raise ValueError(_no_second_pass(stream.name, method))
@@ -62,6 +70,8 @@ def spectrum_of_blocks(
         found = StreamedRows(stream.name, one, device, choices, rtol=rtol)
         for block in stream:
             found.add(block)
+            meter.advance(*size_of(block))
+        meter.stage("eigenvalues")
         counts.append(found.n_rows)
         if len(set(counts)) > 1:
             raise ValueError(
@@ -70,7 +80,13 @@ def spectrum_of_blocks(
             )
         return found.spectrum()
 
-    return first_certain(passes, find, eps=eps, rtol=rtol)
+    return first_certain(passes, find, eps=eps, rtol=rtol, restart=meter.restart)
+
+
+def size_of(block: _core.ArrayView) -> tuple[int, int]:
+    """Count the rows of a block, and their bytes."""
+    n_rows, width = block.shape
+    return n_rows, n_rows * width * _ITEM_BYTES[block.dtype]
 
 
 def _no_second_pass(name: str, method: str) -> str:

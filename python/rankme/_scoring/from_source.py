@@ -91,7 +91,7 @@ def spectrum_of_source(
     method, rtol, device, precision
         As in `rankme.spectrum`.
     meter
-        Told of the bytes that were taken in.
+        Told of the rows that were taken in.
     center, normalize, skip_nonfinite
         As in `rankme.spectrum`.
 
@@ -138,7 +138,7 @@ def _sum_rows(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
         for shard, first, rows in blocks:
             with not_finite_in(shard, first):
                 accumulator.update(rows)
-            meter.advance(rows.nbytes)
+            meter.advance(len(rows), rows.nbytes)
     check_count(source, accumulator.n_rows + accumulator.n_skipped)
     meter.stage("eigenvalues")
     return accumulator.spectrum(center=plan.center)
@@ -155,7 +155,8 @@ def _sum_columns(source: RowSource, plan: Plan, meter: Meter) -> Spectrum:
             accumulator.update(panel.T)
         except NonFiniteError as error:
             raise _first_not_finite(source) from error
-        meter.advance(total * panel.shape[1] // source.n_cols)
+        share = panel.shape[1] / source.n_cols
+        meter.advance(source.n_rows * share, round(total * share))
     meter.stage("eigenvalues")
     result = accumulator.spectrum()
     # What the sum says of centred columns is of the other axis.

@@ -13,7 +13,7 @@ from rankme._accumulators.dealt import Deal
 from rankme._accumulators.skipped import finite_mask
 from rankme._base.arrays import as_matrix
 from rankme._base.errors import NonFiniteError
-from rankme._scoring.from_blocks import StreamedRows
+from rankme._scoring.from_blocks import StreamedRows, size_of
 from rankme._scoring.from_source import whole_matrix
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import Pass
@@ -72,14 +72,17 @@ def parts_of_source(source: RowSource, choices: GroupChoices, meter: Meter | Non
             with not_finite_in(shard, first):
                 sums.add(as_matrix(rows), labels)
             done += len(rows)
-            meter.advance(rows.nbytes)
+            meter.advance(len(rows), rows.nbytes)
     check_count(source, done)
     meter.stage("eigenvalues")
     return sums.parts()
 
 
-def parts_of_blocks(stream: BlockStream, choices: GroupChoices) -> Parts:
+def parts_of_blocks(
+    stream: BlockStream, choices: GroupChoices, meter: Meter | None = None
+) -> Parts:
     """Deal the rows of an iterable to groups, as an accumulator does, and leave out each."""
+    meter = NoMeter() if meter is None else meter
     rows = StreamedRows(
         stream.name,
         _BY,
@@ -93,7 +96,9 @@ def parts_of_blocks(stream: BlockStream, choices: GroupChoices) -> Parts:
     )
     for block in stream:
         rows.add(block)
+        meter.advance(*size_of(block))
     found = rows.all()
+    meter.stage("eigenvalues")
     if not isinstance(found, np.ndarray):
         return found._parts(center=choices.center)  # noqa: SLF001
     finite = finite_mask(found)

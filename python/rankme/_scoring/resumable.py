@@ -68,7 +68,7 @@ def accumulate(
     every
         Seconds from one checkpoint to the next; 0 saves after every block.
     meter
-        Told of the bytes that are in, those of earlier runs among them.
+        Told of the rows that are in, those of earlier runs among them.
     skip_nonfinite
         As in `rankme.Accumulator`, of the rows from now on: a run that met a bad row may go on so.
     rows, seed
@@ -170,7 +170,7 @@ def _take_in(
             if block is None:
                 return
             run.add(*block)
-            meter.advance(block.rows.nbytes)
+            meter.advance(len(block.rows), block.rows.nbytes)
             if time.monotonic() - saved >= every:
                 run.save()
                 saved = time.monotonic()
@@ -220,7 +220,7 @@ class _Run:
         done = self._seen()
         for name, shard in self._shards.items():
             first = done.get(name, 0)
-            meter.advance(first * shard.n_cols * shard.dtype.itemsize)
+            meter.skip(first)
             if first < shard.n_rows:
                 yield shard, first
 

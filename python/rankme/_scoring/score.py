@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, SupportsIndex
 
-from rankme._base.arguments import as_eps, as_method, as_rtol
-from rankme._base.devices import as_precision, place_of
-from rankme._base.threads import require_budget
-from rankme._scoring.from_blocks import spectrum_of_blocks
-from rankme._scoring.from_source import Plan, spectrum_of_source
-from rankme._scoring.matrix import spectrum_of_matrix
-from rankme._scoring.opened import in_rows_of, open_rows
-from rankme._scoring.passes import DEFAULT_EPS, first_certain, passes_of
+from rankme._base.arguments import as_eps
+from rankme._scoring.certain import certain_spectrum
+from rankme._scoring.passes import DEFAULT_EPS
 from rankme.metrics._certainty import score_of
-from rankme.sources import RowSource
-from rankme.sources._block_stream import BlockStream
-from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from rankme._scoring.opened import Select
-    from rankme._scoring.passes import Choices
     from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["score", "spectrum"]
@@ -46,6 +35,7 @@ def score(
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
     query: str | None = None,
+    progress: bool | None = None,
 ) -> float:
     """RankMe of one matrix of embeddings.
 
@@ -82,7 +72,7 @@ def score(
         As in `spectrum`.
     precision : {"float64", "fast"}
         As in `spectrum`.
-    column, dtype, integers, unpack_bits, select, skip_nonfinite, rows, seed, query
+    column, dtype, integers, unpack_bits, select, skip_nonfinite, rows, seed, query, progress
         As in `spectrum`.
 
     Returns
@@ -116,7 +106,7 @@ def score(
     3.0
     """
     checked_eps = as_eps(eps)  # before the work, not after it
-    result = _certain_spectrum(
+    result = certain_spectrum(
         Z,
         checked_eps,
         center=bool(center),
@@ -134,6 +124,7 @@ def score(
         rows=rows,
         seed=seed,
         query=query,
+        progress=progress,
     )
     return score_of(result, checked_eps, stacklevel=2)
 
@@ -156,6 +147,7 @@ def spectrum(
     rows: SupportsIndex | None = None,
     seed: SupportsIndex | None = 0,
     query: str | None = None,
+    progress: bool | None = None,
 ) -> Spectrum:
     """Singular values of one matrix of embeddings, and how far they can be trusted.
 
@@ -223,6 +215,11 @@ def spectrum(
     query : str, optional
         Of a database: the SELECT that gives the rows, as in `rankme.open_source`. With `rows` it
         needs an ORDER BY.
+    progress : bool, optional
+        Show how far the rows of a file, a source or an iterable have come: True does so as a bar on
+        a terminal and in a notebook, and as a line every ten seconds elsewhere, all on standard
+        error; False does not. By default only a notebook shows it, of a call that lasts. An array
+        in memory is one step, and shows nothing.
 
     Returns
     -------
@@ -257,7 +254,7 @@ def spectrum(
     MemoryError
         If the Gram matrix or the factor does not fit; the text tells how much was wanted.
     """
-    return _certain_spectrum(
+    return certain_spectrum(
         Z,
         DEFAULT_EPS,
         center=bool(center),
@@ -275,73 +272,5 @@ def spectrum(
         rows=rows,
         seed=seed,
         query=query,
+        progress=progress,
     )
-
-
-def _certain_spectrum(
-    Z: object,  # noqa: N803
-    eps: float,
-    *,
-    method: str,
-    rtol: float,
-    device: str | None,
-    precision: str,
-    column: str | None,
-    dtype: object,
-    integers: bool,
-    unpack_bits: bool | str,
-    select: Select,
-    rows: SupportsIndex | None,
-    seed: SupportsIndex | None,
-    query: str | None,
-    **choices: Unpack[Choices],
-) -> Spectrum:
-    """Find the spectrum by the first pass that leaves RankMe with `eps` certain enough."""
-    require_budget()
-    as_method(method, ("gram", "qr", "auto"))
-    as_precision(precision, method)
-    tolerance = as_rtol(rtol)
-    found, numbers = open_rows(
-        Z,
-        rows=rows,
-        seed=seed,
-        column=column,
-        dtype=dtype,
-        integers=integers,
-        unpack_bits=unpack_bits,
-        select=select,
-        nulls=choices["skip_nonfinite"],
-        query=query,
-    )
-    if isinstance(found, RowSource):
-        place = place_of("cpu", device, "Z")
-        return spectrum_of_source(
-            found,
-            eps=eps,
-            method=method,
-            rtol=tolerance,
-            device=place,
-            precision=precision,
-            **choices,
-        )
-    with in_rows_of(numbers):
-        if isinstance(found, BlockStream):
-            return spectrum_of_blocks(
-                found,
-                eps=eps,
-                method=method,
-                rtol=tolerance,
-                device=device,
-                precision=precision,
-                **choices,
-            )
-        matrix = as_rows(found, of=Z)
-        place = place_of(matrix.device, device, "Z")
-        return first_certain(
-            passes_of(method, precision),
-            lambda one: spectrum_of_matrix(
-                matrix, Plan(by=one, rtol=tolerance, device=place, **choices), found
-            ),
-            eps=eps,
-            rtol=tolerance,
-        )

@@ -41,17 +41,17 @@ def check_by(others: dict[str, bool]) -> None:
 
 def scored_groups(one_set: OneSet, column: str, options: ScoreOptions) -> list[tuple[str, Score]]:
     """Score each group of a set; a PathsError tells what is wrong with it."""
+    from rankme._base.status_line import is_live  # noqa: PLC0415
     from rankme._scoring.by_column import spectra_by  # noqa: PLC0415
-    from rankme.cli._progress import progress_bar  # noqa: PLC0415
+    from rankme._scoring.progress import shown  # noqa: PLC0415
     from rankme.cli._result import scored  # noqa: PLC0415
     from rankme.sources._shown import shown_url  # noqa: PLC0415
-    from rankme.sources._source import source_bytes  # noqa: PLC0415
 
     source = open_paths(one_set.paths, one_set.reading)
     paths = [shown_url(path) for path in one_set.paths]
     label = os.path.basename(paths[0]) if len(paths) == 1 else f"{len(paths)} files"  # noqa: PTH119
     try:
-        with progress_bar(label, n_rows=source.n_rows, n_bytes=source_bytes(source)) as meter:
+        with shown(is_live(sys.stderr), label, source.n_rows) as meter:
             found = spectra_by(
                 source, column, center=options.center, normalize=options.normalize, meter=meter
             )

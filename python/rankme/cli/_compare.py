@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rankme._base.status_line import is_live
 from rankme.cli._names import differing_parts
 from rankme.cli._options import (
     BAD_DATA,
@@ -142,6 +143,7 @@ def compare(
         column=column,
         dtype=dtype,
         allow=_as_allowed(allow or []),
+        progress=is_live(sys.stderr),
     )
     try:
         told = {} if truth is None else read_truth(truth)

@@ -11,7 +11,7 @@ from rankme._scoring.from_source import spectrum_of_source
 from rankme._scoring.grouped_rows import GroupChoices, parts_of_source
 from rankme.metrics._certainty import score_of
 from rankme.metrics._estimate import Parts, estimate_of
-from rankme.sources._converted import stored_as
+from rankme.sources._reading import stored_as
 
 if TYPE_CHECKING:
     from rankme import Accumulator, Estimate, Spectrum

@@ -315,12 +315,12 @@ def _score_set(
     one_set: OneSet, options: ScoreOptions, checkpoints: Checkpoints | None, *, each: bool
 ) -> Score:
     """Score paths as one set; a PathsError tells what is wrong with them."""
-    from rankme.cli._progress import progress_bar  # noqa: PLC0415
+    from rankme._base.status_line import is_live  # noqa: PLC0415
+    from rankme._scoring.progress import shown  # noqa: PLC0415
     from rankme.cli._result import measured, scored  # noqa: PLC0415
     from rankme.cli._resume import resumed  # noqa: PLC0415
     from rankme.sources import subset  # noqa: PLC0415
     from rankme.sources._shown import shown_url  # noqa: PLC0415
-    from rankme.sources._source import source_bytes  # noqa: PLC0415
 
     if one_set.error is not None:
         raise one_set.error
@@ -331,7 +331,7 @@ def _score_set(
         some = whole
         if options.rows is not None:
             some = subset(whole, options.rows, seed=options.seed)
-        with progress_bar(label, n_rows=some.n_rows, n_bytes=source_bytes(some)) as meter:
+        with shown(is_live(sys.stderr), label, some.n_rows) as meter:
             if checkpoints is None:
                 found = measured(some, options, meter)
             else:

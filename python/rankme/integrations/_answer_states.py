@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.notebook import card, spans
 from rankme._scoring.batch import score_batch
 from rankme._scoring.eigen_score import eigen_score_batch
 from rankme.integrations._answer_files import read_answers
@@ -87,6 +88,19 @@ class AnswerStates:
         return (
             f"AnswerStates(n_layers={len(self.layers)}, layers=({layers}){width}): "
             f"{len(self)} questions{each}"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks: counts alone."""
+        counts = [len(texts) for texts in self.answers]
+        return card(
+            "AnswerStates",
+            {
+                "questions": len(self),
+                **({"answers to each": spans(counts)} if counts else {}),
+                "layers": ", ".join(map(str, self.layers)),
+                **({"width": self.by_layer[0].shape[-1]} if self.by_layer else {}),
+            },
         )
 
     @property

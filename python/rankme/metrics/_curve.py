@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.notebook import table
 from rankme.metrics._curve_plot import draw_curve
 from rankme.metrics._jackknife import can_extrapolate
 
@@ -129,6 +130,21 @@ class Curve:
             shown = "" if np.isnan(extrapolated) else f"{extrapolated:.2f}"
             lines.append(f"{rows:>12}  {score:>10.2f}  {error:>10.3f}  {shown:>12}".rstrip())
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Show it as a table in notebooks."""
+        first = self.estimates[0]
+        which = "the first rows" if self.seed is None else f"random rows, seed {self.seed}"
+        return table(
+            f"RankMe over N, K = {first.n_cols}, {which}",
+            ("rows N", "RankMe", "standard error", "extrapolated"),
+            (
+                (rows, f"{score:.2f}", f"{error:.3f}", "" if np.isnan(far) else f"{far:.2f}")
+                for rows, score, error, far in zip(
+                    self.rows, self.scores, self.std_errors, self.bias_corrected, strict=True
+                )
+            ),
+        )
 
     def _each(self, value: Callable[[Estimate], float]) -> NDArray[np.float64]:
         """Take one number from each estimate."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+from rankme._base.colours import colours_of, drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,26 +15,22 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve"]
 
-_SCORES, _EXTRAPOLATED, _INK, _FAINT = "#0b6e4f", "#d9822b", "#22282e", "#d5dade"
+_MOST_TICKS = 8
 
 
 def draw_curve(curve: Curve, ax: Axes | None = None) -> Axes:
     """Draw the scores with two standard errors, and the extrapolated ones."""
     if ax is None:
-        try:
-            from matplotlib import pyplot as plt  # noqa: PLC0415
-        except ImportError as error:
-            raise ImportError('a plot needs Matplotlib: pip install "rankme[plot]"') from error
-        ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")[1]
+        ax = cast("Axes", drawable().subplots(figsize=(6.4, 4.4), layout="constrained")[1])
+    colours = colours_of(ax)
     ax.errorbar(
         curve.rows,
         curve.scores,
         yerr=2 * curve.std_errors,
-        color=_SCORES,
+        color=colours.first,
         marker="o",
-        markersize=4,
+        markersize=5,
         capsize=3,
-        linewidth=1.6,
         label="RankMe, two standard errors",
     )
     extrapolated = curve.bias_corrected
@@ -40,20 +38,22 @@ def draw_curve(curve: Curve, ax: Axes | None = None) -> Axes:
         ax.plot(
             curve.rows,
             extrapolated,
-            color=_EXTRAPOLATED,
-            marker="o",
-            markersize=4,
-            linewidth=1,
+            color=colours.second,
+            marker="s",
+            markersize=5,
             linestyle=":",
             label="extrapolated",
         )
     first = curve.estimates[0]
     which = "the first rows" if curve.seed is None else f"random rows, seed {curve.seed}"
-    ax.set_title(f"RankMe over N, K = {first.n_cols}, {which}", color=_INK, fontsize="medium")
+    ax.set_title(f"RankMe over N, K = {first.n_cols}, {which}", fontsize="medium")
     ax.set_xscale("log")
-    ax.set_xlabel("rows N", color=_INK)
-    ax.set_ylabel("RankMe", color=_INK)
-    ax.grid(color=_FAINT, linewidth=0.8)
+    if len(curve.rows) <= _MOST_TICKS:
+        ax.set_xticks(curve.rows, [f"{rows:,}" for rows in curve.rows])
+        ax.set_xticks([], minor=True)
+    ax.set_xlabel("rows N")
+    ax.set_ylabel("RankMe")
+    ax.grid(**colours.grid)
     ax.set_axisbelow(True)
-    ax.legend(loc="best", frameon=False, fontsize="small")
+    ax.legend(**colours.legend)
     return ax

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.colours import colours_of, drawable
 from rankme.metrics._interval_text import with_interval
 from rankme.metrics._power_law import FEWEST, K_MAX, K_MIN, fit_of
 
@@ -13,12 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from rankme._base.colours import Colours
     from rankme.metrics._spectrum import Spectrum
 
 __all__ = ["draw"]
 
-_VALUES, _VARIANCE, _DOUBT = "#0b6e4f", "#d9822b", "#7a8794"
-_INK, _FAINT = "#22282e", "#d5dade"
 _MOST_MARKERS = 64
 _FEW = 10  # less than a decade: only the minor ticks can be told apart
 
@@ -28,16 +28,12 @@ def draw(spectrum: Spectrum, ax: Axes | None = None, eps: float = 1e-7) -> Axes 
     score, title = spectrum.rankme(eps=eps), _title(spectrum, eps)
     if ax is not None:
         _draw_values(ax, spectrum, score)
-        ax.set_title(title, color=_INK, fontsize="medium")
+        ax.set_title(title, fontsize="medium")
         return ax
-    try:
-        from matplotlib import pyplot as plt  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError('a plot needs Matplotlib: pip install "rankme[plot]"') from error
-    figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.8), layout="constrained")
+    figure, axes = drawable().subplots(1, 2, figsize=(10.5, 4.6), layout="constrained")
     _draw_values(axes[0], spectrum, score)
     _draw_sums(axes[1], spectrum, eps, score)
-    figure.suptitle(title, color=_INK, fontsize="medium")
+    figure.suptitle(title, fontsize="medium")
     pair: NDArray[Any] = axes
     return pair
 
@@ -60,10 +56,18 @@ def _draw_values(ax: Axes, spectrum: Spectrum, score: float) -> None:
     low, high = spectrum.singular_value_bounds()
     number = np.arange(1, len(values) + 1)
     positive = values > 0
-    _tidy(ax, "singular values", len(values))
-    ax.set_ylabel("singular value", color=_INK)
+    colours = colours_of(ax)
+    _tidy(ax, "singular values", len(values), colours)
+    ax.set_ylabel("singular value")
     if not positive.any():
-        ax.text(0.5, 0.5, "every singular value is 0", transform=ax.transAxes, ha="center")
+        ax.text(
+            0.5,
+            0.5,
+            "every singular value is 0",
+            transform=ax.transAxes,
+            ha="center",
+            color=colours.ink,
+        )
         return
     doubtful = high[low <= 0]
     floor = doubtful[0] if doubtful.size else 0.0
@@ -78,7 +82,7 @@ def _draw_values(ax: Axes, spectrum: Spectrum, score: float) -> None:
         number,
         np.maximum(low, bottom),
         np.maximum(high, bottom),
-        color=_VALUES,
+        color=colours.first,
         alpha=0.25,
         linewidth=0,
         label="interval of each",
@@ -86,21 +90,20 @@ def _draw_values(ax: Axes, spectrum: Spectrum, score: float) -> None:
     ax.plot(
         number[positive],
         values[positive],
-        color=_VALUES,
-        linewidth=1.6,
+        color=colours.first,
         marker="o" if len(values) <= _MOST_MARKERS else "",
         markersize=4,
         label="singular values",
     )
     if floor > 0:
-        ax.axhspan(bottom, floor, color=_DOUBT, alpha=0.18, linewidth=0)
-        ax.axhline(floor, color=_DOUBT, linewidth=1, label=f"noise floor, {floor:.1e}")
-    _draw_power_law(ax, spectrum)
-    _mark_score(ax, score)
-    ax.legend(loc="best", frameon=False, fontsize="small")
+        ax.axhspan(bottom, floor, color=colours.muted, alpha=0.18, linewidth=0)
+        ax.axhline(floor, color=colours.muted, linewidth=1, label=f"noise floor, {floor:.1e}")
+    _draw_power_law(ax, spectrum, colours)
+    _mark_score(ax, score, colours)
+    ax.legend(**colours.legend)
 
 
-def _draw_power_law(ax: Axes, spectrum: Spectrum) -> None:
+def _draw_power_law(ax: Axes, spectrum: Spectrum, colours: Colours) -> None:
     """Draw the line behind alpha-ReQ through the values that are drawn, if they have one."""
     certain = spectrum.singular_values[: spectrum.numerical_rank()]
     if len(certain) < K_MIN - 1 + FEWEST:
@@ -111,8 +114,7 @@ def _draw_power_law(ax: Axes, spectrum: Spectrum) -> None:
     ax.plot(
         k,
         np.exp((found.level + found.slope * np.log(k)) / 2),
-        color=_VARIANCE,
-        linewidth=1.6,
+        color=colours.second,
         linestyle="--",
         label=f"alpha-ReQ, k = {found.first} to {found.last}: {found.alpha:.3g}{r2}",
     )
@@ -122,8 +124,9 @@ def _draw_sums(ax: Axes, spectrum: Spectrum, eps: float, score: float) -> None:
     """Draw how much of the entropy, and of the variance, the first k values make up."""
     values = spectrum.singular_values
     number = np.arange(1, len(values) + 1)
-    _tidy(ax, "share of the first k singular values", len(values))
-    ax.set_ylabel("cumulative share", color=_INK)
+    colours = colours_of(ax)
+    _tidy(ax, "share of the first k singular values", len(values), colours)
+    ax.set_ylabel("cumulative share")
     if values[0] > 0:
         relative = values / values[0]  # the squares of 1e200 have no float64
         terms = _entropy_terms(relative / relative.sum() + eps)
@@ -133,20 +136,19 @@ def _draw_sums(ax: Axes, spectrum: Spectrum, eps: float, score: float) -> None:
             ax.plot(
                 number,
                 np.cumsum(terms) / terms.sum(),
-                color=_VALUES,
-                linewidth=1.6,
+                color=colours.first,
                 label="entropy, $-p\\,\\log p$",
             )
         variance = relative * relative
         ax.plot(
             number,
             np.cumsum(variance) / variance.sum(),
-            color=_VARIANCE,
-            linewidth=1.6,
+            color=colours.second,
+            linestyle="--",
             label="variance, $\\sigma^2$",
         )
-        _mark_score(ax, score)
-        ax.legend(loc="best", frameon=False, fontsize="small")
+        _mark_score(ax, score, colours)
+        ax.legend(**colours.legend)
     ax.set_ylim(0, 1.04)
 
 
@@ -155,23 +157,20 @@ def _entropy_terms(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return -p * np.log(p, out=np.zeros_like(p), where=p > 0)
 
 
-def _mark_score(ax: Axes, score: float) -> None:
+def _mark_score(ax: Axes, score: float, colours: Colours) -> None:
     """Mark RankMe, a number of directions, on the axis of k."""
-    ax.axvline(score, color=_INK, linewidth=1, linestyle=":", label=f"RankMe, {score:.4g}")
+    ax.axvline(score, color=colours.ink, linestyle=":", label=f"RankMe, {score:.4g}")
 
 
-def _tidy(ax: Axes, title: str, count: int) -> None:
+def _tidy(ax: Axes, title: str, count: int, colours: Colours) -> None:
     """Give an axis its title, scale and grid."""
     from matplotlib.ticker import NullFormatter  # noqa: PLC0415
 
-    ax.set_title(title, loc="left", fontsize="medium", fontweight="bold", color=_INK)
+    ax.set_title(title, loc="left", fontsize="medium", fontweight="bold")
     ax.set_xscale("log")
     ax.set_xlim(0.92, max(count, 2) * 1.1)
-    ax.set_xlabel("k", color=_INK)
+    ax.set_xlabel("k")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("{x:g}" if count <= _FEW else NullFormatter())
-    ax.tick_params(labelcolor=_INK, color=_FAINT, which="both")
-    ax.grid(color=_FAINT, linewidth=0.8)
+    ax.grid(**colours.grid)
     ax.set_axisbelow(True)
-    for side in ("top", "right", "left", "bottom"):
-        ax.spines[side].set_color(_FAINT)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankme._base.arguments import as_flag, as_index
+from rankme.selection._agreement_html import html_of
 from rankme.selection._agreement_text import as_text
 from rankme.selection._choices import Choice, chosen_ranks, hits, pick
 from rankme.selection._coefficients import COEFFICIENTS, Coefficient
@@ -188,6 +189,10 @@ class Agreement:
 
     def __str__(self) -> str:
         return as_text(self)
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks."""
+        return html_of(self)
 
     @cached_property
     def _score(self) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rankme.selection._agreement import Agreement
     from rankme.selection._choices import Choice
 
-__all__ = ["as_text"]
+__all__ = ["as_text", "named"]
 
 _MOST_NAMES = 3
 
@@ -28,8 +28,8 @@ def as_text(agreement: Agreement) -> str:
         lines.append(f"{name:<14}{one.value:>8.3f}{interval:>20}{one.p_value:>10.2g}")
     rank = f"rank {agreement.rank:.3g} of {n_runs}"
     lines += [
-        f"best by truth {agreement.oracle.truth:>8.4g}  {_names(agreement.oracle)}",
-        f"chosen        {agreement.chosen.truth:>8.4g}  {_names(agreement.chosen)}, {rank}",
+        f"best by truth {agreement.oracle.truth:>8.4g}  {named(agreement.oracle)}",
+        f"chosen        {agreement.chosen.truth:>8.4g}  {named(agreement.chosen)}, {rank}",
         f"by lot        {agreement.random:>8.4g}",
         f"regret        {agreement.regret:>8.4g}  the truth spans {span_of(agreement.truth)}",
         *(f"warning: {text}" for text in agreement.warnings),
@@ -37,7 +37,7 @@ def as_text(agreement: Agreement) -> str:
     return "\n".join(lines)
 
 
-def _names(choice: Choice) -> str:
+def named(choice: Choice) -> str:
     """Write the names of a choice, not too many."""
     shown = ", ".join(map(one_line, choice.names[:_MOST_NAMES]))
     more = len(choice.names) - _MOST_NAMES

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rankme._base.arguments import type_name
+from rankme._base.notebook import card
 from rankme.selection._dominance import count_before_and_below
 
 if TYPE_CHECKING:
@@ -70,6 +71,17 @@ class Auroc:
         return (
             f"AUROC {self.value:.4f} {self._sampling()}{rounding}, "
             f"{self.n_positive} positive and {self.n_negative} negative"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks."""
+        return card(
+            "Area under the ROC curve",
+            {
+                "AUROC": f"{self.value:.4f} {self._sampling()}",
+                "rounding": f"{self.low:.4f} to {self.high:.4f}",
+                "cases": f"{self.n_positive} positive, {self.n_negative} negative",
+            },
         )
 
     def _sampling(self) -> str:

@@ -20,14 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["fragment", "page"]
 
+# The colours are those of `rankme._base.colours`, for light and for dark pages.
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;color:#22282e;margin:2em auto;max-width:60em}"
-    "table{border-collapse:collapse}td,th{padding:.25em .8em;text-align:right;"
-    "border-bottom:1px solid #d5dade}td:nth-child(2),th:nth-child(2){text-align:left}"
-    "text{font:13px system-ui,sans-serif;fill:#22282e}"
+    ":root{color-scheme:light dark;--page:#fff;--ink:#22282e;--faint:#d5dade;"
+    "--best:#0072b2;--tied:#d55e00;--untrained:#8f4a82;--other:#66707a}"
+    "@media(prefers-color-scheme:dark){:root{--page:#14181c;--ink:#e6eaee;--faint:#3a434c;"
+    "--best:#56b4e9;--tied:#e69f00;--untrained:#cc79a7;--other:#a9b3bd}}"
+    "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);"
+    "margin:2em auto;max-width:60em;padding:0 1em}svg{max-width:100%;height:auto}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "td,th{padding:.25em .8em;text-align:right;"
+    "border-bottom:1px solid var(--faint)}td:nth-child(2),th:nth-child(2){text-align:left}"
+    "text{font:13px system-ui,sans-serif;fill:var(--ink)}"
 )
 _WIDTH, _LEFT, _RIGHT, _STEP = 720, 200, 30, 26  # pixels
-_COLOURS = {"*": "#0b6e4f", "=": "#d9822b", "u": "#5b4b8a", "": "#7a8794"}
+_COLOURS = {"*": "var(--best)", "=": "var(--tied)", "u": "var(--untrained)", "": "var(--other)"}
 _LONGEST_NAME = 26
 
 
@@ -98,8 +105,9 @@ def _mark(run: Run, colour: str, y: float, place: Callable[[float], float]) -> s
     first, last = place(run.score - 2 * run.std_error), place(run.score + 2 * run.std_error)
     return (
         f'<text x="{_LEFT - 16}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
-        f'<line x1="{first:.1f}" x2="{last:.1f}" y1="{y}" y2="{y}" stroke="{colour}" '
-        f'stroke-width="2"/><circle cx="{place(run.score):.1f}" cy="{y}" r="4" fill="{colour}">'
+        f'<line x1="{first:.1f}" x2="{last:.1f}" y1="{y}" y2="{y}" style="stroke:{colour}" '
+        f'stroke-width="2"/><circle cx="{place(run.score):.1f}" cy="{y}" r="4" '
+        f'style="fill:{colour}">'
         f"<title>{escape(run.name)}: {run.score:.6g}</title></circle>"
     )
 

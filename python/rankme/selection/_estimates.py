@@ -10,13 +10,15 @@ import numpy as np
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.errors import PrecisionWarning
-from rankme._scoring.estimate import estimate
+from rankme._scoring.estimate import estimated
+from rankme._scoring.meter import Part
 from rankme.metrics._estimate import Estimate
 from rankme.selection._sets import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from rankme._scoring.meter import Meter
     from rankme.selection._sets import Sample
 
 __all__ = ["Definition", "Measured", "definition_of", "estimate_runs"]
@@ -63,17 +65,27 @@ def estimate_runs(
     definition: Definition,
     allow: Collection[str],
     failed: Callable[[str, Exception], None] | None,
+    *,
+    meter: Meter,
 ) -> tuple[list[Measured], list[str]]:
     """Estimate all runs; also return what was warned of meanwhile."""
     measured: list[Measured] = []
     told: list[str] = []
+
+    def failed_below(name: str, error: Exception) -> None:
+        assert failed is not None  # noqa: S101
+        meter.clear()
+        failed(name, error)
+
     for name, samples in runs.items():
-        with naming(name, failed):
+        with naming(name, None if failed is None else failed_below):
             estimates = []
             for sample in samples:
+                part = Part(meter, name, count)
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
-                    estimates.append(_estimate_of(sample, count, definition))
+                    estimates.append(_estimate_of(sample, count, definition, part))
+                part.finish()
                 told += [f"{name}: {text}" for text in _precision_texts(caught)]
                 _refuse_another(estimates[-1], definition, allow)
             measured.append(Measured(name, samples, estimates))
@@ -91,14 +103,15 @@ def _precision_texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     return texts
 
 
-def _estimate_of(sample: Sample, count: int, definition: Definition) -> Estimate:
+def _estimate_of(sample: Sample, count: int, definition: Definition, meter: Meter) -> Estimate:
     """Estimate one set."""
     if isinstance(sample.held, Estimate):
         return sample.held
     if isinstance(sample.held, Accumulator):
         return sample.held.estimate(eps=definition.eps, center=definition.center)
-    return estimate(
+    return estimated(
         sample.held,
+        meter,
         groups=definition.groups,
         eps=definition.eps,
         center=definition.center,

@@ -10,6 +10,7 @@ import numpy as np
 
 from rankme._accumulators.dealt import as_groups
 from rankme._base.arguments import MAX_SEED, as_eps, as_index
+from rankme._scoring.progress import as_progress, shown
 from rankme.selection._cautions import cautions, log_ratio, not_above, refuse_unlike_tags
 from rankme.selection._checkpoints import chosen, local_maxima, require_rule, steps_of
 from rankme.selection._estimates import Definition, definition_of, estimate_runs
@@ -60,6 +61,7 @@ class Choices:
     tags: Any = None
     ids: Any = None
     allow: Any = ()
+    progress: bool | None = None
 
 
 def compare(
@@ -81,6 +83,7 @@ def compare(
     tags: Mapping[str, Mapping[str, str | int | float | bool]] | None = None,
     ids: Mapping[str, Any] | None = None,
     allow: str | Collection[str] = (),
+    progress: bool | None = None,
 ) -> Comparison:
     """Rank runs by RankMe, and say which of them cannot be told from the best one.
 
@@ -132,6 +135,9 @@ def compare(
     allow : str or collection of str
         What may differ all the same: ``"eps"``, ``"center"`` and ``"normalize"`` of accumulators
         and estimates; the tags ``"layer"``, ``"tap"``, ``"split"`` and ``"data"``.
+    progress : bool, optional
+        As in `rankme.spectrum`; the whole is the rows of all runs. It moves on by rows of files and
+        sources, and by whole sets of arrays.
 
     Returns
     -------
@@ -195,6 +201,7 @@ def compare(
             tags=tags,
             ids=ids,
             allow=allow,
+            progress=progress,
         ),
     )
 
@@ -214,6 +221,7 @@ def compare_sets(
     )
     rows = as_wanted_rows(choices.rows)
     wanted_pairs = _as_paired(choices.paired)
+    progress = as_progress(choices.progress)
     _require_baseline(choices.baseline, sets)
     reading = as_reading(choices.column, choices.dtype, integers=False, unpack_bits=False)
     opened = open_runs(sets, reading, tags=choices.tags, ids=choices.ids, failed=failed)
@@ -223,7 +231,7 @@ def compare_sets(
     steps = steps_of(choices.order, list(runs))
     trained = {name: step for name, step in steps.items() if name != choices.baseline}
     require_rule(choices.rule, choices.after, trained)
-    count, measured, told = _measured(runs, rows, definition, allow, failed)
+    count, measured, told = _measured(runs, rows, definition, allow, failed, progress=progress)
     paired, pairing = pairing_of(measured, wanted_pairs, of_first_rows=seed is None)
     ranking = Ranking(measured, paired=paired, untrained=choices.baseline)
     ranked = [_row(run, ranking, steps.get(run.name)) for run in ranking.runs]
@@ -264,11 +272,15 @@ def _measured(
     definition: Definition,
     allow: Collection[str],
     failed: Callable[[str, Exception], None] | None,
+    *,
+    progress: bool | None,
 ) -> tuple[int, list[Measured], list[str]]:
     """Estimate all runs that can be, on as many rows as all of these have."""
     while True:
         count = common_rows(runs, rows)
-        measured, told = estimate_runs(runs, count, definition, allow, failed)
+        total = count * sum(map(len, runs.values()))
+        with shown(progress, f"{len(runs)} runs", total) as meter:
+            measured, told = estimate_runs(runs, count, definition, allow, failed, meter=meter)
         runs = {run.name: run.samples for run in measured}
         _refuse_few(runs)
         # A run may have failed that had the fewest rows.

@@ -13,7 +13,7 @@ import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme.sources._errors import BadDataError
-from rankme.sources._reading import BITS, BYTES, SIGNS, Reading
+from rankme.sources._reading import BITS, BYTES, SIGNS, WORDS, Reading
 from rankme.sources._source import Identity, RowSource
 from rankme.sources._told import as_told
 
@@ -28,7 +28,6 @@ __all__ = [
     "as_reading",
     "bits_of_numbers",
     "converted",
-    "stored_as",
     "unpacked",
 ]
 
@@ -36,7 +35,6 @@ __all__ = [
 SIGN_BIT = 0x80
 # Between the version of a file and what its bits were taken for.
 UNPACKED = ";unpacked:"
-WORDS = {None: "as numbers", BITS: "bits as 0 and 1", SIGNS: "bits as -1 and +1"}
 
 
 def as_bits(unpack_bits: object) -> str | None:
@@ -138,14 +136,6 @@ def bits_of_numbers(source: RowSource, reading: Reading) -> RowSource:
         return source
     reading.require_bytes(source.name)
     return ByteRows(source, str(reading.told), reading.bits).tagged(source.tags)
-
-
-def stored_as(source: RowSource) -> str:
-    """Say of which type the entries of a source are, and what they were read as if that differs."""
-    if source.stored is not None:
-        return source.stored
-    told = getattr(source, "told", None)
-    return f"{told} {WORDS[None]}" if told in BYTES else source.dtype.name
 
 
 def unpacked(block: NDArray[Any], kind: str, bits: str) -> NDArray[np.float16]:

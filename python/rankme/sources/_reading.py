@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "Reading"]
+    from rankme.sources._source import RowSource
+
+__all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "WORDS", "Reading", "stored_as"]
 
 # The types of integers that embeddings are quantised to; wider ones are ids.
 BYTES = ("int8", "uint8")
 # What the bits of packed rows are read as.
 BITS, SIGNS = "bits", "signs"
+WORDS = {None: "as numbers", BITS: "bits as 0 and 1", SIGNS: "bits as -1 and +1"}
 
 
 @dataclass(frozen=True)
@@ -79,3 +82,11 @@ class Reading:
 
 # Nothing was told: floating-point numbers, of whatever can be meant.
 PLAIN = Reading()
+
+
+def stored_as(source: RowSource) -> str:
+    """Say of which type the entries of a source are, and what they were read as if that differs."""
+    if source.stored is not None:
+        return source.stored
+    told = getattr(source, "told", None)
+    return f"{told} {WORDS[None]}" if told in BYTES else source.dtype.name

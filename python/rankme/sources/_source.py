@@ -307,6 +307,12 @@ class RowSource(ABC):
         check_count(self, first)
         return rows
 
+    def _repr_html_(self) -> str:
+        """Show in notebooks what it is; nothing is read for it."""
+        from rankme.sources._source_html import html_of  # noqa: PLC0415 - it knows what there is
+
+        return html_of(self, source_bytes(self))
+
 
 def check_start(start: int, n_rows: int) -> None:
     """Raise a ValueError where ``start`` is no row of the source nor its end."""

@@ -1,55 +1,58 @@
 """What a terminal sees, and what a stop does."""
 
-import contextlib
 import json
-import os
-import pty
+import re
 import signal
 import subprocess
 
 import numpy as np
 
-from command import DOCSTRINGS, RANKME, environment, run
+from command import DOCSTRINGS, RANKME, WORDNET, environment, run
 from helpers import sparse_npy
+from terminal import lines_drawn, run_with_terminal_as_stderr
 
 
-def read_all(descriptor):
-    """Read what the other side wrote until it has gone."""
-    chunks = []
-    with contextlib.suppress(OSError):  # Linux ends a pseudo-terminal with EIO
-        while chunk := os.read(descriptor, 65536):
-            chunks.append(chunk)
-    return b"".join(chunks).decode()
-
-
-def run_with_terminal_as_stderr(*args):
-    leader, follower = pty.openpty()
-    with subprocess.Popen(
-        [RANKME, *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=follower,
-        env=environment(COLUMNS="140"),
-    ) as process:
-        os.close(follower)
-        seen = read_all(leader)
-        os.close(leader)
-        printed = process.stdout.read().decode()
-    return process.returncode, printed, seen
+def on_terminal(*args, **env):
+    return run_with_terminal_as_stderr([RANKME, *args], environment(COLUMNS="140", **env))
 
 
 def test_progress_on_a_terminal(tmp_path):
     path = tmp_path / "zeros.npy"
     sparse_npy(path, 2**20, 64)
-    status, printed, seen = run_with_terminal_as_stderr("score", "--json", path)
+    status, printed, seen = on_terminal("score", "--json", path)
     assert status == 0
     assert json.loads(printed)["rankme"] == 0.0
     for word in ("zeros.npy", "rows/s", "GB/s", "100%"):
         assert word in seen
-    assert "\x1b[" not in printed
+    assert "\x1b" not in printed + seen
+    assert seen.endswith(" \r")  # the bar is gone
+
+
+def test_progress_of_a_comparison():
+    status, _, seen = on_terminal("compare", DOCSTRINGS, WORDNET)
+    assert status == 0
+    drawn = [line for line in lines_drawn(seen) if "warning" not in line]
+    assert drawn[0] == f"2 runs: {DOCSTRINGS.stem} {'░' * 20}   0%"
+    assert drawn[-1].startswith(f"2 runs: {WORDNET.stem}: eigenvalues ")
+    assert "100%" in drawn[-1]
+
+
+def test_errors_stand_on_lines_of_their_own(tmp_path):
+    rows = np.ones((2000, 384))
+    rows[1999, 1] = np.nan
+    np.save(tmp_path / "bad.npy", rows)
+    status, _, seen = on_terminal("compare", WORDNET, tmp_path / "bad.npy", DOCSTRINGS)
+    assert status == 1
+    assert re.search(r" \rrankme: error: [^\r]*bad.npy: row 1999, column 1[^\r]*\r\n", seen)
+
+
+def test_a_dumb_terminal_gets_no_bar():
+    status, _, seen = on_terminal("score", "--json", DOCSTRINGS, TERM="dumb")
+    assert (status, seen) == (0, "")
 
 
 def test_a_second_pass_starts_the_bar_again():
-    status, printed, seen = run_with_terminal_as_stderr(
+    status, printed, seen = on_terminal(
         "score", "--json", "--method", "auto", "--rtol", "0", DOCSTRINGS
     )
     assert (status, json.loads(printed)["method"]) == (0, "qr")
@@ -67,7 +70,7 @@ def test_an_error_on_a_terminal_is_one_line(tmp_path):
     rows = np.ones((9, 3))
     rows[4, 1] = np.nan
     np.save(tmp_path / "bad.npy", rows)
-    status, printed, seen = run_with_terminal_as_stderr("score", tmp_path / "bad.npy")
+    status, printed, seen = on_terminal("score", tmp_path / "bad.npy")
     assert (status, printed) == (1, "")
     assert seen.count("rankme: error: ") == 1
     assert "bad.npy: row 4, column 1 (counted from 0) is nan; every entry" in seen

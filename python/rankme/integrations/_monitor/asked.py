@@ -13,6 +13,7 @@ from rankme._base.threads import require_budget
 from rankme.integrations._monitor import held as files
 from rankme.integrations._monitor.progress import Judge, Progress
 from rankme.integrations._monitor.reference import standard_of
+from rankme.integrations._monitor.shown import html_of
 from rankme.integrations._monitor.told import report_of, require_alike, united
 
 if TYPE_CHECKING:
@@ -213,6 +214,10 @@ class AskedMonitor(Monoid):
             standard = reference and standard_of(reference.acc, reference.components)
             judge = Judge(standard, reference and reference.bands)
         self._judge = judge
+
+    def _repr_html_(self) -> str:
+        """Show it in notebooks."""
+        return html_of(self._held)
 
     def __repr__(self) -> str:
         held = self._held

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.colours import colours_of, drawable
 from rankme.integrations._monitor.windows import statistics_of
 
 if TYPE_CHECKING:
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from rankme._base.colours import Colours
+
 __all__ = ["draw"]
 
-_VALUES, _BAND, _OUT = "#0b6e4f", "#7a8794", "#c0392b"
-_INK, _FAINT = "#22282e", "#d5dade"
+_STYLES = ("-", "--", "-.", ":")  # of lines that share a panel
 _TITLES = {
     "rankme": "RankMe",
     "frechet": "Frechet distance",
@@ -40,14 +42,17 @@ def draw(report: Mapping[str, Any], axes: Sequence[Axes] | None) -> Sequence[Axe
     places = _figure(report, len(titles)) if axes is None else axes
     index = np.array([one["index"] for one in windows])
     for ax, (name, title) in zip(places, titles.items(), strict=True):
-        ax.set_title(title, loc="left", fontsize="medium", color=_INK)
-        ax.grid(color=_FAINT, linewidth=0.8)
+        colours = colours_of(ax)
+        ax.set_title(title, loc="left", fontsize="medium")
+        ax.grid(**colours.grid)
         ax.set_axisbelow(True)
-        for line in _lines_of(name, windows[-1]):
-            _draw_one(ax, line, index, windows, report["bands"])
+        for number, line in enumerate(_lines_of(name, windows[-1])):
+            style = _STYLES[number % len(_STYLES)]
+            _draw_one(ax, line, index, windows, report["bands"], colours=colours, style=style)
         if name == "norm_quantiles" and windows[-1]["drift"][name]:
-            ax.legend(title="share", fontsize="small", loc="upper left")
-    places[-1].set_xlabel("window", color=_INK)
+            legend = ax.legend(title="share", ncols=3, handlelength=3.5, **colours.legend)
+            legend.get_title().set_color(colours.ink)
+    places[-1].set_xlabel("window")
     return places
 
 
@@ -58,20 +63,23 @@ def _lines_of(name: str, window: Mapping[str, Any]) -> list[str]:
 
 def _figure(report: Mapping[str, Any], panels: int) -> Sequence[Axes]:
     """Return the axes of a new figure."""
-    try:
-        from matplotlib import pyplot as plt  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError('a plot needs Matplotlib: pip install "rankme[plot]"') from error
     size = (_WIDTH, _HEIGHT * panels)
-    figure, grid = plt.subplots(panels, 1, figsize=size, sharex=True, layout="constrained")
+    figure, grid = drawable().subplots(panels, 1, figsize=size, sharex=True, layout="constrained")
     state = "alarm" if report["alarm"] else "no alarm"
     windows = f"{report['n_windows']} windows of {report['window']:g} {report['unit']}"
-    figure.suptitle(f"{windows}, {state}", color=_INK, fontsize="medium")
+    figure.suptitle(f"{windows}, {state}", fontsize="medium")
     return list(grid)
 
 
 def _draw_one(
-    ax: Axes, name: str, index: NDArray[Any], windows: Sequence[Mapping[str, Any]], bands: Any
+    ax: Axes,
+    name: str,
+    index: NDArray[Any],
+    windows: Sequence[Mapping[str, Any]],
+    bands: Any,
+    *,
+    colours: Colours,
+    style: str,
 ) -> None:
     """Draw one statistic over the windows, its bands, and the windows outside."""
     found = [statistics_of(one).get(name) for one in windows]
@@ -79,20 +87,18 @@ def _draw_one(
     for size in bands["sizes"] if bands else ():
         for end in size["limits"].get(name, ()):
             if end is not None:
-                ax.axhline(end, color=_BAND, linewidth=1, linestyle="--")
-    errors = [one["std_error"] or 0.0 for one in windows] if name == "rankme" else 0.0
+                ax.axhline(end, color=colours.muted, linewidth=1, linestyle="--")
+    errors = [one["std_error"] or 0.0 for one in windows] if name == "rankme" else None
     quantile = name.partition("norm_quantiles/")[2]
-    # Quantiles share their panel: darker the higher.
-    shade = 0.35 + 0.65 * float(quantile) if quantile else 1.0
     ax.errorbar(
         index,
         values,
         yerr=errors,
-        color=_VALUES,
-        alpha=shade,
+        color=colours.first,
+        linestyle=style,
         marker="o",
         markersize=3,
         label=quantile or None,
     )
     out = np.array([name in one["outside"] for one in windows])
-    ax.plot(index[out], values[out], color=_OUT, marker="o", linestyle="", markersize=6)
+    ax.plot(index[out], values[out], color=colours.second, marker="D", linestyle="", markersize=7)
