@@ -43,7 +43,8 @@ Relative errors of RankMe of {ROWS:,} x {COLUMNS} matrices against the exact sco
 entries: their Gram matrix in whole numbers, then {DIGITS} digits. Singular values fall
 geometrically from 1 to 1 over the condition number. Behind an error, half the width of the interval
 in parts of the score. Each number is the worst of {MATRICES} matrices. All intervals hold the exact
-score. An empty place: float32 was not good enough for `precision="fast"`, which then computes in float64.
+score. An empty place: float32 was not good enough for `precision="fast"`, which then computes in
+float64.
 """
 
 Array = NDArray[Any]
