@@ -1,12 +1,15 @@
 """Pictures of the pages are there for light and for dark ones, and both tell the same."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from command import environment
 from helpers import ROOT
 
 IMAGE = re.compile(r"^```\{image\} (\S+)\n((?::.*\n)*)```$", re.MULTILINE)
@@ -71,3 +74,26 @@ def test_both_pictures_are_one(path):
             ink = [np.asarray(picture.convert("L"), dtype=float) for picture in (one, other)]
         drawn = [np.abs(grey - grey[0, 0]) > 60 for grey in ink]
         assert (drawn[0] != drawn[1]).mean() < 0.05
+
+
+def test_the_picture_of_the_benchmark_is_of_its_numbers(tmp_path):
+    script = ROOT / "docs" / "figures" / "benchmarks.py"
+    done = subprocess.run(
+        [sys.executable, script, tmp_path],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    caption = done.stdout.strip()
+    ((*_, alt, _),) = pairs_of(ROOT / "docs" / "explanation" / "benchmarks.md")
+    assert caption in alt
+    for name in ("benchmarks.png", "benchmarks-dark.png"):
+        for path in (script.with_name(name), tmp_path / name):
+            with Image.open(path) as image:
+                assert image.text["Description"] == caption
+        # Another Matplotlib may set text a little otherwise; a point that moves changes more.
+        old, new = plt.imread(script.with_name(name)), plt.imread(tmp_path / name)
+        assert old.shape == new.shape
+        assert (np.abs(old - new).max(axis=2) > 0.15).mean() < 0.002
