@@ -5,6 +5,7 @@ the loss of SimSiam (arXiv:2011.10566), in Lightning. From step 150 on one of th
 stop-gradient and predictor, which are what keeps it from mapping all images to one point. Its loss
 then looks better than ever. `RankMeCallback` scores the held-out images every 15 steps and tells
 when the embeddings have collapsed; here it lets the run go on, so that all of it can be drawn.
+collapse-dark.png is the same for dark pages.
 
 Needs the extras lightning and plot, scikit-learn, no network, and about ten seconds on one core:
 python docs/figures/collapse.py
@@ -32,7 +33,7 @@ from matplotlib import pyplot as plt
 
 HERE = Path(__file__).parent
 STEPS, BREAKS, EVERY, BATCH, WIDTH = 300, 150, 15, 128, 64
-COLOURS = {"healthy": "#0072b2", "collapsing": "#d55e00"}
+COLOURS = {"healthy": "C0", "collapsing": "C1"}
 
 
 class SimSiam(pl.LightningModule):
@@ -140,12 +141,12 @@ def draw(runs: dict[str, Run], path: Path) -> None:
             f"alarm, step {step}",
             (step, score),
             (step + 12, score + 5),
-            arrowprops={"arrowstyle": "->"},
+            arrowprops={"arrowstyle": "->", "color": mpl.rcParams["text.color"]},
         )
     for axes, title in ((left, "Loss: the lower the better?"), (right, f"RankMe, of {WIDTH}")):
         axes.set_title(title, loc="left")
         axes.set_xlabel("step")
-        axes.axvline(BREAKS, color="#999999", linewidth=0.8, linestyle="--")
+        axes.axvline(BREAKS, color="0.6", linewidth=0.8, linestyle="--")
         axes.spines[["top", "right"]].set_visible(False)
     right.set_ylim(0)
     right.legend(frameon=False)
@@ -155,13 +156,15 @@ def draw(runs: dict[str, Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Draw the picture beside this file, or at the path that is given."""
+    """Draw both pictures beside this file, or into the folder that is given."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    path = Path(sys.argv[1]) if sys.argv[1:] else HERE / "collapse.png"
+    folder = Path(sys.argv[1]) if sys.argv[1:] else HERE
     runs = {"healthy": train(breaks=STEPS), "collapsing": train(breaks=BREAKS)}
-    draw(runs, path)
+    for style, end in (("light", ""), ("dark", "-dark")):
+        with plt.style.context(HERE / f"{style}.mplstyle"):
+            draw(runs, folder / f"collapse{end}.png")
     print(caption(runs))
 
 

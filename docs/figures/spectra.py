@@ -7,6 +7,7 @@ the same place, as in self-supervised learning. The healthy run minimises the lo
 keeps the invariance alone, which a projector satisfies best by mapping everything to one point.
 What is drawn is the output of each projector for the embeddings without noise, not centred, as
 RankMe is defined: the point that all rows are near to is then the one large singular value.
+spectra-dark.png is the same for dark pages.
 
 Needs Matplotlib beside rankme, no network, and some seconds: python docs/figures/spectra.py
 """
@@ -110,8 +111,8 @@ def draw(healthy: rankme.Spectrum, collapsed: rankme.Spectrum, path: Path) -> No
     """Draw both spectra, each relative to its largest singular value."""
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     for spectrum, name, colour, marker in (
-        (healthy, "healthy: invariance, variance, covariance", "#0072b2", "o"),
-        (collapsed, "collapsed: invariance alone", "#d55e00", "s"),
+        (healthy, "healthy: invariance, variance, covariance", "C0", "o"),
+        (collapsed, "collapsed: invariance alone", "C1", "s"),
     ):
         values = spectrum.singular_values
         axes.semilogy(
@@ -127,9 +128,9 @@ def draw(healthy: rankme.Spectrum, collapsed: rankme.Spectrum, path: Path) -> No
     axes.set_title("One projector, trained by two losses on the same sentences", loc="left")
     axes.set_xlabel("k, singular values from the largest to the smallest")
     axes.set_ylabel("k-th value / largest")
-    axes.grid(color="#d5dade", linewidth=0.8)
+    axes.grid(linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc=(0.42, 0.33), labelspacing=0.9, framealpha=1, edgecolor="white", fontsize=11)
+    axes.legend(loc=(0.42, 0.33), labelspacing=0.9, framealpha=1, fontsize=11)
     # No version of Matplotlib in the file: the same picture has the same bytes.
     metadata = {"Software": None, "Description": caption(healthy, collapsed)}
     figure.savefig(path, dpi=200, metadata=metadata)
@@ -137,10 +138,12 @@ def draw(healthy: rankme.Spectrum, collapsed: rankme.Spectrum, path: Path) -> No
 
 
 def main() -> None:
-    """Draw the picture beside this file, or at the path that is given."""
-    path = Path(sys.argv[1]) if sys.argv[1:] else HERE / "spectra.png"
+    """Draw both pictures beside this file, or into the folder that is given."""
+    folder = Path(sys.argv[1]) if sys.argv[1:] else HERE
     pair = spectra()
-    draw(*pair, path)
+    for style, end in (("light", ""), ("dark", "-dark")):
+        with plt.style.context(HERE / f"{style}.mplstyle"):
+            draw(*pair, folder / f"spectra{end}.png")
     print(caption(*pair))
 
 

@@ -20,6 +20,25 @@ def test_the_tables_of_faults_name_tests_that_exist():
                 assert f"def {test}(" in source, f"{file}: {test}"
 
 
+def test_the_table_of_statements_names_what_exists():
+    page = (DOCS / "developers" / "statements.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+)\. [^|]* \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
+    stated = (DOCS / "explanation" / "mathematics.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"^\*\*(\d+)\.", stated, re.MULTILINE)
+    assert numbers == [number for number, _, _ in rows] == [str(i) for i in range(1, 25)]
+    for number, code, tests in rows:
+        for file, names in re.findall(r"`([\w/]+\.\w+)`(?: \(((?:`\w+`(?:, )?)+)\))?", code):
+            source = (ROOT / file).read_text(encoding="utf-8")
+            assert all(name in source for name in re.findall(r"`(\w+)`", names)), (number, file)
+        named = re.findall(r"`([\w/]+\.(?:py|cpp))`: ((?:`\w+`(?:, )?)+)", tests)
+        assert named, number
+        for file, names in named:
+            folder = TESTS if file.endswith(".py") else ROOT / "tests" / "cpp"
+            source = (folder / file).read_text(encoding="utf-8")
+            for name in re.findall(r"`(\w+)`", names):
+                assert re.search(rf"\b(?:def|void) {name}\(", source), (number, file, name)
+
+
 def test_the_index_of_decisions_has_every_decision():
     listed = (DECISIONS / "index.md").read_text(encoding="utf-8")
     pages = sorted(DECISIONS.glob("[0-9]*.md"))

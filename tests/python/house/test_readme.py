@@ -20,7 +20,6 @@ from helpers import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCRIPT = ROOT / "docs" / "figures" / "spectra.py"
-PICTURE = SCRIPT.with_suffix(".png")
 BLOCKS = dict(re.findall(r"^```(python|sh|text)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
 # The rows of the table of times, by their names in what `make bench` writes.
 SVDS = ("numpy-svd", "scipy-svdvals", "torch-svdvals")
@@ -118,18 +117,20 @@ def spectra_script():
 
 
 def test_the_picture_is_what_the_script_draws(tmp_path):
-    again = tmp_path / "again.png"
-    caption = run(sys.executable, SCRIPT, again).strip()
-    for path in (PICTURE, again):
-        with Image.open(path) as image:
-            assert image.text["Description"] == caption
-    # Another Matplotlib may set text a little otherwise; a curve that moves changes more.
-    old, new = plt.imread(PICTURE), plt.imread(again)
-    assert old.shape == new.shape
-    assert (np.abs(old - new).max(axis=2) > 0.15).mean() < 0.002
+    caption = run(sys.executable, SCRIPT, tmp_path).strip()
+    for name in ("spectra.png", "spectra-dark.png"):
+        for path in (SCRIPT.with_name(name), tmp_path / name):
+            with Image.open(path) as image:
+                assert image.text["Description"] == caption
+        # Another Matplotlib may set text a little otherwise; a curve that moves changes more.
+        old, new = plt.imread(SCRIPT.with_name(name)), plt.imread(tmp_path / name)
+        assert old.shape == new.shape
+        assert (np.abs(old - new).max(axis=2) > 0.15).mean() < 0.002
     healthy, collapsed = re.findall(r"(\d+\.\d) of 64", caption)
     page = (ROOT / "docs" / "start" / "reading-a-score.md").read_text(encoding="utf-8")
-    (alt,) = re.findall(r"!\[(.*)\]\(\.\./figures/spectra\.png\)", page)
+    (alt,) = re.findall(
+        r"^```\{image\} \.\./figures/spectra\.png\n.*\n:alt: (.*)$", page, re.MULTILINE
+    )
     assert f"RankMe {healthy}." in alt
     assert f"RankMe {collapsed}." in alt
 

@@ -17,10 +17,10 @@ constexpr int probe_count = 8;
 
 // P(||E X||_F^2 < 8 ||E||_F^2 / probe_safety^2) < 1e-6 for every E that does not depend on X. The
 // worst case is an E of rank one, where the left side is ||E||_F^2 times a chi-squared variable
-// of 8 degrees of freedom, and P(chi^2_8 < 8 / 64) = 6.2e-7.
+// of 8 degrees of freedom, and P(chi^2_8 < 8 / 64) = 6.1e-7 (docs: mathematics, 17).
 constexpr double probe_safety = 8;
 
-// The same of r = 8 sets probes: P(chi^2_r < r / safety^2) < 6.2e-7 as well. More of them know the
+// The same of r = 8 sets probes: P(chi^2_r < r / safety^2) < 6.1e-7 as well. More of them know the
 // error better, and where it is float32's it decides how narrow the interval is.
 double safety_of(int probe_sets);
 
