@@ -10,6 +10,7 @@
 #   make docs       the documentation, as HTML in build/docs; a warning or a broken link is an error
 #   make bench      every competitor on this machine, into bench/results
 #   make wheels     wheels for every Linux with glibc 2.28, repaired and tried alone, into dist
+#   make wheels-cuda  the CUDA module as a wheel of its own, tried beside that of dist, into dist
 #   make test-wheel both suites on the wheel of dist for this Python, and its C++ build
 #   make release    what a release consists of, checked, and what is left to do
 #   make develop    editable install: Python edits take effect at once, C++ edits by any target
@@ -37,7 +38,7 @@ SOURCES   := $(shell find cpp cuda cmake python -name __pycache__ -prune -o -nam
              CMakeLists.txt pyproject.toml
 CXX_FILES := $(shell find cpp cuda python/bindings tests/cpp tests/cuda -name '*.[ch]pp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-cpp test-python test-cuda test-library test-wheel wheels release sanitize asan tsan fuzz bench docs develop clean \
+.PHONY: demo test test-cpp test-python test-cuda test-library test-wheel wheels wheels-cuda release sanitize asan tsan fuzz bench docs develop clean \
         distclean \
         lint lint-ruff lint-format lint-mypy lint-clang-format lint-codespell lint-pyproject
 
@@ -134,7 +135,7 @@ lint-codespell: $(STAMPS)/lint
 
 # The group `build` holds the plugin that checks [tool.scikit-build].
 lint-pyproject: $(STAMPS)/lint $(STAMPS)/build
-	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/validate-pyproject pyproject.toml packaging/cuda13/pyproject.toml
 
 # -E and without the pages of the last build: what was renamed or removed leaves nothing behind.
 docs: $(STAMPS)/package $(STAMPS)/docs
@@ -148,6 +149,12 @@ bench: $(STAMPS)/package $(STAMPS)/bench
 PYTHONS ?=
 wheels:
 	cmake/manylinux/wheels.sh . $(PYTHONS)
+
+# After `make wheels`. A quick one: make wheels-cuda PYTHONS=3.11 WHEEL_ARCHITECTURES=90-real. Without
+# WHEEL_ARCHITECTURES, those of CMakeLists.txt, which are what a release has.
+WHEEL_ARCHITECTURES ?=
+wheels-cuda:
+	ARCHITECTURES="$(WHEEL_ARCHITECTURES)" cmake/manylinux/wheels.sh --cuda . $(PYTHONS)
 
 # The sdist and the wheels of it, checked, and the text of the tag: everything but the upload.
 release: $(STAMPS)/release

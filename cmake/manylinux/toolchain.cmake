@@ -4,6 +4,12 @@
 #
 #   RANKME_SYSROOT  the folder that sysroot.py has made
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES RANKME_SYSROOT)
+# check_language(CUDA) starts a CMake of its own, which gets this file and no variable.
+if(RANKME_SYSROOT)
+  set(ENV{RANKME_SYSROOT} "${RANKME_SYSROOT}")
+else()
+  set(RANKME_SYSROOT "$ENV{RANKME_SYSROOT}")
+endif()
 if(NOT EXISTS "${RANKME_SYSROOT}/complete")
   message(FATAL_ERROR "RANKME_SYSROOT='${RANKME_SYSROOT}' is no sysroot; make wheels makes one, by "
                       "python cmake/manylinux/sysroot.py FOLDER")
@@ -17,6 +23,12 @@ endforeach()
 set(multiarch x86_64-linux-gnu)
 set(CMAKE_C_FLAGS_INIT "-march=x86-64-v2 -B${RANKME_SYSROOT}/usr/lib/${multiarch}/")
 set(CMAKE_CXX_FLAGS_INIT "${CMAKE_C_FLAGS_INIT}")
+# CMake hands a sysroot to GCC, and none to nvcc, which calls GCC.
+string(REPLACE " " "," host_flags "${CMAKE_CXX_FLAGS_INIT}")
+set(CMAKE_CUDA_FLAGS_INIT "-Xcompiler=--sysroot=${RANKME_SYSROOT},${host_flags}")
+foreach(folder "lib/${multiarch}" "usr/lib/${multiarch}")
+  string(APPEND CMAKE_CUDA_FLAGS_INIT " -L${RANKME_SYSROOT}/${folder}")
+endforeach()
 
 # GCC searches its own folder first, which holds this machine's glibc, unless told otherwise.
 # libgcc stays shared: every Linux has it, and exceptions pass through the frames of other modules.

@@ -1,18 +1,36 @@
 #!/usr/bin/env bash
-# Builds a wheel of the sources $1 for each of the Pythons $2..., gives it the tag manylinux_2_28, and
-# scores with it in an environment that holds nothing else. They land in $WHEELS, dist by default.
-# A Python is named by its version or its path; one that is not here is an error, unless none was named: then all
-# supported ones that are here are taken, and the others are listed.
+#
+#   wheels.sh [--cuda] SOURCES [PYTHON]...
+#
+# Builds a wheel of the sources for each Python, gives it the tag manylinux_2_28, and tries it in an
+# environment that holds nothing else. They land in $WHEELS, dist by default. A Python is named by its
+# version or its path; one that is not here is an error, unless none was named: then all supported
+# ones that are here are taken, and the others are listed.
+#
+# --cuda: of rankme-cuda13 instead, which is tried beside the wheel of rankme that lies in $WHEELS.
+# $ARCHITECTURES are the GPUs, those of CMakeLists.txt by default.
 set -euo pipefail
+
+cuda=
+if [[ ${1:-} == --cuda ]]; then
+  cuda=yes
+  shift
+fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 source=$(realpath "$1")
 shift
+project=$source
+if [[ $cuda ]]; then
+  project=$source/packaging/cuda13
+fi
 wheels=$(realpath -m "${WHEELS:-$tree/dist}")
 build=$tree/build/manylinux
 platform=manylinux_2_28_x86_64
 largest=10000000 # bytes; PyPI takes more, but users pay for each
+# The packages of NVIDIA that rankme-cuda13 asks for, and what comes with them.
+theirs=(libcublas.so.13 libcublasLt.so.13 libcusolver.so.12 libcusparse.so.12 libnvJitLink.so.13)
 
 supported=(3.10 3.11 3.12 3.13 3.14 3.14t)
 work=$(mktemp -d)
@@ -38,13 +56,21 @@ build_wheel() {
   local env=$work/env
   rm -rf "$env"
   "$python" -m venv "$env"
+  local settings=(
+    cmake.define.CMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake"
+    cmake.define.RANKME_SYSROOT="$build/sysroot"
+    build-dir="$build/${cuda:+cuda13-}{wheel_tag}"
+  )
+  if [[ ! $cuda ]]; then
+    settings+=(cmake.define.RANKME_CUDA=OFF)
+  elif [[ ${ARCHITECTURES:-} ]]; then
+    settings+=(cmake.define.RANKME_CUDA_ARCHITECTURES="$ARCHITECTURES")
+  fi
   "$env/bin/python" -m pip wheel --quiet --no-deps --wheel-dir "$work/raw" \
-    --config-settings=cmake.define.CMAKE_TOOLCHAIN_FILE="$here/toolchain.cmake" \
-    --config-settings=cmake.define.RANKME_SYSROOT="$build/sysroot" \
-    --config-settings=cmake.define.RANKME_CUDA=OFF \
-    --config-settings=build-dir="$build/{wheel_tag}" "$source"
+    "${settings[@]/#/--config-settings=}" "$project"
   # The gate: an error where a symbol is of a later glibc. OpenBLAS comes with its symbols of debugging.
-  "$work/tools/bin/auditwheel" repair --strip --plat "$platform" --wheel-dir "$work/fixed" "$work"/raw/*.whl
+  "$work/tools/bin/auditwheel" repair --strip --plat "$platform" --wheel-dir "$work/fixed" \
+    "${theirs[@]/#/--exclude=}" "$work"/raw/*.whl
   local wheel
   wheel=$(echo "$work"/fixed/*.whl)
   if (($(stat --format=%s "$wheel") > largest)); then
@@ -52,7 +78,11 @@ build_wheel() {
     return 1
   fi
   "$work/tools/bin/pydistcheck" "$wheel"
-  scores_alone "$env" "$wheel"
+  if [[ $cuda ]]; then
+    loads_beside "$env" "$wheel"
+  else
+    scores_alone "$env" "$wheel"
+  fi
   mkdir -p "$wheels"
   mv "$wheel" "$wheels"
   printf '==== %s: %s in %d s\n' "$version" "$(basename "$wheel")" $((SECONDS - begin))
@@ -67,6 +97,29 @@ scores_alone() {
     env -u PYTHONPATH "$bin/python" -c 'import rankme; print(rankme.__version__, rankme.__file__)'
     env -u PYTHONPATH "$bin/rankme" info
     env -u PYTHONPATH "$bin/rankme" score "$tree"/tests/data/*.npy
+  )
+}
+
+# Installs the wheel of rankme for the same Python and this one, with NVIDIA's libraries, and loads the
+# module. The wheel's own rankme==VERSION is met by the file: the index is asked for the rest.
+loads_beside() {
+  local bin=$1/bin wheel=$2 name version tag package
+  IFS=- read -r name version tag _ <<<"$(basename "$wheel")"
+  package=$(compgen -G "$wheels/rankme-$version-$tag-*.whl") || {
+    echo "$wheels has no rankme-$version-$tag-*.whl, beside which $name is tried: make wheels" >&2
+    return 1
+  }
+  "$bin/python" -m pip install --quiet "$package" "$wheel"
+  (
+    cd "$work"
+    env -u PYTHONPATH "$bin/python" - <<'end'
+import rankme
+from rankme._base.cuda_loader import cuda_module
+
+module = cuda_module()
+print(module.__version__, module.__file__, module.library_versions(), module.device_count())
+end
+    env -u PYTHONPATH "$bin/rankme" info
   )
 }
 

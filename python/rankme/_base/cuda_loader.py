@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rankme import _core
+
 __all__ = ["cuda_module"]
 
 # A library after those that it needs itself.
@@ -42,7 +44,8 @@ def cuda_module(device: str | None = None) -> Any:
     Raises
     ------
     ImportError
-        If it was not built, or if cuBLAS or cuSOLVER is missing; the text says what to do.
+        If it was not built, if cuBLAS or cuSOLVER is missing, or if it is of another version of
+        rankme; the text says what to do.
     """
     try:
         return _load()
@@ -63,13 +66,21 @@ def _load() -> Any:
         raise ImportError(_MISSING, name=name)
     try:
         _load_libraries()
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise ImportError(
             f"the CUDA module cannot be loaded: {error}; "
             f'pip install "rankme[cuda13]" brings cuBLAS and cuSOLVER',
             name=name,
         ) from error
+    # It may come from a distribution of its own, and pip lets one of two be upgraded alone.
+    if module.__version__ != _core.__version__:
+        raise ImportError(
+            f"the CUDA module is of rankme {module.__version__}, and this is rankme "
+            f"{_core.__version__}: install the two of one version (docs/guides/gpus.md)",
+            name=name,
+        )
+    return module
 
 
 def _load_libraries() -> None:

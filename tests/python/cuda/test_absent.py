@@ -155,6 +155,35 @@ def test_the_command_lists_it():
     assert "\ncuda:\n  available: " in text
 
 
+ANOTHER_VERSION = """
+import importlib.machinery, sys, types
+import numpy as np
+import rankme
+other = types.ModuleType("rankme._cuda")
+other.__spec__ = importlib.machinery.ModuleSpec("rankme._cuda", None)
+other.__version__ = "0.0.1"
+other.device_count = lambda: 1
+sys.modules["rankme._cuda"] = other
+print(rankme.cuda.is_available(), rankme.show_config("dicts")["cuda"]["reason"])
+try:
+    rankme.score(np.eye(3), device="cuda")
+except ImportError as error:
+    print(error)
+print(round(rankme.score(np.eye(3)), 6))
+"""
+
+
+def test_a_module_of_another_version_is_refused():
+    told = (
+        f"the CUDA module is of rankme 0.0.1, and this is rankme {rankme.__version__}: "
+        "install the two of one version"
+    )
+    available, refused, score = output_of(ANOTHER_VERSION).splitlines()
+    assert available.startswith(f"False {told}")
+    assert refused.startswith(f"device='cuda:0': {told}")
+    assert score == "3.0"
+
+
 # ---- with the module ---------------------------------------------------------------------------
 
 
