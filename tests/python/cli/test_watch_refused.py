@@ -15,6 +15,7 @@ from watched import (
     draw,
     ended,
     expected,
+    lines_of,
     next_window,
     put,
     same,
@@ -167,3 +168,48 @@ def test_a_table_of_delta_is_no_folder_that_grows(folder):
     (folder / "_delta_log" / "0.json").write_text(json.dumps({"add": {}}))
     result = run("watch", folder, *FOLDER)
     assert "a table of Delta" in error_line(result)
+
+
+def test_times_by_their_place(tmp_path):
+    table, state = tmp_path / "log.jsonl", tmp_path / "s"
+    args = ("--json", "--window", "10s", "--time-column", "at", "--once", "--state", state)
+    rows, times = draw(30), np.arange(30.0)
+    table.write_text(lines_of(rows, at=times.tolist()))
+    assert len(windows(run("watch", table, *args).stdout)) == 2
+    with table.open("a") as file:
+        file.write(lines_of(rows[:2], at=[31.0, 30.5]))
+    said = error_line(run("watch", table, *args))
+    assert "log.jsonl: line 32 has the time 1970-01-01T00:00:30.500Z, and the row before" in said
+    table.write_text(lines_of(rows, at=times.tolist()) + lines_of(rows[:2], at=[31.0, 12.0]))
+    pieces = [lines_of(rows, at=times.tolist()), lines_of(rows[:1], at=[12.0])]
+    process = started("-", *args[:-3], stdin=-1)
+    process.stdin.write(pieces[0])
+    process.stdin.flush()
+    next_window(process)
+    said = process.communicate(pieces[1], timeout=60)[1]
+    assert "line 31 has the time 1970-01-01T00:00:12.000Z, and all was told before" in said
+    assert process.returncode == 1
+
+
+def test_lines_that_are_all_left_out_are_counted(tmp_path):
+    table, state = tmp_path / "log.jsonl", tmp_path / "s"
+    args = ("--window", "10s", "--time-column", "at", "--once", "--state", state)
+    table.write_text(lines_of(draw(30), at=list(range(30))))
+    run("watch", table, *args, "--skip-nonfinite", "--json")
+    with table.open("a") as file:
+        file.write('{"embedding": null, "at": 40}\n')
+    result = run("watch", table, *args, "--skip-nonfinite", "--json")
+    assert result.returncode == 0, result.stderr
+    assert [(one["index"], one["n_rows"]) for one in windows(result.stdout)] == [(2, 10)]
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16"])
+def test_times_that_are_rounded_are_refused(tmp_path, kind):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    times = pa.array((np.arange(5) * 100).astype(kind))
+    table = pa.table({"at": times, "v": pa.array(draw(5).tolist())})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    options = ("--window", "10s", "--time-column", "at", "--once")
+    said = error_line(run("watch", tmp_path / "t.parquet", *options))
+    assert f"column 'at', its time, is of {kind}, which does not tell a second" in said

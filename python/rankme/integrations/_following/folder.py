@@ -164,6 +164,10 @@ class FolderFollower(Follower):
             if stamp_of(path) != stamp:
                 raise BadDataError(path, "changed while it was read")
 
+        def where(row: int) -> str:
+            assert source is not None  # noqa: S101 - a row of it was read
+            return source.where(row)
+
         def bad_entry(row: int, column: int, value: float) -> ValueError:
             assert source is not None  # noqa: S101 - a row of it was read
             return source.bad_entry(row, column, value)
@@ -176,7 +180,7 @@ class FolderFollower(Follower):
 
         # No earlier than what was read before: a file may settle late.
         self._latest = max(self._latest, min(stamp.mtime_ns / 1e9, time.time()))
-        return Piece(path, blocks, bad_entry, self._latest, taken)
+        return Piece(path, blocks, where, bad_entry, self._latest, taken)
 
     def has_changed(self) -> bool:
         """Whether the file that was to be read is another one now, or away."""
