@@ -213,3 +213,37 @@ def test_times_that_are_rounded_are_refused(tmp_path, kind):
     options = ("--window", "10s", "--time-column", "at", "--once")
     said = error_line(run("watch", tmp_path / "t.parquet", *options))
     assert f"column 'at', its time, is of {kind}, which does not tell a second" in said
+
+
+def test_files_whose_vectors_lie_elsewhere_are_refused(folder):
+    state = ("--state", folder.parent / "s")
+    rows = draw(3 * WINDOW)
+    for name, key in (("a", "clip"), ("b", "clip"), ("c", "dino")):
+        lines = [json.dumps({key: row}) for row in rows[:WINDOW].tolist()]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+        result = run("watch", folder, *FOLDER, *state)
+        assert result.returncode == int(name == "c"), result.stderr
+    said = error_line(result)
+    assert "c.jsonl: has its vectors in 'dino', and a.jsonl has them in 'clip'; --column" in said
+    csv = folder.parent / "csv"
+    csv.mkdir()
+    for name, names in (("a", "xyzuvw"), ("b", "wxyzuv")):
+        text = "\n".join(",".join(map(repr, row)) for row in rows[:WINDOW].tolist())
+        (csv / f"{name}.csv").write_text(",".join(names) + "\n" + text + "\n")
+    said = error_line(run("watch", csv, *FOLDER))
+    assert "b.csv: has column 'w' for dimension 0, where a.csv has 'x'" in said
+
+
+@pytest.mark.parametrize("mark", ["_delta_log", "_versions", ".zarray", "state.json", "iceberg"])
+def test_tables_and_stores_in_sub_folders_are_refused(folder, mark):
+    put(folder, "a.npy", draw(WINDOW))
+    place = folder / "more" / "one"
+    place.mkdir(parents=True)
+    put(place, "a.npy", draw(WINDOW))
+    if mark == "iceberg":
+        (place / "metadata").mkdir()
+        mark = "metadata/v1.metadata.json"
+    (place / mark).mkdir() if "." not in mark else (place / mark).write_text("{}")
+    result = run("watch", folder, *FOLDER)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"{place}: a " in error_line(result)
