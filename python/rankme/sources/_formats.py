@@ -64,7 +64,13 @@ MAGICS: dict[bytes, Callable[[DataFile, Reading], RowSource]] = {
 }
 # With more than PK: a safetensors file may begin so with the length of its header.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-STATE = b"\x93RNKM"
+STATES = {
+    b"\x93RNKM": "a saved state; `rankme merge` gives the score of one or more",
+    b"\x93RNKL": "saved layers; in Python: rankme.LayerAccumulator.load(path)",
+    b"\x93RNKC": "saved groups of rows; in Python: rankme.GroupedAccumulator.load(path)",
+    b"\x93RNKW": "a saved monitor; in Python: rankme.Monitor.load(path)",
+    b"\x93RNKV": "the state of a run of rankme watch, which goes on from it by --state",
+}
 SINGLE = "holds one matrix without a name, so column cannot be"
 
 
@@ -155,8 +161,9 @@ def _unknown(name: str, suffix: str, head: bytes) -> BadDataError:
             "a pickle, which is never loaded since it may run any program; in Python, obj being "
             "what it holds: numpy.save(path, obj['embeddings'])",
         )
-    if head.startswith(STATE):
-        return BadDataError(name, "a saved state; `rankme merge` gives the score of one or more")
+    for magic, what in STATES.items():
+        if head.startswith(magic):
+            return BadDataError(name, what)
     database = database_advice(name, head)
     if database is not None:
         return BadDataError(name, database)

@@ -65,7 +65,8 @@ class Monitor(AskedMonitor):
         learnt from windows of the same size, drawn without replacement. A `rankme.Accumulator` with
         groups, or a `rankme.GroupedAccumulator` whose groups are samples alike, such as days: bands
         by groups, if some groups, half of them at most, make a window. A `rankme.Accumulator`
-        without groups, or the path of a saved one: drift without bands, and no alarms.
+        without groups: drift without bands, and no alarms. Any of these by the path where it is
+        saved.
     metrics : sequence of str
         What else is told of each window: names of methods of `rankme.Spectrum`, such as
         ``"participation_ratio"``. Each has a band of its own.
