@@ -247,3 +247,30 @@ def test_tables_and_stores_in_sub_folders_are_refused(folder, mark):
     result = run("watch", folder, *FOLDER)
     assert (result.returncode, result.stdout) == (1, "")
     assert f"{place}: a " in error_line(result)
+
+
+def test_files_beside_the_shards_do_not_count(folder):
+    faiss = pytest.importorskip("faiss")
+    rows = draw(WINDOW)
+    put(folder, "a.npy", rows)
+    index = faiss.IndexFlatL2(rows.shape[1])
+    index.add(rows.astype("f4"))
+    faiss.write_index(index, str(folder / "index.faiss"))
+    (folder / "labels.csv").write_text("id,label\n0,cat\n")
+    (folder / "b.npy.gz").write_bytes(b"\x1f\x8b")
+    (folder / "c.npy.part").write_bytes(b"half")
+    result = run("watch", folder, *FOLDER, "--state", folder.parent / "s")
+    assert [one["n_rows"] for one in windows(result.stdout)] == [WINDOW], result.stderr
+    for name in ("index.faiss", "labels.csv"):
+        assert f"{name} is text or an index beside files of another format, and is" in result.stderr
+    assert "b.npy.gz is compressed, and is not read: decompress it first" in result.stderr
+    assert "c.npy.part" not in result.stderr
+
+
+def test_text_that_was_taken_in_and_then_another_format(folder):
+    state = ("--state", folder.parent / "s")
+    (folder / "a.jsonl").write_text(lines_of(draw(WINDOW)))
+    assert run("watch", folder, *FOLDER, *state).returncode == 0
+    put(folder, "b.npy", draw(WINDOW))
+    said = error_line(run("watch", folder, *FOLDER, *state))
+    assert "b.npy: is of another format than a.jsonl, whose rows were taken in" in said

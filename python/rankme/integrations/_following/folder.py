@@ -13,7 +13,8 @@ from rankme.integrations._following.settled import Settling, Stamp, blocks_of, o
 from rankme.sources import huggingface, lakehouse, zarr
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._folders import is_data, local_table_around
-from rankme.sources._formats import KNOWN_SUFFIXES, suffix_of
+from rankme.sources._formats import KNOWN_SUFFIXES, is_beside, suffix_of
+from rankme.sources._listing import is_packed
 from rankme.sources._sharded import natural_order, require_dimensions
 from rankme.sources._time_column import times_of
 
@@ -87,7 +88,7 @@ class FolderFollower(Follower):
     def _scan(self) -> None:
         """Find the files that are new, and of these the ones that are whole."""
         found: dict[str, Stamp] = {}
-        for name in self._names():
+        for name in self._counting(list(self._names())):
             with suppress(FileNotFoundError):  # it went away in between
                 found[name] = stamp_of(os.path.join(self.name, name))  # noqa: PTH118
         gone = self._taken.keys() - found.keys()
@@ -119,6 +120,25 @@ class FolderFollower(Follower):
                 path = Path(below, name).as_posix()
                 if is_data([name]) and suffix_of(name) in KNOWN_SUFFIXES:
                     yield path
+                elif is_data([name]) and is_packed(name):
+                    self._warn_once(path, "is compressed, and is not read: decompress it first")
+
+    def _counting(self, names: Sequence[str]) -> Iterator[str]:
+        """Yield the files whose rows count: text or an index tells of the files beside it."""
+        others = any(not is_beside(name) for name in names)
+        for name in names:
+            if others and is_beside(name) and name not in self._taken:
+                self._warn_once(
+                    name, "is text or an index beside files of another format, and is not read"
+                )
+            else:
+                yield name
+
+    def _warn_once(self, name: str, what: str) -> None:
+        """Say of a file, the first time that it is seen, that it is passed over."""
+        if name not in self._warned:
+            self._warned.add(name)
+            self._warn(f"{name} {what}")
 
     def _order(self, name: str, stamp: Stamp) -> tuple[Any, ...]:
         """Return the key of files that are whole at the same time: by name, as in a folder."""
@@ -138,9 +158,8 @@ class FolderFollower(Follower):
         if moved:
             self._taken[name] = self._taken.pop(twin)
             self._by_stamp[self._taken[name][0]] = name
-        elif name not in self._warned:
-            self._warned.add(name)
-            self._warn(f"{name} is the same file as {twin}, and is not counted again")
+        else:
+            self._warn_once(name, f"is the same file as {twin}, and is not counted again")
 
     def _piece(self, name: str, stamp: Stamp) -> Piece:
         """Return a file as a piece."""
@@ -191,6 +210,12 @@ class FolderFollower(Follower):
         first = self._first
         if first is None:
             return found
+        if is_beside(first.file) and not is_beside(name):
+            raise BadDataError(
+                source.name,
+                f"is of another format than {first.file}, whose rows were taken in: text or an "
+                f"index counts only where no file of another format is",
+            )
         if first.column and found.column and first.column != found.column:
             raise BadDataError(
                 source.name,
