@@ -29,7 +29,16 @@ from rankme._accumulators.state_header import State
 from rankme._base.arguments import MAX_DIM, MAX_SEED
 from rankme._base.atomic_file import write_pieces
 
-__all__ = ["MAX_GROUPS", "GroupsState", "decode", "encode", "is_groups", "read", "write"]
+__all__ = [
+    "MAX_GROUPS",
+    "GroupsState",
+    "decode",
+    "encode",
+    "is_groups",
+    "is_groups_file",
+    "read",
+    "write",
+]
 
 MAX_GROUPS = 2**31 - 1
 _MAGIC = b"\x93RNKC\r\n\x1a"
@@ -75,6 +84,15 @@ def read(path: str | os.PathLike[str]) -> GroupsState:
 def is_groups(data: bytes) -> bool:
     """Tell whether bytes are those of groups, and not of another saved state."""
     return data.startswith(_MAGIC)
+
+
+def is_groups_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is that of saved groups, by its first bytes; a URL is that of none."""
+    name = os.fspath(path)
+    if not os.path.isfile(name):  # noqa: PTH113
+        return False
+    with open(name, "rb") as file:  # noqa: PTH123
+        return is_groups(file.read(len(_MAGIC)))
 
 
 def _pieces(state: GroupsState) -> Iterator[bytes | memoryview]:

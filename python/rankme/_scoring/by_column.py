@@ -50,9 +50,10 @@ def spectra_by(
     Parameters
     ----------
     source
-        A table: Parquet, Arrow, Lance or CSV; or several of these.
+        A table: Parquet, Arrow, Lance, CSV or JSON lines; or several of these.
     column
-        Which column has the labels: texts, whole numbers or booleans.
+        Which column, or key with dots for keys within, has the labels: texts, whole numbers or
+        booleans, in all files the same.
     center, normalize
         As in `rankme.spectrum`; the means are those of each group.
     meter

@@ -18,21 +18,29 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rankme._accumulators import state_file
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.atomic_file import remove_strays
-from rankme._scoring.run_header import RunHeader, parse_run, words_of_choice, words_of_facts
+from rankme._scoring.lock import locked
+from rankme._scoring.run_header import (
+    RunHeader,
+    parse_run,
+    require_finished,
+    rows_seen,
+    words_of_choice,
+    words_of_facts,
+)
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
 from rankme.sources._grouped import TOLD
 from rankme.sources._source import check_count, not_finite_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from rankme._accumulators.skipped import Skipped
     from rankme._scoring.meter import Meter
     from rankme._scoring.signals import Stops
     from rankme.sources import RowSource
@@ -54,6 +62,7 @@ def accumulate(
     seed: int | None = None,
     groups: int | None = None,
     precision: str = "float64",
+    warn: Callable[[str], None],
 ) -> Accumulator:
     """Take in all rows of a source, each once, over as many runs as that takes.
 
@@ -73,6 +82,8 @@ def accumulate(
         As in `rankme.Accumulator`, of the rows from now on: a run that met a bad row may go on so.
     rows, seed
         Which rows of a larger set the source has, if some were chosen: a run goes on with the same.
+    warn
+        Told in a text that the file system has no locks, which keep other runs from the file.
 
     Returns
     -------
@@ -86,8 +97,8 @@ def accumulate(
         not wait for that.
     BadDataError
         The file holds no run, or one of other settings or shards; a shard is no longer what it was;
-        else as `spectrum_of_source`. The rows before are saved. Or another run wrote the file
-        meanwhile, which then stands.
+        else as `spectrum_of_source`. The rows before are saved. Or another run has the file; or
+        wrote it meanwhile, which then stands.
     OSError
         A shard cannot be read: the rows before are saved. Or the file cannot be written, and the
         error names it: the checkpoint before stands.
@@ -96,12 +107,23 @@ def accumulate(
         source = source.with_nulls_as_nan()
     settings = {"normalize": normalize, "method": method, "groups": groups}
     chosen = (rows, None if rows is None else seed)
-    run = _Run(source, path, (device, precision), settings, chosen)
+    begin = partial(_Run, source, path, (device, precision), settings, chosen)
+    run = begin()
+    if run.finished:  # it is only read, by as many as like
+        list(run.remaining(meter))
+        return run.accumulator
+    with locked(path, warn):
+        # Another run may have gone on with it before the lock was had.
+        return _run_to_its_end(begin(), skip_nonfinite, every, meter)
+
+
+def _run_to_its_end(run: _Run, skip_nonfinite: bool, every: float, meter: Meter) -> Accumulator:
+    """Take in what a run lacks, and save it; its file is locked."""
     run.accumulator._skipped.allowed = skip_nonfinite  # noqa: SLF001
     todo = list(run.remaining(meter))
     if run.finished:
         return run.accumulator
-    remove_strays(path)
+    remove_strays(run.path)
     with stops_kept() as stops:
         try:
             run.save()  # whether it can be written is known before the work, not an hour later
@@ -124,34 +146,8 @@ def load_finished(path: str) -> Accumulator:
     state = state_file.read(path)
     if state.run is not None:
         run = parse_run(state.run, path)
-        _require_finished(run, _rows_seen(state.shards, state.skipped), path)
+        require_finished(run, rows_seen(state.shards, state.skipped), path)
     return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
-
-
-def _rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
-    """Count the rows of each shard that were read, those that were left out among them."""
-    seen = dict(shards)
-    for shard, rows in skipped.shards.items():
-        seen[shard] = seen.get(shard, 0) + rows
-    return seen
-
-
-def _require_finished(run: RunHeader, shards: Mapping[str, int], path: str) -> None:
-    """Refuse a run that has not come to its end."""
-    went_on = "go on with 'rankme score --state'"
-    for shard in run.shards.keys() | shards.keys():
-        n_rows = run.shards.get(shard, ("", "", 0))[2]
-        if shards.get(shard, 0) != n_rows:
-            raise BadDataError(
-                path,
-                f"the run in it is not finished: it has {shards.get(shard, 0)} of {n_rows} rows of "
-                f"{shard}; {went_on}",
-            )
-    if not run.finished:
-        raise BadDataError(
-            path,
-            f"the run in it stopped before it had seen that no shard changed meanwhile; {went_on}",
-        )
 
 
 def _take_in(
@@ -189,7 +185,7 @@ class _Run:
     ) -> None:
         self._choice = choice
         self.failed = False  # to save, or interrupted there
-        self._path = path
+        self.path = path
         self._shards = {shard.identity.shard: shard for shard in source.shards}
         if len(self._shards) < len(source.shards):
             names = [shard.identity.shard for shard in source.shards]
@@ -242,13 +238,13 @@ class _Run:
         state = self.accumulator._state()._replace(run=header._asdict())  # noqa: SLF001
         try:
             self._require_own()
-            state_file.write(self._path, state)
+            state_file.write(self.path, state)
         except OSError as error:
             self.failed = True
             reason = f"the checkpoint was not written: {error.strerror or error}"
             if isinstance(stopped_by, Exception):
                 reason += f"; the run had stopped: {stopped_by}"
-            raise OSError(error.errno, reason, self._path) from error
+            raise OSError(error.errno, reason, self.path) from error
         except BaseException:
             self.failed = True
             raise
@@ -256,7 +252,7 @@ class _Run:
 
     def _seen(self) -> dict[str, int]:
         """Count the rows of each shard that this run and those before it have read."""
-        return _rows_seen(self.accumulator.shards, self.accumulator._skipped.snapshot())  # noqa: SLF001
+        return rows_seen(self.accumulator.shards, self.accumulator._skipped.snapshot())  # noqa: SLF001
 
     def _facts(self) -> dict[str, tuple[int, str, int]]:
         """Return what the shards are now: size, version and number of rows."""
@@ -268,7 +264,7 @@ class _Run:
     def _require_own(self) -> None:
         """Raise where the file has a checkpoint that this run did not write."""
         try:
-            run = state_file.read_run(self._path)
+            run = state_file.read_run(self.path)
         except FileNotFoundError:
             return  # not yet there, or removed: nothing is lost that this run does not hold
         except ValueError:
@@ -276,7 +272,7 @@ class _Run:
         ours = None if self._header is None else self._header.checkpoint
         if run is None or run.get("checkpoint") != ours:
             raise BadDataError(
-                self._path,
+                self.path,
                 "was written by another run meanwhile; two runs cannot share a file, and this one "
                 "stops",
             )
@@ -292,12 +288,12 @@ class _Run:
         for name, value in now.items():
             if then[name] != value:
                 raise BadDataError(
-                    self._path, f"the run in it has {name} {then[name]}; wanted {value}"
+                    self.path, f"the run in it has {name} {then[name]}; wanted {value}"
                 )
-        header = None if state.run is None else parse_run(state.run, self._path)
+        header = None if state.run is None else parse_run(state.run, self.path)
         if header is not None and (header.rows, header.seed) != self._choice:
             raise BadDataError(
-                self._path,
+                self.path,
                 f"the run in it takes {words_of_choice(header.rows, header.seed)}; wanted "
                 f"{words_of_choice(*self._choice)}; go on as it began, or start again with another "
                 f"file",
@@ -305,7 +301,7 @@ class _Run:
 
     def _require_types(self, state: state_file.State) -> None:
         """Refuse bytes that the run took for another type; then their width says little."""
-        header = None if state.run is None else parse_run(state.run, self._path)
+        header = None if state.run is None else parse_run(state.run, self.path)
         for name, facts in self._facts().items():
             then = None if header is None else header.shards.get(name)
             if then is None or then == facts or not state.shards.get(name):
@@ -316,7 +312,7 @@ class _Run:
                 way = f"go on with --dtype {was}, or start" if was else "start"
                 raise BadDataError(
                     self._shards[name].name,
-                    f"the run in {self._path} took its bytes for {began}, and they are {now} now; "
+                    f"the run in {self.path} took its bytes for {began}, and they are {now} now; "
                     f"{way} again with another file",
                 )
 
@@ -324,16 +320,16 @@ class _Run:
         """Refuse a file that is of no run, or of other shards."""
         if state.run is None or sum(state.shards.values()) != state.n_rows:
             raise BadDataError(
-                self._path,
+                self.path,
                 "holds a saved accumulator, but no run that could go on; wanted a file that "
                 "'rankme score --state' wrote",
             )
-        self._header = parse_run(state.run, self._path)
+        self._header = parse_run(state.run, self.path)
         facts = self._facts()
-        for name, rows in _rows_seen(state.shards, state.skipped).items():
+        for name, rows in rows_seen(state.shards, state.skipped).items():
             if name not in facts:
                 raise BadDataError(
-                    self._path,
+                    self.path,
                     f"holds {rows} rows of {name}, which is not among the files now; start again "
                     f"with another file (before version 0.2 a folder was all files in it, the dead "
                     f"ones of a table among them)",
@@ -342,7 +338,7 @@ class _Run:
             if then != facts[name]:
                 raise BadDataError(
                     self._shards[name].name,
-                    f"changed since {self._path} took in {rows} rows of it: then "
+                    f"changed since {self.path} took in {rows} rows of it: then "
                     f"{words_of_facts(then)}, now {words_of_facts(facts[name])}; start again with "
                     f"another file",
                 )

@@ -9,7 +9,16 @@ from rankme.sources import BadDataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RunHeader", "parse_run", "words_of_choice", "words_of_facts"]
+    from rankme._accumulators.skipped import Skipped
+
+__all__ = [
+    "RunHeader",
+    "parse_run",
+    "require_finished",
+    "rows_seen",
+    "words_of_choice",
+    "words_of_facts",
+]
 
 
 class RunHeader(NamedTuple):
@@ -48,3 +57,29 @@ def words_of_facts(facts: tuple[int, str, int] | None) -> str:
         return "unknown"
     size, version, n_rows = facts
     return f"{size} bytes, {version}, {n_rows} rows"
+
+
+def rows_seen(shards: Mapping[str, int], skipped: Skipped) -> dict[str, int]:
+    """Count the rows of each shard that were read, those that were left out among them."""
+    seen = dict(shards)
+    for shard, rows in skipped.shards.items():
+        seen[shard] = seen.get(shard, 0) + rows
+    return seen
+
+
+def require_finished(run: RunHeader, shards: Mapping[str, int], path: str) -> None:
+    """Refuse a run that has not come to its end."""
+    went_on = "go on with 'rankme score --state'"
+    for shard in run.shards.keys() | shards.keys():
+        n_rows = run.shards.get(shard, ("", "", 0))[2]
+        if shards.get(shard, 0) != n_rows:
+            raise BadDataError(
+                path,
+                f"the run in it is not finished: it has {shards.get(shard, 0)} of {n_rows} rows of "
+                f"{shard}; {went_on}",
+            )
+    if not run.finished:
+        raise BadDataError(
+            path,
+            f"the run in it stopped before it had seen that no shard changed meanwhile; {went_on}",
+        )

@@ -26,8 +26,8 @@ ByOption = Annotated[
     typer.Option(
         "--by",
         metavar="COLUMN",
-        help="Score the rows of each label in this column by themselves; of Parquet, Arrow, Lance "
-        "and CSV.",
+        help="Score the rows of each label in this column, or under this key, by themselves; of "
+        "Parquet, Arrow, Lance, CSV and JSON lines.",
     ),
 ]
 

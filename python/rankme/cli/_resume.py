@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from rankme.cli._options import check_folder
+from rankme.cli._text import print_warning
 
 if TYPE_CHECKING:
     from rankme import Spectrum
@@ -131,6 +132,7 @@ def resumed(
         groups=options.groups,
         every=checkpoints.every,
         meter=meter,
+        warn=print_warning,
     )
     meter.stage("eigenvalues")
     return measured_sum(accumulator, options)

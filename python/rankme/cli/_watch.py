@@ -151,7 +151,7 @@ def watch(
     ] = False,
 ) -> int:
     """Watch a source and print its windows; return the exit status."""
-    from rankme.integrations._following.lock import locked  # noqa: PLC0415
+    from rankme._scoring.lock import locked  # noqa: PLC0415
     from rankme.integrations._following.loop import Pace, follow  # noqa: PLC0415
     from rankme.integrations._following.pieces import Reading  # noqa: PLC0415
     from rankme.integrations._following.run import Run  # noqa: PLC0415

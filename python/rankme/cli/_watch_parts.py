@@ -143,11 +143,10 @@ def monitor_of(
 def _reference(path: str, column: str | None) -> Any:
     """Open a reference: a saved sum, or rows."""
     import rankme  # noqa: PLC0415
-    from rankme._accumulators.state_file import is_state  # noqa: PLC0415
+    from rankme.integrations._monitor.reference import saved_sum  # noqa: PLC0415
 
-    if is_state(path):
-        return rankme.Accumulator.load(path)
-    return rankme.open_source(path, column=column)
+    saved = saved_sum(path)
+    return rankme.open_source(path, column=column) if saved is None else saved
 
 
 def width_of(path: str, column: str | None) -> int:

@@ -26,6 +26,36 @@ if TYPE_CHECKING:
 __all__ = ["is_beside", "is_text", "open_file", "require_told", "suffix_of"]
 
 STATE = b"\x93RNKM"
+KNOWN_SUFFIXES = (
+    ".npy", ".npz", *vecs.DTYPES, ".safetensors", ".pt", ".pth", ".bin",
+    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5", ".faiss",
+    ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst",
+    ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
+)  # fmt: skip
+# Of text, which no first bytes tell.
+TEXT: dict[str, Callable[[DataFile, Reading], RowSource]] = {
+    ".csv": DelimitedSource.open,
+    ".tsv": DelimitedSource.open,
+    ".jsonl": JsonlSource.open,
+    ".ndjson": JsonlSource.open,
+}
+
+MAGICS: dict[bytes, Callable[[DataFile, Reading], RowSource]] = {
+    b"PAR1": ParquetSource.open,
+    b"ARROW1": ArrowSource.open,
+    b"\xff\xff\xff\xff": ArrowSource.open,
+    b"\x89HDF\r\n\x1a\n": open_hdf5,
+    **dict.fromkeys(FOURCCS, open_faiss),
+}
+# With more than PK: a safetensors file may begin so with the length of its header.
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+STATES = {
+    b"\x93RNKM": "a saved state; `rankme merge` gives the score of one or more",
+    b"\x93RNKL": "saved layers; in Python: rankme.LayerAccumulator.load(path)",
+    b"\x93RNKC": "saved groups of rows; in Python: rankme.GroupedAccumulator.load(path)",
+    b"\x93RNKW": "a saved monitor; in Python: rankme.Monitor.load(path)",
+    b"\x93RNKV": "the state of a run of rankme watch, which goes on from it by --state",
+}
 SINGLE = "holds one matrix without a name, so column cannot be"
 
 
@@ -115,8 +145,9 @@ def _unknown(name: str, suffix: str, head: bytes) -> BadDataError:
             "a pickle, which is never loaded since it may run any program; in Python, obj being "
             "what it holds: numpy.save(path, obj['embeddings'])",
         )
-    if head.startswith(STATE):
-        return BadDataError(name, "a saved state; `rankme merge` gives the score of one or more")
+    for magic, what in STATES.items():
+        if head.startswith(magic):
+            return BadDataError(name, what)
     database = database_advice(name, head)
     if database is not None:
         return BadDataError(name, database)

@@ -1,4 +1,4 @@
-"""Lines of JSON in chunks, of a file or of a stream, and the vectors and times in them."""
+"""Lines of JSON in chunks, of a file or of a stream, and the vectors, times and labels in them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from rankme.sources._times import seconds_of
 from rankme.sources._vector_types import pyarrow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-__all__ = ["Chunk", "JsonLines", "place_of", "times_of_lines", "without_blanks"]
+__all__ = ["Chunk", "JsonLines", "labels_of_lines", "place_of", "times_of_lines", "without_blanks"]
 
 BLANK = re.compile(rb"(?m)^[ \t\r]*\n")
 
@@ -105,7 +107,46 @@ def times_of_lines(name: str, column: str, chunk: Chunk) -> NDArray[np.float64]:
     BadDataError
         A line without a time, or with something else under the key.
     """
-    pa = pyarrow(name, "jsonl")
+    times, numbers = _beside(name, column, chunk, _TIME)
+    return seconds_of(times, name, column, lambda row: f"line {numbers[row]}")
+
+
+def labels_of_lines(name: str, column: str, chunk: Chunk) -> tuple[Any, NDArray[np.int64]]:
+    """Return the label of each line that is not blank, as an Arrow array, and the lines' numbers.
+
+    Parameters
+    ----------
+    name, column, chunk
+        As of `times_of_lines`.
+
+    Raises
+    ------
+    BadDataError
+        The first line has no label, or one that is no text, whole number or boolean; another one
+        has something else than the first.
+    """
+    return _beside(name, column, chunk, _LABEL)
+
+
+class _Beside(NamedTuple):
+    """What may stand beside the vectors: Arrow's type of it, by what Python reads it as."""
+
+    what: str
+    kinds: Mapping[type, str]
+    wanted: str
+
+
+_TIME = _Beside(
+    "time", {str: "string", float: "float64", int: "float64"}, "seconds since 1970, or a text"
+)
+_LABEL = _Beside(
+    "label", {str: "string", int: "int64", bool: "bool_"}, "a text, a whole number or a boolean"
+)
+
+
+def _beside(name: str, column: str, chunk: Chunk, beside: _Beside) -> tuple[Any, NDArray[np.int64]]:
+    """Return what stands under another key of each line that is not blank, and the numbers."""
+    pa, what = pyarrow(name, "jsonl"), beside.what
     data, numbers = without_blanks(chunk)
     path = tuple(column.split("."))
     first = data.split(b"\n", 1)[0]
@@ -116,9 +157,15 @@ def times_of_lines(name: str, column: str, chunk: Chunk) -> NDArray[np.float64]:
         for key in path:
             found = found[key]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise BadDataError(name, f"line {numbers[0]} has no time under {column!r}") from None
-    leaf = pa.string() if isinstance(found, str) else pa.float64()
-    schema = pa.schema([(path[0], nested(pa, path[1:], leaf))])
+        raise BadDataError(name, f"line {numbers[0]} has no {what} under {column!r}") from None
+    kind = beside.kinds.get(type(found))
+    if kind is None:
+        raise BadDataError(
+            name,
+            f"line {numbers[0]} has {json.dumps(found)[:40]} under {column!r}, its {what}; wanted: "
+            f"{beside.wanted}",
+        )
+    schema = pa.schema([(path[0], nested(pa, path[1:], getattr(pa, kind)()))])
     try:
         table = read_json(name, data, schema)
     except pa.ArrowInvalid as error:
@@ -126,10 +173,9 @@ def times_of_lines(name: str, column: str, chunk: Chunk) -> NDArray[np.float64]:
             if is_cut(line):
                 raise BadDataError(name, f"line {number} cannot be read: {CUT}") from error
         raise BadDataError(
-            name, f"the times of lines {numbers[0]} to {numbers[-1]}: {error}"
+            name, f"the {what}s of lines {numbers[0]} to {numbers[-1]}: {error}"
         ) from error
-    times = Layout(path, "json").vectors(table)
-    return seconds_of(times, name, column, lambda row: f"line {numbers[row]}")
+    return Layout(path, "json").vectors(table), numbers
 
 
 def place_of(lines: NDArray[np.int64], row: int) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rankme.sources._converted import ByteRows
 from rankme.sources._errors import BadDataError
+from rankme.sources._json_lines import (
+    JsonLines,
+    labels_of_lines,
+    place_of,
+    without_blanks,
+)
 from rankme.sources._vector_types import pyarrow
 from rankme.sources.arrow import ArrowSource, arrow_batches
 from rankme.sources.delimited import DelimitedSource, delimited_batches
+from rankme.sources.jsonl import JsonlSource, chunks_of
 from rankme.sources.lance import LanceSource, lance_batches
 from rankme.sources.parquet import ParquetSource, parquet_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -38,6 +46,7 @@ class LabelCodes:
     def __init__(self, column: str) -> None:
         self._column = column
         self._numbers: dict[Any, int] = {}
+        self._first: tuple[str, str] | None = None  # what the labels are, and where they came first
 
     @property
     def names(self) -> list[Any]:
@@ -54,7 +63,8 @@ class LabelCodes:
             no names, such as fractions.
         """
         whole, source = source, source.source if isinstance(source, ByteRows) else source
-        found = [self._encoded(whole, array, first) for array, first in self._arrays(source)]
+        arrays = self._of_json(source) if isinstance(source, JsonlSource) else self._arrays(source)
+        found = [self._encoded(whole.name, array, where) for array, where in arrays]
         codes = np.concatenate(found) if found else np.empty(0, np.int64)
         if len(codes) != whole.n_rows:
             raise BadDataError(
@@ -63,8 +73,8 @@ class LabelCodes:
             )
         return codes
 
-    def _arrays(self, source: RowSource) -> Iterator[tuple[Any, int]]:
-        """Yield the labels batch by batch, each with the number of its first row."""
+    def _arrays(self, source: RowSource) -> Iterator[tuple[Any, Callable[[int], str]]]:
+        """Yield the labels batch by batch, each with what says where a row of it stands."""
         read: Any = {
             ParquetSource: parquet_batches,
             ArrowSource: arrow_batches,
@@ -74,8 +84,9 @@ class LabelCodes:
         if read is None:
             raise BadDataError(
                 source.name,
-                "labels are read of Parquet, Arrow, Lance and CSV, where they are a column beside "
-                "the vectors; in Python: rankme.GroupedAccumulator(K, C).update(Z, groups=labels)",
+                "labels are read of Parquet, Arrow, Lance, CSV and JSON lines, where they are "
+                "beside the vectors; in Python: "
+                "rankme.GroupedAccumulator(K, C).update(Z, groups=labels)",
             )
         first = 0
         for batch in read(source, self._column):
@@ -84,36 +95,77 @@ class LabelCodes:
                 raise BadDataError(
                     source.name, f"has no column {self._column!r} to group by; it has {shown}"
                 )
-            yield batch.column(self._column), first
+            yield batch.column(self._column), partial(_row_from, first)
             first += batch.num_rows
 
-    def _encoded(self, source: RowSource, array: Any, first: int) -> NDArray[np.int64]:
+    def _of_json(self, source: JsonlSource) -> Iterator[tuple[Any, Callable[[int], str]]]:
+        """Yield the labels of lines; the rows of an answer have that of its line."""
+        lines = JsonLines(source.name, source.layout)
+        for chunk in chunks_of(source.file):
+            if not len(without_blanks(chunk)[1]):
+                continue
+            labels, numbers = labels_of_lines(source.name, self._column, chunk)
+            if source.layout.is_answers:
+                places = lines.parsed(chunk)[1]
+                labels, numbers = labels.take(np.searchsorted(numbers, places)), places
+            yield labels, partial(place_of, numbers)
+        source.check_unchanged()
+
+    def _encoded(self, name: str, array: Any, where: Callable[[int], str]) -> NDArray[np.int64]:
         """Return the numbers of some labels; new ones get the next."""
-        types = pyarrow(source.name, "arrow").types
-        kind = array.type.value_type if types.is_dictionary(array.type) else array.type
-        named = types.is_integer(kind) or types.is_boolean(kind)
-        named = named or types.is_string(kind) or types.is_large_string(kind)
-        if not (named or types.is_string_view(kind)):
+        pa = pyarrow(name, "arrow")
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        is_dictionary = pa.types.is_dictionary(array.type)
+        self._require_names(name, pa.types, array.type.value_type if is_dictionary else array.type)
+        encoded = array if is_dictionary else array.dictionary_encode()
+        codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+        labels = encoded.dictionary.to_pylist()
+        missing = codes < 0
+        if None in labels:
+            missing = missing | (codes == labels.index(None))
+        if missing.any():
             raise BadDataError(
-                source.name,
-                f"column {self._column!r} is of type {array.type}; wanted labels: texts, whole "
-                f"numbers or booleans",
+                name, f"{where(int(missing.argmax()))} has no label in column {self._column!r}"
             )
-        if array.null_count:
-            row = int(array.is_null().to_numpy(zero_copy_only=False).argmax())
-            raise BadDataError(
-                source.name, f"row {first + row} has no label in column {self._column!r}"
-            )
-        encoded = array if types.is_dictionary(array.type) else array.dictionary_encode()
-        numbers = [
-            self._numbers.setdefault(label, len(self._numbers))
-            for label in encoded.dictionary.to_pylist()
-        ]
+        numbers = [self._numbers.setdefault(label, len(self._numbers)) for label in labels]
         if len(self._numbers) > MOST_LABELS:
             raise BadDataError(
-                source.name,
+                name,
                 f"column {self._column!r} has more than {MOST_LABELS} labels, as ids would have",
             )
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
         found: NDArray[np.int64] = np.asarray(numbers, np.int64)[codes]
         return found
+
+    def _require_names(self, name: str, types: Any, kind: Any) -> None:
+        """Refuse labels that are no names, or others than those before: 1, "1" and True."""
+        words = {
+            "texts": types.is_string(kind) or types.is_large_string(kind) or _is_view(types, kind),
+            "whole numbers": types.is_integer(kind),
+            "booleans": types.is_boolean(kind),
+        }
+        what = next((word for word, is_it in words.items() if is_it), None)
+        if what is None:
+            raise BadDataError(
+                name,
+                f"column {self._column!r} is of type {kind}; wanted labels: texts, whole numbers "
+                f"or booleans",
+            )
+        if self._first is None:
+            self._first = what, name
+        if self._first[0] != what:
+            before, file = self._first
+            raise BadDataError(
+                name,
+                f"column {self._column!r} holds {what}, and {before} before, in {file}; wanted "
+                f"labels of one kind",
+            )
+
+
+def _row_from(first: int, row: int) -> str:
+    """Say which row of the file a row of a batch is."""
+    return f"row {first + row}"
+
+
+def _is_view(types: Any, kind: Any) -> bool:
+    """Whether a type is that of texts by reference."""
+    return bool(types.is_string_view(kind))

@@ -16,10 +16,11 @@ from rankme.sources._sharded import natural_order
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["data_files", "in_order", "stores"]
+__all__ = ["data_files", "in_order", "is_packed", "stores"]
 
 # Behind the suffix of a format: what is not read, and what was not written to its end.
-_UNREAD = {"gz", "bz2", "xz", "zst", "lz4", "zip"} | {"part", "partial", "crdownload", "incomplete"}
+_PACKED = {"gz", "bz2", "xz", "zst", "lz4", "zip"}
+_UNREAD = _PACKED | {"part", "partial", "crdownload", "incomplete"}
 
 
 def stores(folder: str, names: Sequence[str]) -> list[str]:
@@ -88,6 +89,16 @@ def data_files(folder: str, names: Sequence[str]) -> list[str]:
             folder, f"holds files of several formats: {kinds}; name some by a pattern"
         )
     return found
+
+
+def is_packed(name: str) -> bool:
+    """Whether a file is compressed in a way in which its format is not read."""
+    whole, _, end = name.rpartition(".")
+    return (
+        end in _PACKED
+        and suffix_of(whole) in KNOWN_SUFFIXES
+        and suffix_of(name) not in KNOWN_SUFFIXES
+    )
 
 
 def in_order(names: Iterable[str]) -> list[str]:

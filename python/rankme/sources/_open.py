@@ -29,7 +29,7 @@ from rankme.sources._folders import (
 from rankme.sources._formats import open_file, require_told
 from rankme.sources._listing import data_files, in_order, stores
 from rankme.sources._sets import require_one_set
-from rankme.sources._sharded import ShardedSource, same_file
+from rankme.sources._sharded import ShardedSource, require_one_column, same_file
 from rankme.sources._shown import shown_url
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _open_several(paths: Sequence[str], reading: Reading) -> RowSource:
     if len(paths) > 1:
         refuse_dead(paths)
     name = " + ".join(map(shown_url, paths))
-    found = _open_parts(name, paths, lambda path: open_as(path, reading))
+    found = _open_parts(name, paths, lambda path: open_as(path, reading), named=True)
     twice = same_file(shard for source in found for shard in source.shards)
     if twice is not None:
         first, second = (shard.name for shard in twice)
@@ -202,7 +202,7 @@ def _is_shard(name: str) -> bool:
     # A run over "folder/*" may be saved in that folder. A link to nothing is an error later.
     if os.path.isdir(name):  # noqa: PTH112
         return zarr.is_store(set(os.listdir(name)))  # noqa: PTH208
-    return not name.endswith(".rankme")
+    return not name.endswith((".rankme", ".rankme.lock"))
 
 
 def _refuse_inside(name: str, table: tuple[str, str] | None) -> None:
@@ -305,7 +305,12 @@ def _open_stores(name: str, folders: Iterable[Folder], reading: Reading) -> RowS
 
 
 def _open_parts(
-    name: str, places: Sequence[T], open_one: Callable[[T], RowSource], *, openers: int = 1
+    name: str,
+    places: Sequence[T],
+    open_one: Callable[[T], RowSource],
+    *,
+    openers: int = 1,
+    named: bool = False,
 ) -> tuple[RowSource, ...]:
     """Open what makes up a set; what has no rows is no part of it."""
 
@@ -323,6 +328,8 @@ def _open_parts(
             read_in_parallel((partial(opened, [place]) for place in places), openers)
         ) as found:
             parts = tuple(found)
+    if not named:  # one by one, each is meant
+        require_one_column(name, parts)
     if not parts:
         raise NoRowsError(name, f"all {len(places)} files of it are without rows")
     return parts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme.sources._errors import BadDataError
+from rankme.sources._errors import AmbiguousDataError, BadDataError
 from rankme.sources._source import Identity, RowSource, check_start
 
 if TYPE_CHECKING:
@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from rankme._base.tags import Tags
 
-__all__ = ["ShardedSource", "check_widths", "natural_order", "same_file"]
+__all__ = [
+    "ShardedSource",
+    "check_widths",
+    "natural_order",
+    "require_dimensions",
+    "require_one_column",
+    "same_file",
+]
 
 # Files that are read side by side, by columns; a process may have a thousand. The rows of more are
 # held, which are few rows: there are fewer of them than columns.
@@ -49,7 +56,7 @@ class ShardedSource(RowSource):
     Raises
     ------
     BadDataError
-        A width differs from the first one's.
+        A width, or the names of the dimensions, differ from the first one's.
     """
 
     name: str
@@ -57,6 +64,7 @@ class ShardedSource(RowSource):
 
     def __post_init__(self) -> None:
         check_widths(self.parts)
+        _check_dimensions(self.shards)
 
     @property
     def shards(self) -> tuple[RowSource, ...]:
@@ -235,3 +243,53 @@ def check_widths(sources: Sequence[RowSource]) -> None:
                 source.name,
                 f"has {source.n_cols} columns; wanted {first.n_cols}, as in {first.name}",
             )
+
+
+def _check_dimensions(shards: Sequence[RowSource]) -> None:
+    """Raise a BadDataError where the columns of dimensions have other names, or another order."""
+    first = shards[0]
+    for shard in shards:
+        if shard.dimensions != first.dimensions and shard.dimensions and first.dimensions:
+            require_dimensions(shard, first.dimensions, first.name)
+
+
+def require_dimensions(shard: RowSource, wanted: tuple[str, ...], where: str) -> None:
+    """Raise a BadDataError that says how the columns of dimensions differ from those elsewhere."""
+    place = next(
+        (
+            i
+            for i, pair in enumerate(zip(shard.dimensions, wanted, strict=False))
+            if len({*pair}) > 1
+        ),
+        None,
+    )
+    if place is None:
+        return
+    way = "rows would be put together by the place of their columns, not by name"
+    if set(shard.dimensions) == set(wanted):
+        way += "; a pattern puts them in order: --column 'x_*', open_source(..., column='x_*')"
+    raise BadDataError(
+        shard.name,
+        f"has column {shard.dimensions[place]!r} for dimension {place}, where {where} has "
+        f"{wanted[place]!r}: {way}",
+    )
+
+
+def require_one_column(name: str, shards: Iterable[RowSource]) -> None:
+    """Raise an AmbiguousDataError where files of a folder hold columns of different names.
+
+    Each may be the only one of its file that could be meant, and so be found by itself.
+    """
+    found: dict[str, str] = {}
+    for shard in shards:
+        if shard.identity.column:
+            found.setdefault(shard.identity.column, shard.name)
+    if len(found) > 1:
+        some = [f"{column!r} in {file}" for column, file in found.items()]
+        shown = ", ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "")  # noqa: PLR2004
+        raise AmbiguousDataError(
+            name,
+            f"its files hold columns of different names, which may be different sets: {shown}; "
+            f"whoever means them as one set names the files: rankme score --pool FILE FILE, "
+            f"open_source([FILE, FILE])",
+        )

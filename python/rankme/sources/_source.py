@@ -90,6 +90,8 @@ class RowSource(ABC):
     stored : str or None
         What the entries are in the file, where they are read as something else: bytes as numbers,
         codes that were decoded.
+    dimensions : tuple of str
+        The names of the K columns, where each dimension has one; else empty.
     """
 
     name: str
@@ -99,6 +101,7 @@ class RowSource(ABC):
     dtype: np.dtype[Any]
     tags: Tags = MappingProxyType({})
     stored: str | None = None
+    dimensions: tuple[str, ...] = ()
 
     def tagged(self, tags: Tags) -> Self:
         """Return the source with tags over those that it has.

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["out_of_years", "seconds_of"]
+__all__ = ["out_of_years", "seconds_of", "too_coarse"]
 
 # The first seconds of the years 1 and 10000: what is outside is in no calendar.
 _BEGIN, _END = -62135596800.0, 253402300800.0
+_TIME_BYTES = 8
 _UNITS = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 
@@ -41,6 +42,22 @@ def out_of_years(seconds: NDArray[np.float64]) -> tuple[int, str] | None:
     unit = next((one for one, rate in _UNITS.items() if abs(seconds[at]) < _END * rate), None)
     advice = "" if unit is None else f"; they look like {unit}: divide them by {_UNITS[unit]:.0f}"
     return at, f"as seconds since 1970 is outside the years 1 to 9999{advice}"
+
+
+def too_coarse(dtype: Any) -> str | None:
+    """Say of floating-point numbers of less than 64 bits that they hold no times; None of others.
+
+    Parameters
+    ----------
+    dtype
+        Of NumPy; anything else is passed over.
+    """
+    if not isinstance(dtype, np.dtype) or dtype.kind != "f" or dtype.itemsize >= _TIME_BYTES:
+        return None
+    return (
+        f"{dtype.name}, which does not tell a second since 1970 from the next ones; wanted are "
+        f"numbers of 64 bits"
+    )
 
 
 def seconds_of(
@@ -80,6 +97,9 @@ def seconds_of(
     types = pa.types
     kind = array.type
     if types.is_integer(kind) or types.is_floating(kind):
+        reason = too_coarse(np.dtype(kind.to_pandas_dtype()))
+        if reason is not None:
+            raise BadDataError(name, f"column {column!r}, its time, is of {reason}")
         seconds = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
     elif types.is_timestamp(kind) or types.is_date(kind):
         seconds = _of_stamps(pa, array)

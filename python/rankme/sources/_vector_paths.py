@@ -167,6 +167,11 @@ class VectorPath:
         self.field = self._pa.field(column, self._pa.list_(kind, len(self._dimensions)))
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The columns of a pattern, one a dimension."""
+        return tuple(self._dimensions)
+
+    @property
     def tops(self) -> list[str]:
         """The columns of the table itself that are read."""
         plain = self._dimensions or (self.field is not None and "." not in self.column)

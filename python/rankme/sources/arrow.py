@@ -59,6 +59,7 @@ class ArrowSource(GroupedSource):
     noun: str = "record batch"
     told: str | None = None
     nulls_as_nan: bool = False
+    dimensions: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, file: DataFile, reading: Reading = PLAIN) -> ArrowSource:
@@ -100,7 +101,10 @@ class ArrowSource(GroupedSource):
                 source._look(reader, vectors)
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        source = cls(file, name, n_cols, vectors.dtype, firsts, offsets, told=vectors.told)
+        source = cls(
+            file, name, n_cols, vectors.dtype, firsts, offsets,
+            told=vectors.told, dimensions=path.dimensions,
+        )  # fmt: skip
         return source.tagged(stored_tags(file.name, (schema.metadata or {}).get(KEY.encode())))
 
     def _look(self, reader: Any, vectors: VectorColumn) -> None:

@@ -109,6 +109,11 @@ class DelimitedSource(FileSource):
         return self.firsts[-1]
 
     @property
+    def dimensions(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of the columns, where there is one for each dimension."""
+        return self.columns if self.kind == "numbers" else ()
+
+    @property
     def entries(self) -> tuple[int, ...]:
         """The file is parsed from its beginning."""
         return (0,)

@@ -88,6 +88,7 @@ def open_lance(name: str, reading: Reading) -> RowSource:
         vectors.dtype,
         int(data.version),
         vectors.told,
+        dimensions=path.dimensions,
     ).tagged(stored_tags(name, (schema.metadata or {}).get(KEY.encode())))
     require_told(source, reading.told)
     return converted(source, reading)
@@ -152,6 +153,7 @@ class LanceSource(RowSource):
     version: int
     told: str | None = None
     nulls_as_nan: bool = False
+    dimensions: tuple[str, ...] = ()
 
     @property
     def identity(self) -> Identity:  # type: ignore[override]

@@ -56,6 +56,7 @@ class ParquetSource(GroupedSource):
     noun: str = "row group"
     told: str | None = None
     nulls_as_nan: bool = False
+    dimensions: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, file: DataFile, reading: Reading = PLAIN) -> ParquetSource:
@@ -91,7 +92,10 @@ class ParquetSource(GroupedSource):
         firsts = tuple(accumulate((metadata.row_group(i).num_rows for i in groups), initial=0))
         n_cols = vectors.n_cols or 0
         check_table_shape(f"{file.name}[{name}]", firsts[-1], n_cols)
-        source = cls(file, name, n_cols, vectors.dtype, firsts, told=vectors.told)
+        source = cls(
+            file, name, n_cols, vectors.dtype, firsts,
+            told=vectors.told, dimensions=path.dimensions,
+        )  # fmt: skip
         return source.tagged(stored_tags(file.name, (schema.metadata or {}).get(KEY.encode())))
 
     @property

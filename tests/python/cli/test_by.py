@@ -1,5 +1,6 @@
 """``rankme score --by``: the rows of each label by themselves."""
 
+import gzip
 import json
 
 import lance
@@ -11,7 +12,7 @@ import pytest
 import rankme
 from command import error_line, run
 from rankme._scoring.by_column import spectra_by
-from rankme.sources import BadDataError, open_source
+from rankme.sources import BadDataError, jsonl, open_source
 from source_files import arrow_table, matrix
 
 ROWS = np.vstack([matrix(90, 8), np.tile(matrix(1, 8), (10, 1))])
@@ -35,6 +36,14 @@ def save(path):
             f'{y},{n},"{row.tolist()}"\n' for y, n, row in zip(LABELS, NAMES, ROWS, strict=True)
         )
         path.write_text("label,name,rows\n" + "".join(lines))
+    elif path.name.endswith((".jsonl", ".jsonl.gz")):
+        lines = (
+            json.dumps({"label": int(y), "of": {"name": str(n)}, "name": str(n), "rows": row})
+            for y, n, row in zip(LABELS, NAMES, ROWS.tolist(), strict=True)
+        )
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "wt") as file:
+            file.write("\n\n".join(lines))
     else:
         new = pa.ipc.new_stream if path.suffix == ".arrows" else pa.ipc.new_file
         with new(path, table().schema) as writer:
@@ -42,7 +51,7 @@ def save(path):
     return path
 
 
-SUFFIXES = [".parquet", ".arrow", ".arrows", ".lance", ".csv"]
+SUFFIXES = [".parquet", ".arrow", ".arrows", ".lance", ".csv", ".jsonl", ".jsonl.gz"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -95,7 +104,7 @@ def test_labels_that_are_none(tmp_path):
     with pytest.raises(BadDataError, match="has no column 'z' to group by; it has 'rows', 'y'"):
         spectra_by(open_source(path), "z")
     np.save(tmp_path / "rows.npy", ROWS)
-    with pytest.raises(BadDataError, match="labels are read of Parquet, Arrow, Lance and CSV"):
+    with pytest.raises(BadDataError, match="labels are read of Parquet, Arrow, Lance, CSV and"):
         spectra_by(open_source(tmp_path / "rows.npy"), "y")
     assert "labels are read of" in error_line(run("score", "--by", "y", tmp_path / "rows.npy"))
 
@@ -115,3 +124,74 @@ def test_options_that_are_for_one_set(tmp_path):
         done = run("score", "--by", "label", path, *words)
         assert done.returncode == 2
         assert f"{words[0]} is not for groups of rows" in done.stderr
+
+
+def test_labels_of_lines(tmp_path, monkeypatch):
+    monkeypatch.setattr(jsonl, "CHUNK_BYTES", 500)  # many chunks, with labels of their own
+    path = save(tmp_path / "rows.jsonl")
+    by_name = spectra_by(open_source(path), "name")
+    within = spectra_by(open_source(path), "of.name")
+    assert [(one.label, one.spectrum.rankme()) for one in within] == [
+        (one.label, one.spectrum.rankme()) for one in by_name
+    ]
+    answers = [
+        {"custom_id": name, "response": {"body": {"data": [
+            {"index": i, "embedding": row} for i, row in enumerate(rows.tolist())
+        ][::-1]}}}
+        for name, rows in (("a", ROWS[:30]), ("b", ROWS[30:70]), ("a", ROWS[70:]))
+    ]  # fmt: skip
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(one) + "\n" for one in answers))
+    found = spectra_by(open_source(tmp_path / "out.jsonl"), "custom_id")
+    for one, rows in zip(found, (np.vstack([ROWS[:30], ROWS[70:]]), ROWS[30:70]), strict=True):
+        assert one.spectrum.n_rows == len(rows)
+        assert one.spectrum.rankme() == pytest.approx(rankme.score(rows), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        (None, "line 3 has no label in column 'y'"),
+        (..., "line 3 has no label in column 'y'"),
+        ("one", "the labels of lines 1 to 4: .*changed from number to string"),
+        (1.5, "the labels of lines 1 to 4: "),
+    ],
+)
+def test_lines_whose_label_is_none(tmp_path, label, text):
+    lines = [{"y": 1, "v": row} for row in ROWS[:4].tolist()]
+    lines[2] = {"v": lines[2]["v"]} if label is ... else {**lines[2], "y": label}
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(BadDataError, match=text):
+        spectra_by(open_source(path), "y")
+    first = r"line 1 has \[0\.1\] under 'y', its label; wanted: a text, a whole number or a boolean"
+    path.write_text(json.dumps({"y": [0.1], "v": ROWS[0].tolist()}) + "\n")
+    with pytest.raises(BadDataError, match=first):
+        spectra_by(open_source(path, column="v"), "y")
+    with pytest.raises(BadDataError, match="line 1 has no label under 'z'"):
+        spectra_by(open_source(path, column="v"), "z")
+
+
+def test_labels_are_of_one_kind_in_all_files(tmp_path):
+    for number, labels in enumerate((LABELS[:50], [str(one) for one in LABELS[50:]])):
+        some = arrow_table(ROWS[50 * number : 50 * (number + 1)].astype("f4"))
+        pq.write_table(some.append_column("y", pa.array(labels)), tmp_path / f"p-{number}.parquet")
+    with pytest.raises(BadDataError, match=r"holds texts, and whole numbers before, in .*p-0"):
+        spectra_by(open_source(tmp_path), "y")
+
+
+def test_a_dictionary_of_labels_may_be_of_bytes_and_lack_some(tmp_path):
+    codes = pa.array([0, 1, 3, 0], pa.uint8())
+    table = arrow_table(ROWS[:4].astype("f4"))
+    for names, bad in ((["cat", "dog", "no", "eel"], None), (["cat", "dog", "no", None], 2)):
+        labels = pa.DictionaryArray.from_arrays(codes, pa.array(names))
+        path = tmp_path / "rows.arrow"
+        with pa.ipc.new_file(path, table.append_column("y", labels).schema) as writer:
+            writer.write_table(table.append_column("y", labels))
+        if bad is None:
+            found = spectra_by(open_source(path), "y")
+            assert [(one.label, one.spectrum.n_rows) for one in found] == [
+                ("cat", 2), ("dog", 1), ("eel", 1)
+            ]  # fmt: skip
+        else:
+            with pytest.raises(BadDataError, match="row 2 has no label in column 'y'"):
+                spectra_by(open_source(path), "y")

@@ -254,7 +254,8 @@ def test_standard_input_with_times():
     same(windows(out), rankme.Monitor(K, window=timedelta(hours=1)).update(rows, time=times))
     process = started("-", "--json", "--window", "1h", "--time-column", "at", stdin=-1)
     said = process.communicate(lines_of(rows, at=times[::-1].tolist()), timeout=60)[1]
-    assert "error: standard input: time must be ascending; sort the rows by it" in said
+    assert "error: standard input: line 2 has the time 1970-01-01T04:58:00.000Z" in said
+    assert "the row before has 1970-01-01T04:59:00.000Z; rows must come in the order" in said
 
 
 @pytest.mark.parametrize("is_file", [False, True])

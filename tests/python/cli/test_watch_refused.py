@@ -15,6 +15,7 @@ from watched import (
     draw,
     ended,
     expected,
+    lines_of,
     next_window,
     put,
     same,
@@ -167,3 +168,109 @@ def test_a_table_of_delta_is_no_folder_that_grows(folder):
     (folder / "_delta_log" / "0.json").write_text(json.dumps({"add": {}}))
     result = run("watch", folder, *FOLDER)
     assert "a table of Delta" in error_line(result)
+
+
+def test_times_by_their_place(tmp_path):
+    table, state = tmp_path / "log.jsonl", tmp_path / "s"
+    args = ("--json", "--window", "10s", "--time-column", "at", "--once", "--state", state)
+    rows, times = draw(30), np.arange(30.0)
+    table.write_text(lines_of(rows, at=times.tolist()))
+    assert len(windows(run("watch", table, *args).stdout)) == 2
+    with table.open("a") as file:
+        file.write(lines_of(rows[:2], at=[31.0, 30.5]))
+    said = error_line(run("watch", table, *args))
+    assert "log.jsonl: line 32 has the time 1970-01-01T00:00:30.500Z, and the row before" in said
+    table.write_text(lines_of(rows, at=times.tolist()) + lines_of(rows[:2], at=[31.0, 12.0]))
+    pieces = [lines_of(rows, at=times.tolist()), lines_of(rows[:1], at=[12.0])]
+    process = started("-", *args[:-3], stdin=-1)
+    process.stdin.write(pieces[0])
+    process.stdin.flush()
+    next_window(process)
+    said = process.communicate(pieces[1], timeout=60)[1]
+    assert "line 31 has the time 1970-01-01T00:00:12.000Z, and all was told before" in said
+    assert process.returncode == 1
+
+
+def test_lines_that_are_all_left_out_are_counted(tmp_path):
+    table, state = tmp_path / "log.jsonl", tmp_path / "s"
+    args = ("--window", "10s", "--time-column", "at", "--once", "--state", state)
+    table.write_text(lines_of(draw(30), at=list(range(30))))
+    run("watch", table, *args, "--skip-nonfinite", "--json")
+    with table.open("a") as file:
+        file.write('{"embedding": null, "at": 40}\n')
+    result = run("watch", table, *args, "--skip-nonfinite", "--json")
+    assert result.returncode == 0, result.stderr
+    assert [(one["index"], one["n_rows"]) for one in windows(result.stdout)] == [(2, 10)]
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16"])
+def test_times_that_are_rounded_are_refused(tmp_path, kind):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    times = pa.array((np.arange(5) * 100).astype(kind))
+    table = pa.table({"at": times, "v": pa.array(draw(5).tolist())})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    options = ("--window", "10s", "--time-column", "at", "--once")
+    said = error_line(run("watch", tmp_path / "t.parquet", *options))
+    assert f"column 'at', its time, is of {kind}, which does not tell a second" in said
+
+
+def test_files_whose_vectors_lie_elsewhere_are_refused(folder):
+    state = ("--state", folder.parent / "s")
+    rows = draw(3 * WINDOW)
+    for name, key in (("a", "clip"), ("b", "clip"), ("c", "dino")):
+        lines = [json.dumps({key: row}) for row in rows[:WINDOW].tolist()]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+        result = run("watch", folder, *FOLDER, *state)
+        assert result.returncode == int(name == "c"), result.stderr
+    said = error_line(result)
+    assert "c.jsonl: has its vectors in 'dino', and a.jsonl has them in 'clip'; --column" in said
+    csv = folder.parent / "csv"
+    csv.mkdir()
+    for name, names in (("a", "xyzuvw"), ("b", "wxyzuv")):
+        text = "\n".join(",".join(map(repr, row)) for row in rows[:WINDOW].tolist())
+        (csv / f"{name}.csv").write_text(",".join(names) + "\n" + text + "\n")
+    said = error_line(run("watch", csv, *FOLDER))
+    assert "b.csv: has column 'w' for dimension 0, where a.csv has 'x'" in said
+
+
+@pytest.mark.parametrize("mark", ["_delta_log", "_versions", ".zarray", "state.json", "iceberg"])
+def test_tables_and_stores_in_sub_folders_are_refused(folder, mark):
+    put(folder, "a.npy", draw(WINDOW))
+    place = folder / "more" / "one"
+    place.mkdir(parents=True)
+    put(place, "a.npy", draw(WINDOW))
+    if mark == "iceberg":
+        (place / "metadata").mkdir()
+        mark = "metadata/v1.metadata.json"
+    (place / mark).mkdir() if "." not in mark else (place / mark).write_text("{}")
+    result = run("watch", folder, *FOLDER)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"{place}: a " in error_line(result)
+
+
+def test_files_beside_the_shards_do_not_count(folder):
+    faiss = pytest.importorskip("faiss")
+    rows = draw(WINDOW)
+    put(folder, "a.npy", rows)
+    index = faiss.IndexFlatL2(rows.shape[1])
+    index.add(rows.astype("f4"))
+    faiss.write_index(index, str(folder / "index.faiss"))
+    (folder / "labels.csv").write_text("id,label\n0,cat\n")
+    (folder / "b.npy.gz").write_bytes(b"\x1f\x8b")
+    (folder / "c.npy.part").write_bytes(b"half")
+    result = run("watch", folder, *FOLDER, "--state", folder.parent / "s")
+    assert [one["n_rows"] for one in windows(result.stdout)] == [WINDOW], result.stderr
+    for name in ("index.faiss", "labels.csv"):
+        assert f"{name} is text or an index beside files of another format, and is" in result.stderr
+    assert "b.npy.gz is compressed, and is not read: decompress it first" in result.stderr
+    assert "c.npy.part" not in result.stderr
+
+
+def test_text_that_was_taken_in_and_then_another_format(folder):
+    state = ("--state", folder.parent / "s")
+    (folder / "a.jsonl").write_text(lines_of(draw(WINDOW)))
+    assert run("watch", folder, *FOLDER, *state).returncode == 0
+    put(folder, "b.npy", draw(WINDOW))
+    said = error_line(run("watch", folder, *FOLDER, *state))
+    assert "b.npy: is of another format than a.jsonl, whose rows were taken in" in said

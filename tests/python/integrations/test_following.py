@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import rankme
+from rankme._scoring.lock import locked
 from rankme._scoring.signals import Stops
 from rankme.integrations._following.alarm_command import AlarmCommand
 from rankme.integrations._following.folder import FolderFollower
-from rankme.integrations._following.lock import locked
 from rankme.integrations._following.loop import Pace, follow
 from rankme.integrations._following.pieces import Reading
 from rankme.integrations._following.run import Run

@@ -8,6 +8,7 @@ from scipy import linalg
 
 import rankme
 from monitored import MEAN, REFERENCE, K, N, draw, learnt_monitor, plain
+from rankme.sources import BadDataError
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +166,33 @@ def test_report_is_json(learnt):
     assert report["schema"] == "rankme.monitor/1"
     report["windows"].clear()
     assert len(monitor.report()["windows"]) == 5
+
+
+@pytest.mark.parametrize("kind", ["groups", "labels", "plain"])
+def test_a_saved_sum_is_a_reference_by_its_path(tmp_path, kind):
+    groups = {"groups": 40} if kind == "groups" else {}
+    saved = (
+        rankme.GroupedAccumulator(K, 40) if kind == "labels" else rankme.Accumulator(K, **groups)
+    )
+    rows = REFERENCE[: 40 * (len(REFERENCE) // 40)]
+    saved.update(
+        rows, **({"groups": np.repeat(np.arange(40), len(rows) // 40)} if kind == "labels" else {})
+    )
+    saved.save(tmp_path / "usual.rankme")
+    here, there = plain(reference=saved), plain(reference=tmp_path / "usual.rankme")
+    assert here.report() == there.report()
+    assert (there.report()["bands"] is None) == (kind == "plain")
+
+
+def test_saved_things_that_are_no_reference_are_named(tmp_path):
+    path = tmp_path / "x.rankme"
+    for saved, text in (
+        (plain(), r"a saved monitor; in Python: rankme\.Monitor"),
+        (rankme.LayerAccumulator(2, K), r"saved layers; in Python: rankme\.LayerAccumulator"),
+    ):
+        saved.save(path)
+        with pytest.raises(BadDataError, match=text):
+            plain(reference=path)
+    rankme.GroupedAccumulator(K, 2).save(path)
+    with pytest.raises(BadDataError, match=r"saved groups of rows; in Python"):
+        rankme.score(path)

@@ -14,6 +14,7 @@ from helpers import sparse_npy
 from oracles import moderate
 from rankme._accumulators import state_file
 from rankme._scoring import resumable
+from rankme._scoring.lock import locked
 from rankme._scoring.meter import NoMeter
 from rankme.sources import BadDataError, Identity, RowSource, open_source
 from runs import record, rows_in, running, start, wait_for_rows
@@ -101,11 +102,38 @@ def test_two_runs_that_begin_together_do_not_share_a_file(folder):
     codes = [process.returncode for process in runs]
     assert sorted(codes) == [0, 1]
     loser = codes.index(1)
-    assert f"{state}: was written by another run meanwhile" in errors[loser] or (
+    assert f"{state}: another run uses it now" in errors[loser] or (
         "not among the files now" in errors[loser]  # it began a little later
     )
     winner = str(folder / f"zeros-{1 - loser}.npy")
     assert rankme.Accumulator.load(state).shards == {winner: 100_001 - loser}
+
+
+def test_a_second_run_is_refused_and_the_first_goes_on(folder):
+    sparse_npy(folder / "zeros.npy", 4_000_000, 512)
+    state = folder / "run.rankme"
+    args = ("--state", state, "--checkpoint-every", 0.2)
+    with running("zeros.npy", *args) as process:
+        assert wait_for_rows(process, state, 0)
+        second = run("score", "zeros.npy", *args)
+        assert (second.returncode, second.stdout) == (1, "")
+        assert error_line(second).startswith(f"{state}: another run uses it now; two runs cannot")
+        held = rankme.Accumulator.load(state).n_rows
+        assert wait_for_rows(process, state, held)  # the first one does not mind
+        process.kill()
+        process.wait()
+    assert (folder / "run.rankme.lock").exists()
+    (folder / "zeros.npy").unlink()
+    # What a killed run has left is in nobody's way, neither as a lock nor as a file of a set.
+    state.unlink()
+    assert record("*", "--state", state)["n_rows"] == 303
+    assert not (folder / "run.rankme.lock").exists()
+
+
+def test_a_run_at_its_end_is_read_by_as_many_as_like(folder):
+    first = record("part-0.npy", "--state", "run.rankme")
+    with locked(str(folder / "run.rankme"), pytest.fail):
+        assert record("part-0.npy", "--state", "run.rankme") == first
 
 
 def test_a_run_does_not_replace_the_file_of_another(folder):
@@ -164,7 +192,14 @@ def test_a_last_checkpoint_that_fails_does_not_hide_why_the_run_stopped(monkeypa
     assert rankme.Accumulator.load("run.rankme").n_rows == 0
 
 
-PLAIN = {"normalize": False, "method": "gram", "device": "cpu", "every": 3600, "meter": NoMeter()}
+PLAIN = {
+    "normalize": False,
+    "method": "gram",
+    "device": "cpu",
+    "every": 3600,
+    "meter": NoMeter(),
+    "warn": pytest.fail,
+}
 
 
 class Liar(RowSource):

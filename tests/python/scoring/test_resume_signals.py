@@ -44,7 +44,7 @@ def slow_write(path, state):
 
 state_file.write = slow_write
 resumable.accumulate(Source(), sys.argv[1], normalize=False, method="gram", device="cpu",
-                every=float(sys.argv[3]), meter=NoMeter())
+                every=float(sys.argv[3]), meter=NoMeter(), warn=print)
 """
 
 

@@ -10,7 +10,14 @@ from rankme.sources import BadDataError, choose_rows, open_source, subset
 from source_files import matrix, parquet_writer, small_blocks
 
 N, ROWS = 300, 90
-OPTIONS = {"normalize": False, "method": "gram", "device": "cpu", "every": 0, "meter": NoMeter()}
+OPTIONS = {
+    "normalize": False,
+    "method": "gram",
+    "device": "cpu",
+    "every": 0,
+    "meter": NoMeter(),
+    "warn": pytest.fail,
+}
 CHOSEN = choose_rows(N, ROWS)
 
 

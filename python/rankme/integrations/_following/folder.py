@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme.integrations._following.pieces import Block, Follower, Piece, Reading
 from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
@@ -16,14 +16,26 @@ from rankme.sources._folders import is_data
 from rankme.sources._format_table import KNOWN_SUFFIXES
 from rankme.sources._formats import suffix_of
 from rankme.sources._sharded import natural_order
+from rankme.sources._folders import is_data, local_table_around
+from rankme.sources._formats import KNOWN_SUFFIXES, is_beside, suffix_of
+from rankme.sources._listing import is_packed
+from rankme.sources._sharded import natural_order, require_dimensions
 from rankme.sources._time_column import times_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rankme.sources import RowSource
 
 __all__ = ["FolderFollower"]
+
+
+class _Columns(NamedTuple):
+    """Where in a file of the folder the vectors are: in which column, or which one a dimension."""
+
+    file: str
+    column: str | None
+    dimensions: tuple[str, ...]
 
 
 class FolderFollower(Follower):
@@ -51,26 +63,13 @@ class FolderFollower(Follower):
         self._by_stamp: dict[Stamp, str] = {}
         self._ready: list[tuple[str, Stamp]] = []
         self._unsettled = 0
+        self._first: _Columns | None = None
         self._warned: set[str] = set()
         self._latest = 0.0
-        self._refuse_others()
-
-    def _refuse_others(self) -> None:
-        """Refuse a folder whose files are no shards that are simply added."""
-        top = set(os.listdir(self.name))  # noqa: PTH208
-        kind = lakehouse.find_tables(sorted(top)).get("")
-        if kind is not None:
-            raise AmbiguousDataError(
-                self.name,
-                f"a table of {kind}, whose rows are deleted and rewritten: a folder that is "
-                f"watched has files that are added only",
-            )
-        if zarr.is_store(top) or huggingface.is_dataset(top):
-            raise BadDataError(
-                self.name,
-                "a store or a saved dataset, which is one set: a folder that is watched has files "
-                "of rows that are added",
-            )
+        _refuse_others(self.name, os.listdir(self.name))  # noqa: PTH208
+        around = local_table_around(self.name)
+        if around is not None:
+            raise _a_table(*around)
 
     def look(self, wait: float) -> Piece | None:
         """Return the next file that is whole."""
@@ -93,7 +92,7 @@ class FolderFollower(Follower):
     def _scan(self) -> None:
         """Find the files that are new, and of these the ones that are whole."""
         found: dict[str, Stamp] = {}
-        for name in self._names():
+        for name in self._counting(list(self._names())):
             with suppress(FileNotFoundError):  # it went away in between
                 found[name] = stamp_of(os.path.join(self.name, name))  # noqa: PTH118
         gone = self._taken.keys() - found.keys()
@@ -118,12 +117,32 @@ class FolderFollower(Follower):
     def _names(self) -> Iterator[str]:
         """Yield the names of files of embeddings, relative to the folder."""
         for place, folders, names in os.walk(self.name, onerror=_raise):
+            _refuse_others(place, [*folders, *names])
             folders[:] = [name for name in folders if is_data([name])]
             below = os.path.relpath(place, self.name)
             for name in names:
                 path = Path(below, name).as_posix()
                 if is_data([name]) and suffix_of(name) in KNOWN_SUFFIXES:
                     yield path
+                elif is_data([name]) and is_packed(name):
+                    self._warn_once(path, "is compressed, and is not read: decompress it first")
+
+    def _counting(self, names: Sequence[str]) -> Iterator[str]:
+        """Yield the files whose rows count: text or an index tells of the files beside it."""
+        others = any(not is_beside(name) for name in names)
+        for name in names:
+            if others and is_beside(name) and name not in self._taken:
+                self._warn_once(
+                    name, "is text or an index beside files of another format, and is not read"
+                )
+            else:
+                yield name
+
+    def _warn_once(self, name: str, what: str) -> None:
+        """Say of a file, the first time that it is seen, that it is passed over."""
+        if name not in self._warned:
+            self._warned.add(name)
+            self._warn(f"{name} {what}")
 
     def _order(self, name: str, stamp: Stamp) -> tuple[Any, ...]:
         """Return the key of files that are whole at the same time: by name, as in a folder."""
@@ -143,33 +162,40 @@ class FolderFollower(Follower):
         if moved:
             self._taken[name] = self._taken.pop(twin)
             self._by_stamp[self._taken[name][0]] = name
-        elif name not in self._warned:
-            self._warned.add(name)
-            self._warn(f"{name} is the same file as {twin}, and is not counted again")
+        else:
+            self._warn_once(name, f"is the same file as {twin}, and is not counted again")
 
     def _piece(self, name: str, stamp: Stamp) -> Piece:
         """Return a file as a piece."""
         path = os.path.join(self.name, name)  # noqa: PTH118
         source: RowSource | None = None
+        columns: _Columns | None = None
 
         def blocks() -> Iterator[Block]:
-            nonlocal source
+            nonlocal source, columns
             if stamp_of(path) != stamp:
                 raise BadDataError(path, "changed while it was read")
             try:
                 source = opened(path, self._reading)
             except NoRowsError:
                 return
+            columns = self._columns_of(source, name)
             column = self._reading.time_column
             yield from blocks_of(source, None if column is None else times_of(source, column))
             if stamp_of(path) != stamp:
                 raise BadDataError(path, "changed while it was read")
+
+        def where(row: int) -> str:
+            assert source is not None  # noqa: S101 - a row of it was read
+            return source.where(row)
 
         def bad_entry(row: int, column: int, value: float) -> ValueError:
             assert source is not None  # noqa: S101 - a row of it was read
             return source.bad_entry(row, column, value)
 
         def taken(rows: int) -> None:
+            if rows and self._first is None:
+                self._first = columns
             self._taken[name] = stamp, rows
             self._by_stamp[stamp] = name
             self._settling.forget(name)
@@ -177,7 +203,32 @@ class FolderFollower(Follower):
 
         # No earlier than what was read before: a file may settle late.
         self._latest = max(self._latest, min(stamp.mtime_ns / 1e9, time.time()))
-        return Piece(path, blocks, bad_entry, self._latest, taken)
+        return Piece(path, blocks, where, bad_entry, self._latest, taken)
+
+    def _columns_of(self, source: RowSource, name: str) -> _Columns:
+        """Tell which columns a file's rows are; a BadDataError where they are others than before.
+
+        Each may be the only one of its file that could be meant, and so be found by itself.
+        """
+        found = _Columns(name, source.identity.column, source.dimensions)
+        first = self._first
+        if first is None:
+            return found
+        if is_beside(first.file) and not is_beside(name):
+            raise BadDataError(
+                source.name,
+                f"is of another format than {first.file}, whose rows were taken in: text or an "
+                f"index counts only where no file of another format is",
+            )
+        if first.column and found.column and first.column != found.column:
+            raise BadDataError(
+                source.name,
+                f"has its vectors in {found.column!r}, and {first.file} has them in "
+                f"{first.column!r}; --column says which are meant",
+            )
+        if first.dimensions and found.dimensions:
+            require_dimensions(source, first.dimensions, first.file)
+        return found
 
     def has_changed(self) -> bool:
         """Whether the file that was to be read is another one now, or away."""
@@ -197,7 +248,8 @@ class FolderFollower(Follower):
     def position(self) -> dict[str, Any]:
         """Return the files that were read."""
         files = {name: [*stamp, rows] for name, (stamp, rows) in self._taken.items()}
-        return {"files": files, "latest": self._latest}
+        found = {"files": files, "latest": self._latest}
+        return found if self._first is None else {**found, "columns": list(self._first)}
 
     def go_to(self, position: dict[str, Any]) -> None:
         """Know the files that were read."""
@@ -207,6 +259,34 @@ class FolderFollower(Follower):
         }
         self._by_stamp = {stamp: name for name, (stamp, _) in self._taken.items()}
         self._latest = float(position["latest"])
+        if "columns" in position:  # a run that rankme began earlier has none
+            file, column, dimensions = position["columns"]
+            self._first = _Columns(str(file), column and str(column), tuple(map(str, dimensions)))
+
+
+def _refuse_others(place: str, names: Sequence[str]) -> None:
+    """Refuse a folder, watched or within, whose files are no shards that are simply added."""
+    below = os.path.join(place, "metadata")  # noqa: PTH118 - where Iceberg has what it is
+    with suppress(OSError):
+        names = [*names, *(f"metadata/{name}" for name in os.listdir(below))]  # noqa: PTH208
+    kind = lakehouse.find_tables(sorted(names)).get("")
+    if kind is not None:
+        raise _a_table(place, kind)
+    if zarr.is_store(set(names)) or huggingface.is_dataset(set(names)):
+        raise BadDataError(
+            place,
+            "a store or a saved dataset, which is one set: a folder that is watched has files of "
+            "rows that are added",
+        )
+
+
+def _a_table(place: str, kind: str) -> AmbiguousDataError:
+    """Return the error of a table with a log."""
+    return AmbiguousDataError(
+        place,
+        f"a table of {kind}, whose rows are deleted and rewritten: a folder that is watched has "
+        f"files that are added only",
+    )
 
 
 def _what_changed(then: Stamp, now: Stamp) -> str:

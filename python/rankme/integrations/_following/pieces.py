@@ -53,6 +53,8 @@ class Piece(NamedTuple):
         As it is shown.
     blocks : callable
         Reads them, and raises if what is read changes meanwhile.
+    where : callable
+        Says in words where a row stands, by its number.
     bad_entry : callable
         Makes of a row's number, a column and a value the error that says where the entry stands.
     came : float
@@ -63,6 +65,7 @@ class Piece(NamedTuple):
 
     name: str
     blocks: Callable[[], Iterator[Block]]
+    where: Callable[[int], str]
     bad_entry: Callable[[int, int, float], ValueError]
     came: float
     taken: Callable[[int], None]

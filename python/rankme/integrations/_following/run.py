@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import time
 from contextlib import closing
@@ -135,7 +136,9 @@ class Run:
     def _update(self, monitor: Monitor, block: Block, piece: Piece) -> list[dict[str, Any]]:
         """Give a block to a monitor; an error says in which piece and row."""
         when: Any = block.times
-        if when is None and is_timed(monitor):
+        if when is not None:
+            _require_order(block, piece, time_reached(monitor))
+        elif is_timed(monitor):
             when = max(piece.came, time_reached(monitor))
         try:
             return monitor.update(block.rows, time=when)
@@ -172,3 +175,26 @@ class Run:
         write_state(self._path, RunState(self._told, self.follower.position(), name, self.monitor))
         self._checkpoint = name
         self.is_saved = True
+
+
+def _require_order(block: Block, piece: Piece, reached: float) -> None:
+    """Refuse rows that come before those above them, or before windows that were told."""
+    times = block.times
+    if times is None or not len(times):
+        return
+    before = np.maximum.accumulate(np.concatenate([[reached], times[:-1]]))
+    late = times < before
+    if late.any():
+        row = int(late.argmax())
+        what = "the row before has" if row and before[row] > reached else "all was told before"
+        raise BadDataError(
+            piece.name,
+            f"{piece.where(block.first + row)} has the time {_moment(times[row])}, and {what} "
+            f"{_moment(before[row])}; rows must come in the order of their times",
+        )
+
+
+def _moment(seconds: float) -> str:
+    """Write a time in UTC."""
+    when = dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -94,7 +94,8 @@ class StreamFollower(Follower):
             self._next = None
             self._rows += rows
 
-        return Piece(self.name, blocks, _bad_entry(self.name, block.where), time.time(), taken)
+        bad_entry = _bad_entry(self.name, block.where)
+        return Piece(self.name, blocks, block.where, bad_entry, time.time(), taken)
 
     @property
     def is_finite(self) -> bool:

@@ -102,6 +102,10 @@ class TableFollower(Follower):
                 yield from blocks_of(source, times, self._rows)
             self._require_same(stamp, whole)
 
+        def where(row: int) -> str:
+            assert source is not None  # noqa: S101 - a row of it was read
+            return source.where(row)
+
         def bad_entry(row: int, column: int, value: float) -> ValueError:
             assert source is not None  # noqa: S101 - a row of it was read
             return source.bad_entry(row, column, value)
@@ -115,7 +119,7 @@ class TableFollower(Follower):
                 now = time.monotonic()
                 self._next_look = now + max(wait, _BETWEEN * (now - begin))
 
-        return Piece(self.name, blocks, bad_entry, stamp.mtime_ns / 1e9, taken)
+        return Piece(self.name, blocks, where, bad_entry, stamp.mtime_ns / 1e9, taken)
 
     def _require_same(self, stamp: Stamp, whole: Whole | None) -> None:
         """Refuse a file that is another one than `look` saw; of text, if its records are."""

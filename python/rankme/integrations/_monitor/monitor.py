@@ -65,7 +65,8 @@ class Monitor(AskedMonitor):
         learnt from windows of the same size, drawn without replacement. A `rankme.Accumulator` with
         groups, or a `rankme.GroupedAccumulator` whose groups are samples alike, such as days: bands
         by groups, if some groups, half of them at most, make a window. A `rankme.Accumulator`
-        without groups, or the path of a saved one: drift without bands, and no alarms.
+        without groups: drift without bands, and no alarms. Any of these by the path where it is
+        saved.
     metrics : sequence of str
         What else is told of each window: names of methods of `rankme.Spectrum`, such as
         ``"participation_ratio"``. Each has a band of its own.
@@ -201,10 +202,10 @@ class Monitor(AskedMonitor):
         ----------
         Z : array, list, Series, table or column
             Shape (n, dim), in host memory; what `rankme.Accumulator.update` takes.
-        time : float, datetime or array of float, optional
+        time : float, datetime, or a sequence of these, optional
             Of windows by time: when the rows came, in seconds since 1970, as a datetime with a time
             zone, or for each row, ascending; by default now. An array without rows lets time go
-            on.
+            on, and so do rows that are left out.
 
         Returns
         -------
@@ -214,7 +215,8 @@ class Monitor(AskedMonitor):
         Raises
         ------
         TypeError, BufferError, ImportError, NonFiniteError
-            As `rankme.Accumulator.update`; a TypeError also if time is a text or a datetime64.
+            As `rankme.Accumulator.update`; a TypeError also if time is a text, a datetime64 or
+            of float32, which tells no seconds of this century apart.
         ValueError
             The same; if time goes back to a step that was finished, is outside the years 1 to 9999,
             as milliseconds are, or is given for windows of rows. Whatever is raised, the monitor is
@@ -252,8 +254,6 @@ class Monitor(AskedMonitor):
         sound = sound_rows(rows, skip=settings.skip_nonfinite, before=before)
         if len(sound) < len(rows):
             progress.skip(len(rows) - len(sound))
-            if isinstance(when, np.ndarray):
-                when = when[finite_mask(rows)]
         norms = norms_of(sound)
         if when is None:
             pending = progress.ring.open.n_rows
@@ -262,8 +262,12 @@ class Monitor(AskedMonitor):
                 if full:
                     progress.close()
             return
-        for begin, end, number in cuts_by_time(when, len(sound), settings.step):
+        # Rows that are left out let time go on as others do.
+        is_sound = finite_mask(rows) if len(sound) < len(rows) else np.ones(len(rows), dtype=bool)
+        places = np.concatenate([[0], np.cumsum(is_sound)])
+        for first, last, number in cuts_by_time(when, len(rows), settings.step):
             progress.go_to(number)
+            begin, end = places[first], places[last]
             if end > begin:
                 progress.add(sound[begin:end], norms[begin:end])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._accumulators.grouped import GroupedAccumulator
+from rankme._accumulators.grouped_file import is_groups_file
 from rankme._accumulators.state_file import is_state
 from rankme.integrations._monitor.bands import Bands, limits_of
 from rankme.integrations._monitor.norms import NormCounts, norms_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from rankme.integrations._monitor.settings import Settings
 
-__all__ = ["Learning", "Reference", "reference_of", "standard_of"]
+__all__ = ["Learning", "Reference", "reference_of", "saved_sum", "standard_of"]
 
 _FEWEST = 2
 
@@ -74,12 +75,20 @@ def standard_of(acc: Accumulator, components: int) -> Standard:
     return Standard(Moments.from_state(*acc._covariance_state()), components)  # noqa: SLF001
 
 
+def saved_sum(path: str | os.PathLike[str]) -> Accumulator | GroupedAccumulator | None:
+    """Return what was saved at a path, with groups or not; None where it is none of these."""
+    if is_state(path):
+        return Accumulator.load(path)
+    return GroupedAccumulator.load(path) if is_groups_file(path) else None
+
+
 def reference_of(
     reference: Any, settings: Settings, components: float, learning: Learning
 ) -> Reference:
     """Take in a reference and learn its bands; errors as of `rankme.Monitor`."""
-    if isinstance(reference, str | os.PathLike) and is_state(reference):
-        reference = Accumulator.load(reference)
+    if isinstance(reference, str | os.PathLike):
+        saved = saved_sum(reference)
+        reference = reference if saved is None else saved
     if isinstance(reference, Accumulator | GroupedAccumulator):
         return _of_sum(reference, settings, components, learning)
     return _of_rows(Reader(reference, settings), settings, components, learning)

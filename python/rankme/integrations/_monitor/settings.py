@@ -10,7 +10,7 @@ import numpy as np
 
 from rankme._accumulators.dealt import RUN_LENGTH, as_groups, as_run_length
 from rankme._base.arguments import MAX_DIM, as_eps, as_index, as_share, type_name
-from rankme.sources._times import out_of_years
+from rankme.sources._times import out_of_years, too_coarse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -205,6 +205,7 @@ def as_seconds(time: Any, name: str = "time") -> float:
         seconds = None
     if seconds is None:
         raise TypeError(f"{name} must be a datetime or seconds since 1970, not {type_name(time)}")
+    _require_exact(getattr(time, "dtype", None), name)
     if not math.isfinite(seconds):
         raise ValueError(f"{name} must be finite, not {seconds}")
     _require_years(np.array([seconds]), name)
@@ -214,23 +215,36 @@ def as_seconds(time: Any, name: str = "time") -> float:
 def as_moments(time: Any, n_rows: int) -> NDArray[np.float64]:
     """Return the moments of rows in seconds since 1970, ascending."""
     given = np.asarray(time)
-    if given.dtype.kind not in "iufO" or any(
-        isinstance(one, (str, bytes, np.datetime64)) for one in given.flat if given.dtype == object
-    ):
+    if given.dtype == object and given.ndim == 1:
+        given = np.array([as_seconds(one) for one in given])
+    if given.dtype.kind not in "iuf":
         raise TypeError(
             f"time must be of seconds since 1970, numbers, not of {given.dtype}; of a datetime64: "
             f"time.astype('datetime64[us]').astype('int64') / 1e6"
         )
+    _require_exact(given.dtype, "time")
     times = np.asarray(given, dtype=np.float64)
     if times.shape != (n_rows,) or not np.isfinite(times).all():
         raise ValueError(
             f"time must be finite, one of all rows or one for each of the {n_rows}; its shape is "
             f"{times.shape}"
         )
-    if (np.diff(times) < 0).any():
-        raise ValueError("time must be ascending; sort the rows by it")
+    back = np.flatnonzero(np.diff(times) < 0)
+    if len(back):
+        row = int(back[0]) + 1
+        raise ValueError(
+            f"time must be ascending, and goes back from {times[row - 1]:.15g} to "
+            f"{times[row]:.15g} at row {row}; sort the rows by it"
+        )
     _require_years(times, "time")
     return times
+
+
+def _require_exact(dtype: Any, name: str) -> None:
+    """Refuse times whose type tells no seconds of this century apart."""
+    reason = too_coarse(dtype)
+    if reason is not None:
+        raise TypeError(f"{name} is of {reason}")
 
 
 def _require_years(times: NDArray[np.float64], name: str) -> None:
