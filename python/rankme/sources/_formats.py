@@ -25,30 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["is_beside", "is_text", "open_file", "require_told", "suffix_of"]
 
-STATE = b"\x93RNKM"
-KNOWN_SUFFIXES = (
-    ".npy", ".npz", *vecs.DTYPES, ".safetensors", ".pt", ".pth", ".bin",
-    ".arrow", ".arrows", ".feather", ".ipc", ".parquet", ".h5", ".hdf5", ".faiss",
-    ".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst",
-    ".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
-)  # fmt: skip
-# Of text, which no first bytes tell.
-TEXT: dict[str, Callable[[DataFile, Reading], RowSource]] = {
-    ".csv": DelimitedSource.open,
-    ".tsv": DelimitedSource.open,
-    ".jsonl": JsonlSource.open,
-    ".ndjson": JsonlSource.open,
-}
-
-MAGICS: dict[bytes, Callable[[DataFile, Reading], RowSource]] = {
-    b"PAR1": ParquetSource.open,
-    b"ARROW1": ArrowSource.open,
-    b"\xff\xff\xff\xff": ArrowSource.open,
-    b"\x89HDF\r\n\x1a\n": open_hdf5,
-    **dict.fromkeys(FOURCCS, open_faiss),
-}
-# With more than PK: a safetensors file may begin so with the length of its header.
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 STATES = {
     b"\x93RNKM": "a saved state; `rankme merge` gives the score of one or more",
     b"\x93RNKL": "saved layers; in Python: rankme.LayerAccumulator.load(path)",

@@ -12,12 +12,9 @@ from rankme.integrations._following.pieces import Block, Follower, Piece, Readin
 from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
 from rankme.sources import huggingface, lakehouse, zarr
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
-from rankme.sources._folders import is_data
-from rankme.sources._format_table import KNOWN_SUFFIXES
-from rankme.sources._formats import suffix_of
-from rankme.sources._sharded import natural_order
 from rankme.sources._folders import is_data, local_table_around
-from rankme.sources._formats import KNOWN_SUFFIXES, is_beside, suffix_of
+from rankme.sources._format_table import KNOWN_SUFFIXES
+from rankme.sources._formats import is_beside, suffix_of
 from rankme.sources._listing import is_packed
 from rankme.sources._sharded import natural_order, require_dimensions
 from rankme.sources._time_column import times_of
