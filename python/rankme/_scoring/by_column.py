@@ -9,8 +9,9 @@ from rankme._accumulators.grouped import GroupedAccumulator
 from rankme._scoring.meter import NoMeter
 from rankme.sources import row_blocks
 from rankme.sources._labels import LabelCodes
+from rankme.sources._not_finite import not_finite_in
 from rankme.sources._sharded import natural_order
-from rankme.sources._source import check_count, not_finite_in
+from rankme.sources._source import check_count
 
 if TYPE_CHECKING:
     from rankme._scoring.meter import Meter

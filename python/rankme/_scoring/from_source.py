@@ -15,7 +15,8 @@ from rankme._scoring.matrix import spectrum_of_matrix
 from rankme._scoring.meter import NoMeter
 from rankme._scoring.passes import first_certain, passes_of
 from rankme.sources import BadDataError, row_blocks
-from rankme.sources._source import check_count, not_finite_in, source_bytes
+from rankme.sources._not_finite import not_finite_in
+from rankme.sources._source import check_count, source_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,8 @@ from rankme._scoring.passes import Pass
 from rankme.metrics._estimate import Dealt, Parts, require_filled
 from rankme.metrics._spectrum import Spectrum
 from rankme.sources import row_blocks
-from rankme.sources._source import check_count, not_finite_in
+from rankme.sources._not_finite import not_finite_in
+from rankme.sources._source import check_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

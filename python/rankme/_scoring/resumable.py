@@ -36,7 +36,8 @@ from rankme._scoring.run_header import (
 from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
 from rankme.sources._grouped import TOLD
-from rankme.sources._source import check_count, not_finite_in
+from rankme.sources._not_finite import not_finite_in
+from rankme.sources._source import check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from rankme._accumulators.labels import as_labels
 from rankme._base.errors import NonFiniteError
 from rankme.distributed._columns import matrices_of
 from rankme.distributed._partials import NO_ROWS
-from rankme.sources._source import not_finite
+from rankme.sources._not_finite import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from rankme._accumulators.grouped_file import is_groups
 from rankme._base.arguments import as_eps
 from rankme._base.errors import NonFiniteError
 from rankme.metrics._certainty import score_of
-from rankme.sources._source import not_finite
+from rankme.sources._not_finite import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

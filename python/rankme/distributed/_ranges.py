@@ -12,8 +12,8 @@ from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
+from rankme.sources._not_finite import not_finite_in
 from rankme.sources._sharded import check_widths, same_file
-from rankme.sources._source import not_finite_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

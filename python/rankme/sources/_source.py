@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme._base.errors import NonFiniteError
 from rankme._base.tags import as_tags
 from rankme.sources._errors import BadDataError
+from rankme.sources._not_finite import not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +28,6 @@ __all__ = [
     "RowSource",
     "check_count",
     "check_start",
-    "not_finite",
-    "not_finite_in",
     "source_bytes",
 ]
 
@@ -333,20 +330,3 @@ def check_count(source: RowSource, n_rows: int) -> None:
 def source_bytes(source: RowSource) -> int:
     """Count the bytes of all rows."""
     return sum(part.n_rows * part.n_cols * part.dtype.itemsize for part in source.shards)
-
-
-def not_finite(name: str, where: str, column: int, value: float) -> BadDataError:
-    """Return the error of an entry that is NaN or infinite, in the row that `where` names."""
-    return BadDataError(
-        name,
-        f"{where}, column {column} (counted from 0) is {value}; every entry must be finite",
-    )
-
-
-@contextmanager
-def not_finite_in(shard: RowSource, first: int) -> Iterator[None]:
-    """Let a NonFiniteError in rows from `first` on say where in the shard the entry stands."""
-    try:
-        yield
-    except NonFiniteError as error:
-        raise shard.bad_entry(first + error.row, error.column, error.value) from error

@@ -22,7 +22,7 @@ from rankme.metrics._spectrum import Spectrum
 from rankme.metrics._values import float64_blocks
 from rankme.sources import RowSource, row_blocks
 from rankme.sources._block_stream import BlockStream
-from rankme.sources._source import not_finite_in
+from rankme.sources._not_finite import not_finite_in
 from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
