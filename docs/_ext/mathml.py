@@ -6,6 +6,7 @@ shows raw TeX, and the site sees who reads what.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from docutils.nodes import SkipNode
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
 
 SPACE = '<mspace width="0.17em"/>'
+# Bars of absolute values and norms: browsers take one that closes for a relation, with its spaces,
+# and stretch one that has an index.
+BAR = re.compile("<mo[^>]*>(&#x0007C;|&#x02016;)</mo>")
 
 
 def _mathml(tex: str, display: str) -> str:
     """Translate a formula; p log p would come out as one word."""
-    return convert(tex, display=display).replace("<mi>log</mi>", f"{SPACE}<mi>log</mi>{SPACE}")
+    text = convert(tex, display=display).replace("<mi>log</mi>", f"{SPACE}<mi>log</mi>{SPACE}")
+    return BAR.sub(r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>', text)
 
 
 def _inline(translator: HTML5Translator, node: Element) -> None:

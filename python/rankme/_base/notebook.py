@@ -15,6 +15,7 @@ __all__ = ["card", "decay", "spans", "table"]
 
 # The colour is the text's own, so that it is right on light and on dark pages.
 _CELL = 'style="text-align:left;padding:.1em .8em .1em 0"'
+_TABLE = 'style="margin:0"'  # pages put tables to the right, or in the middle
 _WIDTH, _HEIGHT, _MARGIN = 260, 90, 6  # pixels
 _MOST_POINTS = 200
 _FLOOR = 1e-16  # of the largest: nothing below is seen in float64
@@ -26,7 +27,7 @@ def card(title: str, facts: Mapping[str, object], picture: str = "") -> str:
         f"<tr><th {_CELL}>{_plain(name)}</th><td {_CELL}>{_plain(value)}</td></tr>"
         for name, value in facts.items()
     )
-    return f"<div><strong>{_plain(title)}</strong><table>{rows}</table>{picture}</div>"
+    return f"<div><strong>{_plain(title)}</strong><table {_TABLE}>{rows}</table>{picture}</div>"
 
 
 def table(
@@ -38,9 +39,7 @@ def table(
         "<tr>" + "".join(f"<td {_CELL}>{_plain(value)}</td>" for value in row) + "</tr>"
         for row in rows
     )
-    return (
-        f"<div><strong>{_plain(title)}</strong><table><tr>{names}</tr>{body}</table>{below}</div>"
-    )
+    return f"<div><strong>{_plain(title)}</strong><table {_TABLE}><tr>{names}</tr>{body}</table>{below}</div>"
 
 
 def spans(numbers: Iterable[int]) -> str:
