@@ -39,7 +39,8 @@ def table(
         "<tr>" + "".join(f"<td {_CELL}>{_plain(value)}</td>" for value in row) + "</tr>"
         for row in rows
     )
-    return f"<div><strong>{_plain(title)}</strong><table {_TABLE}><tr>{names}</tr>{body}</table>{below}</div>"
+    top = f"<strong>{_plain(title)}</strong>"
+    return f"<div>{top}<table {_TABLE}><tr>{names}</tr>{body}</table>{below}</div>"
 
 
 def spans(numbers: Iterable[int]) -> str:
