@@ -94,8 +94,9 @@ class _Shown:
         self._bytes = 0
         self._skipped = 0
         self._begun = time.monotonic()
-        self._from = self._begun + (delay if line.is_live else line.every)
-        self._next = self._from
+        self._delay = delay if line.is_live else line.every
+        self._from = self._begun + self._delay  # of stages
+        self._next = self._from  # of rows
         self._marks = deque([(self._begun, 0.0, 0)], maxlen=_MARKS)
 
     def advance(self, n_rows: float, n_bytes: int) -> None:
@@ -111,17 +112,20 @@ class _Shown:
         self._skipped += n_rows
 
     def stage(self, name: str) -> None:
-        """Name what is done now, and show it at once."""
+        """Name what is done now, and show it at once, unless stages follow one another fast."""
         self._stage = name
         now = time.monotonic()
         if self._line is not None and self._line.is_live and now >= self._from:
+            self._from = now + self._line.every
             self._show(now)
 
     def restart(self, name: str) -> None:
         """Begin again with no rows."""
         self._rows, self._bytes, self._skipped = 0, 0, 0
         self._marks.clear()
-        self._marks.append((time.monotonic(), 0.0, 0))
+        now = time.monotonic()
+        self._marks.append((now, 0.0, 0))
+        self._from = min(self._from, max(now, self._begun + self._delay))  # each pass is told
         self.stage(name)
 
     def clear(self) -> None:

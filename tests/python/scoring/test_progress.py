@@ -12,6 +12,7 @@ import pytest
 import rankme
 from helpers import run_python, sparse_npy
 from rankme._scoring import progress as module
+from rankme._scoring.meter import Part
 from rankme._scoring.progress import shown
 from rankme.sources import open_source
 from terminal import lines_drawn, run_with_terminal_as_stderr
@@ -95,6 +96,46 @@ def test_a_log_gets_few_lines(written, clock):
         "rankme: x.npy: 80% of 1,000,000 rows, 40,000 rows/s, 0.16 GB/s, 5.0 s left",
         "rankme: x.npy: 1,000,000 rows in 0:25",
     ]
+
+
+class Drawn:
+    """A terminal that keeps what it is told."""
+
+    every, is_live = 0.1, True
+
+    def __init__(self):
+        self.labels = []
+
+    def show(self, state):
+        self.labels.append(state.label)
+
+    def close(self, state, *, done):
+        self.end = state, done
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    line = Drawn()
+    monkeypatch.setattr(module, "line_on", lambda _: line)
+    return line.labels
+
+
+def test_many_short_stages_are_not_all_drawn(drawn, clock):
+    with shown(True, "x", 1000) as meter:
+        for i in range(1000):
+            Part(meter, f"run {i}", 1).finish()
+            clock.now += 0.001
+    assert len(drawn) <= 2 * 10  # of a second: rows, and stages
+    assert drawn[0] == "x: run 0"
+
+
+def test_a_second_pass_is_always_drawn(drawn, clock):
+    with shown(True, "x", 10) as meter:
+        meter.advance(10, 0)
+        meter.stage("eigenvalues")
+        clock.now += 0.001
+        meter.restart("qr")
+    assert drawn == ["x", "x: eigenvalues", "x: qr"]
 
 
 def test_rows_of_unknown_number_have_no_share(written, clock):

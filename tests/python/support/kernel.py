@@ -13,7 +13,9 @@ def running_kernel():
         warnings.simplefilter("ignore")  # of the client's own libraries
         from jupyter_client.manager import start_new_kernel
 
-        manager, client = start_new_kernel(kernel_name="python3", startup_timeout=120)
+        manager, client = start_new_kernel(
+            kernel_name="python3", startup_timeout=120, extra_arguments=["--log-level=ERROR"]
+        )
         try:
             yield lambda code, **more: _outputs(client, code, **more)
         finally:
