@@ -186,13 +186,6 @@ def test_integers_beside_floats_have_to_be_named(tmp_path):
     np.testing.assert_array_equal(chosen.matrix(), floats)
 
 
-def test_lists_of_bytes_alone_in_a_table_say_how_they_are_read(tmp_path):
-    lists = pa.array([[1, 2, 3]] * 4, pa.list_(pa.uint8()))
-    pq.write_table(pa.table({"id": list("abcd"), "v": lists}), tmp_path / "x.parquet")
-    with pytest.raises(BadDataError, match="column 'v' holds lists of uint8; read as numbers by"):
-        rankme.score(tmp_path / "x.parquet")
-
-
 def test_wider_integers_are_ids_still(tmp_path):
     np.save(tmp_path / "rows.npy", INT8.astype(np.int32))
     with pytest.raises(BadDataError, match="dtype int32; wanted"):

@@ -202,10 +202,8 @@ class FolderFollower(Follower):
         return Piece(path, blocks, where, bad_entry, self._latest, taken)
 
     def _columns_of(self, source: RowSource, name: str) -> _Columns:
-        """Tell which columns a file's rows are; a BadDataError where they are others than before.
-
-        Each may be the only one of its file that could be meant, and so be found by itself.
-        """
+        """Tell which columns a file's rows are; a BadDataError where they are others than before."""
+        # Each may be the only one of its file that could be meant, and so be found by itself.
         found = _Columns(name, source.identity.column, source.dimensions)
         first = self._first
         if first is None:
