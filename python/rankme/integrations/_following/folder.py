@@ -202,7 +202,7 @@ class FolderFollower(Follower):
         return Piece(path, blocks, where, bad_entry, self._latest, taken)
 
     def _columns_of(self, source: RowSource, name: str) -> _Columns:
-        """Tell which columns a file's rows are; a BadDataError where they are others than before."""
+        """Tell where a file has its vectors; a BadDataError where they were elsewhere before."""
         # Each may be the only one of its file that could be meant, and so be found by itself.
         found = _Columns(name, source.identity.column, source.dimensions)
         first = self._first
