@@ -92,9 +92,11 @@ def check_device(device: str) -> str:
 
 
 def check_folder(path: Path | None) -> Path | None:
-    """Take a file in a folder that is not there for wrong usage."""
+    """Take a file in a folder that is not there, or a pipe, for wrong usage."""
     if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"{path.parent} is no folder")
+    if path is not None and path.is_fifo():  # to read it would wait for somebody who writes
+        raise typer.BadParameter(f"{path} is a pipe, and wanted is a file")
     return path
 
 

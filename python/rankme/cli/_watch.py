@@ -196,7 +196,7 @@ def watch(
                 stack.enter_context(locked(str(state), print_warning))
             follower = follower_of(source, reading, settle)
             run = Run(follower, make, told, None if state is None else str(state), page)
-            if reference is not None:
+            if reference is not None and run.monitor is None:
                 run.prepare(width_of(reference, reference_column))
             follow(run, telling, pace, print_warning)
             warn_of_rest(run)

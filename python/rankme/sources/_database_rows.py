@@ -117,7 +117,8 @@ def _run_adbc(
             if url.scheme == POSTGRESQL:  # the file of the others is opened to be read only
                 cursor.execute("SET TRANSACTION READ ONLY")
             cursor.adbc_statement.set_options(**options)
-            cursor.execute(query)
+            # PostgreSQL gets it within brackets, which a comment at its end would hide.
+            cursor.execute(f"{query}\n")
         with closing(_read(url, driver.Error, lambda: _fetched(cursor, url))) as batches:
             yield batches
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CUT", "Layout", "is_cut", "layout_of", "nested"]
+__all__ = ["CUT", "Layout", "is_cut", "is_null", "layout_of", "nested"]
 
 # Where an answer has its items: in a line of a batch file, and alone.
 ANSWERS = (("response", "body", "data"), ("body", "data"), ("data",))
@@ -285,6 +285,21 @@ def _answer_in(name: str, rows: Sequence[Mapping[str, Any]], number: int) -> Lay
             f"it begins {shortened(str(dict(rows[0])), 200)}",
         )
     return None
+
+
+def is_null(line: bytes, column: str | None) -> bool:
+    """Whether a line has null in the place of its vector, so that it does not tell how these are.
+
+    What lacks the key, or cannot be read, is another matter.
+    """
+    try:
+        leaves = list(_leaves(json.loads(line)))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
+    nulls = [".".join(path) for path, value in leaves if value is None]
+    if column is not None:
+        return any(f"{column}.".startswith(f"{path}.") for path in nulls)
+    return bool(nulls) and not any(isinstance(value, (list, str)) for _, value in leaves)
 
 
 def _leaves(

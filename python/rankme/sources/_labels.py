@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["LabelCodes"]
 
 MOST_LABELS = 2**20
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # of the rows that have none
 
 
 class LabelCodes:
@@ -81,6 +83,10 @@ class LabelCodes:
             LanceSource: lance_batches,
             DelimitedSource: delimited_batches,
         }.get(type(source))
+        partition = self._partition(source)
+        if read is None and partition is not None:
+            yield self._alike(source.name, partition, source.n_rows), source.where
+            return
         if read is None:
             raise BadDataError(
                 source.name,
@@ -90,13 +96,29 @@ class LabelCodes:
             )
         first = 0
         for batch in read(source, self._column):
-            if batch.schema.get_field_index(self._column) < 0:
+            if batch.schema.get_field_index(self._column) >= 0:
+                yield batch.column(self._column), partial(_row_from, first)
+            elif partition is not None:
+                yield self._alike(source.name, partition, batch.num_rows), source.where
+            else:
                 shown = ", ".join(map(repr, batch.schema.names[:12]))
                 raise BadDataError(
                     source.name, f"has no column {self._column!r} to group by; it has {shown}"
                 )
-            yield batch.column(self._column), partial(_row_from, first)
             first += batch.num_rows
+
+    def _partition(self, source: RowSource) -> str | None:
+        """Return the value that the path of a file has for the column, as ``day=1/x.parquet``."""
+        key = f"{self._column}="
+        folders = source.identity.name.split("/")[:-1]
+        found = [unquote(one[len(key) :]) for one in folders if one.startswith(key)]
+        return found[-1] if found else None
+
+    def _alike(self, name: str, label: str, count: int) -> Any:
+        """Return the label of all rows of a partition, so many times."""
+        pa = pyarrow(name, "arrow")
+        value = pa.scalar(None if label == _NO_VALUE else label, pa.string())
+        return pa.repeat(value, count)
 
     def _of_json(self, source: JsonlSource) -> Iterator[tuple[Any, Callable[[int], str]]]:
         """Yield the labels of lines; the rows of an answer have that of its line."""

@@ -257,9 +257,23 @@ def _only_one(name: str, schema: Any, kinds: Mapping[str, str | None], told: str
     """Find the one column that can be meant where none is named."""
     special = {label: kind in (*PGVECTOR, "json") for label, kind in kinds.items()}
     if told is not None or not any(special.values()):
-        return find_column(name, schema, None, told, advice=f"; wanted {WANTED}")
+        return find_column(
+            name, schema, None, told, advice=f"; wanted {WANTED}{_whole_beside(name, schema)}"
+        )
     found = {one.name: special[one.name] or _is_list_of_floats(name, one) for one in schema}
     return pick(name, None, found, "column")
+
+
+def _whole_beside(name: str, schema: Any) -> str:
+    """Say what to do where some columns have fractions, as dimensions do, and others none."""
+    types = pyarrow(name, "arrow").types
+    whole = [one.name for one in schema if types.is_integer(one.type)]
+    if not whole or not any(types.is_floating(one.type) for one in schema):
+        return ""
+    return (
+        f"; if each column is a dimension, cast those whose first rows are whole numbers, such as "
+        f"CAST({whole[0]} AS DOUBLE PRECISION), and leave ids out"
+    )
 
 
 def _type_of(field: Any) -> str:

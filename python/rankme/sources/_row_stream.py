@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rankme.sources._errors import BadDataError, parsing
-from rankme.sources._json_layout import layout_of
+from rankme.sources._json_layout import is_null, layout_of
 from rankme.sources._json_lines import Chunk, JsonLines, place_of, times_of_lines, without_blanks
 from rankme.sources._reading import Reading
 from rankme.sources._text import TextColumn
@@ -26,6 +26,7 @@ __all__ = ["StreamBlock", "stream_blocks"]
 
 _READ_BYTES = 2**20
 _MOST_BYTES = 2**30  # of a line
+_MOST_HELD = 2**26  # of lines without a vector, at the beginning
 _LOOKED_AT = 64
 _ARROW = b"\xff\xff\xff\xff"  # before each message of the format
 
@@ -173,14 +174,19 @@ def _of_json(
     """Yield the rows of lines."""
     lines: JsonLines | None = None
     vectors: TextColumn | None = None
-    for chunk in _chunks(stream, name):
+    reading = Reading(column, told, integers)
+    chunks = _chunks(stream, name)
+    for chunk in _from_vectors_on(chunks, column) if nulls else chunks:
         data, numbers = without_blanks(chunk)
         if not len(numbers):
             continue
         if lines is None:
-            first = data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-            reading = Reading(column, told, integers)
-            lines = JsonLines(name, layout_of(name, first, numbers, reading))
+            rows = data.split(b"\n")[:-1]
+            begin = 0
+            if nulls:
+                begin = next((i for i, row in enumerate(rows) if not is_null(row, column)), 0)
+            some = rows[begin : begin + _LOOKED_AT]
+            lines = JsonLines(name, layout_of(name, some, numbers[begin:], reading))
         array, places = lines.parsed(chunk)
         place = partial(place_of, places)
         if vectors is None:
@@ -207,6 +213,22 @@ def _looked_at(
     some = array.slice(first, 1 if vectors.told is None else _LOOKED_AT)
     vectors.look(some, partial(place_of, places[first:]))
     return TextColumn(lines.name, layout.label, layout.kind, vectors.n_cols, vectors.told)
+
+
+def _from_vectors_on(chunks: Iterator[Chunk], column: str | None) -> Iterator[Chunk]:
+    """Yield chunks, the first of them with a line that tells where the vectors are.
+
+    How many lines come together is chance; of those before, only the number has to be known.
+    """
+    held = b""
+    for chunk in chunks:
+        held += chunk.data
+        lines = (line for line in chunk.data.split(b"\n") if line.strip())
+        if len(held) > _MOST_HELD or not all(is_null(line, column) for line in lines):
+            break
+    if held:
+        yield Chunk(1, held)
+    yield from chunks
 
 
 def _chunks(stream: io.RawIOBase, name: str) -> Iterator[Chunk]:

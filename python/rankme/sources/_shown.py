@@ -34,6 +34,7 @@ _WITH_SIG = re.compile(r"s[eptvrsi]|srt|spr|sip|skoid|sktid|sk[tesv]|saoid|suoid
 _WITH_SIGNATURE = re.compile("expires")
 _NONE = frozenset(("file", "local", "http", "https", "memory"))  # protocols of links of a chain
 _MOST_PLAIN = 999
+_BEHIND = ",:;.)]!"  # in a text, which in a query would be percent-encoded
 _LEAST = 3  # a shorter value stands in any text, and is no secret
 
 
@@ -55,9 +56,17 @@ def without_secrets(text: str) -> str:
     """Return a text in which URLs are as they may be shown."""
     # What says how a URL is written has no secret.
     return SERVER_HINT.join(
-        _URL_IN_TEXT.sub(lambda found: shown_url(found[0]), part)
+        _URL_IN_TEXT.sub(lambda found: _shown_in_text(found[0]), part)
         for part in text.split(SERVER_HINT)
     )
+
+
+def _shown_in_text(url: str) -> str:
+    """Return a URL of a text as it may be shown, with what the text writes behind it."""
+    if not is_database(url):
+        return shown_url(url)
+    bare = url.rstrip(_BEHIND)
+    return shown_url(bare) + url[len(bare) :]
 
 
 def secrets_of(url: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme.sources._checks import pick
+from rankme.sources._checks import pick, policy_advice
 from rankme.sources._errors import BadDataError
 from rankme.sources._sharded import natural_order
 from rankme.sources._vector_types import candidates, numpy_dtype, pyarrow, value_dtype
@@ -64,11 +64,20 @@ def find_path(
             return VectorPath(name, schema, column)
     if not any(found.values()):
         found |= dict.fromkeys(_inner_vectors(schema, integers=integers), True)
-    chosen = pick(name, column, found, "column", PATTERN_ADVICE + advice)
+    chosen = pick(name, column, found, "column", _of_bytes(schema) + PATTERN_ADVICE + advice)
     count = len(schema.get_all_field_indices(chosen))
     if count > 1:
         raise BadDataError(name, f"has {count} columns of the name {chosen!r}; wanted one")
     return VectorPath(name, schema, chosen)
+
+
+def _of_bytes(schema: Any) -> str:
+    """Say how the first column of lists of int8 or uint8 is read; nothing where there is none."""
+    for field in schema:
+        dtype = value_dtype(field.type, True)
+        if dtype is not None and dtype.kind in "iu":
+            return f"; column {field.name!r} holds lists of {dtype}{policy_advice(dtype.name)}"
+    return ""
 
 
 def _steps(kind: Any) -> Any:

@@ -47,6 +47,7 @@ FOURCCS = (
 # d, the number of rows, two numbers that mean nothing, whether it is trained, the metric.
 HEADER = struct.Struct("<iqqq?i")
 BINARY_HEADER = struct.Struct("<iiq?i")
+COUNT = struct.Struct("<Q")
 PLAIN_METRICS = (0, 1)  # inner product and L2; others have an argument
 # Which kinds give rows back, exactly or decoded of what they keep.
 EXACT = {"IndexFlat", "IndexFlatL2", "IndexFlatIP", "IndexHNSWFlat", "IndexNSGFlat"}
@@ -87,7 +88,7 @@ def open_faiss(file: DataFile, reading: Reading = PLAIN) -> RowSource:
         offset = HEADER.size + 4 if fourcc in MAPPED else 0
         handle.seek(offset)
         if handle.read(4) in FLAT:
-            return _open_flat(file, handle)
+            return _open_flat(file, handle, is_mapped=offset > 0)
     if fourcc.startswith(b"IB"):
         raise BadDataError(
             file.name,
@@ -97,19 +98,33 @@ def open_faiss(file: DataFile, reading: Reading = PLAIN) -> RowSource:
     return _open_loaded(file)
 
 
-def _open_flat(file: DataFile, handle: BinaryIO) -> RawSource:
+def _open_flat(file: DataFile, handle: BinaryIO, *, is_mapped: bool) -> RawSource:
     """Open the rows of a flat index where they lie."""
     n_cols, n_rows, _, _, _, metric = _unpacked(file, handle, HEADER)
     if metric not in PLAIN_METRICS:
         handle.read(4)
-    return _rows(file, handle, n_rows, n_cols, np.dtype("<f4"))
+    source = _rows(file, handle, n_rows, n_cols, np.dtype("<f4"))
+    # Behind the vectors of a mapped index are their numbers, with how many these are.
+    _check_end(source, COUNT.size + n_rows * COUNT.size if is_mapped else 0)
+    return source
 
 
 def _open_binary(file: DataFile, handle: BinaryIO, reading: Reading) -> RawSource:
     """Open the bytes of a flat binary index."""
     check_dtype(file.name, np.dtype(np.uint8), reading)
     _, n_bytes, n_rows, _, _ = _unpacked(file, handle, BINARY_HEADER)
-    return _rows(file, handle, n_rows, n_bytes, np.dtype(np.uint8))
+    source = _rows(file, handle, n_rows, n_bytes, np.dtype(np.uint8))
+    _check_end(source, 0)
+    return source
+
+
+def _check_end(source: RawSource, wanted: int) -> None:
+    """Refuse an index behind whose vectors not as many bytes follow as should."""
+    rest = source.file.size - source.end
+    if rest != wanted:
+        raise BadDataError(
+            source.name, f"damaged: {rest} bytes follow the vectors; wanted {wanted}"
+        )
 
 
 def _unpacked(file: DataFile, handle: BinaryIO, header: struct.Struct) -> tuple[Any, ...]:
@@ -124,7 +139,7 @@ def _rows(
     file: DataFile, handle: BinaryIO, n_rows: int, n_cols: int, dtype: np.dtype[Any]
 ) -> RawSource:
     """Return the rows that lie behind their number of entries."""
-    (count,) = _unpacked(file, handle, struct.Struct("<Q"))
+    (count,) = _unpacked(file, handle, COUNT)
     # Old versions count entries, and newer ones bytes over the size of an entry: the same number.
     if min(n_rows, n_cols) < 0 or count != n_rows * n_cols:
         raise BadDataError(

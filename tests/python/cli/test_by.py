@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import deltalake
 import lance
 import numpy as np
 import pyarrow as pa
@@ -195,3 +196,29 @@ def test_a_dictionary_of_labels_may_be_of_bytes_and_lack_some(tmp_path):
         else:
             with pytest.raises(BadDataError, match="row 2 has no label in column 'y'"):
                 spectra_by(open_source(path), "y")
+
+
+@pytest.mark.parametrize("kind", ["delta", "parquet", "npy"])
+def test_partitions_are_labels(tmp_path, kind):
+    place = tmp_path / "rows"
+    names = np.array(["a b", "c", "a b"])[LABELS]
+    if kind == "delta":
+        both = arrow_table(ROWS.astype("f4")).append_column("of", pa.array(names))
+        deltalake.write_deltalake(place, both, partition_by=["of"])
+    for label, folder in (("a b", "of=a%20b"), ("c", "of=c")) if kind != "delta" else ():
+        (place / folder).mkdir(parents=True)
+        some = ROWS[names == label].astype("f4")
+        if kind == "npy":
+            np.save(place / folder / "part-0.npy", some)
+        else:
+            pq.write_table(arrow_table(some), place / folder / "part-0.parquet", row_group_size=20)
+    found = spectra_by(open_source(place), "of")
+    assert [one.label for one in found] == ["a b", "c"]
+    for one in found:
+        some = ROWS[names == one.label].astype("f4")
+        assert one.spectrum.n_rows == len(some)
+        assert one.spectrum.rankme() == pytest.approx(rankme.score(some), rel=1e-9)
+    if kind != "delta":
+        (place / "of=c").rename(place / "of=__HIVE_DEFAULT_PARTITION__")
+        with pytest.raises(BadDataError, match="has no label in column 'of'"):
+            spectra_by(open_source(place), "of")

@@ -153,6 +153,18 @@ def test_a_reference_behind_a_url(folder):
         )
 
 
+def test_a_run_goes_on_without_its_reference(folder):
+    reference = folder.parent / "usual.npy"
+    np.save(reference, draw(2_000, 9))
+    options = ("--reference", reference, "--resamples", 99, "--state", folder.parent / "s")
+    put(folder, "a.npy", draw(WINDOW))
+    assert run("watch", folder, *FOLDER, *options).returncode == 0
+    reference.unlink()
+    put(folder, "b.npy", draw(WINDOW, 1))
+    result = run("watch", folder, *FOLDER, *options)
+    assert [one["judged"] for one in windows(result.stdout)] == [True], result.stderr
+
+
 def test_the_password_of_a_reference_is_not_shown(folder):
     with socket.socket() as one:  # nothing answers there
         one.bind(("127.0.0.1", 0))

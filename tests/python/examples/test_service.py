@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from examples.service.__main__ import parser
 from examples.service.client import answer, cut, page, requests, sentences
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -131,3 +132,14 @@ def test_a_restart_goes_on_and_bad_questions_count_nothing(service, kept):
     assert samples(url)["rankme_rows_total",] == before
     answer(url, ["a good one"])
     watched(url, before + 1)
+
+
+def test_what_the_page_says_fits_together(module, reference):
+    made = parser().parse_args(["reference", "usual.npy"])
+    served = parser().parse_args(["serve", "--reference", "usual.npy", "--state", "m.rankme"])
+    assert made.sentences >= 7 * served.window
+    with module("serve", "--reference", reference, "--window", SENTENCES) as process:
+        said = process.communicate(timeout=300)[1]
+    assert process.returncode == 1
+    assert said.startswith("error: bands of windows of 200 rows need a reference of 400 rows")
+    assert said.count("\n") == 1

@@ -113,7 +113,8 @@ def test_what_was_deleted_is_forgotten(tmp_path):
         assert len(followed(run)) == 1
         (tmp_path / "same.npy").unlink()
         assert follower.ended
-        assert follower.position()["files"] == {}
+    assert follower.ended  # at a second look: it might have been moved meanwhile
+    assert follower.position()["files"] == {}
 
 
 def test_the_file_of_a_run_that_is_cut_or_changed(tmp_path):
@@ -277,3 +278,42 @@ def _is_alive(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_file_that_is_moved_while_its_folder_is_looked_through(tmp_path, monkeypatch):
+    (tmp_path / "done").mkdir()
+    put(tmp_path, "a.npy", draw(WINDOW))
+    follower = follower_of(tmp_path)
+    path = str(tmp_path.parent / "run")
+    run = run_of(follower, path)
+    assert len(followed(run)) == 1
+    (tmp_path / "a.npy").rename(tmp_path / "done" / "a.npy")
+    with monkeypatch.context() as patch:  # seen in neither place
+        patch.setattr(follower, "_names", lambda: iter(()))
+        assert follower.look(0) is None
+        run.save()
+    again = follower_of(tmp_path)  # a run that was killed then
+    resumed = run_of(again, path)
+    for one, its in ((follower, run), (again, resumed)):
+        assert one.look(0) is None
+        assert its.monitor.n_rows == WINDOW
+        assert list(one.position()["files"]) == ["done/a.npy"]
+
+
+def test_what_is_away_at_two_looks_is_forgotten(tmp_path):
+    put(tmp_path, "a.npy", draw(WINDOW))
+    follower = follower_of(tmp_path)
+    followed(run_of(follower))
+    (tmp_path / "a.npy").unlink()
+    for files in (["a.npy"], []):
+        assert follower.look(0) is None
+        assert list(follower.position()["files"]) == files
+
+
+def test_two_names_of_one_file_count_once(tmp_path):
+    put(tmp_path, "a.npy", draw(WINDOW))
+    (tmp_path / "b.npy").hardlink_to(tmp_path / "a.npy")
+    said = []
+    follower = FolderFollower(str(tmp_path), Reading(), 0.0, said.append)
+    assert len(followed(run_of(follower))) == 1
+    assert said == ["b.npy is the same file as a.npy, and is not counted again"]

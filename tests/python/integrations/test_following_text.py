@@ -16,6 +16,7 @@ from rankme.integrations._following.table import TableFollower
 from rankme.integrations._following.telling import Telling
 from rankme.integrations._following.text_table import TextTable
 from rankme.sources import BadDataError
+from rankme.sources._row_stream import stream_blocks
 from watched import K, draw
 
 FOREVER = 1e9  # seconds: what waits for a file to settle is never read
@@ -177,3 +178,43 @@ def test_where_whole_records_end(tmp_path, name, data, end):
     with whole.file.open() as handle:
         assert handle.read() == data[:end]
         assert handle.seek(-end, os.SEEK_END) == 0
+
+
+class Pipe:
+    """Gives one piece after the other, as a pipe does."""
+
+    def __init__(self, *pieces):
+        self._pieces = list(pieces)
+
+    def read(self, count):
+        if not self._pieces:
+            return b""
+        piece = self._pieces.pop(0)
+        if len(piece) > count:
+            self._pieces.insert(0, piece[count:])
+        return piece[:count]
+
+
+@pytest.mark.parametrize("column", [None, "v", "of.v"])
+def test_a_stream_that_begins_with_nulls_waits_for_the_first_vector(column):
+    def line(value, i):
+        row = {"of": {"v": value}} if column == "of.v" else {"v": value}
+        return json.dumps({**row, "at": i}).encode() + b"\n"
+
+    nulls = [line(None, i) for i in range(100)]
+    rows = draw(10)
+    told = [line(row, 100 + i) for i, row in enumerate(rows.tolist())]
+    options = {"column": column, "told": None, "time_column": "at", "nulls": True}
+    found = list(stream_blocks(Pipe(*nulls, b"\n", *told[:5], *told[5:]), "pipe", **options))
+    together = np.vstack([block.rows for block in found])
+    assert np.isnan(together[:100]).all()
+    np.testing.assert_array_equal(together[100:], rows)
+    np.testing.assert_array_equal(np.concatenate([block.times for block in found]), np.arange(110))
+    assert found[0].where(100) == "line 102"  # behind a blank one
+    with pytest.raises(BadDataError):  # it ends, and no key was told
+        list(stream_blocks(Pipe(*nulls), "pipe", **options))
+    with pytest.raises(BadDataError):  # nulls are no rows
+        list(stream_blocks(Pipe(*nulls, *told), "pipe", **{**options, "nulls": False}))
+    if column == "v":
+        with pytest.raises(BadDataError, match="has no key 'w'"):  # at once
+            next(stream_blocks(Pipe(told[0]), "pipe", **{**options, "column": "w"}))

@@ -75,6 +75,13 @@ def test_what_cannot_be_merged(learnt):
         plain().merge(plain(window=80))
     with pytest.raises(ValueError, match="different references"):
         plain().merge(learnt)
+    one, same, other = rankme.Accumulator(K), rankme.Accumulator(K), rankme.Accumulator(K)
+    one.update(REFERENCE)
+    same.update(REFERENCE[::-1])  # summed in another order
+    other.update(REFERENCE * [1, 1, 1, 1, 1, 1, 1, 1.001])
+    assert (plain(reference=one) + plain(reference=same)).n_rows == 0
+    with pytest.raises(ValueError, match="different references"):
+        plain(reference=one).merge(plain(reference=other))
     with pytest.raises(TypeError, match=r"must be a rankme\.Monitor"):
         plain().merge(3)
 

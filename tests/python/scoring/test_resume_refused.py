@@ -166,9 +166,11 @@ def test_qr_and_normalize():
         (["part-0.npy", "--state", "a", "--checkpoint-every", "nan"], "finite and 0 or more"),
         (["part-0.npy", "--state", "none/a"], "none is no folder"),
         (["part-0.npy", "--state", "."], "is a directory"),
+        (["part-0.npy", "--state", "pipe"], "pipe is a pipe, and wanted is a file"),
     ],
 )
 def test_wrong_usage(options, message):
+    os.mkfifo("pipe")
     result = run("score", *options)
     assert result.returncode == 2
     assert message in error_line(result)

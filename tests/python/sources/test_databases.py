@@ -142,6 +142,9 @@ BAD = {
     "no vectors": ("sqlite:{}.db", "SELECT id FROM t", {}, "type int64; wanted lists .* cast it"),
     "no vectors of two": ("sqlite:{}.db", "SELECT id, h FROM t", {}, "no column of floating-point"),
     "ids": ("sqlite:{}.db", "SELECT id + 0.0 AS i, x, y FROM d", {}, "'i' holds whole numbers"),
+    "whole dimensions": (
+        "sqlite:{}.db", "SELECT id, x, y FROM d", {}, r"such as CAST\(id AS DOUBLE PRECISION\)",
+    ),
     "twice": ("sqlite:{}.db", "SELECT s, s FROM t", {}, "2 columns 's'; rename one"),
     "untold": ("sqlite:{}.db", "SELECT b FROM t", {}, "say what they are"),
     "told lists": ("duckdb:{}.duckdb", "SELECT e FROM t", {"dtype": "float16"}, "converts nothing"),

@@ -155,6 +155,21 @@ def test_a_damaged_index_is_an_error(tmp_path, spec):
             open_source(path)
 
 
+@pytest.mark.parametrize("spec", ["Flat", "IDMap,Flat", "binary"])
+def test_what_follows_the_vectors_is_an_error(tmp_path, spec):
+    path = tmp_path / "rows.faiss"
+    if spec == "binary":
+        index = faiss.IndexBinaryFlat(32)
+        index.add(np.arange(40, dtype=np.uint8).reshape(10, 4))
+        faiss.write_index_binary(index, str(path))
+    else:
+        write(path, index_of(spec))
+    assert open_source(path, unpack_bits=spec == "binary").n_rows > 1
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(BadDataError, match=r"damaged: \d+ bytes follow the vectors; wanted \d+"):
+        open_source(path, unpack_bits=spec == "binary")
+
+
 def test_an_index_that_changes_meanwhile(tmp_path):
     path = write(tmp_path / "rows.faiss", index_of("IVF4,Flat"))
     source = open_source(path)

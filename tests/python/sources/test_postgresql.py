@@ -143,6 +143,12 @@ def test_what_cannot_be_read_is_one_line(server, query):
     assert text.startswith("postgresql:///postgres?host=/")
     assert "\n" not in text
     assert "COPY" not in text
+    assert "%3A" not in text
+
+
+def test_a_comment_may_end_a_query(server):
+    for end in ("-- all; of them", "/* all */", ";"):
+        assert rankme.open_source(server, query=f"SELECT v FROM t {end}").n_rows == len(Z)  # noqa: S608
 
 
 def test_few_rows_of_many_end_early(server):
@@ -318,4 +324,7 @@ def test_shown_urls():
         assert shown_url(url) == shown
         assert is_database(url) == url.startswith(("postgres", "duckdb", "sqlite"))
     text = "'postgresql://a:b@h/d' and mysql://a:b@h/d; s3://a/b"
-    assert without_secrets(text) == "'postgresql://h/d' and mysql://... s3://a/b"
+    assert without_secrets(text) == "'postgresql://h/d' and mysql://...; s3://a/b"
+    text = "postgresql://me:hunter2@h/d?host=/tmp/x&user=me: the query (postgresql://a@h/d?port=1)."
+    shown = "postgresql://h/d?host=/tmp/x: the query (postgresql://h/d?port=1)."
+    assert without_secrets(text) == shown

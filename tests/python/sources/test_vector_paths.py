@@ -142,3 +142,10 @@ def test_a_dimension_that_is_null_is_named_by_its_row(tmp_path, suffix):
     with pytest.raises(BadDataError, match=r"\(row 20 of the file\), entry 0 is null in column 'x"):
         rankme.score(path, column="x_*")
     assert rankme.spectrum(path, column="x_*", skip_nonfinite=True).n_skipped == 1
+
+
+def test_lists_of_bytes_alone_in_a_table_say_how_they_are_read(tmp_path):
+    lists = pa.array([[1, 2, 3]] * 4, pa.list_(pa.uint8()))
+    pq.write_table(pa.table({"id": list("abcd"), "v": lists}), tmp_path / "x.parquet")
+    with pytest.raises(BadDataError, match="column 'v' holds lists of uint8; read as numbers by"):
+        rankme.score(tmp_path / "x.parquet")

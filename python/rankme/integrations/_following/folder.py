@@ -61,6 +61,7 @@ class FolderFollower(Follower):
         self._ready: list[tuple[str, Stamp]] = []
         self._unsettled = 0
         self._first: _Columns | None = None
+        self._away: set[str] = set()  # what was taken, and not seen at the last look
         self._warned: set[str] = set()
         self._latest = 0.0
         _refuse_others(self.name, os.listdir(self.name))  # noqa: PTH208
@@ -94,22 +95,41 @@ class FolderFollower(Follower):
                 found[name] = stamp_of(os.path.join(self.name, name))  # noqa: PTH118
         gone = self._taken.keys() - found.keys()
         self._unsettled = 0
+        ready: dict[Stamp, str] = {}
         for name, stamp in found.items():
             before = self._taken.get(name)
+            if before is not None and name in self._away and before[0] != stamp:
+                self._forget(name)
+                before = None
             # What was passed over, or was empty, may have been mended.
             if before is not None and (before[1] or before[0] == stamp):
                 self._require_same(name, stamp, *before)
-            elif (twin := self._by_stamp.get(stamp)) is not None:
+            elif (twin := self._by_stamp.get(stamp, ready.get(stamp))) is not None:
                 self._rename(twin, name, moved=twin in gone)
             elif self._settling.is_settled(name, stamp):
-                self._ready.append((name, stamp))
+                ready[stamp] = name
             else:
                 self._unsettled += 1
-        for name in gone & self._taken.keys():
-            stamp, _ = self._taken.pop(name)
-            if self._by_stamp.get(stamp) == name:
-                del self._by_stamp[stamp]
+        self._ready += [(name, stamp) for stamp, name in ready.items()]
         self._ready.sort(key=lambda one: self._order(*one))
+        self._forget_old(gone & self._taken.keys())
+
+    def _forget_old(self, gone: set[str]) -> None:
+        """Forget files that were away at the last look already.
+
+        A file that is moved while its folder is looked through may be seen in neither place. If it
+        were forgotten then, it would be new at the next look.
+        """
+        for name in gone & self._away:
+            self._forget(name)
+        self._away = gone & self._taken.keys()
+
+    def _forget(self, name: str) -> None:
+        """Know a file no more."""
+        stamp, _ = self._taken.pop(name)
+        self._away.discard(name)
+        if self._by_stamp.get(stamp) == name:
+            del self._by_stamp[stamp]
 
     def _names(self) -> Iterator[str]:
         """Yield the names of files of embeddings, relative to the folder."""
@@ -204,6 +224,7 @@ class FolderFollower(Follower):
 
     def _columns_of(self, source: RowSource, name: str) -> _Columns:
         """Tell which columns a file's rows are; an error where they are others than before."""
+        """Tell where a file has its vectors; a BadDataError where they were elsewhere before."""
         # Each may be the only one of its file that could be meant, and so be found by itself.
         found = _Columns(name, source.identity.column, source.dimensions)
         first = self._first
@@ -243,7 +264,7 @@ class FolderFollower(Follower):
     def position(self) -> dict[str, Any]:
         """Return the files that were read."""
         files = {name: [*stamp, rows] for name, (stamp, rows) in self._taken.items()}
-        found = {"files": files, "latest": self._latest}
+        found = {"files": files, "latest": self._latest, "away": sorted(self._away)}
         return found if self._first is None else {**found, "columns": list(self._first)}
 
     def go_to(self, position: dict[str, Any]) -> None:
@@ -254,7 +275,9 @@ class FolderFollower(Follower):
         }
         self._by_stamp = {stamp: name for name, (stamp, _) in self._taken.items()}
         self._latest = float(position["latest"])
-        if "columns" in position:  # a run that rankme began earlier has none
+        # A run that rankme began earlier has neither of these.
+        self._away = set(map(str, position.get("away", [])))
+        if "columns" in position:
             file, column, dimensions = position["columns"]
             self._first = _Columns(str(file), column and str(column), tuple(map(str, dimensions)))
 

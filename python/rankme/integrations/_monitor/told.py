@@ -21,6 +21,7 @@ __all__ = ["report_of", "require_alike", "united"]
 SCHEMA = "rankme.monitor/1"
 _NO_REFERENCE = "there is no reference: no drift is told, and no alarm is raised"
 _ROWS_A_DIMENSION = 10  # below them RankMe still grows with their number
+_SAME = 1e-9  # of the norm of a row: what the order of sums may make
 _PLAIN = 3.0  # how many times its sampling error a mean is, whose angle is its own
 
 
@@ -121,7 +122,7 @@ def require_alike(ours: Held, theirs: Held) -> None:
         for held in (ours, theirs)
     ]
     bands = [held.reference and held.reference.bands for held in (ours, theirs)]
-    if notes[0] != notes[1] or bands[0] != bands[1]:
+    if notes[0] != notes[1] or bands[0] != bands[1] or not _alike(ours, theirs):
         raise ValueError("cannot merge monitors of different references: make both from one file")
     numbers = ours.ring.number, theirs.ring.number
     if None not in numbers and numbers[0] != numbers[1]:
@@ -130,6 +131,21 @@ def require_alike(ours: Held, theirs: Held) -> None:
             f"the monitors are at steps that begin at {ends}: let the earlier one go on by "
             f"update(numpy.empty((0, {ours.settings.dim})), time=...)"
         )
+
+
+def _alike(ours: Held, theirs: Held) -> bool:
+    """Whether two references have the same moments, but for the order of their sums."""
+    if ours.reference is None or theirs.reference is None:
+        return ours.reference is theirs.reference
+    one, other = (
+        Moments.from_state(*held.reference.acc._covariance_state())  # type: ignore[union-attr]  # noqa: SLF001
+        for held in (ours, theirs)
+    )
+    size = float(np.sqrt(np.trace(one.scatter) / one.n_rows + one.mean @ one.mean))
+    return bool(
+        np.allclose(one.mean, other.mean, rtol=0, atol=_SAME * size)
+        and np.allclose(one.scatter, other.scatter, rtol=0, atol=_SAME * size**2 * one.n_rows)
+    )
 
 
 def united(ours: Held, theirs: Held, progress: Progress) -> list[dict[str, Any]]:
