@@ -216,10 +216,8 @@ def _looked_at(
 
 
 def _from_vectors_on(chunks: Iterator[Chunk], column: str | None) -> Iterator[Chunk]:
-    """Yield chunks, the first of them with a line that tells where the vectors are.
-
-    How many lines come together is chance; of those before, only the number has to be known.
-    """
+    """Yield chunks, the first of them with a line that tells where the vectors are."""
+    # How many lines come together is chance: a first chunk may be of nulls alone.
     held = b""
     for chunk in chunks:
         held += chunk.data

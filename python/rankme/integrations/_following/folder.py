@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["FolderFollower"]
 
 
+_LOOKS = 5  # at which a file has to be away to be forgotten
+
+
 class _Columns(NamedTuple):
     """Where in a file of the folder the vectors are: in which column, or which one a dimension."""
 
@@ -61,7 +64,7 @@ class FolderFollower(Follower):
         self._ready: list[tuple[str, Stamp]] = []
         self._unsettled = 0
         self._first: _Columns | None = None
-        self._away: set[str] = set()  # what was taken, and not seen at the last look
+        self._away: dict[str, int] = {}  # what was taken and is not seen, and at how many looks
         self._warned: set[str] = set()
         self._latest = 0.0
         _refuse_others(self.name, os.listdir(self.name))  # noqa: PTH208
@@ -115,19 +118,17 @@ class FolderFollower(Follower):
         self._forget_old(gone & self._taken.keys())
 
     def _forget_old(self, gone: set[str]) -> None:
-        """Forget files that were away at the last look already.
-
-        A file that is moved while its folder is looked through may be seen in neither place. If it
-        were forgotten then, it would be new at the next look.
-        """
-        for name in gone & self._away:
+        """Forget files that were away at several looks."""
+        # A file that is moved while its folder is looked through may be seen in neither place. If
+        # it were forgotten then, it would be new at the next look.
+        self._away = {name: self._away.get(name, 0) + 1 for name in gone}
+        for name in [name for name, looks in self._away.items() if looks >= _LOOKS]:
             self._forget(name)
-        self._away = gone & self._taken.keys()
 
     def _forget(self, name: str) -> None:
         """Know a file no more."""
         stamp, _ = self._taken.pop(name)
-        self._away.discard(name)
+        self._away.pop(name, None)
         if self._by_stamp.get(stamp) == name:
             del self._by_stamp[stamp]
 
@@ -264,7 +265,7 @@ class FolderFollower(Follower):
     def position(self) -> dict[str, Any]:
         """Return the files that were read."""
         files = {name: [*stamp, rows] for name, (stamp, rows) in self._taken.items()}
-        found = {"files": files, "latest": self._latest, "away": sorted(self._away)}
+        found = {"files": files, "latest": self._latest, "away": self._away}
         return found if self._first is None else {**found, "columns": list(self._first)}
 
     def go_to(self, position: dict[str, Any]) -> None:
@@ -276,7 +277,7 @@ class FolderFollower(Follower):
         self._by_stamp = {stamp: name for name, (stamp, _) in self._taken.items()}
         self._latest = float(position["latest"])
         # A run that rankme began earlier has neither of these.
-        self._away = set(map(str, position.get("away", [])))
+        self._away = {name: int(looks) for name, looks in position.get("away", {}).items()}
         if "columns" in position:
             file, column, dimensions = position["columns"]
             self._first = _Columns(str(file), column and str(column), tuple(map(str, dimensions)))
