@@ -14,6 +14,11 @@ from lightning_runs import TAIL, Vicreg, fit, loader, pl, quiet, trainer, valida
 from rankme.integrations.lightning import RankMeCallback
 
 
+# A float32 network rounds otherwise where a batch lies elsewhere in memory. What was logged is held
+# to the very rows in test_training_batches.
+FORWARD = 1e-6
+
+
 def rows_of(model, part="backbone", inputs=None, shift=0):
     """Return what a model makes of images, in evaluation mode and the same batches."""
     x = validation_images() if inputs is None else inputs
@@ -53,7 +58,7 @@ def test_the_value_is_that_of_the_rows(tmp_path, target, part):
     made, model, callback = ran(tmp_path, target=target)
     rows = rows_of(model, part)
     logged = made.callback_metrics
-    assert logged["rankme"].item() == pytest.approx(rankme.score(rows), rel=1e-12)
+    assert logged["rankme"].item() == pytest.approx(rankme.score(rows), rel=FORWARD)
     assert logged["rankme/low"] <= logged["rankme"] <= logged["rankme/high"]
     assert (logged["rankme/n_rows"], logged["rankme/n_skipped"]) == (len(rows), 0)
     assert callback.history[-1]["rankme"] == logged["rankme"].item()
@@ -91,13 +96,13 @@ def test_several_targets_and_all_keys(tmp_path):
         # The module runs twice in a step, for two views.
         assert logged[f"{key}/n_rows"] == (1 + (key == "rankme/projector")) * len(rows)
     spectrum = rankme.spectrum(rows)
-    assert logged["rankme/views"].item() == pytest.approx(spectrum.rankme(), rel=1e-12)
+    assert logged["rankme/views"].item() == pytest.approx(spectrum.rankme(), rel=FORWARD)
     ratio = logged["rankme/views/participation_ratio"].item()
-    assert ratio == pytest.approx(spectrum.participation_ratio(), rel=1e-9)
+    assert ratio == pytest.approx(spectrum.participation_ratio(), rel=FORWARD)
     error = logged["rankme/views/std_error"].item()
     acc = rankme.Accumulator(16, groups=8, run_length=1)
     acc.update(rows)
-    assert error == pytest.approx(acc.estimate().std_error, rel=1e-9)
+    assert error == pytest.approx(acc.estimate().std_error, rel=FORWARD)
     assert "rankme/hidden/low" in logged
 
 
@@ -110,7 +115,7 @@ def test_lidar_is_of_views_side_by_side(tmp_path):
         made, model, _ = ran(tmp_path, lidar=lidar, delta=1e-5)
         groups = np.stack([rows_of(model, "projector", shift=by) for by in (0, 0.1)], axis=1)
         pairs.append(made.callback_metrics["rankme/lidar"].item())
-        assert pairs[-1] == pytest.approx(rankme.metrics.lidar(groups, delta=1e-5), rel=1e-9)
+        assert pairs[-1] == pytest.approx(rankme.metrics.lidar(groups, delta=1e-5), rel=FORWARD)
     assert pairs[0] == pairs[1]
 
 
@@ -125,7 +130,7 @@ def test_the_names_of_the_peer(tmp_path):
     made, model, _ = ran(tmp_path, name="mine", queue_length=40, target_shape=24)
     assert made.callback_metrics["mine/n_rows"] == 40
     first = rows_of(model)[:40]
-    assert made.callback_metrics["mine"].item() == pytest.approx(rankme.score(first), rel=1e-12)
+    assert made.callback_metrics["mine"].item() == pytest.approx(rankme.score(first), rel=FORWARD)
     with pytest.raises(ValueError, match=r"target 'backbone' gives rows of width 24, and target_s"):
         ran(tmp_path, target_shape=(16,))
 
@@ -226,7 +231,7 @@ def test_several_dataloaders_and_test(tmp_path):
         made.validate(model, [loader(x, 16), loader(x[:50], 16)], verbose=False)
     for i, part in enumerate((x, x[:50])):
         value = made.callback_metrics[f"rankme/dataloader_idx_{i}"].item()
-        assert value == pytest.approx(rankme.score(rows_of(model, inputs=part)), rel=1e-12)
+        assert value == pytest.approx(rankme.score(rows_of(model, inputs=part)), rel=FORWARD)
         assert made.callback_metrics[f"rankme/n_rows/dataloader_idx_{i}"] == len(part)
     callback = RankMeCallback(target="hidden", dataloader_idx=1)
     made = trainer(tmp_path, callback)
