@@ -13,7 +13,6 @@ import rankme
 from lightning_runs import TAIL, Vicreg, fit, loader, pl, quiet, trainer, validation_images
 from rankme.integrations.lightning import RankMeCallback
 
-
 # A float32 network rounds otherwise where a batch lies elsewhere in memory. What was logged is held
 # to the very rows in test_training_batches.
 FORWARD = 1e-6
