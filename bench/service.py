@@ -64,7 +64,8 @@ class Updates(Follower):
             if self._done % self._pace == 0:
                 print(json.dumps({"update": self._done, "kib": resident()}), flush=True)  # noqa: T201
 
-        return Piece("service", lambda: iter_of(rows), ValueError, time.time(), taken)
+        where = "row {}".format
+        return Piece("service", lambda: iter_of(rows), where, ValueError, time.time(), taken)
 
     @property
     def is_finite(self) -> bool:

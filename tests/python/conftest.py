@@ -75,6 +75,18 @@ class SkipPolicy:
         terminalreporter.write_line(f"{len(self.skips)} skipped, {refused} of them not allowed")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _threads_of_the_next_module():
+    """Take back the counts of threads that engines leave in the environment, as Dask does."""
+    names = ("RANKME_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SLOW.intersection(item.path.relative_to(Path(__file__).parent).parts):
