@@ -127,6 +127,7 @@ def bucket(monkeypatch):
         with system.open(f"embeddings/run-7/part-{number}.npy", "wb") as file:
             np.save(file, part)
     yield
+    system.rm("embeddings", recursive=True)  # servers of one process have the same buckets
     server.stop()
 
 
