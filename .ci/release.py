@@ -100,7 +100,7 @@ def main() -> None:
     _run(sys.executable, "-m", "build", "--sdist", "--outdir", str(dist))
     sdist = str(dist / f"rankme-{version}.tar.gz")
     _run(str(ROOT / "cmake" / "manylinux" / "wheels.sh"), sdist)
-    files = [str(path) for path in (*dist.glob("*.whl"), Path(sdist))]
+    files = [str(path) for path in (*dist.glob(f"rankme-{version}-*.whl"), Path(sdist))]
     _run(sys.executable, "-m", "twine", "check", "--strict", *files)
     section = section_of((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     tag = dist / "tag.txt"

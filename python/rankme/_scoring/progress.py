@@ -113,7 +113,7 @@ class _Shown:
 
     def stage(self, name: str) -> None:
         """Name what is done now, and show it at once, unless stages follow one another fast."""
-        self._stage = name
+        self._stage = one_line(name)
         now = time.monotonic()
         if self._line is not None and self._line.is_live and now >= self._from:
             self._from = now + self._line.every

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rankme._base.optional import require
+from rankme._base.text import one_line
 from rankme.selection._comparison_html import fragment, page
 from rankme.selection._comparison_text import text_of
 
@@ -213,7 +214,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{name}: {score:.6g}" for name, score in self.scores.items())
-        return f"Comparison({scores}; best {self.best}, tied {[*self.tied]}, N = {self.rows})"
+        return one_line(
+            f"Comparison({scores}; best {self.best}, tied {[*self.tied]}, N = {self.rows})"
+        )
 
     def __str__(self) -> str:
         return text_of(self)

@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -32,6 +34,12 @@ def folder(tmp_path_factory):
     broken = np.load(place / "a.npy")
     broken[7, 1] = np.nan
     np.save(place / "nan.npy", broken)
+    np.savez(place / "two.npz", a=np.load(place / "a.npy"), b=np.load(place / "b.npy"))
+    (place / "sub").mkdir()
+    np.save(place / "sub" / "b.npy", np.load(place / "b.npy"))
+    labels = {"text": ["x", "y"] * 50, "number": [1, 2] * 50, "flag": [True, False] * 50}
+    vectors = pa.array(RNG.standard_normal((100, 4)).tolist())
+    pq.write_table(pa.table({"v": vectors, **labels}), place / "t.parquet")
     (place / "truth.csv").write_text("name,value\na,0.7\nb,0.6\n")
     return place
 
@@ -46,6 +54,11 @@ def folder(tmp_path_factory):
         ["a.npy", "--method", "qr"],
         ["a.npy", "--precision", "fast", "--rows", "300"],
         ["nan.npy", "a.npy"],
+        ["two.npz", "--each"],
+        [".", "--each"],
+        ["t.parquet", "--column", "v", "--by", "text", "--pool"],
+        ["t.parquet", "--column", "v", "--by", "number", "--metrics"],
+        ["t.parquet", "--column", "v", "--by", "flag"],
     ],
 )
 def test_score(folder, options):
@@ -82,8 +95,9 @@ def test_comparisons_of_python():
 
 def test_a_key_that_is_new_or_missing_is_noticed(folder):
     line = json.loads(run("score", "a.npy", "--json", cwd=folder).stdout)
-    with pytest.raises(ValidationError):
-        SCORE.validate({**line, "new": 1})
+    for more in ({"new": 1}, {"by": "c"}, {"group": "x"}):
+        with pytest.raises(ValidationError):
+            SCORE.validate({**line, **more})
     del line["n_rows"]
     with pytest.raises(ValidationError):
         SCORE.validate(line)

@@ -65,6 +65,16 @@ def test_no_progress_in_a_pipe():
     assert "\x1b" not in result.stdout
 
 
+def test_colours_are_those_that_are_asked_for():
+    green, bold = "\x1b[1;32m", "\x1b[1m"
+    assert "\x1b" not in run("score", DOCSTRINGS, FORCE_COLOR="").stdout
+    assert green in run("score", DOCSTRINGS, FORCE_COLOR="1").stdout
+    assert green in run("score", DOCSTRINGS, FORCE_COLOR="1", NO_COLOR="").stdout
+    plain = run("score", DOCSTRINGS, FORCE_COLOR="1", NO_COLOR="1").stdout
+    assert bold in plain
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", plain)
+
+
 def test_an_error_on_a_terminal_is_one_line(tmp_path):
     rows = np.ones((9, 3))
     rows[4, 1] = np.nan

@@ -18,7 +18,13 @@ RUN, BUILD, MEASURED = (
 BUDGET = "import rankme; print(rankme.show_config('dicts')['threads']['budget'])"
 MOST_THREADS = 64  # of the OpenBLAS in the wheel
 # What the libraries read that rankme brings or loads, and no line of ours.
-OF_LIBRARIES = {"OPENBLAS_CORETYPE", "CUDA_VISIBLE_DEVICES", "CUBLAS_EMULATE_DOUBLE_PRECISION"}
+OF_LIBRARIES = {
+    "OPENBLAS_CORETYPE",
+    "CUDA_VISIBLE_DEVICES",
+    "CUBLAS_EMULATE_DOUBLE_PRECISION",
+    "NO_COLOR",
+    "FORCE_COLOR",
+}
 
 
 def is_environ(node):

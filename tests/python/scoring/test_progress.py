@@ -160,6 +160,14 @@ def test_text_of_others_stays_in_its_line(written):
     assert re.fullmatch(r"rankme: a\\r\\nb\\x1b\[31m: 1 rows in [0-9.]+ s\n", written())
 
 
+def test_names_of_parts_stay_in_their_line(clock, written):
+    with shown(True, "2 runs", 10) as meter:
+        part = Part(meter, "a\nb\x1b[31m", 10)
+        clock.now += 11
+        part.advance(5, 0)
+    assert written().splitlines()[0].startswith(r"rankme: 2 runs: a\nb\x1b[31m: 50% of 10 rows")
+
+
 def test_an_error_leaves_the_log_without_a_last_line(tmp_path, written):
     bad = Z.copy()
     bad[3999, 2] = np.nan

@@ -228,3 +228,4 @@ def test_a_name_cannot_make_lines_of_its_own():
     for text in (str(found), str(truth)):
         assert r"a\n* the highest: \x1b[31mz" in text
         assert "\x1b" not in text
+    assert r"a\n* the highest: \x1b[31mz: 39.9" in repr(found)
