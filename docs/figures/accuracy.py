@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 import rankme
+from rankme.bench.machine import checkout_commit
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -195,7 +196,7 @@ def table(points: dict[int, dict[str, Result]]) -> str:
 def report(results: dict[str, dict[int, dict[str, Result]]]) -> str:
     """Return the page of the numbers."""
     made = f"rankme {rankme.__version__}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    parts = [HOW, f"{made}. Made by `python docs/figures/accuracy.py`.\n"]
+    parts = [HOW, f"{made}. Made by `python docs/figures/accuracy.py` at {checkout_commit()}.\n"]
     for dtype, points in results.items():
         parts += [f"<!-- {dtype} -->\n", f"{dtype.capitalize()} rows:\n", table(points) + "\n"]
     return "\n".join([*parts, "<!-- end -->\n"])
