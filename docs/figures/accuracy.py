@@ -33,6 +33,7 @@ TABLE = HERE.parents[1] / "bench" / "results" / "accuracy.md"
 ROWS, COLUMNS, BLOCK, MATRICES = 1000, 64, 100, 3
 EPS = 1e-7
 DIGITS = 60
+COMMIT = checkout_commit()  # before the pictures are changed
 LEAST = 1e-16  # below it all errors are alike: a rounding of the score itself
 # Of float32 rows the rounding makes singular values of 1e-8, so there is nothing beyond.
 DECADES = {"float32": range(8), "float64": range(0, 15, 2)}
@@ -196,7 +197,7 @@ def table(points: dict[int, dict[str, Result]]) -> str:
 def report(results: dict[str, dict[int, dict[str, Result]]]) -> str:
     """Return the page of the numbers."""
     made = f"rankme {rankme.__version__}, NumPy {np.__version__}, PyTorch {torch.__version__}"
-    parts = [HOW, f"{made}. Made by `python docs/figures/accuracy.py` at {checkout_commit()}.\n"]
+    parts = [HOW, f"{made}. Made by `python docs/figures/accuracy.py` at {COMMIT}.\n"]
     for dtype, points in results.items():
         parts += [f"<!-- {dtype} -->\n", f"{dtype.capitalize()} rows:\n", table(points) + "\n"]
     return "\n".join([*parts, "<!-- end -->\n"])
