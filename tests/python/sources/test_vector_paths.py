@@ -8,6 +8,7 @@ import pytest
 
 import rankme
 from rankme.sources import BadDataError, choose_rows, open_source, subset
+from rankme.sources._vector_types import numpy_dtype
 from source_files import matrix, small_blocks
 
 ROWS, OTHER = matrix(37, 5), matrix(37, 5, seed=2)
@@ -149,3 +150,9 @@ def test_lists_of_bytes_alone_in_a_table_say_how_they_are_read(tmp_path):
     pq.write_table(pa.table({"id": list("abcd"), "v": lists}), tmp_path / "x.parquet")
     with pytest.raises(BadDataError, match="column 'v' holds lists of uint8; read as numbers by"):
         rankme.score(tmp_path / "x.parquet")
+
+
+# By rankme itself: to_pandas_dtype of PyArrow 19 and before asks for pandas.
+@pytest.mark.parametrize("name", ["float16", "float32", "float64", "int8", "uint8"])
+def test_types_of_numbers_have_the_names_of_numpy(name):
+    assert numpy_dtype(getattr(pa, name)()) == np.dtype(name)
