@@ -15,6 +15,11 @@ import pytest
 # The rooms whose tests start engines and studies, which takes seconds each.
 SLOW = {"bench", "distributed", "examples"}
 
+# Threads of BLAS that have nothing to do spin for a while, on cores that the other process of the
+# tests needs: a third of the time of a short command. OpenBLAS reads this when it is loaded, in the
+# processes that pytest starts too; it is the power of two of the cycles, of which 4 is the least.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 IN_CI = os.environ.get("CI", "").lower() == "true"
 ALLOWED_SKIPS = Path(__file__).parents[1] / "allowed_skips.txt"
 

@@ -1,6 +1,7 @@
 """``rankme merge``: parts into one, and no shard twice."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,19 @@ from oracles import moderate
 from runs import record
 
 
-@pytest.fixture
-def parts(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def runs_of_three(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
     for i in range(3):
-        np.save(f"part-{i}.npy", moderate(i, 100 + i, 8))
-        record(f"part-{i}.npy", "--state", f"{i}.rankme")
+        np.save(folder / f"part-{i}.npy", moderate(i, 100 + i, 8))
+        record(folder / f"part-{i}.npy", "--state", folder / f"{i}.rankme")
+    return folder
+
+
+@pytest.fixture
+def parts(runs_of_three, tmp_path, monkeypatch):
+    shutil.copytree(runs_of_three, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return [f"{i}.rankme" for i in range(3)]
 
 
