@@ -38,7 +38,8 @@ def again(folder: Path, *options: str, ci: str):
     return subprocess.run(
         [sys.executable, "-m", "pytest", "python", *options],
         cwd=folder,
-        env=os.environ | {"CI": ci, "PYTEST_ADDOPTS": ""},
+        # Plugins that other packages bring take longer than these sessions.
+        env=os.environ | {"CI": ci, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -75,7 +76,7 @@ def test_a_module_that_skips_as_a_whole_counts(tmp_path):
 
 def test_two_processes_tell_each_skip_once(tmp_path):
     allowed = f"{NODE}[1] | the device is on order\n"
-    options = ("-n", "2", "--dist", "loadfile")
+    options = ("-p", "xdist", "-n", "2", "--dist", "loadfile")
     done = run(tmp_path, allowed, *options, ci="true")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert done.stdout.count(f"allowed: {NODE}[1]: no such device") == 1
