@@ -4,11 +4,13 @@
 
 Of a clean checkout whose version stands in pyproject.toml, CITATION.cff and, with a date, in
 CHANGELOG.md, and whose measurements are of this version: the sdist and the wheels of it in dist,
-checked as the package index checks them, and the text of the tag. `--check` stops before the build.
+checked as the package index checks them, and the text of the tag; where there is an nvcc, the
+wheels of rankme-cuda13 too. `--check` stops before the build.
 """
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +85,34 @@ def _is_ancestor(root: Path, commit: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def cuda_wheels(version: str) -> list[str] | None:
+    """Build the wheels of rankme-cuda13 and check them; None where no nvcc is on PATH."""
+    if shutil.which("nvcc") is None:
+        return None
+    dist = ROOT / "dist"
+    for old in dist.glob("rankme_cuda13-*.whl"):
+        old.unlink()
+    _run(str(ROOT / "cmake" / "manylinux" / "wheels.sh"), "--cuda", str(ROOT))
+    files = sorted(str(path) for path in dist.glob(f"rankme_cuda13-{version}-*.whl"))
+    if not files:
+        raise SystemExit(f"no wheel of rankme-cuda13 {version} lies in {dist}")
+    _run(sys.executable, "-m", "twine", "check", "--strict", *files)
+    return files
+
+
+def words_of_cuda(files: list[str] | None) -> str:
+    """Say what is left to do for rankme-cuda13."""
+    if files is None:
+        return (
+            "rankme-cuda13 was not built: no nvcc is on PATH. `make wheels-cuda` builds it with "
+            "that of NVIDIA's packages, and `twine check --strict` checks it."
+        )
+    return (
+        f"dist has {len(files)} checked wheels of rankme-cuda13, which the tag does not publish: "
+        f"the name is not claimed yet. See docs/developers/decisions/018-cuda-packaging.md."
+    )
+
+
 def main() -> None:
     """Check, build, check again, and say what is left to do."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -102,6 +132,7 @@ def main() -> None:
     _run(str(ROOT / "cmake" / "manylinux" / "wheels.sh"), sdist)
     files = [str(path) for path in (*dist.glob(f"rankme-{version}-*.whl"), Path(sdist))]
     _run(sys.executable, "-m", "twine", "check", "--strict", *files)
+    cuda = cuda_wheels(version)
     section = section_of((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     tag = dist / "tag.txt"
     tag.write_text(f"rankme {version}\n\n{section}\n", encoding="utf-8")
@@ -109,6 +140,7 @@ def main() -> None:
         f"\ndist has the sdist and {len(files) - 1} wheels. What is left:\n"
         f"  git tag --annotate v{version} --cleanup=verbatim --file {tag.relative_to(ROOT)}\n"
         f"  git push origin v{version}    # which builds, tests and publishes\n"
+        f"{words_of_cuda(cuda)}\n"
     )
 
 

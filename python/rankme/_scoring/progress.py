@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from rankme._base.status_line import Line
     from rankme._scoring.meter import Meter
 
-__all__ = ["Progress", "as_progress", "meter_of", "shown"]
+__all__ = ["Progress", "as_progress", "meter_of", "shown", "told"]
 
 # What the user wants; or the meter of a call that this one is a part of.
 Progress: TypeAlias = "bool | Meter | None"
 
 _QUIET = 1.5  # seconds that a call in a notebook lasts before it shows itself
+_FEW = 10  # of something a second: below, a rate has a digit behind the point
 _MARKS = 50  # showings over which the rate is taken
 
 
@@ -53,7 +54,9 @@ def meter_of(progress: Progress, rows: object) -> Iterator[Meter]:
 
 
 @contextmanager
-def shown(progress: Progress, label: str, n_rows: int | None) -> Iterator[Meter]:
+def shown(
+    progress: Progress, label: str, n_rows: int | None, unit: str = "rows"
+) -> Iterator[Meter]:
     """Give a meter that shows how far so many rows have come, or nothing.
 
     Parameters
@@ -65,6 +68,8 @@ def shown(progress: Progress, label: str, n_rows: int | None) -> Iterator[Meter]
         What is read; any text.
     n_rows
         How many rows there are, or None where nobody knows.
+    unit
+        What is counted where it is no rows.
     """
     if not isinstance(progress, bool) and progress is not None:
         yield progress
@@ -73,7 +78,7 @@ def shown(progress: Progress, label: str, n_rows: int | None) -> Iterator[Meter]
     if line is None:
         yield NoMeter()
         return
-    meter = _Shown(line, one_line(label), n_rows, delay=0.0 if progress else _QUIET)
+    meter = _Shown(line, one_line(label), n_rows, unit, delay=0.0 if progress else _QUIET)
     try:
         yield meter
     except BaseException:
@@ -82,11 +87,38 @@ def shown(progress: Progress, label: str, n_rows: int | None) -> Iterator[Meter]
     meter.close(done=True)
 
 
+@contextmanager
+def told(
+    progress: bool | Callable[[int, int], None] | None,
+    label: str,
+    n_done: int,
+    n_all: int,
+    unit: str,
+) -> Iterator[Callable[[int], None]]:
+    """Give what is told how many more are done: what is shown, or a function of the user's."""
+    if callable(progress):
+        call = progress
+
+        def more(count: int) -> None:
+            nonlocal n_done
+            n_done += count
+            call(n_done, n_all)
+
+        yield more
+        return
+    with shown(progress, label, n_all, unit) as meter:
+        meter.skip(n_done)
+        yield lambda count: meter.advance(count, 0)
+
+
 class _Shown:
     """A meter that shows itself."""
 
-    def __init__(self, line: Line, label: str, n_rows: int | None, *, delay: float) -> None:
+    def __init__(
+        self, line: Line, label: str, n_rows: int | None, unit: str, *, delay: float
+    ) -> None:
         self._line: Line | None = line
+        self._unit = unit
         self._label = label
         self._stage = ""
         self._n_rows = n_rows
@@ -135,7 +167,7 @@ class _Shown:
     def close(self, *, done: bool) -> None:
         """Tell what was done in all."""
         seconds = time.monotonic() - self._begun
-        words = f"{self._rows + self._skipped:,.0f} rows in {_duration(seconds)}"
+        words = f"{self._rows + self._skipped:,.0f} {self._unit} in {_duration(seconds)}"
         if not done:
             words = f"stopped after {words}"
         state = State(self._label, None, words)
@@ -150,7 +182,7 @@ class _Shown:
         share = None
         if self._n_rows is not None:
             share = min((self._rows + self._skipped) / self._n_rows, 1.0)
-        amount = f"{self._n_rows or self._rows:,.0f} rows"
+        amount = f"{self._n_rows or self._rows:,.0f} {self._unit}"
         state = State(label, share, amount, self._speed(now))
         self._try(lambda line: line.show(state))
 
@@ -163,7 +195,7 @@ class _Shown:
         left = 0 if self._n_rows is None else self._n_rows - self._skipped - self._rows
         words = []
         if rate > 0:
-            words.append(f"{rate:,.0f} rows/s")
+            words.append(f"{rate:,.{0 if rate >= _FEW else 1}f} {self._unit}/s")
         if self._bytes > size:
             words.append(f"{(self._bytes - size) / taken / 1e9:.2f} GB/s")
         if rate > 0 and left > 0:

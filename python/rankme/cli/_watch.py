@@ -153,8 +153,8 @@ def watch(
     """Watch a source and print its windows; return the exit status."""
     from rankme._scoring.lock import locked  # noqa: PLC0415
     from rankme.integrations._following.loop import Pace, follow  # noqa: PLC0415
-    from rankme.integrations._following.pieces import Reading  # noqa: PLC0415
     from rankme.integrations._following.run import Run  # noqa: PLC0415
+    from rankme.sources._reading import StreamReading  # noqa: PLC0415
 
     require_threads()
     if checkpoint_every is not None and state is None:
@@ -186,7 +186,7 @@ def watch(
     place = None if listen is None else address_of(listen)
     seconds = EVERY if checkpoint_every is None else checkpoint_every
     pace = Pace(every, seconds, once, skip_bad_files)
-    reading = Reading(column, dtype, time_column, skip_nonfinite, integers)
+    reading = StreamReading(column, dtype, integers, time_column=time_column, nulls=skip_nonfinite)
     telling = telling_of(source, prometheus, alarm_command, as_json=as_json)
     make = partial(monitor_of, options, reference, reference_column)
     try:

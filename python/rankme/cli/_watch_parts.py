@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rankme import Monitor
-    from rankme.integrations._following.pieces import Follower, Reading
+    from rankme.integrations._following.pieces import Follower
     from rankme.integrations._following.run import Run
     from rankme.integrations._following.telling import Telling
+    from rankme.sources._reading import StreamReading
 
 __all__ = [
     "check_options",
@@ -50,7 +51,7 @@ def check_options(options: dict[str, Any], time_column: str | None) -> None:
         raise typer.BadParameter(str(error)) from error
 
 
-def follower_of(source: str, reading: Reading, settle: float) -> Follower:
+def follower_of(source: str, reading: StreamReading, settle: float) -> Follower:
     """Return what follows a source; what is not there is wrong usage."""
     from rankme.integrations._following.folder import FolderFollower  # noqa: PLC0415
     from rankme.integrations._following.standard_input import StreamFollower  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankme._base.arguments import MAX_SEED, as_index, as_real, type_name
 from rankme._base.optional import require
+from rankme._scoring.progress import as_progress, told
 from rankme.integrations._answer_files import Answered, AnswerFolder
 from rankme.integrations._answer_states import AnswerStates
 from rankme.integrations._generation import Drawing, Question, answers_to
@@ -40,7 +41,7 @@ def answer_states(
     seed: int = 0,
     batch_size: int = 4,
     folder: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: bool | Callable[[int, int], None] | None = None,
 ) -> AnswerStates:
     r"""Sample answers to prompts, and keep the hidden states at the last token of each.
 
@@ -86,8 +87,9 @@ def answer_states(
         Write each batch to a file there, and go on from what is there already: after a kill, call
         it again. Files are whole or not there. With the same `batch_size` the result is what it
         would have been without a break.
-    progress : callable, optional
-        Called with the number of questions that are answered and Q, after each batch.
+    progress : bool or callable, optional
+        As in `rankme.score`; or what is called after each batch, with the number of questions that
+        are answered and Q.
 
     Returns
     -------
@@ -114,6 +116,7 @@ def answer_states(
     """
     _require_causal(model)
     _require_tokenizer(tokenizer)
+    wanted = progress if callable(progress) else as_progress(progress)
     how = Drawing(
         layers=_numbers_of(layers, _n_states(model)),
         max_new_tokens=as_index(max_new_tokens, "max_new_tokens", 1),
@@ -131,17 +134,15 @@ def answer_states(
     files = None if folder is None else AnswerFolder(folder, _settings(model, questions, how))
     done = set() if files is None else files.done()
     found: list[Answered] = []
-    n_done = len(done)
-    with _evaluation(model):
+    telling = told(wanted, "answers", len(done), len(questions), "questions")
+    with _evaluation(model), telling as tell:
         for batch in _batches(questions, done, size):
             answered = answers_to(model, tokenizer, batch, how)
             if files is None:
                 found += answered
             else:
                 files.add(batch[0].number, answered)
-            n_done += len(batch)
-            if progress is not None:
-                progress(n_done, len(questions))
+            tell(len(batch))
     if folder is not None:
         return AnswerStates.load(folder)
     texts, states, sizes = (list(part) for part in zip(*found, strict=True))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rankme.sources._source import RowSource
 
-__all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "WORDS", "Reading", "stored_as"]
+__all__ = ["BITS", "BYTES", "PLAIN", "SIGNS", "WORDS", "Reading", "StreamReading", "stored_as"]
 
 # The types of integers that embeddings are quantised to; wider ones are ids.
 BYTES = ("int8", "uint8")
@@ -78,6 +78,22 @@ class Reading:
     def kind_of(self, dtype: np.dtype[Any]) -> str:
         """Return the kind of a type in NumPy's letters, ``f`` of integers that are read too."""
         return "f" if self.takes(dtype.name) else dtype.kind
+
+
+@dataclass(frozen=True)
+class StreamReading(Reading):
+    """What the user told of rows that come one after the other.
+
+    Attributes
+    ----------
+    time_column : str or None
+        Which column or key tells when rows came.
+    nulls : bool
+        Whether rows that are null are to come as NaN, to be left out.
+    """
+
+    time_column: str | None = None
+    nulls: bool = False
 
 
 # Nothing was told: floating-point numbers, of whatever can be meant.

@@ -11,7 +11,6 @@ import numpy as np
 from rankme.sources._errors import BadDataError, parsing
 from rankme.sources._json_layout import is_null, layout_of
 from rankme.sources._json_lines import Chunk, JsonLines, place_of, times_of_lines, without_blanks
-from rankme.sources._reading import Reading
 from rankme.sources._text import TextColumn
 from rankme.sources._times import seconds_of
 from rankme.sources._vector_types import find_column, pyarrow
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from rankme.sources._reading import StreamReading
 
 __all__ = ["StreamBlock", "stream_blocks"]
 
@@ -70,16 +71,7 @@ class _Headed(io.RawIOBase):
         return len(found)
 
 
-def stream_blocks(
-    raw: Any,
-    name: str,
-    *,
-    column: str | None,
-    told: str | None,
-    time_column: str | None,
-    nulls: bool,
-    integers: bool = False,
-) -> Iterator[StreamBlock]:
+def stream_blocks(raw: Any, name: str, reading: StreamReading) -> Iterator[StreamBlock]:
     """Yield the rows of a stream as they come.
 
     Parameters
@@ -88,14 +80,8 @@ def stream_blocks(
         Unbuffered: its `read` returns what is there.
     name
         What it is called, in errors.
-    column, told
-        As in :func:`rankme.open_source`.
-    time_column
-        Which column or key tells when the rows came.
-    nulls
-        Whether rows that are null are to come as NaN.
-    integers
-        Whether whole numbers of JSON are meant.
+    reading
+        How.
 
     Raises
     ------
@@ -109,9 +95,9 @@ def stream_blocks(
         return
     stream = _Headed(head, raw)
     if head == _ARROW:
-        yield from _of_arrow(stream, name, column, told, time_column, nulls=nulls)
+        yield from _of_arrow(stream, name, reading)
     elif head.lstrip()[:1] in (b"{", b""):
-        yield from _of_json(stream, name, column, told, time_column, nulls=nulls, integers=integers)
+        yield from _of_json(stream, name, reading)
     else:
         raise BadDataError(
             name,
@@ -120,15 +106,7 @@ def stream_blocks(
         )
 
 
-def _of_arrow(
-    stream: io.RawIOBase,
-    name: str,
-    column: str | None,
-    told: str | None,
-    time_column: str | None,
-    *,
-    nulls: bool,
-) -> Iterator[StreamBlock]:
+def _of_arrow(stream: io.RawIOBase, name: str, reading: StreamReading) -> Iterator[StreamBlock]:
     """Yield the rows of record batches."""
     pa = pyarrow(name, "arrow")
     ipc = pyarrow(name, "arrow", "pyarrow.ipc")
@@ -136,7 +114,10 @@ def _of_arrow(
     # PyArrow takes fewer bytes than it asked for as the end.
     file = pa.PythonFile(io.BufferedReader(stream, _READ_BYTES), mode="r")
     with parsing(name), ipc.open_stream(file) as reader:
-        label = find_column(name, reader.schema, column, told)
+        label = find_column(
+            name, reader.schema, reading.column, reading.told, integers=reading.integers
+        )
+        time_column = reading.time_column
         if time_column is not None and time_column not in reader.schema.names:
             raise BadDataError(
                 name, f"has no column {time_column!r}; it has {reader.schema.names[:12]}"
@@ -147,9 +128,10 @@ def _of_arrow(
             place = partial(_row_of, number)
             array = batch.column(label)
             if vectors is None:
-                vectors = VectorColumn(name, reader.schema.field(label), told=told)
+                field = reader.schema.field(label)
+                vectors = VectorColumn(name, field, told=reading.told, reading=reading)
                 vectors.look([array])
-            read = vectors.matrix_with_nan if nulls else vectors.matrix
+            read = vectors.matrix_with_nan if reading.nulls else vectors.matrix
             times = None
             if time_column is not None:
                 times = seconds_of(batch.column(time_column), name, time_column, place)
@@ -161,20 +143,11 @@ def _row_of(number: int, row: int) -> str:
     return f"record batch {number}, row {row}"
 
 
-def _of_json(
-    stream: io.RawIOBase,
-    name: str,
-    column: str | None,
-    told: str | None,
-    time_column: str | None,
-    *,
-    nulls: bool,
-    integers: bool,
-) -> Iterator[StreamBlock]:
+def _of_json(stream: io.RawIOBase, name: str, reading: StreamReading) -> Iterator[StreamBlock]:
     """Yield the rows of lines."""
+    column, nulls, time_column = reading.column, reading.nulls, reading.time_column
     lines: JsonLines | None = None
     vectors: TextColumn | None = None
-    reading = Reading(column, told, integers)
     chunks = _chunks(stream, name)
     for chunk in _from_vectors_on(chunks, column) if nulls else chunks:
         data, numbers = without_blanks(chunk)
@@ -190,7 +163,7 @@ def _of_json(
         array, places = lines.parsed(chunk)
         place = partial(place_of, places)
         if vectors is None:
-            vectors = _looked_at(lines, array, places, told)
+            vectors = _looked_at(lines, array, places, reading.told)
         times = None
         if time_column is not None:
             times = times_of_lines(name, time_column, chunk)

@@ -33,7 +33,9 @@ def find_path(
     integers: bool = False,
     advice: str = "",
 ) -> VectorPath:
-    """Choose what holds the vectors.
+    """Choose what holds the vectors, of a file that is opened: a column, a field within, a pattern.
+
+    `find_column` is for what comes in batches, and takes whole columns alone.
 
     Parameters
     ----------

@@ -69,7 +69,9 @@ def find_column(
     integers: bool = False,
     advice: str = "",
 ) -> str:
-    """Choose a column of vectors.
+    """Choose a column of vectors, of what comes in batches: record batches, rows of a query.
+
+    `find_path` is for files, of which it takes fields within structs and patterns too.
 
     Parameters
     ----------

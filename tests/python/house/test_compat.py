@@ -177,5 +177,5 @@ def test_a_pickle_names_the_face_alone(thing):
 
 def test_every_file_of_the_folder_is_tried():
     text = Path(__file__).read_text(encoding="utf-8")
-    for path in COMPAT.iterdir():
-        assert f'"{path.stem}"' in text or path.name == "scores.json", path
+    for path in COMPAT.glob("*.*e"):
+        assert f'"{path.stem}"' in text, path

@@ -78,3 +78,39 @@ def test_results_of_another_version_are_told(root):
     assert "of version unknown" in release.stale_results(root, "1.2.0")[0]
     page.write_text("Measured.\n")
     assert release.stale_results(root, "1.2.0") == ["bench/results/cpu.md names no commit"]
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """What would be run; the script of the wheels leaves some."""
+    found = []
+
+    def run(*command):
+        found.append(command)
+        if command[0].endswith("wheels.sh"):
+            (tmp_path / "dist" / "rankme_cuda13-1.2.0-cp311-cp311-x.whl").touch()
+
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "rankme_cuda13-1.1.0-cp311-cp311-x.whl").touch()
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "_run", run)
+    return found
+
+
+def test_without_nvcc_no_wheel_of_cuda_is_built_and_that_is_said(commands, monkeypatch):
+    monkeypatch.setattr(release.shutil, "which", lambda _: None)
+    assert release.cuda_wheels("1.2.0") is None
+    assert commands == []
+    assert "rankme-cuda13 was not built: no nvcc is on PATH" in release.words_of_cuda(None)
+
+
+def test_with_nvcc_the_wheels_of_cuda_are_built_and_checked(commands, monkeypatch, tmp_path):
+    monkeypatch.setattr(release.shutil, "which", lambda name: f"/usr/bin/{name}")
+    (wheel,) = release.cuda_wheels("1.2.0")
+    assert wheel.endswith("rankme_cuda13-1.2.0-cp311-cp311-x.whl")
+    build, check = commands
+    assert build[1:] == ("--cuda", str(tmp_path))
+    assert check[-3:] == ("check", "--strict", wheel)
+    assert "dist has 1 checked wheels of rankme-cuda13" in release.words_of_cuda([wheel])
+    with pytest.raises(SystemExit, match=r"no wheel of rankme-cuda13 1\.3\.0"):
+        release.cuda_wheels("1.3.0")

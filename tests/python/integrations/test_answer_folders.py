@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -104,6 +106,16 @@ def test_a_folder_changes_nothing(asked, tmp_path):
     same(again, plain)
     assert len(calls) == 7
     assert again.layers == (1, 4)
+    same(pickle.loads(pickle.dumps(again)), plain)
+
+
+def test_progress_is_shown_as_elsewhere(asked, capsys):
+    answer_states(*asked, PROMPTS[:2], **SHORT, progress=True)
+    assert re.fullmatch(r"rankme: answers: 2 questions in [\d.]+ s\n", capsys.readouterr().err)
+    answer_states(*asked, PROMPTS[:1], **SHORT)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(TypeError, match="progress must be True, False or None, not int"):
+        answer_states(*asked, PROMPTS, **SHORT, progress=1)
 
 
 def test_what_is_missing_is_made_in_batches_of_another_size(asked, tmp_path):

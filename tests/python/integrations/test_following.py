@@ -15,19 +15,19 @@ from rankme._scoring.signals import Stops
 from rankme.integrations._following.alarm_command import AlarmCommand
 from rankme.integrations._following.folder import FolderFollower
 from rankme.integrations._following.loop import Pace, follow
-from rankme.integrations._following.pieces import Reading
 from rankme.integrations._following.run import Run
 from rankme.integrations._following.run_state import read_state
 from rankme.integrations._following.table import TableFollower
 from rankme.integrations._following.telling import Telling
 from rankme.sources import BadDataError
+from rankme.sources._reading import StreamReading
 from watched import WINDOW, K, draw, put
 
 ONCE = Pace(0.01, 30.0, once=True, skip_bad=False)
 
 
 def follower_of(folder, settle=0.0):
-    return FolderFollower(str(folder), Reading(), settle, pytest.fail)
+    return FolderFollower(str(folder), StreamReading(), settle, pytest.fail)
 
 
 def run_of(follower, path=None):
@@ -221,11 +221,11 @@ def test_what_changed_of_a_file_is_said(tmp_path):
 
 def test_a_table_is_one_piece(tmp_path):
     np.save(tmp_path / "z.npy", draw(250))
-    follower = TableFollower(str(tmp_path / "z.npy"), Reading(), 0.0)
+    follower = TableFollower(str(tmp_path / "z.npy"), StreamReading(), 0.0)
     run = run_of(follower, str(tmp_path / "run"))
     assert len(followed(run, Pace(0.01, 30.0, once=False, skip_bad=False))) == 2
     np.save(tmp_path / "z.npy", draw(300))
-    again = TableFollower(str(tmp_path / "z.npy"), Reading(), 0.0)
+    again = TableFollower(str(tmp_path / "z.npy"), StreamReading(), 0.0)
     with pytest.raises(BadDataError, match="--time-column tells which rows are new"):
         followed(run_of(again, str(tmp_path / "run")))
     with pytest.raises(BadDataError, match="--time-column"):  # it is all there is
@@ -312,6 +312,6 @@ def test_two_names_of_one_file_count_once(tmp_path):
     put(tmp_path, "a.npy", draw(WINDOW))
     (tmp_path / "b.npy").hardlink_to(tmp_path / "a.npy")
     said = []
-    follower = FolderFollower(str(tmp_path), Reading(), 0.0, said.append)
+    follower = FolderFollower(str(tmp_path), StreamReading(), 0.0, said.append)
     assert len(followed(run_of(follower))) == 1
     assert said == ["b.npy is the same file as a.npy, and is not counted again"]

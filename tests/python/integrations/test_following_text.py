@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 import rankme
 from rankme._scoring.signals import Stops
 from rankme.integrations._following.loop import Pace, follow
-from rankme.integrations._following.pieces import Reading
 from rankme.integrations._following.run import Run
 from rankme.integrations._following.table import TableFollower
 from rankme.integrations._following.telling import Telling
 from rankme.integrations._following.text_table import TextTable
 from rankme.sources import BadDataError
+from rankme.sources._reading import StreamReading
 from rankme.sources._row_stream import stream_blocks
 from watched import K, draw
 
@@ -42,7 +43,7 @@ class Watch:
     """A watch of a file, a look at a time."""
 
     def __init__(self, path, column, settle=FOREVER, state=None):
-        self.follower = TableFollower(str(path), Reading(column, time_column="t"), settle)
+        self.follower = TableFollower(str(path), StreamReading(column, time_column="t"), settle)
         make = lambda dim: rankme.Monitor(dim, window=np.timedelta64(1, "h").item())  # noqa: E731
         self.run = Run(self.follower, make, {"--time-column": "t"}, state)
 
@@ -149,7 +150,7 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path):
     position = watch.follower.position()
     del position["bytes"], position["content"]
     path.write_text(jsonl_of(draw(8)))
-    again = TableFollower(str(path), Reading("x", time_column="t"), FOREVER)
+    again = TableFollower(str(path), StreamReading("x", time_column="t"), FOREVER)
     again.go_to(position)
     assert sum(len(block.rows) for block in again.look(0).blocks()) == 3
 
@@ -204,17 +205,17 @@ def test_a_stream_that_begins_with_nulls_waits_for_the_first_vector(column):
     nulls = [line(None, i) for i in range(100)]
     rows = draw(10)
     told = [line(row, 100 + i) for i, row in enumerate(rows.tolist())]
-    options = {"column": column, "told": None, "time_column": "at", "nulls": True}
-    found = list(stream_blocks(Pipe(*nulls, b"\n", *told[:5], *told[5:]), "pipe", **options))
+    reading = StreamReading(column, time_column="at", nulls=True)
+    found = list(stream_blocks(Pipe(*nulls, b"\n", *told[:5], *told[5:]), "pipe", reading))
     together = np.vstack([block.rows for block in found])
     assert np.isnan(together[:100]).all()
     np.testing.assert_array_equal(together[100:], rows)
     np.testing.assert_array_equal(np.concatenate([block.times for block in found]), np.arange(110))
     assert found[0].where(100) == "line 102"  # behind a blank one
     with pytest.raises(BadDataError):  # it ends, and no key was told
-        list(stream_blocks(Pipe(*nulls), "pipe", **options))
+        list(stream_blocks(Pipe(*nulls), "pipe", reading))
     with pytest.raises(BadDataError):  # nulls are no rows
-        list(stream_blocks(Pipe(*nulls, *told), "pipe", **{**options, "nulls": False}))
+        list(stream_blocks(Pipe(*nulls, *told), "pipe", replace(reading, nulls=False)))
     if column == "v":
         with pytest.raises(BadDataError, match="has no key 'w'"):  # at once
-            next(stream_blocks(Pipe(told[0]), "pipe", **{**options, "column": "w"}))
+            next(stream_blocks(Pipe(told[0]), "pipe", replace(reading, column="w")))

@@ -64,3 +64,19 @@ def test_times_that_are_rounded_to_minutes_are_refused(dtype):
 def test_times_that_go_back_by_their_row():
     with pytest.raises(ValueError, match=r"goes back from 7 to 5\.5 at row 3"):
         timed().update(draw(4), time=[1.0, 2.0, 7.0, 5.5])
+
+
+@pytest.mark.parametrize("first", [0, 17 * 10**14])
+@pytest.mark.parametrize("length", [100_000, 1000])
+def test_a_row_at_the_very_moment_of_a_step_is_in_it(length, first):
+    steps = first // length + np.arange(300)
+    moments = steps * length / 1e6
+    monitor = plain(window=timedelta(microseconds=length), history=400)
+    found = monitor.update(draw(300), time=moments)
+    assert [window["n_rows"] for window in found] == [1] * 299
+    assert [window["start"] for window in found] == moments[:-1].tolist()
+    assert [window["end"] for window in found] == moments[1:].tolist()
+    one_by_one = plain(window=timedelta(microseconds=length), history=400)
+    for row, moment in zip(draw(300), moments, strict=True):
+        one_by_one.update(row[np.newaxis], time=float(moment))
+    assert one_by_one.report()["windows"] == found

@@ -14,6 +14,7 @@ from rankme.cli._watch_words import print_window
 from rankme.sources import BadDataError, open_source
 from rankme.sources._json_layout import is_cut
 from rankme.sources._json_lines import Chunk, times_of_lines
+from rankme.sources._reading import StreamReading
 from rankme.sources._row_stream import stream_blocks
 from rankme.sources._time_column import times_of
 from rankme.sources._times import out_of_years, seconds_of
@@ -139,8 +140,7 @@ class Dribble(io.RawIOBase):
 
 
 def streamed(data, at_once=10**6, **options):
-    names = {"column": None, "told": None, "time_column": None, "nulls": False, **options}
-    return list(stream_blocks(Dribble(data, at_once), "pipe", **names))
+    return list(stream_blocks(Dribble(data, at_once), "pipe", StreamReading(**options)))
 
 
 @pytest.mark.parametrize("at_once", [1, 17, 10**6])
@@ -167,6 +167,19 @@ def test_batches_that_dribble_in(at_once):
         streamed(data, time_column="when")
     with pytest.raises(BadDataError, match="pipe: cannot be read"):
         streamed(data[:-200])
+
+
+def test_batches_of_whole_numbers():
+    rows = np.arange(12, dtype=np.int8).reshape(3, 4)
+    column = pa.array([*rows], pa.list_(pa.int8()))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, pa.schema({"z": column.type})) as writer:
+        writer.write_batch(pa.record_batch([column], ["z"]))
+    data = sink.getvalue().to_pybytes()
+    (block,) = streamed(data, integers=True)
+    np.testing.assert_array_equal(block.rows, rows)
+    with pytest.raises(BadDataError, match="no column of floating"):  # nobody told
+        streamed(data)
 
 
 def test_a_last_line_without_its_end_and_an_empty_pipe():

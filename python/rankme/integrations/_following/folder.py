@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rankme.integrations._following.pieces import Block, Follower, Piece, Reading
+from rankme.integrations._following.pieces import Block, Follower, Piece
 from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
 from rankme.sources import huggingface, lakehouse, zarr
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rankme.sources import RowSource
+    from rankme.sources._reading import StreamReading
 
 __all__ = ["FolderFollower"]
 
@@ -54,7 +55,7 @@ class FolderFollower(Follower):
     """
 
     def __init__(
-        self, path: str, reading: Reading, settle: float, warn: Callable[[str], None]
+        self, path: str, reading: StreamReading, settle: float, warn: Callable[[str], None]
     ) -> None:
         self.name = path
         self._reading, self._warn = reading, warn

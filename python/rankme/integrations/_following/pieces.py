@@ -11,29 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Block", "Follower", "Piece", "Reading"]
-
-
-class Reading(NamedTuple):
-    """How rows are read.
-
-    Attributes
-    ----------
-    column, told
-        As `column` and `dtype` of `rankme.open_source`.
-    time_column : str or None
-        Which column tells when rows came.
-    nulls : bool
-        Whether rows that are null are to come as NaN, to be left out.
-    integers : bool
-        As of `rankme.open_source`.
-    """
-
-    column: str | None = None
-    told: str | None = None
-    time_column: str | None = None
-    nulls: bool = False
-    integers: bool = False
+__all__ = ["Block", "Follower", "Piece"]
 
 
 class Block(NamedTuple):

@@ -182,15 +182,18 @@ def _require_order(block: Block, piece: Piece, reached: float) -> None:
     times = block.times
     if times is None or not len(times):
         return
-    before = np.maximum.accumulate(np.concatenate([[reached], times[:-1]]))
+    earliest = reached - 1e-6  # a monitor rounds to microseconds
+    before = np.maximum.accumulate(np.concatenate([[earliest], times[:-1]]))
     late = times < before
     if late.any():
         row = int(late.argmax())
-        what = "the row before has" if row and before[row] > reached else "all was told before"
+        follows = row > 0 and before[row] > earliest
+        what = "the row before has" if follows else "all was told before"
+        then = _moment(before[row] if follows else reached)
         raise BadDataError(
             piece.name,
             f"{piece.where(block.first + row)} has the time {_moment(times[row])}, and {what} "
-            f"{_moment(before[row])}; rows must come in the order of their times",
+            f"{then}; rows must come in the order of their times",
         )
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from rankme.integrations._following.pieces import Block, Reading
+from rankme.integrations._following.pieces import Block
 from rankme.sources import open_source
 from rankme.sources._converted import as_reading
 from rankme.sources._errors import BadDataError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rankme.sources import RowSource
     from rankme.sources._bytes.files import DataFile
+    from rankme.sources._reading import StreamReading
 
 __all__ = ["Settling", "Stamp", "blocks_of", "opened", "stamp_of"]
 
@@ -63,7 +64,7 @@ class Settling:
         self._seen.pop(path, None)
 
 
-def opened(path: str, reading: Reading, file: DataFile | None = None) -> RowSource:
+def opened(path: str, reading: StreamReading, file: DataFile | None = None) -> RowSource:
     """Open a file, or what a follower takes of it; one without rows is a NoRowsError."""
     if file is None:
         source = open_source(

@@ -7,13 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from rankme.integrations._following.pieces import Block, Follower, Piece, Reading
+from rankme.integrations._following.pieces import Block, Follower, Piece
 from rankme.sources._errors import BadDataError
 from rankme.sources._row_stream import stream_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rankme.sources._reading import StreamReading
     from rankme.sources._row_stream import StreamBlock
 
 __all__ = ["StreamFollower"]
@@ -37,7 +38,7 @@ class StreamFollower(Follower):
         How.
     """
 
-    def __init__(self, raw: Any, name: str, reading: Reading) -> None:
+    def __init__(self, raw: Any, name: str, reading: StreamReading) -> None:
         self.name = name
         self._raw, self._reading = raw, reading
         self._queue: queue.Queue[StreamBlock | BaseException | None] = queue.Queue(_AHEAD)
@@ -48,17 +49,8 @@ class StreamFollower(Follower):
 
     def _pump(self) -> None:
         """Read blocks, until the end or an error."""
-        reading = self._reading
         try:
-            for block in stream_blocks(
-                self._raw,
-                self.name,
-                column=reading.column,
-                told=reading.told,
-                time_column=reading.time_column,
-                nulls=reading.nulls,
-                integers=reading.integers,
-            ):
+            for block in stream_blocks(self._raw, self.name, self._reading):
                 self._queue.put(block)
         except BaseException as error:  # noqa: BLE001 - it is raised where the rows are wanted
             self._queue.put(error)

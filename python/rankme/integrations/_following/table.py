@@ -6,7 +6,7 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from rankme.integrations._following.pieces import Block, Follower, Piece, Reading
+from rankme.integrations._following.pieces import Block, Follower, Piece
 from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
 from rankme.integrations._following.text_table import TextTable, Whole, grows_by_lines
 from rankme.sources._errors import BadDataError, NoRowsError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankme.sources import RowSource
+    from rankme.sources._reading import StreamReading
 
 __all__ = ["TableFollower"]
 
@@ -38,7 +39,7 @@ class TableFollower(Follower):
         As of `FolderFollower`.
     """
 
-    def __init__(self, path: str, reading: Reading, settle: float) -> None:
+    def __init__(self, path: str, reading: StreamReading, settle: float) -> None:
         self.name = path
         self._reading = reading
         self._settling = Settling(settle if reading.time_column is not None else 0.0)

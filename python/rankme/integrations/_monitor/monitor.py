@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time as clock
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -16,7 +15,14 @@ from rankme._base.threads import require_budget
 from rankme.integrations._monitor.asked import AskedMonitor
 from rankme.integrations._monitor.held import Held
 from rankme.integrations._monitor.norms import norms_of
-from rankme.integrations._monitor.panes import Pane, Ring, cuts_by_rows, cuts_by_time
+from rankme.integrations._monitor.panes import (
+    Pane,
+    Ring,
+    cuts_by_rows,
+    cuts_by_time,
+    number_of,
+    start_of,
+)
 from rankme.integrations._monitor.progress import Counts
 from rankme.integrations._monitor.reference import Learning, reference_of
 from rankme.integrations._monitor.resampled import sound_rows
@@ -234,7 +240,7 @@ class Monitor(AskedMonitor):
             times = self._as_times(time, n_rows)
             progress = self._progress(in_place=self._ends_nothing(n_rows, times))
             if not n_rows and isinstance(times, float):
-                progress.go_to(_number(times, held.settings.step))
+                progress.go_to(number_of(times, held.settings.step))
             done = 0
             for rows in float64_blocks(matrix) if n_rows else ():
                 when = times[done : done + len(rows)] if isinstance(times, np.ndarray) else times
@@ -279,7 +285,7 @@ class Monitor(AskedMonitor):
         if times is None:
             return ring.open.n_rows + n_rows < settings.step
         last = float(times[-1]) if isinstance(times, np.ndarray) else times
-        return _number(last, settings.step) == ring.number
+        return number_of(last, settings.step) == ring.number
 
     def _commit(self, progress: Progress) -> list[dict[str, Any]]:
         """Become what was made beside; return the new windows."""
@@ -308,20 +314,15 @@ class Monitor(AskedMonitor):
             if not n_rows:
                 return None
             first = float(times[0])
-        if number is not None and np.floor(first / settings.step) < number:
+        if number is not None and number_of(first, settings.step) < number:
+            start = start_of(number, settings.step)
             raise ValueError(
-                f"time goes back to {first:.15g}, and all before {number * settings.step:.15g} is "
-                f"finished"
+                f"time goes back to {first:.15g}, and all before {start:.15g} is finished"
             )
         return times
 
 
 _SMALL = 2**20  # entries that `float64_blocks` gives at a time
-
-
-def _number(time: float, step: float) -> int:
-    """Return how many steps after 1970 the one of a moment begins."""
-    return math.floor(time / step)
 
 
 def _sizes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,7 +17,10 @@ if TYPE_CHECKING:
 
     from rankme.integrations._monitor.settings import Settings
 
-__all__ = ["Pane", "Ring", "cuts_by_rows", "cuts_by_time", "merged"]
+__all__ = ["Pane", "Ring", "cuts_by_rows", "cuts_by_time", "merged", "number_of", "start_of"]
+
+# Microseconds: steps have whole ones, and of moments of today float64 has no finer ones.
+_TICKS = 10**6
 
 
 class Pane(NamedTuple):
@@ -103,12 +105,26 @@ def cuts_by_rows(n_rows: int, pending: int, step: int) -> Iterator[tuple[int, in
         begin, pending = end, 0
 
 
+def number_of(time: float, step: float) -> int:
+    """Return how many steps after 1970 the one of a moment begins.
+
+    Counted in microseconds: a quotient of seconds may be short of a whole number at the very moment
+    that a step of a tenth of a second begins.
+    """
+    return round(time * _TICKS) // round(step * _TICKS)
+
+
+def start_of(number: int, step: float) -> float:
+    """Return when a step begins, in seconds since 1970."""
+    return number * round(step * _TICKS) / _TICKS
+
+
 def cuts_by_time(
     times: float | NDArray[np.float64], n_rows: int, step: float
 ) -> list[tuple[int, int, int]]:
     """Cut rows, of which time goes on, by their steps: begin, end, and the number of the step."""
     if not isinstance(times, np.ndarray):
-        return [(0, n_rows, math.floor(times / step))]
-    numbers = np.floor(times / step).astype(np.int64)
+        return [(0, n_rows, number_of(times, step))]
+    numbers = np.rint(times * _TICKS).astype(np.int64) // round(step * _TICKS)
     starts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), n_rows]
     return [(begin, end, int(numbers[begin])) for begin, end in itertools.pairwise(starts)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rankme.integrations._monitor.panes import Pane, Ring, merged
+from rankme.integrations._monitor.panes import Pane, Ring, merged, start_of
 from rankme.integrations._monitor.windows import record_of
 
 if TYPE_CHECKING:
@@ -155,5 +155,5 @@ class Progress:
         """Return when a window began and ended, in seconds since 1970."""
         if number is None:
             return {}
-        end = (number + 1) * self._settings.step
-        return {"start": end - self._settings.window, "end": end}
+        step, end = self._settings.step, number + 1
+        return {"start": start_of(end - self._settings.panes, step), "end": start_of(end, step)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rankme.integrations._monitor.panes import start_of
+
 if TYPE_CHECKING:
     from rankme.integrations._monitor.monitor import Monitor
 
@@ -20,4 +22,4 @@ def time_reached(monitor: Monitor) -> float:
     """Return when the open step began, in seconds since 1970: no row may be older."""
     held = monitor._held  # noqa: SLF001
     number = held.ring.number
-    return -math.inf if number is None else number * held.settings.step
+    return -math.inf if number is None else start_of(number, held.settings.step)

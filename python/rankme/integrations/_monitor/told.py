@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme.integrations._monitor.panes import merged
+from rankme.integrations._monitor.panes import merged, start_of
 from rankme.metrics._moments import Moments
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ def require_alike(ours: Held, theirs: Held) -> None:
         raise ValueError("cannot merge monitors of different references: make both from one file")
     numbers = ours.ring.number, theirs.ring.number
     if None not in numbers and numbers[0] != numbers[1]:
-        ends = " and ".join(f"{(number or 0) * ours.settings.step:.15g}" for number in numbers)
+        ends = " and ".join(
+            f"{start_of(number or 0, ours.settings.step):.15g}" for number in numbers
+        )
         raise ValueError(
             f"the monitors are at steps that begin at {ends}: let the earlier one go on by "
             f"update(numpy.empty((0, {ours.settings.dim})), time=...)"
