@@ -12,7 +12,7 @@ import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme._base.arrays import is_tensor
-from rankme._base.tags import Tags, as_tags
+from rankme._base.tags import DIMENSIONS, Tags, as_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,6 +106,12 @@ class Provenance:
     def tags_with(self, other: Tags) -> Tags:
         """Return the tags of both, or raise a ValueError where they contradict each other."""
         for key in self.tags.keys() & other.keys():
+            if self.tags[key] != other[key] and key == DIMENSIONS:
+                raise ValueError(
+                    f"cannot merge: the dimensions are the columns {self.tags[key]} here and "
+                    f"{other[key]} in the other, and would be put together by their place; a "
+                    f"pattern puts columns in order: --column 'x_*', open_source(..., column='x_*')"
+                )
             if self.tags[key] != other[key]:
                 raise ValueError(
                     f"cannot merge: tag {key!r} is {self.tags[key]!r} here and {other[key]!r} in "

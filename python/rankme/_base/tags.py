@@ -10,8 +10,9 @@ import numpy as np
 
 from rankme._base.arguments import type_name
 
-__all__ = ["Tags", "as_tags"]
+__all__ = ["DIMENSIONS", "Tags", "as_tags"]
 
+DIMENSIONS = "dimensions"  # the tag that tells which columns of a table the dimensions are
 Tags: TypeAlias = Mapping[str, str | int | float | bool]
 
 

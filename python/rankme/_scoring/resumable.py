@@ -37,6 +37,7 @@ from rankme._scoring.signals import stops_kept
 from rankme.sources import BadDataError, row_blocks
 from rankme.sources._grouped import TOLD
 from rankme.sources._not_finite import not_finite_in
+from rankme.sources._sharded import tags_of
 from rankme.sources._source import check_count
 
 if TYPE_CHECKING:
@@ -196,7 +197,11 @@ class _Run:
         try:
             state = state_file.read(path)
         except FileNotFoundError:
-            more: dict[str, Any] = {"device": place[0], "precision": place[1], "tags": source.tags}
+            more: dict[str, Any] = {
+                "device": place[0],
+                "precision": place[1],
+                "tags": tags_of(source),
+            }
             self.accumulator = Accumulator(source.n_cols, **settings, **more)
             return
         except ValueError as error:

@@ -173,6 +173,6 @@ def warn_of_rest(run: Run) -> None:
     pending = 0 if monitor is None else monitor.report()["pending_rows"]
     if pending:
         print_warning(
-            f"{one_line(run.follower.name)}: {pending} rows are in no window yet, since none is "
-            f"full"
+            f"{one_line(run.follower.name)}: {pending} rows are in no window yet, since theirs is "
+            f"not full"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -49,6 +51,7 @@ class LabelCodes:
         self._column = column
         self._numbers: dict[Any, int] = {}
         self._first: tuple[str, str] | None = None  # what the labels are, and where they came first
+        self._lies: tuple[str, str] | None = None  # in a column or in folders, and of which file
 
     @property
     def names(self) -> list[Any]:
@@ -85,7 +88,7 @@ class LabelCodes:
         }.get(type(source))
         partition = self._partition(source)
         if read is None and partition is not None:
-            yield self._alike(source.name, partition, source.n_rows), source.where
+            yield self._alike(source, partition, source.n_rows), source.where
             return
         if read is None:
             raise BadDataError(
@@ -97,9 +100,10 @@ class LabelCodes:
         first = 0
         for batch in read(source, self._column):
             if batch.schema.get_field_index(self._column) >= 0:
+                self._require_place(source.name, "in a column")
                 yield batch.column(self._column), partial(_row_from, first)
             elif partition is not None:
-                yield self._alike(source.name, partition, batch.num_rows), source.where
+                yield self._alike(source, partition, batch.num_rows), source.where
             else:
                 shown = ", ".join(map(repr, batch.schema.names[:12]))
                 raise BadDataError(
@@ -114,14 +118,36 @@ class LabelCodes:
         found = [unquote(one[len(key) :]) for one in folders if one.startswith(key)]
         return found[-1] if found else None
 
-    def _alike(self, name: str, label: str, count: int) -> Any:
+    def _require_place(self, name: str, place: str) -> None:
+        """Refuse labels of the folders' names beside labels of a column: they are of two kinds."""
+        self._lies = self._lies or (place, name)
+        before, file = self._lies
+        if before != place:
+            raise BadDataError(
+                name,
+                f"has the labels {self._column!r} {place}, and {file} has them {before}; wanted "
+                f"all of them in one way",
+            )
+
+    def _alike(self, source: RowSource, label: str, count: int) -> Any:
         """Return the label of all rows of a partition, so many times."""
-        pa = pyarrow(name, "arrow")
+        self._require_place(source.name, "in the name of its folder")
+        pa = pyarrow(source.name, "arrow")
         value = pa.scalar(None if label == _NO_VALUE else label, pa.string())
         return pa.repeat(value, count)
 
     def _of_json(self, source: JsonlSource) -> Iterator[tuple[Any, Callable[[int], str]]]:
         """Yield the labels of lines; the rows of an answer have that of its line."""
+        partition = self._partition(source)
+        # Where one line has the key, all have to.
+        key = re.compile(re.escape(json.dumps(self._column.split(".")[-1]).encode()) + rb"\s*:")
+        if partition is not None and not any(
+            key.search(one.data) for one in chunks_of(source.file)
+        ):
+            yield self._alike(source, partition, source.n_rows), source.where
+            source.check_unchanged()
+            return
+        self._require_place(source.name, "in a column")
         lines = JsonLines(source.name, source.layout)
         for chunk in chunks_of(source.file):
             if not len(without_blanks(chunk)[1]):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankme._base.tags import DIMENSIONS
+from rankme._base.text import one_line
 from rankme.sources._errors import AmbiguousDataError, BadDataError
 from rankme.sources._source import Identity, RowSource, check_start
 
@@ -26,6 +28,7 @@ __all__ = [
     "require_dimensions",
     "require_one_column",
     "same_file",
+    "tags_of",
 ]
 
 # Files that are read side by side, by columns; a process may have a thousand. The rows of more are
@@ -273,6 +276,21 @@ def require_dimensions(shard: RowSource, wanted: tuple[str, ...], where: str) ->
         f"has column {shard.dimensions[place]!r} for dimension {place}, where {where} has "
         f"{wanted[place]!r}: {way}",
     )
+
+
+def tags_of(source: RowSource) -> Tags:
+    """Return the tags of a source, and one for the columns that its dimensions are.
+
+    Sums of rows know nothing of the names of columns. So that parts which were summed apart are
+    not put together by the place of their columns, what was saved tells these by a tag, and tags
+    that contradict each other do not merge.
+    """
+    names = next((one.dimensions for one in source.shards if one.dimensions), ())
+    if not names:
+        return source.tags
+    digest = hashlib.sha256(repr(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    few = one_line(", ".join(names[:3]))[:60]
+    return {**source.tags, DIMENSIONS: f"{few}{', ...' if names[3:] else ''} ({digest})"}
 
 
 def require_one_column(name: str, shards: Iterable[RowSource]) -> None:

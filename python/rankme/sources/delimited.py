@@ -183,7 +183,11 @@ def _place(row: int) -> str:
 
 @contextmanager
 def opened_columns(
-    file: DataFile, columns: Sequence[str] | None, *, numbers: bool = False
+    file: DataFile,
+    columns: Sequence[str] | None,
+    *,
+    numbers: bool = False,
+    labels: bool = False,
 ) -> Iterator[Any]:
     """Open PyArrow's reader; all columns as text, or some as what they are."""
     pa, csv = pyarrow(file.name, "csv"), pyarrow(file.name, "csv", "pyarrow.csv")
@@ -194,6 +198,8 @@ def opened_columns(
             kind = pa.float64() if numbers else pa.string()
             options["include_columns"] = list(columns)
             options["column_types"] = dict.fromkeys(columns, kind)
+        if labels:  # "NA" is one, of Namibia
+            options["null_values"] = [""]
         with csv.open_csv(
             stream,
             read_options=csv.ReadOptions(use_threads=False, block_size=CHUNK_BYTES),
@@ -268,6 +274,6 @@ def delimited_batches(source: DelimitedSource, column: str) -> Iterator[Any]:
     """Yield the record batches of another column of the file, as text."""
     with opened_columns(source.file, None) as reader:
         known = column in reader.schema.names
-    with opened_columns(source.file, [column] if known else None) as reader:
+    with opened_columns(source.file, [column] if known else None, labels=True) as reader:
         yield from reader
     source.check_unchanged()

@@ -198,7 +198,7 @@ def test_a_dictionary_of_labels_may_be_of_bytes_and_lack_some(tmp_path):
                 spectra_by(open_source(path), "y")
 
 
-@pytest.mark.parametrize("kind", ["delta", "parquet", "npy"])
+@pytest.mark.parametrize("kind", ["delta", "parquet", "npy", "jsonl"])
 def test_partitions_are_labels(tmp_path, kind):
     place = tmp_path / "rows"
     names = np.array(["a b", "c", "a b"])[LABELS]
@@ -210,6 +210,9 @@ def test_partitions_are_labels(tmp_path, kind):
         some = ROWS[names == label].astype("f4")
         if kind == "npy":
             np.save(place / folder / "part-0.npy", some)
+        elif kind == "jsonl":
+            lines = "".join(json.dumps({"e": row}) + "\n\n" for row in some.tolist())
+            (place / folder / "part-0.jsonl").write_text(lines)
         else:
             pq.write_table(arrow_table(some), place / folder / "part-0.parquet", row_group_size=20)
     found = spectra_by(open_source(place), "of")
@@ -222,3 +225,32 @@ def test_partitions_are_labels(tmp_path, kind):
         (place / "of=c").rename(place / "of=__HIVE_DEFAULT_PARTITION__")
         with pytest.raises(BadDataError, match="has no label in column 'of'"):
             spectra_by(open_source(place), "of")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_labels_of_a_column_and_of_folders_are_not_mixed(tmp_path, suffix):
+    for label, column in (("a", "name"), ("b", "other")):
+        (tmp_path / f"name={label}").mkdir()
+        rows = arrow_table(ROWS[:4]).append_column(column, pa.array(["x", "y"] * 2))
+        path = tmp_path / f"name={label}" / f"part-0{suffix}"
+        if suffix == ".parquet":
+            pq.write_table(rows, path)
+        elif suffix == ".csv":
+            text = [f'{one[column]},"{one["rows"]}"\n' for one in rows.to_pylist()]
+            path.write_text(f"{column},rows\n" + "".join(text))
+        else:
+            path.write_text("".join(json.dumps(one) + "\n" for one in rows.to_pylist()))
+    said = "has the labels 'name' in the name of its folder, and .* has them in a column; wanted"
+    with pytest.raises(BadDataError, match=said):
+        spectra_by(open_source(tmp_path), "name")
+
+
+def test_words_for_missing_values_are_labels_of_csv(tmp_path):
+    path = tmp_path / "rows.csv"
+    names = ["NA", "null", "nan"]
+    path.write_text("name,x,y\n" + "".join(f"{n},0.5,{i}.5\n" for i, n in enumerate(names * 4)))
+    found = spectra_by(open_source(path, column="[xy]"), "name")
+    assert [one.label for one in found] == ["NA", "nan", "null"]
+    path.write_text("name,x,y\nNA,0.5,1.5\n,0.5,1.5\n")
+    with pytest.raises(BadDataError, match="row 1 has no label in column 'name'"):
+        spectra_by(open_source(path, column="[xy]"), "name")

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator, ValidationError
 import rankme
 from command import run
 from helpers import ROOT
+from rankme import _core
+from watched import draw, lines_of
 
 RNG = np.random.default_rng(0)
 
@@ -23,6 +25,7 @@ def validator(name):
 
 
 SCORE, COMPARE = validator("score-1"), validator("compare-1")
+WATCH, INFO = validator("watch-1"), validator("info-1")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,31 @@ def test_comparisons_of_python():
     sets = {name: RNG.standard_normal((200, 4)) for name in "abc"}
     found = rankme.compare(sets, order=[1, 2, 3], tags={"a": {"step": 1}})
     COMPARE.validate(json.loads(found.to_json()))
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_watch(tmp_path, timed):
+    rows = draw(120)
+    np.save(tmp_path / "usual.npy", draw(400, seed=1))
+    times = np.where(np.arange(120) < 110, 0, 10) + np.arange(120) / 12
+    (tmp_path / "rows.jsonl").write_text(lines_of(rows, at=times.tolist()))
+    more = ["--window", "5s", "--time-column", "at"] if timed else ["--window", "40"]
+    more += [] if timed else ["--reference", "usual.npy", "--metric", "stable_rank"]
+    options = ["--once", "--settle", "0", "--column", "embedding", "--json", *more]
+    result = run("watch", "rows.jsonl", *options, cwd=tmp_path)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(lines) >= 2, result.stderr
+    for line in lines:
+        WATCH.validate(line)
+        assert ("start" in line) == timed
+    with pytest.raises(ValidationError):
+        WATCH.validate({**lines[0], "new": 1})
+
+
+def test_info():
+    found = json.loads(run("info", "--json").stdout)
+    INFO.validate(found)
+    assert found["versions"]["rankme"] == _core.__version__
 
 
 def test_a_key_that_is_new_or_missing_is_noticed(folder):

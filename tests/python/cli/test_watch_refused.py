@@ -279,6 +279,20 @@ def test_files_beside_the_shards_do_not_count(folder):
     assert "c.npy.part" not in result.stderr
 
 
+def test_text_beside_the_shards_does_not_count_when_these_are_gone(folder):
+    state = ("--state", folder.parent / "s")
+    rows = draw(2 * WINDOW)
+    put(folder, "a.npy", rows[:WINDOW])
+    (folder / "more.jsonl").write_text(lines_of(np.ones_like(rows[:WINDOW])))
+    assert len(windows(run("watch", folder, *FOLDER, *state).stdout)) == 1
+    (folder / "a.npy").unlink()
+    result = run("watch", folder, *FOLDER, *state)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "more.jsonl is text or an index beside files of another format" in result.stderr
+    put(folder, "b.npy", rows[WINDOW:])
+    assert len(windows(run("watch", folder, *FOLDER, *state).stdout)) == 1
+
+
 def test_text_that_was_taken_in_and_then_another_format(folder):
     state = ("--state", folder.parent / "s")
     (folder / "a.jsonl").write_text(lines_of(draw(WINDOW)))

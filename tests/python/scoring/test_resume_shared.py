@@ -222,3 +222,26 @@ def test_a_source_that_breaks_its_word_is_an_error(tmp_path, given):
         resumable.accumulate(Liar(given), str(state), **PLAIN)
     with pytest.raises(BadDataError, match="not finished"):
         resumable.load_finished(str(state))
+
+
+def test_parts_of_other_columns_are_not_put_together(tmp_path):
+    rows = moderate(0, 60, 3)
+
+    def summed(name, column=None):
+        source = open_source(tmp_path / f"{name}.csv", column=column)
+        state = str(tmp_path / f"{name}{column}.rankme")
+        resumable.accumulate(source, state, **PLAIN)
+        return resumable.load_finished(state)
+
+    for i, (name, order) in enumerate({"a": "xyz", "b": "zxy", "c": "xyz"}.items()):
+        some = rows[20 * i : 20 * i + 20, ["xyz".index(one) for one in order]].tolist()
+        text = "".join(",".join(map(repr, row)) + "\n" for row in some)
+        (tmp_path / f"{name}.csv").write_text(",".join(order) + "\n" + text)
+    both = summed("a") + summed("c")
+    both.save(tmp_path / "both.rankme")
+    for one in (summed("a"), both, rankme.Accumulator.load(tmp_path / "both.rankme")):
+        with pytest.raises(ValueError, match=r"the columns x, y, z \(.* here and z, x, y \("):
+            one.merge(summed("b"))
+        assert one.n_rows in (20, 40)
+    ordered = sum((summed(name, "[xyz]") for name in "bc"), summed("a", "[xyz]"))
+    assert ordered.score() == pytest.approx(rankme.score(rows), rel=1e-9)

@@ -148,7 +148,9 @@ class FolderFollower(Follower):
 
     def _counting(self, names: Sequence[str]) -> Iterator[str]:
         """Yield the files whose rows count: text or an index tells of the files beside it."""
-        others = any(not is_beside(name) for name in names)
+        # Those that were taken in may be away by now; what lay beside them still has no rows.
+        shards = names if self._first is None else [*names, self._first.file]
+        others = any(not is_beside(name) for name in shards)
         for name in names:
             if others and is_beside(name) and name not in self._taken:
                 self._warn_once(
@@ -225,7 +227,6 @@ class FolderFollower(Follower):
         return Piece(path, blocks, where, bad_entry, self._latest, taken)
 
     def _columns_of(self, source: RowSource, name: str) -> _Columns:
-        """Tell which columns a file's rows are; an error where they are others than before."""
         """Tell where a file has its vectors; a BadDataError where they were elsewhere before."""
         # Each may be the only one of its file that could be meant, and so be found by itself.
         found = _Columns(name, source.identity.column, source.dimensions)
