@@ -30,6 +30,7 @@ from rankme.integrations._following.telling import Telling
 
 K, ROWS = 384, 64
 POOL = 4096  # distinct batches would take longer to draw than to add
+DIGITS = 1e-12  # how alike a window is told again
 SCALE = np.arange(1, K + 1) ** -0.5
 
 
@@ -131,7 +132,11 @@ class Day:
             return found["update"]
         if found["index"] in self.windows:
             self.again += 1
-            assert self.windows[found["index"]] == found, "a window was told differently"  # noqa: S101
+            before = self.windows[found["index"]]
+            # A sum that was read from a file goes on in another order: its last digits may differ.
+            error = abs(found["rankme"] / before["rankme"] - 1)
+            alike = found["n_rows"] == before["n_rows"] and error < DIGITS
+            assert alike, f"a window was told differently: {before}, then {found}"  # noqa: S101
         self.windows[found["index"]] = found
         return -1
 

