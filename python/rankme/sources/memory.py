@@ -26,7 +26,14 @@ from rankme.sources._table_choice import DATASETS, POLARS
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["array_of", "as_rows", "is_one_shot_table", "is_table", "resolve"]
+__all__ = [
+    "array_of",
+    "as_rows",
+    "is_one_shot_table",
+    "is_table",
+    "names_of_dimensions",
+    "resolve",
+]
 
 # Libraries whose columns PyArrow may be given: what they hand over is sound.
 _ARROW_LIBRARIES = ("nanoarrow", "polars", "duckdb", "arro3", "datafusion")
@@ -181,6 +188,15 @@ def is_table(obj: object) -> bool:
             ("datasets", "Dataset"),
         )
     )
+
+
+def names_of_dimensions(table: Any, width: int) -> tuple[str, ...]:
+    """Return the names of a table's columns where each row has one entry of each, else nothing."""
+    if not is_table(table):
+        return ()
+    # The columns of a record batch are arrays.
+    names = getattr(table, "column_names", None) or list(table.columns)
+    return tuple(map(str, names)) if len(names) == width > 1 else ()
 
 
 def _is_a(obj: object, module: ModuleType | None, name: str) -> bool:

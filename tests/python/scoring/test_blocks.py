@@ -4,6 +4,8 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 import torch
@@ -172,6 +174,29 @@ BAD = {
 def test_bad_blocks(make, error, message):
     with pytest.raises(error, match=message):
         rankme.score(make())
+
+
+MADE = {
+    "pandas": lambda frame: frame,
+    "polars": pl.from_pandas,
+    "arrow": pa.Table.from_pandas,
+    "batches": pa.RecordBatch.from_pandas,
+}
+
+
+def frames(kind, turned):
+    names = [f"x{i}" for i in range(16)]
+    for i, some in enumerate(np.array_split(Z, 4)):
+        frame = pd.DataFrame(some, columns=names)
+        yield MADE[kind](frame[names[::-1]] if i == turned else frame)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_tables_whose_columns_have_another_order(kind):
+    assert rankme.score(frames(kind, None)) == pytest.approx(rankme.score(Z), rel=1e-9)
+    message = "block 2 of Z has column 'x15' for dimension 0, where those before have 'x0'"
+    with pytest.raises(ValueError, match=message):
+        rankme.score(frames(kind, 2))
 
 
 @pytest.mark.parametrize("row", [3, 150])
