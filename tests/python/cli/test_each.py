@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-import zarr
 from safetensors.numpy import save_file
 
 import rankme
 from command import run
 from rankme.sources import BadDataError, open_each
 from source_files import arrow_table, matrix
+from zarr_files import add_array, new_group
 
 A, B = matrix(30, 3), matrix(40, 2, seed=2)
 BIAS = np.ones(5, np.float32)
@@ -28,9 +28,9 @@ def save_hdf5(path):
 
 
 def save_zarr(path):
-    group = zarr.open_group(path, mode="w")
+    group = new_group(path)
     for name, rows in NAMED.items():
-        group.create_array(name, data=rows)
+        add_array(group, name, rows)
 
 
 WRITERS = {

@@ -11,6 +11,7 @@ from rankme._scoring import from_source
 from rankme.sources import BadDataError, open_source, row_blocks
 from rankme.sources._bytes import raw
 from source_files import FORMATS, arrow_writer, matrix, small_blocks, write
+from zarr_files import save_array
 
 FILES = [name for name in FORMATS if not name.startswith(("zarr", "huggingface", "lance"))]
 
@@ -176,11 +177,7 @@ def test_a_shard_that_is_gone_when_its_turn_comes_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_lost_chunk_is_not_taken_for_zeros(tmp_path, zarr_format):
-    import zarr
-
-    array = zarr.create_array(
-        tmp_path / "rows.zarr", data=matrix(40, 4), chunks=(8, 4), zarr_format=zarr_format
-    )
+    array = save_array(tmp_path / "rows.zarr", matrix(40, 4), zarr_format, (8, 4))
     assert array.nchunks == 5
     path = tmp_path / "rows.zarr" / ("c/3/0" if zarr_format == 3 else "3.0")
     data = path.read_bytes()

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-import zarr
 from safetensors.numpy import save_file
 
 import rankme
 from command import run
 from rankme.sources import BadDataError, choose_rows, open_source, subset
 from source_files import small_blocks
+from zarr_files import add_array, new_group
 
 RNG = np.random.default_rng(0)
 INT8 = RNG.integers(-128, 128, (37, 5)).astype(np.int8)
@@ -42,7 +42,7 @@ def save_chunked(path, rows):
 
 
 def save_zarr(path, rows):
-    zarr.open_group(path, mode="w").create_array("rows", data=rows, chunks=(8, 5))
+    add_array(new_group(path), "rows", rows, chunks=(8, 5))
 
 
 def lists(rows, kind):

@@ -7,13 +7,13 @@ import re
 import fsspec
 import numpy as np
 import pytest
-import zarr
 
 import rankme
 from command import error_line, run
 from rankme.sources import BadDataError, open_source
 from rankme.sources._bytes import remote
 from source_files import matrix
+from zarr_files import add_array, new_group
 
 ROWS = matrix(40, 5)
 SECRET = "hunter2-hunter2"  # noqa: S105 - of a server that runs for the test
@@ -63,7 +63,7 @@ def test_a_file_a_folder_and_a_pattern_are_opened_with_them(upload):
 
 
 def test_a_zarr_store_is_opened_with_them(store, tmp_path):
-    zarr.open_group(tmp_path / "z", mode="w").create_array("rows", data=ROWS, chunks=(8, 5))
+    add_array(new_group(tmp_path / "z"), "rows", ROWS, chunks=(8, 5))
     store[1].put(str(tmp_path / "z"), "kept/z.zarr", recursive=True)
     source = open_source("s3://kept/z.zarr", storage_options=store[0])
     np.testing.assert_array_equal(source.matrix(), ROWS)

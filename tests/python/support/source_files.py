@@ -4,6 +4,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 
 from rankme.sources import arrow, delimited, faiss, hdf5, jsonl, lance, npz, parquet, zarr
 from rankme.sources._bytes import raw
@@ -106,6 +107,14 @@ def arrow_writer(kind="fixed", stream=False, compression=None):
     return save
 
 
+def needs_null_fixed_lists():
+    """Skip a test where PyArrow cannot read them from Parquet, as that of Python 3.10."""
+    import pyarrow as pa
+
+    if int(pa.__version__.partition(".")[0]) < 26:
+        pytest.skip("PyArrow before 26 cannot read null fixed-size lists of Parquet")
+
+
 def parquet_writer(kind="fixed", **options):
     def save(path, rows):
         import pyarrow.parquet as pq
@@ -131,12 +140,11 @@ def hdf5_writer(**options):
 
 def zarr_writer(zarr_format, **options):
     def save(path, rows):
-        import zarr
+        from zarr_files import add_array, new_group
 
-        group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
-        group.create_array("ids", data=np.arange(len(rows)))
-        chunks = options.get("chunks", (8, 3))
-        group.create_array("model/rows", data=rows, **{**options, "chunks": chunks})
+        group = new_group(path, zarr_format)
+        add_array(group, "ids", np.arange(len(rows)))
+        add_array(group, "model/rows", rows, **{"chunks": (8, 3), **options})
 
     return save
 
