@@ -62,9 +62,10 @@ test-library: test-cpp
 	cmake --build build/library/example
 	build/library/example/score
 
-# One process of pytest a core of the smallest machine that CI may have. A file stays in one process:
-# its fixtures, engines among them, start once, and the slow ones come first. PYTEST_PROCESSES=0 runs all in one.
-PYTEST_PROCESSES ?= 2
+# One process of pytest more than the smallest machine of CI has cores: many tests wait for what they
+# started. A file stays in one process: its fixtures, engines among them, start once, and the slow ones
+# come first. PYTEST_PROCESSES=0 runs all in one.
+PYTEST_PROCESSES ?= 3
 test-python: $(STAMPS)/package $(STAMPS)/test
 	$(BIN)/python -m pytest -n $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
