@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import uuid
 
 import fsspec
 import numpy as np
@@ -27,14 +26,6 @@ OLD, NEW = np.eye(4), matrix(40, 4)
 
 def sorted_rows(rows):
     return sorted(map(tuple, np.asarray(rows).tolist()))
-
-
-@pytest.fixture
-def memory():
-    """An empty folder of fsspec's file system in memory, as URL."""
-    name = uuid.uuid4().hex
-    yield f"memory://{name}"
-    fsspec.filesystem("memory").rm(f"/{name}", recursive=True)
 
 
 def upload(folder, url):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import uuid
 
 import fsspec
 import numpy as np
@@ -26,16 +25,6 @@ FOLDERS = ["zarr-2", "zarr-3", "zarr-3-shards", "huggingface"]
 def server(tmp_path):
     with serve(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-def memory():
-    """An empty folder of fsspec's file system in memory, as URL."""
-    name = uuid.uuid4().hex
-    yield f"memory://{name}"
-    system = fsspec.filesystem("memory")
-    if system.exists(f"/{name}"):  # or the test failed before it put anything there
-        system.rm(f"/{name}", recursive=True)
 
 
 def upload(folder, url):
