@@ -267,7 +267,10 @@ def test_a_run_that_pooled_dead_files_says_so(tmp_path):
     shutil.move(tmp_path / "log", path / "_delta_log")
     line = error_line(run("score", path, *state))
     assert "holds 4 rows of" in line
-    assert "start again with another file (before version 0.2 a folder was all files in it" in line
+    assert (
+        "start again with another file (before the first release a folder was all files in it"
+        in line
+    )
     result = run("score", "--json", path, "--state", tmp_path / "other.rankme")
     assert json.loads(result.stdout)["rankme"] == pytest.approx(rankme.score(NEW), rel=1e-12)
 
