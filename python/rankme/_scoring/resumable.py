@@ -314,7 +314,7 @@ class _Run:
                 continue
             (old, _, was), (new, _, now) = (one[1].partition(TOLD) for one in (then, facts))
             if was != now and (then[0], old) == (facts[0], new):
-                began = was or "float32 without being told so, as before version 0.2"
+                began = was or "float32 without being told so, as before the first release"
                 way = f"go on with --dtype {was}, or start" if was else "start"
                 raise BadDataError(
                     self._shards[name].name,
@@ -337,8 +337,8 @@ class _Run:
                 raise BadDataError(
                     self.path,
                     f"holds {rows} rows of {name}, which is not among the files now; start again "
-                    f"with another file (before version 0.2 a folder was all files in it, the dead "
-                    f"ones of a table among them)",
+                    f"with another file (before the first release a folder was all files in it, "
+                    f"the dead ones of a table among them)",
                 )
             then = self._header.shards.get(name)
             if then != facts[name]:

@@ -107,8 +107,9 @@ def old_rule(path: str, error: Exception) -> str:
     if not any(shard.startswith(place) for shard in state.shards):
         return ""
     return (
-        f"; the run in {path}, of {state.n_rows} rows from {len(state.shards)} files, was begun by "
-        f"a version before 0.2, which took such data without asking: start again with another file"
+        f"; the run in {path}, of {state.n_rows} rows from {len(state.shards)} files, was begun "
+        f"before the first release, when such data was taken without asking: start again with "
+        f"another file"
     )
 
 

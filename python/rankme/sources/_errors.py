@@ -38,7 +38,7 @@ class BadDataError(ValueError):
 
 
 class AmbiguousDataError(BadDataError):
-    """What may be several things, of which versions before 0.2 took one without asking.
+    """What may be several things, of which one was taken unasked before the first release.
 
     Files of different sets, a folder with rows that were deleted, bytes of an unknown type.
     """

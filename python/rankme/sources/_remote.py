@@ -1,4 +1,4 @@
-"""Pickles made before version 0.2 name this module."""
+"""Pickles made before the first release name this module."""
 
 from rankme.sources._bytes.remote import RemoteFile
 

@@ -54,6 +54,13 @@ def test_the_index_of_decisions_has_every_decision():
     assert [line for line in listed.splitlines() if line.startswith(("## ", "- "))] == expected
 
 
+def test_the_house_names_every_header():
+    page = (DOCS / "developers" / "house.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| (`\w+\.hpp`(?:, `\w+\.hpp`)*) \| ", page, re.MULTILINE)
+    headers = [path.name for path in (ROOT / "cpp" / "include").rglob("*.hpp")]
+    assert sorted(re.findall(r"\w+\.hpp", " ".join(named))) == sorted(headers)
+
+
 def test_users_pages_name_no_test_and_no_private_module():
     private = re.compile(r"\btest_\w+|tests/python|\b_(?:core|cuda)\b|\b_\w+\.py\b|rankme\._\w+")
     found = [

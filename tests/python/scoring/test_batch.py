@@ -1,7 +1,5 @@
 """A batch is scored as its matrices are one by one, in the same order, whatever their shapes."""
 
-import warnings
-
 import ml_dtypes
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rankme
+from helpers import quietly
 from oracles import AGAINST_SVD, DTYPES, moderate, rankme_by_svd, with_singular_values
 from random_cases import cases
 from rankme._scoring.batch import spectra_of_batch
@@ -25,12 +24,6 @@ OPTIONS = [
 # matrix for all threads.
 SHAPES = [(1, 1), (1, 9), (9, 1), (5, 5), (16, 64), (64, 16), (7, 600), (600, 7), (50, 1001)]
 LARGER = [(128, 300), (300, 129), (530, 520)]
-
-
-def quietly(call, *args, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rankme.PrecisionWarning)
-        return call(*args, **options)
 
 
 def assert_close(scores, references):

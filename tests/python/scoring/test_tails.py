@@ -1,19 +1,12 @@
 """Small singular values of one-shot calls and batches, which one Gram matrix alone loses."""
 
-import warnings
-
 import numpy as np
 import pytest
 
 import extended
 import rankme
+from helpers import quietly
 from oracles import BFLOAT16, rankme_of
-
-
-def quietly(call, *args, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rankme.PrecisionWarning)
-        return call(*args, **options)
 
 
 def with_tail(seed, n, k, rank, tail):

@@ -220,11 +220,11 @@ def test_a_run_of_the_old_rule_says_so(tmp_path):
     for dtype in ("float32", "float16"):
         line = error_line(run("score", "x.parquet", "--dtype", dtype, *state, cwd=tmp_path))
         if dtype == "float32":
-            assert "for float32 without being told so, as before version 0.2" in line
+            assert "for float32 without being told so, as before the first release" in line
         else:
             assert "if its bytes are float16" in line
     line = error_line(run("score", "x.parquet", *state, cwd=tmp_path))
-    assert "was begun by a version before 0.2" in line
+    assert "was begun before the first release" in line
     assert "say what they are" in line
     assert "start again with another file" in line
     other = ("--dtype", "float32", "--state", "other.rankme", "--json")

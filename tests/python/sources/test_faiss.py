@@ -12,7 +12,7 @@ import rankme
 from command import run
 from rankme.sources import BadDataError, choose_rows, open_source, subset
 from rankme.sources import faiss as reader
-from source_files import matrix, small_blocks
+from source_files import joined, matrix, small_blocks
 
 ROWS = matrix(300, 16)
 EXACT = ["Flat", "HNSW8", "NSG8", "IVF4,Flat", "IDMap,Flat", "IDMap2,Flat", "PQ4x4,RFlat"]
@@ -33,10 +33,6 @@ def index_of(spec, rows=ROWS, ids=None):
 def write(path, index):
     faiss.write_index(index, str(path))
     return path
-
-
-def joined(source, start=0):
-    return np.concatenate([np.empty((0, source.n_cols)), *source.blocks(start, hold=99)])
 
 
 @pytest.mark.parametrize("spec", EXACT)

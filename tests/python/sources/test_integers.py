@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 import rankme
 from command import run
 from rankme.sources import BadDataError, choose_rows, open_source, subset
-from source_files import small_blocks
+from source_files import joined, small_blocks
 from zarr_files import add_array, new_group
 
 RNG = np.random.default_rng(0)
@@ -83,10 +83,6 @@ BENCHMARKS = {
 CASES = [(suffix, write, rows) for suffix, write in WRITERS.items() for rows in (INT8, UINT8)]
 CASES += [(suffix, *rest) for suffix, rest in BENCHMARKS.items()]
 IDS = [f"{rows.dtype}{suffix}" for suffix, _, rows in CASES]
-
-
-def joined(source, start=0):
-    return np.concatenate([np.empty((0, source.n_cols)), *source.blocks(start, hold=99)])
 
 
 @pytest.mark.parametrize(("suffix", "write", "rows"), CASES, ids=IDS)

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import uuid
 
 import fsspec
 import numpy as np
@@ -27,14 +26,6 @@ OLD, NEW = np.eye(4), matrix(40, 4)
 
 def sorted_rows(rows):
     return sorted(map(tuple, np.asarray(rows).tolist()))
-
-
-@pytest.fixture
-def memory():
-    """An empty folder of fsspec's file system in memory, as URL."""
-    name = uuid.uuid4().hex
-    yield f"memory://{name}"
-    fsspec.filesystem("memory").rm(f"/{name}", recursive=True)
 
 
 def upload(folder, url):
@@ -276,7 +267,10 @@ def test_a_run_that_pooled_dead_files_says_so(tmp_path):
     shutil.move(tmp_path / "log", path / "_delta_log")
     line = error_line(run("score", path, *state))
     assert "holds 4 rows of" in line
-    assert "start again with another file (before version 0.2 a folder was all files in it" in line
+    assert (
+        "start again with another file (before the first release a folder was all files in it"
+        in line
+    )
     result = run("score", "--json", path, "--state", tmp_path / "other.rankme")
     assert json.loads(result.stdout)["rankme"] == pytest.approx(rankme.score(NEW), rel=1e-12)
 

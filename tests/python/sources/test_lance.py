@@ -13,17 +13,13 @@ import rankme
 from command import run
 from rankme.sources import BadDataError, choose_rows, open_source, subset
 from rankme.sources import lance as reader
-from source_files import arrow_table, matrix
+from source_files import arrow_table, joined, matrix
 
 ROWS = matrix(100, 5)
 
 
 def write(path, rows=ROWS, kind="fixed", **options):
     return lance.write_dataset(arrow_table(rows, kind), path, max_rows_per_file=30, **options)
-
-
-def joined(source, start=0):
-    return np.concatenate([np.empty((0, source.n_cols)), *source.blocks(start, hold=99)])
 
 
 @pytest.mark.parametrize("kind", ["fixed", "list", "large"])

@@ -2,7 +2,6 @@
 
 import json
 import re
-import uuid
 
 import fsspec
 import numpy as np
@@ -91,15 +90,6 @@ ONE_SET = {
     "videos": ["v0001.npy", "v0002.npy"],
     "one layer": ["layer-3-part-0.npy", "layer-3-part-1.npy"],
 }
-
-
-@pytest.fixture
-def memory():
-    """An empty folder of fsspec's file system in memory, as URL."""
-    name = uuid.uuid4().hex
-    fsspec.filesystem("memory").makedirs(f"/{name}")
-    yield f"memory://{name}"
-    fsspec.filesystem("memory").rm(f"/{name}", recursive=True)
 
 
 def write(folder, names):

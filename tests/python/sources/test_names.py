@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import uuid
 import zipfile
 
 import fsspec
@@ -17,15 +16,6 @@ from rankme.sources._bytes.urls import urls_below
 from source_files import FORMATS, arrow_table, matrix, save_dataset, write
 
 FIRST, SECOND = matrix(30, 4, seed=1), matrix(20, 4, seed=2)
-
-
-@pytest.fixture
-def memory():
-    """An empty folder of fsspec's file system in memory, as URL."""
-    name = uuid.uuid4().hex
-    fsspec.filesystem("memory").makedirs(f"/{name}")
-    yield f"memory://{name}"
-    fsspec.filesystem("memory").rm(f"/{name}", recursive=True)
 
 
 def upload(path, url):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import time
-import uuid
 
 import fsspec
 import numpy as np
@@ -26,14 +25,6 @@ FOLDERS = ["zarr-2", "zarr-3", "zarr-3-shards", "huggingface"]
 def server(tmp_path):
     with serve(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-def memory():
-    """An empty folder of fsspec's file system in memory, as URL."""
-    name = uuid.uuid4().hex
-    yield f"memory://{name}"
-    fsspec.filesystem("memory").rm(f"/{name}", recursive=True)
 
 
 def upload(folder, url):

@@ -9,7 +9,7 @@ import pytest
 import rankme
 from rankme.sources import BadDataError, choose_rows, open_source, subset
 from rankme.sources._vector_types import numpy_dtype
-from source_files import matrix, small_blocks
+from source_files import joined, matrix, small_blocks
 
 ROWS, OTHER = matrix(37, 5), matrix(37, 5, seed=2)
 TWO = [[3.0, 0.0], [0.0, 4.0]]
@@ -35,10 +35,6 @@ def save(path, table):
 @pytest.fixture(params=[".parquet", ".arrow", ".arrows", ".lance"])
 def path(tmp_path, request):
     return tmp_path / f"rows{request.param}"
-
-
-def joined(source, start=0):
-    return np.concatenate([np.empty((0, source.n_cols)), *source.blocks(start, hold=99)])
 
 
 def check(source, rows):

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,13 @@ def in_blocks(z, *, method, normalize=False, lengths=(7, 100, 1)):
     for block in np.split(z, list(cuts)):
         acc.update(block)
     return acc
+
+
+def quietly(call, *args, **options):
+    """Call without the warning of a wide interval."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rankme.PrecisionWarning)
+        return call(*args, **options)
 
 
 def half_width(spectrum, eps=1e-7):

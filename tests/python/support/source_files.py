@@ -277,3 +277,8 @@ def write(folder, name, rows):
     path = folder / f"rows{suffix}"
     save(path, rows)
     return path
+
+
+def joined(source, start=0):
+    """All rows of a source from one on, as one array."""
+    return np.concatenate([np.empty((0, source.n_cols)), *source.blocks(start, hold=99)])
