@@ -13,7 +13,7 @@ from rankme._base.arguments import as_index
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._not_finite import not_finite_in
-from rankme.sources._sharded import check_widths, same_file
+from rankme.sources._sharded import check_dimensions, check_widths, same_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,7 +68,8 @@ def ranges_of(data: Any, column: str | None, rows_per_task: int) -> list[RowRang
     """Open every file for its number of rows, and cut it into ranges of `rows_per_task` at most.
 
     A range is larger where reading can begin at fewer rows: it holds a whole Parquet row group, or
-    all of a compressed array. Errors name a file that comes twice or has another width.
+    all of a compressed array. Errors name a file that comes twice, has another width, or
+    other columns as its dimensions.
     """
     most = as_index(rows_per_task, "rows_per_task", 1)
     items: Sequence[Any] = data if isinstance(data, (list, tuple)) else [data]
@@ -81,6 +82,7 @@ def ranges_of(data: Any, column: str | None, rows_per_task: int) -> list[RowRang
         first, second = (shard.name for shard in twice)
         raise ValueError(f"{second} is given twice, and would be counted twice; before as {first}")
     check_widths(shards)
+    check_dimensions(shards)
     return [
         RowRange(shard, *ends)
         for shard in shards
