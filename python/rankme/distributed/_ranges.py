@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index
+from rankme._base.tags import DIMENSIONS
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._not_finite import not_finite_in
-from rankme.sources._sharded import check_dimensions, check_widths, same_file
+from rankme.sources._sharded import check_dimensions, check_widths, same_file, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,7 +160,12 @@ def whole(data: bytes | None, ranges: Sequence[RowRange]) -> Accumulator:
         )
     left_out = state.skipped._replace(shards=_by_file(skipped, ranges))
     state = state._replace(shards=_by_file(kept, ranges), skipped=left_out)
-    return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+    acc = Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+    # They have one order, as `ranges_of` saw; a result of files with another one does not merge.
+    named = next((one.source for one in ranges if one.source.dimensions), None)
+    if named is not None:
+        acc.tags = {**acc.tags, DIMENSIONS: tags_of(named)[DIMENSIONS]}
+    return acc
 
 
 def _by_file(rows: Counter[str], ranges: Sequence[RowRange]) -> dict[str, int]:

@@ -105,6 +105,13 @@ def test_files_of_other_columns_are_refused_before_the_work(tmp_path):
     for of in (lambda: ranges_of(paths, None, 100), lambda: rankme.open_source(paths)):
         with pytest.raises(BadDataError, match=r"c.csv: has column 'y' for dimension 0, where"):
             of()
+    results = []
+    for path in paths:
+        ranges = ranges_of(path, None, 100)
+        results.append(whole(merged([partial_of_range(*one, SETTINGS) for one in ranges]), ranges))
+    assert (results[0] + results[1]).n_rows == 5
+    with pytest.raises(ValueError, match=r"the dimensions are the columns x, y \(.* and y, x \("):
+        results[1].merge(results[2])
 
 
 def test_a_range_that_comes_twice_is_refused(ranges):
