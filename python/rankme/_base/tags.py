@@ -12,7 +12,8 @@ from rankme._base.arguments import type_name
 
 __all__ = ["DIMENSIONS", "Tags", "as_tags"]
 
-DIMENSIONS = "dimensions"  # the tag that tells which columns of a table the dimensions are
+# The tag that tells which columns of a table the dimensions are; nobody else gives one this name.
+DIMENSIONS = "rankme.dimensions"
 Tags: TypeAlias = Mapping[str, str | int | float | bool]
 
 

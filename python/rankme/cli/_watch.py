@@ -28,9 +28,9 @@ from rankme.cli._watch_parts import (
     monitor_of,
     page_at,
     place_of,
+    prepare,
     telling_of,
     warn_of_rest,
-    width_of,
 )
 from rankme.cli._watch_words import address_of, length_of, plain, rows_of
 
@@ -197,7 +197,7 @@ def watch(
             follower = follower_of(source, reading, settle)
             run = Run(follower, make, told, None if state is None else str(state), page)
             if reference is not None and run.monitor is None:
-                run.prepare(width_of(reference, reference_column))
+                prepare(run, reference, reference_column)
             follow(run, telling, pace, print_warning)
             warn_of_rest(run)
     except SystemExit as stopped:

@@ -31,9 +31,9 @@ __all__ = [
     "monitor_of",
     "page_at",
     "place_of",
+    "prepare",
     "telling_of",
     "warn_of_rest",
-    "width_of",
 ]
 
 
@@ -150,11 +150,17 @@ def _reference(path: str, column: str | None) -> Any:
     return rankme.open_source(path, column=column) if saved is None else saved
 
 
-def width_of(path: str, column: str | None) -> int:
-    """Return the width of the rows of a reference."""
+def prepare(run: Run, path: str, column: str | None) -> None:
+    """Make the monitor of rows like those of a reference, and expect their columns."""
+    from rankme._base.tags import DIMENSIONS  # noqa: PLC0415
+    from rankme.sources import RowSource  # noqa: PLC0415
+    from rankme.sources._sharded import tags_of  # noqa: PLC0415
+
     known = _reference(path, column)
-    width: int = known.dim if hasattr(known, "dim") else known.n_cols
-    return width
+    tags = tags_of(known) if isinstance(known, RowSource) else getattr(known, "tags", {})
+    found = tags.get(DIMENSIONS)
+    run.follower.expected = None if found is None else str(found)
+    run.prepare(known.n_cols if isinstance(known, RowSource) else known.dim)
 
 
 def page_at(host: str, port: int) -> AbstractContextManager[Callable[[Monitor], None]]:

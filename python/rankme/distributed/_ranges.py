@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme._accumulators.accumulator import Accumulator
 from rankme._base.arguments import as_index
+from rankme._base.tags import DIMENSIONS
 from rankme.distributed._partials import restored
 from rankme.sources import BadDataError, RowSource, open_source, row_blocks
 from rankme.sources._not_finite import not_finite_in
-from rankme.sources._sharded import check_widths, same_file
+from rankme.sources._sharded import check_dimensions, check_widths, same_file, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -68,7 +69,8 @@ def ranges_of(data: Any, column: str | None, rows_per_task: int) -> list[RowRang
     """Open every file for its number of rows, and cut it into ranges of `rows_per_task` at most.
 
     A range is larger where reading can begin at fewer rows: it holds a whole Parquet row group, or
-    all of a compressed array. Errors name a file that comes twice or has another width.
+    all of a compressed array. Errors name a file that comes twice, has another width, or
+    other columns as its dimensions.
     """
     most = as_index(rows_per_task, "rows_per_task", 1)
     items: Sequence[Any] = data if isinstance(data, (list, tuple)) else [data]
@@ -81,6 +83,7 @@ def ranges_of(data: Any, column: str | None, rows_per_task: int) -> list[RowRang
         first, second = (shard.name for shard in twice)
         raise ValueError(f"{second} is given twice, and would be counted twice; before as {first}")
     check_widths(shards)
+    check_dimensions(shards)
     return [
         RowRange(shard, *ends)
         for shard in shards
@@ -157,7 +160,12 @@ def whole(data: bytes | None, ranges: Sequence[RowRange]) -> Accumulator:
         )
     left_out = state.skipped._replace(shards=_by_file(skipped, ranges))
     state = state._replace(shards=_by_file(kept, ranges), skipped=left_out)
-    return Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+    acc = Accumulator._from_state(state, "cpu", "float64")  # noqa: SLF001
+    # They have one order, as `ranges_of` saw; a result of files with another one does not merge.
+    named = next((one.source for one in ranges if one.source.dimensions), None)
+    if named is not None:
+        acc.tags = {**acc.tags, DIMENSIONS: tags_of(named)[DIMENSIONS]}
+    return acc
 
 
 def _by_file(rows: Counter[str], ranges: Sequence[RowRange]) -> dict[str, int]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ShardedSource",
+    "check_dimensions",
     "check_widths",
     "natural_order",
     "require_dimensions",
@@ -67,7 +68,7 @@ class ShardedSource(RowSource):
 
     def __post_init__(self) -> None:
         check_widths(self.parts)
-        _check_dimensions(self.shards)
+        check_dimensions(self.shards)
 
     @property
     def shards(self) -> tuple[RowSource, ...]:
@@ -248,12 +249,12 @@ def check_widths(sources: Sequence[RowSource]) -> None:
             )
 
 
-def _check_dimensions(shards: Sequence[RowSource]) -> None:
+def check_dimensions(shards: Sequence[RowSource]) -> None:
     """Raise a BadDataError where the columns of dimensions have other names, or another order."""
-    first = shards[0]
-    for shard in shards:
-        if shard.dimensions != first.dimensions and shard.dimensions and first.dimensions:
-            require_dimensions(shard, first.dimensions, first.name)
+    named = [shard for shard in shards if shard.dimensions]
+    for shard in named:
+        if shard.dimensions != named[0].dimensions:
+            require_dimensions(shard, named[0].dimensions, named[0].name)
 
 
 def require_dimensions(shard: RowSource, wanted: tuple[str, ...], where: str) -> None:

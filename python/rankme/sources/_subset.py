@@ -126,6 +126,11 @@ class SubsetSource(RowSource):
         return self.source.dtype
 
     @property
+    def dimensions(self) -> tuple[str, ...]:  # type: ignore[override]
+        """As of the source."""
+        return self.source.dimensions
+
+    @property
     def entries(self) -> tuple[int, ...] | None:
         """The first chosen rows behind the entries of the source."""
         found = self.source.entries

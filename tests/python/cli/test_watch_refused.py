@@ -246,6 +246,23 @@ def test_files_whose_vectors_lie_elsewhere_are_refused(folder):
     assert "b.csv: has column 'w' for dimension 0, where a.csv has 'x'" in said
 
 
+@pytest.mark.parametrize("kind", ["folder", "table"])
+def test_a_reference_whose_columns_have_another_order(folder, kind):
+    texts = {
+        name: "".join(",".join(map(repr, row)) + "\n" for row in draw(n).tolist())
+        for name, n in (("a.csv", WINDOW), ("usual.csv", 3 * WINDOW))
+    }
+    (folder / "a.csv").write_text("x,y,z,u,v,w\n" + texts["a.csv"])
+    usual = folder.parent / "usual.csv"
+    usual.write_text("w,x,y,z,u,v\n" + texts["usual.csv"])
+    source = folder if kind == "folder" else folder / "a.csv"
+    said = error_line(run("watch", source, *FOLDER, "--reference", usual))
+    assert "a.csv: has the columns x, y, z, ... (" in said
+    assert "as dimensions, and the reference w, x, y, ... (" in said
+    usual.write_text("x,y,z,u,v,w\n" + texts["usual.csv"])
+    assert len(windows(run("watch", source, *FOLDER, "--reference", usual).stdout)) == 1
+
+
 @pytest.mark.parametrize("mark", ["_delta_log", "_versions", ".zarray", "state.json", "iceberg"])
 def test_tables_and_stores_in_sub_folders_are_refused(folder, mark):
     put(folder, "a.npy", draw(WINDOW))

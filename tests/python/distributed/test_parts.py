@@ -97,6 +97,23 @@ def test_files_of_two_widths_are_refused_before_the_work(tmp_path):
         ranges_of([tmp_path / "3.npy", tmp_path / "4.npy"], None, 100)
 
 
+def test_files_of_other_columns_are_refused_before_the_work(tmp_path):
+    np.save(tmp_path / "a.npy", embeddings(4, 2))
+    (tmp_path / "b.csv").write_text("x,y\n0.5,1.5\n")
+    (tmp_path / "c.csv").write_text("y,x\n0.5,1.5\n")
+    paths = [tmp_path / name for name in ("a.npy", "b.csv", "c.csv")]
+    for of in (lambda: ranges_of(paths, None, 100), lambda: rankme.open_source(paths)):
+        with pytest.raises(BadDataError, match=r"c.csv: has column 'y' for dimension 0, where"):
+            of()
+    results = []
+    for path in paths:
+        ranges = ranges_of(path, None, 100)
+        results.append(whole(merged([partial_of_range(*one, SETTINGS) for one in ranges]), ranges))
+    assert (results[0] + results[1]).n_rows == 5
+    with pytest.raises(ValueError, match=r"the dimensions are the columns x, y \(.* and y, x \("):
+        results[1].merge(results[2])
+
+
 def test_a_range_that_comes_twice_is_refused(ranges):
     first, second = (partial_of_range(*one, SETTINGS) for one in ranges[:2])
     with pytest.raises(ValueError, match=r"shard-0.npy\[0:87\]' \(87 and 87\)"):

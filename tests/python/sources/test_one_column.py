@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rankme
-from rankme.sources import BadDataError
+from rankme.sources import BadDataError, subset
 
 Z = np.random.default_rng(7).standard_normal((40, 5)).astype("f4")
 NAMES = [f"x_{i}" for i in range(5)]
@@ -79,6 +79,7 @@ def test_dimensions_are_put_together_by_their_names(tmp_path, write):
             with pytest.raises(BadDataError, match=r"part-1.csv: has column 'x_4' for dimension 0"):
                 rankme.open_source(path)
     found = rankme.open_source(folder, column="x_*")
+    assert {one.dimensions for one in (*found.shards, *subset(found, 7).shards)} == {tuple(NAMES)}
     np.testing.assert_array_equal(np.vstack(list(found.blocks())).astype("f4"), Z)
     write(folder / "part-1", [f"x_{i + 1}" for i in range(5)], Z[25:])
     for path in (folder, files):

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankme.integrations._following.pieces import Block, Follower, Piece
-from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
+from rankme.integrations._following.settled import (
+    Settling,
+    Stamp,
+    blocks_of,
+    opened,
+    require_expected,
+    stamp_of,
+)
 from rankme.sources import huggingface, lakehouse, zarr
 from rankme.sources._errors import AmbiguousDataError, BadDataError, NoRowsError
 from rankme.sources._folders import is_data, local_table_around
@@ -229,6 +236,7 @@ class FolderFollower(Follower):
     def _columns_of(self, source: RowSource, name: str) -> _Columns:
         """Tell where a file has its vectors; a BadDataError where they were elsewhere before."""
         # Each may be the only one of its file that could be meant, and so be found by itself.
+        require_expected(source, self.expected)
         found = _Columns(name, source.identity.column, source.dimensions)
         first = self._first
         if first is None:
@@ -268,6 +276,7 @@ class FolderFollower(Follower):
         """Return the files that were read."""
         files = {name: [*stamp, rows] for name, (stamp, rows) in self._taken.items()}
         found = {"files": files, "latest": self._latest, "away": self._away}
+        found |= {} if self.expected is None else {"expected": self.expected}
         return found if self._first is None else {**found, "columns": list(self._first)}
 
     def go_to(self, position: dict[str, Any]) -> None:
@@ -280,6 +289,8 @@ class FolderFollower(Follower):
         self._latest = float(position["latest"])
         # A run that rankme began earlier has neither of these.
         self._away = {name: int(looks) for name, looks in position.get("away", {}).items()}
+        if "expected" in position:
+            self.expected = str(position["expected"])
         if "columns" in position:
             file, column, dimensions = position["columns"]
             self._first = _Columns(str(file), column and str(column), tuple(map(str, dimensions)))

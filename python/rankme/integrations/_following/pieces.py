@@ -55,9 +55,12 @@ class Follower(ABC):
     Attributes
     ----------
     name : str
+    expected : str or None
+        Which columns the dimensions of the reference are, as the tag of saved runs tells.
     """
 
     name: str
+    expected: str | None = None
 
     @abstractmethod
     def look(self, wait: float) -> Piece | None:

@@ -6,11 +6,13 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from rankme._base.tags import DIMENSIONS
 from rankme.integrations._following.pieces import Block
 from rankme.sources import open_source
 from rankme.sources._converted import as_reading
 from rankme.sources._errors import BadDataError
 from rankme.sources._formats import open_file
+from rankme.sources._sharded import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from rankme.sources._bytes.files import DataFile
     from rankme.sources._reading import StreamReading
 
-__all__ = ["Settling", "Stamp", "blocks_of", "opened", "stamp_of"]
+__all__ = ["Settling", "Stamp", "blocks_of", "opened", "require_expected", "stamp_of"]
 
 
 class Stamp(NamedTuple):
@@ -73,6 +75,18 @@ def opened(path: str, reading: StreamReading, file: DataFile | None = None) -> R
     else:
         source = open_file(file, as_reading(reading.column, reading.told, reading.integers, False))
     return source.with_nulls_as_nan() if reading.nulls else source
+
+
+def require_expected(source: RowSource, expected: str | None) -> None:
+    """Refuse a file whose dimensions are other columns than those of the reference."""
+    found = tags_of(source).get(DIMENSIONS)
+    if expected is not None and found is not None and found != expected:
+        raise BadDataError(
+            source.name,
+            f"has the columns {found} as dimensions, and the reference {expected}: they would be "
+            f"compared by their place; --column and --reference-column 'x_*' put them in "
+            f"order, and an array as reference has no names",
+        )
 
 
 def blocks_of(

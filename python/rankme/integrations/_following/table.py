@@ -7,7 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rankme.integrations._following.pieces import Block, Follower, Piece
-from rankme.integrations._following.settled import Settling, Stamp, blocks_of, opened, stamp_of
+from rankme.integrations._following.settled import (
+    Settling,
+    Stamp,
+    blocks_of,
+    opened,
+    require_expected,
+    stamp_of,
+)
 from rankme.integrations._following.text_table import TextTable, Whole, grows_by_lines
 from rankme.sources._errors import BadDataError, NoRowsError
 from rankme.sources._time_column import times_of
@@ -96,6 +103,7 @@ class TableFollower(Follower):
                 if self._rows:
                     raise
                 return
+            require_expected(source, self.expected)
             times = self._times(source)
             if times is not None:
                 digest = _digest(times)
@@ -190,6 +198,7 @@ class TableFollower(Follower):
         """Return how many rows were read, a digest of their times, and of which version."""
         stamp = None if self._stamp is None else list(self._stamp)
         found = {"rows": self._rows, "digest": self._digest, "stamp": stamp}
+        found |= {} if self.expected is None else {"expected": self.expected}
         if self._text is not None:
             found |= {"bytes": self._text.end, "content": self._text.digest}
         return found
@@ -198,6 +207,8 @@ class TableFollower(Follower):
         """Know the rows that were read."""
         self._rows, self._digest = int(position["rows"]), str(position["digest"])
         stamp = position["stamp"]
+        if "expected" in position:
+            self.expected = str(position["expected"])
         self._stamp = None if stamp is None else Stamp(*map(int, stamp))
         # A run that rankme began earlier knows its rows by their times only.
         if self._text is not None and "bytes" in position:
