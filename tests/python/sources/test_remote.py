@@ -32,8 +32,10 @@ def server(tmp_path):
 def memory():
     """An empty folder of fsspec's file system in memory, as URL."""
     name = uuid.uuid4().hex
+    system = fsspec.filesystem("memory")
+    system.makedirs(f"/{name}")
     yield f"memory://{name}"
-    fsspec.filesystem("memory").rm(f"/{name}", recursive=True)
+    system.rm(f"/{name}", recursive=True)
 
 
 def upload(folder, url):
