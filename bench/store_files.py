@@ -221,7 +221,11 @@ def write_zarr(place: str, z: NDArray[Any]) -> None:
     """Write a Zarr store in chunks of 2,000 rows."""
     import zarr
 
-    zarr.create_array(place, data=z, chunks=(2000, z.shape[1]))
+    # Known to zarr 2 as well.
+    array = zarr.open_array(
+        place, mode="w", shape=z.shape, chunks=(2000, z.shape[1]), dtype=z.dtype
+    )
+    array[:] = z
 
 
 def read_zarr(place: str) -> Any:

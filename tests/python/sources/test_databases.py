@@ -30,6 +30,7 @@ def place(tmp_path_factory):
         connection.register("x", pa.table({"id": range(len(Z)), "e": list(Z)}))
         connection.execute("CREATE TABLE t AS SELECT id, e::FLOAT[8] AS e, e::DOUBLE[] AS d FROM x")
         connection.execute(f"CREATE TABLE u AS {short}")
+        connection.execute("CHECKPOINT")  # a copy of the file alone is to have both
     connection = sqlite3.connect(folder / "a b%.db")
     connection.execute("CREATE TABLE t (id INT, b BLOB, s TEXT, h TEXT)")
     made = [
