@@ -22,7 +22,7 @@ def validator(name):
     return Draft202012Validator(schema)
 
 
-SCORE, COMPARE = validator("score-1"), validator("compare-1")
+SCORE, COMPARE, WATCH = (validator(name) for name in ("score-1", "compare-1", "watch-1"))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,17 @@ def test_merge(folder, tmp_path):
 def test_compare(folder, options):
     result = run("compare", "a.npy", "b.npy", *options, "--json", cwd=folder)
     COMPARE.validate(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize(
+    "options", [["--metric", "stable_rank"], ["--reference", "b.npy", "--resamples", "99"]]
+)
+def test_watch(folder, options):
+    result = run("watch", "a.npy", "--window", "80", "--once", "--json", *options, cwd=folder)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["index"] for line in lines] == list(range(5))
+    for line in lines:
+        WATCH.validate(line)
 
 
 def test_comparisons_of_python():
