@@ -220,13 +220,13 @@ def test_a_run_that_pooled_several_sets_says_so(tmp_path):
     assert run("score", "c/*/*.npy", *state, cwd=tmp_path).returncode == 0
     line = error_line(run("score", "c", *state, cwd=tmp_path))
     assert "may be 2 different sets" in line
-    assert "the run in run.rankme, of 18 rows from 2 files, was begun by a version before" in line
+    assert "in run.rankme, of 18 rows from 2 files, was begun before the first release" in line
     assert line.endswith("start again with another file")
     result = run("score", "c/clip", "--state", "other.rankme", "--json", cwd=tmp_path)
     rows = np.load(tmp_path / "c/clip/a.npy")
     assert json.loads(result.stdout)["rankme"] == pytest.approx(rankme.score(rows), rel=1e-12)
     write(tmp_path, ["d/clip/a.npy", "d/dino/b.npy"])
-    assert "begun by" not in error_line(run("score", "d", *state, cwd=tmp_path))
+    assert "was begun" not in error_line(run("score", "d", *state, cwd=tmp_path))
 
 
 @pytest.mark.parametrize("there", [[0], [0, 2], [1, 2]], ids=str)

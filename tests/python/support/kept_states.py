@@ -11,6 +11,7 @@ both. New things are added.
 import dataclasses
 import json
 import pickle
+import platform
 import sys
 import tempfile
 from collections.abc import Callable
@@ -193,6 +194,7 @@ def _said_of_sum(acc: rankme.Accumulator) -> dict[str, Any]:
     return told
 
 
+TIMED = ["--column", "v", "--time-column", "t", "--settle", "0"]
 COMMANDS = {
     "score-1": [
         ["score", "a.npy", "b.npy", "--metrics", "--groups", "8"],
@@ -212,6 +214,12 @@ COMMANDS = {
         ["compare", "a.npy", "b.npy", "--truth", "truth.csv"],
         ["compare", "a.npy", "b.npy", "--paired", "--baseline", "b"],
     ],
+    "watch-1": [
+        ["watch", "a.npy", "--window", "33", "--once", "--metric", "stable_rank"],
+        ["watch", "a.npy", "--window", "33", "--once", "--reference", "a.npy"],
+        ["watch", "lines.jsonl", *TIMED, "--window", "10s", "--once"],
+    ],
+    "info-1": [["info"]],
 }
 
 
@@ -224,12 +232,23 @@ def printed() -> dict[str, str]:
         np.save(folder / "nan.npy", ROWS)
         np.savez(folder / "two.npz", a=ROWS[FINITE], b=ROWS[FINITE, :4])
         (folder / "truth.csv").write_text("name,value\na,0.7\nb,0.6\n")
-        lines = [{"v": row.tolist(), "c": i % 2} for i, row in enumerate(ROWS[FINITE])]
+        lines = [
+            {"v": row.tolist(), "c": i % 2, "t": i if i < 50 else i + 30}
+            for i, row in enumerate(ROWS[FINITE])
+        ]
         (folder / "lines.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         return {
-            schema: "".join(run(*options, "--json", cwd=folder).stdout for options in commands)
+            schema: "".join(
+                _of_no_machine(run(*options, "--json", cwd=folder).stdout) for options in commands
+            )
             for schema, commands in COMMANDS.items()
         }
+
+
+def _of_no_machine(line: str) -> str:
+    """Leave out which kernel runs here, and where the package lies."""
+    package = str(Path(rankme.__file__).parent)
+    return line.replace(platform.release(), "6.1").replace(package, "rankme")
 
 
 def main() -> None:
