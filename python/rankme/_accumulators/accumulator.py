@@ -22,7 +22,7 @@ from rankme._base.notebook import card
 from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.sources._block_stream import BlockStream
-from rankme.sources.memory import array_of, as_rows, is_one_shot_table
+from rankme.sources.memory import array_of, as_rows, is_one_shot_table, names_of_dimensions
 
 if TYPE_CHECKING:
     from rankme._base.tags import Tags
@@ -196,7 +196,8 @@ class Accumulator(AskedSum):
         ValueError
             If `Z` is not 2-D, contradicts itself, has another width or lies on another GPU than the
             sums; if there are more or fewer `ids` than rows; if `mask` has another shape, or holds
-            other integers; if `Z` is an Arrow stream and there are rows of its `shard` already.
+            other integers; if `Z` is an Arrow stream and there are rows of its `shard` already; if
+            the columns of a table, a dimension each, have another order than in a call before.
         NonFiniteError
             If an entry is NaN or infinite: a ValueError that names the first one. Not with
             `skip_nonfinite`.
@@ -217,6 +218,8 @@ class Accumulator(AskedSum):
         rows, keep = rows_that_count(Z, mask, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, self._device, "Z")
+        names = () if type(Z) is np.ndarray else names_of_dimensions(Z, matrix.shape[1])
+        self._provenance.require_columns(names)
         known = None if ids is None else encoded_ids(ids, matrix.shape[0], keep)
         if matrix.shape[0] == 0:
             self._check_width(matrix.shape[1], Z)
@@ -229,7 +232,8 @@ class Accumulator(AskedSum):
             # Their ids are not taken in, so that there is no fingerprint: which rows are left is
             # not known here.
             self._update_finite(rows, matrix, of)
-            return
+            known = None
+        self._provenance.columns = self._provenance.columns or names
         if known is not None:
             self._provenance.add(known, groups)
 

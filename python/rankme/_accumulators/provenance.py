@@ -80,10 +80,11 @@ class Provenance:
     rows in their places, whatever the calls, the parts and their order were.
     """
 
-    __slots__ = ("_lock", "_n_ids", "_sum", "tags")
+    __slots__ = ("_lock", "_n_ids", "_sum", "columns", "tags")
 
     def __init__(self, origin: Origin = NOWHERE) -> None:
         self.tags = origin.tags
+        self.columns: tuple[str, ...] = ()  # those of a table that are the dimensions; not saved
         self._lock = threading.Lock()
         self._n_ids = origin.n_ids
         self._sum = _number_of(origin.digest)
@@ -102,6 +103,17 @@ class Provenance:
             places = range(first, first + len(ids)) if groups is None else groups.tolist()
             self._sum = (self._sum + sum(map(_hash_of, places, ids))) % _DIGESTS
             self._n_ids += len(ids)
+
+    def require_columns(self, names: tuple[str, ...]) -> None:
+        """Refuse a table whose columns, a dimension each, have another order than before."""
+        pairs = enumerate(zip(names, self.columns, strict=False))
+        place = next((i for i, pair in pairs if len({*pair}) > 1), None)
+        if place is not None:
+            raise ValueError(
+                f"Z has column {names[place]!r} for dimension {place}, where the tables before had "
+                f"{self.columns[place]!r}: rows would be put together by the place of their "
+                f"columns, not by name; Z[names] puts columns in one order"
+            )
 
     def tags_with(self, other: Tags) -> Tags:
         """Return the tags of both, or raise a ValueError where they contradict each other."""
@@ -128,7 +140,8 @@ class Provenance:
             self._n_ids += other.n_ids
 
     def reset(self) -> None:
-        """Forget the ids; the tags stay."""
+        """Forget the ids and the columns; the tags stay."""
+        self.columns = ()
         with self._lock:
             self._n_ids, self._sum = 0, 0
 

@@ -197,6 +197,18 @@ def test_tables_whose_columns_have_another_order(kind):
     message = "block 2 of Z has column 'x15' for dimension 0, where those before have 'x0'"
     with pytest.raises(ValueError, match=message):
         rankme.score(frames(kind, 2))
+    acc = rankme.Accumulator(16)
+    given = frames(kind, 2)
+    for _ in range(2):
+        acc.update(next(given))
+    before = acc.score()
+    with pytest.raises(ValueError, match="Z has column 'x15' for dimension 0, where the tables"):
+        acc.update(next(given))
+    assert (acc.n_rows, acc.score()) == (100, before)
+    acc.update(next(given))
+    acc.update(Z)  # an array has no names
+    acc.reset()
+    acc.update(next(iter(frames(kind, 0))))
 
 
 @pytest.mark.parametrize("row", [3, 150])
