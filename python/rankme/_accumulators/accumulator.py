@@ -22,7 +22,7 @@ from rankme._base.notebook import card
 from rankme._base.tags import as_tags
 from rankme._base.threads import require_budget
 from rankme.sources._block_stream import BlockStream
-from rankme.sources.memory import array_of, as_rows, is_one_shot_table, names_of_dimensions
+from rankme.sources.memory import array_of, as_rows, is_one_shot_table
 
 if TYPE_CHECKING:
     from rankme._base.tags import Tags
@@ -218,8 +218,7 @@ class Accumulator(AskedSum):
         rows, keep = rows_that_count(Z, mask, nulls=self.skip_nonfinite)
         matrix = as_rows(rows, of=Z, empty=True)
         place_of(matrix.device, self._device, "Z")
-        names = () if type(Z) is np.ndarray else names_of_dimensions(Z, matrix.shape[1])
-        self._provenance.require_columns(names)
+        names = self._provenance.take_columns(Z, matrix.shape[1])
         known = None if ids is None else encoded_ids(ids, matrix.shape[0], keep)
         if matrix.shape[0] == 0:
             self._check_width(matrix.shape[1], Z)
@@ -233,7 +232,7 @@ class Accumulator(AskedSum):
             # not known here.
             self._update_finite(rows, matrix, of)
             known = None
-        self._provenance.columns = self._provenance.columns or names
+        self._provenance.keep_columns(names)
         if known is not None:
             self._provenance.add(known, groups)
 

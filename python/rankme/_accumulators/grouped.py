@@ -19,6 +19,7 @@ from rankme._base.devices import place_of
 from rankme._base.errors import NonFiniteError
 from rankme._base.threads import require_budget
 from rankme.metrics._values import float64_blocks
+from rankme.sources._column_order import ColumnOrder
 from rankme.sources.memory import as_rows
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class GroupedAccumulator(ComparedGroups):
         skip_nonfinite: bool = False,
     ) -> None:
         require_budget()
+        self._columns = ColumnOrder()
         self._skipped = SkippedCounter(NOTHING._replace(allowed=bool(skip_nonfinite)))
         self._core = _core.GroupSums(
             as_index(dim, "dim", 1, MAX_DIM),
@@ -125,7 +127,8 @@ class GroupedAccumulator(ComparedGroups):
             If the labels are no integers, or lie on a GPU.
         ValueError
             If there are more or fewer labels than rows, or one is out of range: the first such row
-            is named. If `Z` lies on a GPU.
+            is named. If `Z` lies on a GPU. If the columns of a table have another order than before,
+            which a saved state does not keep.
 
         Notes
         -----
@@ -138,6 +141,7 @@ class GroupedAccumulator(ComparedGroups):
         place_of(matrix.device, "cpu", "Z")
         n_rows, width = matrix.shape
         labels = as_labels(groups, n_rows, self.n_groups, mask=keep)
+        names = self._columns.of(Z, width)
         if n_rows == 0:
             if width not in (0, self.dim):
                 raise ValueError(f"Z has {width} columns, the accumulator has dim {self.dim}")
@@ -148,6 +152,7 @@ class GroupedAccumulator(ComparedGroups):
             if not self.skip_nonfinite:
                 raise in_full(error, keep) from None
             self._update_finite(matrix, labels, of)
+        self._columns.keep(names)
 
     def _update_finite(
         self, matrix: _core.ArrayView, labels: NDArray[np.int64], shard: bytes | None
@@ -176,22 +181,26 @@ class GroupedAccumulator(ComparedGroups):
         TypeError
             If `other` is no grouped accumulator.
         ValueError
-            If one of these differs, or both hold rows of the same shard, which is then named.
+            If one of these differs, or the order of the columns of tables; or if both hold rows of
+            the same shard, which is then named.
             Nothing has changed then.
         """
         if not isinstance(other, GroupedAccumulator):
             raise TypeError(f"other must be a rankme.GroupedAccumulator, not {type_name(other)}")
+        self._columns.require(other._columns.names, "other")
         with other._skipped.lock:
             theirs = other._skipped.snapshot()
         with self._skipped.lock:
             self._core.merge(other._core)
             self._skipped.add(theirs.rows, theirs.shards)
+        self._columns.keep(other._columns.names)
 
     def reset(self) -> None:
         """Forget all rows; what the accumulator was made with stays."""
         with self._skipped.lock:
             self._core.reset()
             self._skipped.reset()
+        self._columns = ColumnOrder()
 
     def copy(self) -> GroupedAccumulator:
         """Return an independent accumulator in the same state, bit for bit.
@@ -200,7 +209,9 @@ class GroupedAccumulator(ComparedGroups):
         -------
         GroupedAccumulator
         """
-        return self._from_state(self._state())
+        new = self._from_state(self._state())
+        new._columns.keep(self._columns.names)  # noqa: SLF001
+        return new
 
     def __repr__(self) -> str:
         return (

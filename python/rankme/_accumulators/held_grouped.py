@@ -15,6 +15,7 @@ from rankme._accumulators.skipped import SkippedCounter
 from rankme._accumulators.state_header import KINDS, State
 from rankme._base.notebook import card, spans
 from rankme._base.threads import require_budget
+from rankme.sources._column_order import ColumnOrder
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +29,7 @@ __all__ = ["HeldGroups"]
 class HeldGroups(Monoid):
     """The sums of all groups in the compiled core, and the bytes that they are saved as."""
 
-    __slots__ = ("_core", "_skipped")
+    __slots__ = ("_columns", "_core", "_skipped")
     _core: _core.GroupSums
     _skipped: SkippedCounter
 
@@ -167,6 +168,7 @@ class HeldGroups(Monoid):
     def _restore(self, state: GroupsState) -> None:
         """Hold a state."""
         require_budget()
+        self._columns = ColumnOrder()
         self._skipped = SkippedCounter(state.skipped)
         sizes = KINDS["scatter"].arrays.values()
         zeros = tuple(np.zeros(size(state.dim)) for size in sizes)  # one for all without rows

@@ -12,7 +12,8 @@ import numpy as np
 
 from rankme._base.arguments import type_name
 from rankme._base.arrays import is_tensor
-from rankme._base.tags import DIMENSIONS, Tags, as_tags
+from rankme._base.tags import DIMENSIONS, Tags, as_tags, tag_of_dimensions
+from rankme.sources._column_order import ColumnOrder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,11 +81,11 @@ class Provenance:
     rows in their places, whatever the calls, the parts and their order were.
     """
 
-    __slots__ = ("_lock", "_n_ids", "_sum", "columns", "tags")
+    __slots__ = ("_lock", "_n_ids", "_order", "_sum", "tags")
 
     def __init__(self, origin: Origin = NOWHERE) -> None:
         self.tags = origin.tags
-        self.columns: tuple[str, ...] = ()  # those of a table that are the dimensions; not saved
+        self._order = ColumnOrder()
         self._lock = threading.Lock()
         self._n_ids = origin.n_ids
         self._sum = _number_of(origin.digest)
@@ -104,16 +105,23 @@ class Provenance:
             self._sum = (self._sum + sum(map(_hash_of, places, ids))) % _DIGESTS
             self._n_ids += len(ids)
 
-    def require_columns(self, names: tuple[str, ...]) -> None:
-        """Refuse a table whose columns, a dimension each, have another order than before."""
-        pairs = enumerate(zip(names, self.columns, strict=False))
-        place = next((i for i, pair in pairs if len({*pair}) > 1), None)
-        if place is not None:
+    def take_columns(self, table: Any, width: int) -> tuple[str, ...]:
+        """Return the columns of a table that are the dimensions, or refuse others than before."""
+        names = self._order.of(table, width)
+        known = self.tags.get(DIMENSIONS)
+        if names and not self._order.names and known not in (None, tag_of_dimensions(names)):
             raise ValueError(
-                f"Z has column {names[place]!r} for dimension {place}, where the tables before had "
-                f"{self.columns[place]!r}: rows would be put together by the place of their "
+                f"Z has the columns {tag_of_dimensions(names)} for its dimensions, where those of "
+                f"the rows before are {known}: rows would be put together by the place of their "
                 f"columns, not by name; Z[names] puts columns in one order"
             )
+        return names
+
+    def keep_columns(self, names: tuple[str, ...]) -> None:
+        """Remember the columns of what was taken in, by a tag too: parts are saved and merged."""
+        if names and not self._order.names:
+            self._order.keep(names)
+            self.tags = {**self.tags, DIMENSIONS: tag_of_dimensions(names)}
 
     def tags_with(self, other: Tags) -> Tags:
         """Return the tags of both, or raise a ValueError where they contradict each other."""
@@ -140,8 +148,9 @@ class Provenance:
             self._n_ids += other.n_ids
 
     def reset(self) -> None:
-        """Forget the ids and the columns; the tags stay."""
-        self.columns = ()
+        """Forget the ids and the columns; the user's tags stay."""
+        self._order = ColumnOrder()
+        self.tags = {key: value for key, value in self.tags.items() if key != DIMENSIONS}
         with self._lock:
             self._n_ids, self._sum = 0, 0
 

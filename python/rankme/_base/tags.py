@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -9,8 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from rankme._base.arguments import type_name
+from rankme._base.text import one_line
 
-__all__ = ["DIMENSIONS", "Tags", "as_tags"]
+__all__ = ["DIMENSIONS", "Tags", "as_tags", "tag_of_dimensions"]
 
 # The tag that tells which columns of a table the dimensions are; nobody else gives one this name.
 DIMENSIONS = "rankme.dimensions"
@@ -37,3 +39,10 @@ def as_tags(tags: object) -> Tags:
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"tag {key!r} must be finite, not {value}")
     return plain
+
+
+def tag_of_dimensions(names: tuple[str, ...]) -> str:
+    """Return what tells the columns that the dimensions are from others, and from another order."""
+    digest = hashlib.sha256(repr(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    few = one_line(", ".join(names[:3]))[:60]
+    return f"{few}{', ...' if names[3:] else ''} ({digest})"

@@ -9,11 +9,12 @@ from typing import Any
 from rankme import _core
 from rankme._base.arguments import type_name
 from rankme._base.arrays import as_matrix
+from rankme.sources._column_order import ColumnOrder
 from rankme.sources._in_memory import MemoryRows, stacked
 from rankme.sources._list_memory import depth_of, is_vector
 from rankme.sources._record_batches import ToldRows, record_batches
 from rankme.sources._source import BLOCK_BYTES
-from rankme.sources.memory import is_one_shot_table, is_table, names_of_dimensions, resolve
+from rankme.sources.memory import is_one_shot_table, is_table, resolve
 
 __all__ = ["BlockStream", "is_blocks"]
 
@@ -73,7 +74,7 @@ class BlockStream:
         self._column = column
         self._select = select
         self._nulls = nulls
-        self._names: tuple[str, ...] = ()  # of the columns that are the dimensions of tables
+        self._order = ColumnOrder()
         self._told = None if told is None else ToldRows(name, column, told, nulls=nulls)
 
     def __iter__(self) -> Iterator[_core.ArrayView]:
@@ -123,25 +124,12 @@ class BlockStream:
             rows = resolve(part, column=self._column, name="z", nulls=self._nulls)
         except (TypeError, ValueError) as error:
             raise self._blamed(error, number) from error
-        self._require_names(part, rows, number)
+        width = rows.n_cols if isinstance(rows, MemoryRows) else getattr(rows, "shape", (0,))[-1]
+        self._order.keep(self._order.of(part, width, f"block {number} of {self.name}"))
         if isinstance(rows, MemoryRows):
             yield from rows.blocks()
         elif getattr(rows, "shape", (1,))[0:1] != (0,):
             yield rows
-
-    def _require_names(self, table: Any, rows: Any, number: int) -> None:
-        """Refuse a table whose columns, a dimension each, are others than those of the first."""
-        width = rows.n_cols if isinstance(rows, MemoryRows) else getattr(rows, "shape", (0,))[-1]
-        names = names_of_dimensions(table, width)
-        self._names = self._names or names
-        pairs = enumerate(zip(names, self._names, strict=False))
-        place = next((i for i, pair in pairs if len({*pair}) > 1), None)
-        if place is not None:
-            raise ValueError(
-                f"block {number} of {self.name} has column {names[place]!r} for dimension {place}, "
-                f"where those before have {self._names[place]!r}: rows would be put together by "
-                f"the place of their columns, not by name; block[names] puts columns in one order"
-            )
 
     def _part(self, item: Any, number: int) -> Any:
         """Take from an item what the user chose, or refuse one whose parts are told apart by it."""

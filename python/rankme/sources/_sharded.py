@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankme._base.tags import DIMENSIONS
-from rankme._base.text import one_line
+from rankme._base.tags import DIMENSIONS, tag_of_dimensions
 from rankme.sources._errors import AmbiguousDataError, BadDataError
 from rankme.sources._source import Identity, RowSource, check_start
 
@@ -289,9 +288,7 @@ def tags_of(source: RowSource) -> Tags:
     names = next((one.dimensions for one in source.shards if one.dimensions), ())
     if not names:
         return source.tags
-    digest = hashlib.sha256(repr(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    few = one_line(", ".join(names[:3]))[:60]
-    return {**source.tags, DIMENSIONS: f"{few}{', ...' if names[3:] else ''} ({digest})"}
+    return {**source.tags, DIMENSIONS: tag_of_dimensions(names)}
 
 
 def require_one_column(name: str, shards: Iterable[RowSource]) -> None:

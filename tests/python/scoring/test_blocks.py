@@ -1,6 +1,7 @@
 """Iterables of blocks: one set of rows, in one pass unless they can be read again."""
 
 import itertools
+import pickle
 from typing import NamedTuple
 
 import numpy as np
@@ -194,7 +195,7 @@ def frames(kind, turned):
 @pytest.mark.parametrize("kind", MADE)
 def test_tables_whose_columns_have_another_order(kind):
     assert rankme.score(frames(kind, None)) == pytest.approx(rankme.score(Z), rel=1e-9)
-    message = "block 2 of Z has column 'x15' for dimension 0, where those before have 'x0'"
+    message = "block 2 of Z has column 'x15' for dimension 0, where that of the rows before is 'x0'"
     with pytest.raises(ValueError, match=message):
         rankme.score(frames(kind, 2))
     acc = rankme.Accumulator(16)
@@ -202,13 +203,59 @@ def test_tables_whose_columns_have_another_order(kind):
     for _ in range(2):
         acc.update(next(given))
     before = acc.score()
-    with pytest.raises(ValueError, match="Z has column 'x15' for dimension 0, where the tables"):
+    with pytest.raises(ValueError, match="Z has column 'x15' for dimension 0, where that of the"):
         acc.update(next(given))
     assert (acc.n_rows, acc.score()) == (100, before)
     acc.update(next(given))
     acc.update(Z)  # an array has no names
     acc.reset()
-    acc.update(next(iter(frames(kind, 0))))
+    assert not acc.tags
+    acc.update(next(frames(kind, 0)))
+
+
+LABELS = np.arange(50) % 2
+FED = {
+    "accumulator": (lambda: rankme.Accumulator(16), {}),
+    "groups": (lambda: rankme.GroupedAccumulator(16, 2), {"groups": LABELS}),
+    "monitor": (lambda: rankme.Monitor(16, window=80), {}),
+}
+
+
+def copies(acc):
+    """The ways to go on elsewhere that keep what the columns are."""
+    yield acc.copy()
+    if isinstance(acc, rankme.Accumulator):
+        yield pickle.loads(pickle.dumps(acc))
+
+
+@pytest.mark.parametrize("kind", FED)
+def test_what_takes_tables_keeps_to_one_order_of_columns(kind):
+    make, more = FED[kind]
+    turned, straight = itertools.islice(frames("pandas", 0), 2)
+    acc = make()
+    acc.update(straight, **more)
+    for one in (acc, *copies(acc)):
+        rows = one.report()["pending_rows"] if kind == "monitor" else one.n_rows
+        with pytest.raises(ValueError, match="rows would be put together by the place of their"):
+            one.update(turned, **more)
+        assert rows == (one.report()["pending_rows"] if kind == "monitor" else one.n_rows) == 50
+        one.update(Z[:0].astype("f4"), **({"groups": []} if more else {}))
+    if kind != "monitor":
+        other = make()
+        other.update(turned, **more)
+        for one in (acc, *copies(acc)):
+            with pytest.raises(ValueError, match="by the"):
+                one.merge(other)
+            assert one.n_rows == 50
+
+
+def test_a_monitor_keeps_to_the_columns_of_its_reference():
+    names = [f"x{i}" for i in range(16)]
+    reference = pd.DataFrame(Z, columns=names)
+    monitor = rankme.Monitor(16, window=50, reference=reference, resamples=99)
+    with pytest.raises(ValueError, match="Z has column 'x15' for dimension 0"):
+        monitor.update(reference[names[::-1]])
+    assert len(monitor.update(reference)) == 4
 
 
 @pytest.mark.parametrize("row", [3, 150])

@@ -15,6 +15,7 @@ from rankme.integrations._monitor.progress import Judge, Progress
 from rankme.integrations._monitor.reference import standard_of
 from rankme.integrations._monitor.shown import html_of
 from rankme.integrations._monitor.told import report_of, require_alike, united
+from rankme.sources._column_order import ColumnOrder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,7 @@ class AskedMonitor(Monoid):
             held = self._held
             ring = held.ring._replace(open=held.ring.open.copy())
             new._hold(held._replace(ring=ring), self._judge)  # noqa: SLF001
+            new._columns.keep(self._columns.names)  # noqa: SLF001
         return new
 
     def report(self) -> dict[str, Any]:
@@ -208,6 +210,7 @@ class AskedMonitor(Monoid):
     def _hold(self, held: Held, judge: Judge | None = None) -> None:
         """Hold a state, which is this one's alone."""
         self._lock = threading.RLock()
+        self._columns = ColumnOrder()
         self._held = held
         if judge is None:
             reference = held.reference

@@ -29,7 +29,7 @@ from rankme.integrations._monitor.resampled import sound_rows
 from rankme.integrations._monitor.settings import as_moments, as_seconds, settings_of
 from rankme.integrations._monitor.windows import Alarm
 from rankme.metrics._values import float64_blocks
-from rankme.sources.memory import as_rows
+from rankme.sources.memory import as_rows, names_of_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -195,6 +195,7 @@ class Monitor(AskedMonitor):
                 found,
             )
         )
+        self._columns.keep(names_of_dimensions(reference, self.dim))
 
     def update(
         self,
@@ -225,8 +226,9 @@ class Monitor(AskedMonitor):
             of float32, which tells no seconds of this century apart.
         ValueError
             The same; if time goes back to a step that was finished, is outside the years 1 to 9999,
-            as milliseconds are, or is given for windows of rows. Whatever is raised, the monitor is
-            what it was before.
+            as milliseconds are, or is given for windows of rows; if the columns of a table have
+            another order than those before, or than those of the reference. Whatever is raised, the
+            monitor is what it was before.
         IntegrityError, RuntimeError
             As `rankme.Accumulator.spectrum`.
         """
@@ -236,6 +238,7 @@ class Monitor(AskedMonitor):
         if width != self.dim and (n_rows or width):
             raise ValueError(f"Z has {width} columns, the monitor has dim {self.dim}")
         with self._lock:
+            names = self._columns.of(Z, width)
             held = self._held
             times = self._as_times(time, n_rows)
             progress = self._progress(in_place=self._ends_nothing(n_rows, times))
@@ -246,7 +249,9 @@ class Monitor(AskedMonitor):
                 when = times[done : done + len(rows)] if isinstance(times, np.ndarray) else times
                 self._take(progress, rows, when, done)
                 done += len(rows)
-            return self._commit(progress)
+            told = self._commit(progress)
+            self._columns.keep(names)
+            return told
 
     def _take(
         self,
