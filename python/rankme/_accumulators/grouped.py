@@ -127,8 +127,8 @@ class GroupedAccumulator(ComparedGroups):
             If the labels are no integers, or lie on a GPU.
         ValueError
             If there are more or fewer labels than rows, or one is out of range: the first such row
-            is named. If `Z` lies on a GPU. If the columns of a table have another order than before,
-            which a saved state does not keep.
+            is named. If `Z` lies on a GPU; if the columns of a table have another order than
+            before, which a saved state does not keep.
 
         Notes
         -----

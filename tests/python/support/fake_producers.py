@@ -83,6 +83,7 @@ class DLPack:
         self.calls = []
         self.deleter = DELETER(self._delete)
         self.capsule = None
+        self.managed = []
 
     def _delete(self, _pointer):
         self.deleted += 1
@@ -97,10 +98,11 @@ class DLPack:
         tensor = Tensor(**self.fields)
         if self.versioned:
             major, minor = self.version
-            self.managed = ManagedVersioned(major, minor, None, self.deleter, self.flags, tensor)
+            managed = ManagedVersioned(major, minor, None, self.deleter, self.flags, tensor)
         else:
-            self.managed = Managed(tensor, None, self.deleter)
-        self.capsule = new_capsule(ctypes.addressof(self.managed), self.name, None)
+            managed = Managed(tensor, None, self.deleter)
+        self.managed.append(managed)  # each is read by its consumer until that lets it go
+        self.capsule = new_capsule(ctypes.addressof(managed), self.name, None)
         return self.capsule
 
 
