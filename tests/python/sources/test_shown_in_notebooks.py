@@ -1,6 +1,7 @@
 """What a notebook shows of a source: what it is and where, without secrets."""
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_secrets_are_not_shown():
 
 def test_a_query_is_not_shown(tmp_path):
     path = tmp_path / "rows.db"
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("CREATE TABLE t (v BLOB)")
         rows = matrix().astype("<f4")
         database.executemany("INSERT INTO t VALUES (?)", [(row.tobytes(),) for row in rows])
