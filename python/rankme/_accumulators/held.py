@@ -163,6 +163,7 @@ class HeldSum(InGroups, Monoid):
         Texts as keys, and texts, numbers or booleans as values. Saved and copied with the sums;
         `merge` keeps the tags of both sides, and refuses a key that has another value there. May be
         set. `rankme.compare` refuses runs that differ in ``layer``, ``tap``, ``split`` or ``data``.
+        Rows of tables with a column for each dimension add ``rankme.dimensions``, which names them.
         """
         return dict(self._provenance.tags)
 

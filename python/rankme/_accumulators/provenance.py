@@ -119,8 +119,8 @@ class Provenance:
 
     def keep_columns(self, names: tuple[str, ...]) -> None:
         """Remember the columns of what was taken in, by a tag too: parts are saved and merged."""
-        if names and not self._order.names:
-            self._order.keep(names)
+        self._order.keep(names)
+        if names and DIMENSIONS not in self.tags:  # the user may have put others in their place
             self.tags = {**self.tags, DIMENSIONS: tag_of_dimensions(names)}
 
     def tags_with(self, other: Tags) -> Tags:
